@@ -1,0 +1,75 @@
+// swift-tools-version: 6.0
+import PackageDescription
+
+// Layers, lowest first; imports point downwards only. See the README for the map.
+let package = Package(
+    name: "loewner",
+    platforms: [.macOS(.v14)],
+    products: [
+        .library(name: "ConvexGeometry", targets: ["ConvexGeometry"]),
+        .library(name: "Coresets", targets: ["Coresets"]),
+        .library(name: "TensorFiles", targets: ["TensorFiles"]),
+        .library(name: "NeuralNetworks", targets: ["NeuralNetworks"]),
+        .library(name: "Pruning", targets: ["Pruning"]),
+        .executable(name: "loewner", targets: ["CommandLineTool"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+    ],
+    targets: [
+        // 0 — C
+        .systemLibrary(
+            name: "CLapack", pkgConfig: "openblas lapacke",
+            providers: [.apt(["libopenblas-dev", "liblapacke-dev"]), .brew(["openblas", "lapack"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+
+        // 1
+        .target(name: "LinearAlgebra", dependencies: ["CLapack"]),
+
+        // 2
+        .target(name: "ConvexGeometry", dependencies: ["LinearAlgebra"]),
+        .target(name: "TensorFiles", dependencies: ["CZlib"]),
+
+        // 3
+        .target(name: "Coresets", dependencies: ["ConvexGeometry", "LinearAlgebra"]),
+        .target(name: "NeuralNetworks", dependencies: ["TensorFiles", "LinearAlgebra"]),
+
+        // 4
+        .target(
+            name: "Pruning",
+            dependencies: ["Coresets", "ConvexGeometry", "NeuralNetworks", "TensorFiles", "LinearAlgebra"]),
+
+        // 5
+        .executableTarget(
+            name: "CommandLineTool",
+            dependencies: [
+                "Pruning", "Coresets", "ConvexGeometry", "NeuralNetworks", "TensorFiles", "LinearAlgebra",
+                "BenchmarkSuite",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
+        .target(
+            name: "BenchmarkSuite",
+            dependencies: [
+                "ReferenceImplementations", "Pruning", "Coresets", "ConvexGeometry", "NeuralNetworks", "TensorFiles",
+                "LinearAlgebra",
+            ],
+            path: "Benchmarks/Workloads"),
+
+        // Plain Swift without BLAS: what tests check against and benchmarks compare with.
+        .target(name: "ReferenceImplementations"),
+
+        // Tests
+        .target(
+            name: "TestSupport",
+            dependencies: ["LinearAlgebra", "ReferenceImplementations", "TensorFiles"], path: "Tests/TestSupport"),
+        .testTarget(name: "LinearAlgebraTests", dependencies: ["LinearAlgebra", "ReferenceImplementations", "TestSupport"]),
+        .testTarget(name: "ConvexGeometryTests", dependencies: ["ConvexGeometry", "LinearAlgebra", "ReferenceImplementations", "TestSupport"]),
+        .testTarget(name: "CoresetsTests", dependencies: ["Coresets", "ConvexGeometry", "LinearAlgebra", "TestSupport"]),
+        .testTarget(name: "TensorFilesTests", dependencies: ["TensorFiles", "TestSupport"]),
+        .testTarget(name: "NeuralNetworksTests", dependencies: ["NeuralNetworks", "TensorFiles", "TestSupport"]),
+        .testTarget(name: "PruningTests", dependencies: ["Pruning", "NeuralNetworks", "Coresets", "TestSupport"]),
+        .testTarget(name: "CommandLineToolTests", dependencies: ["TensorFiles", "TestSupport"]),
+    ],
+    swiftLanguageModes: [.v6],
+    cLanguageStandard: .c11
+)

@@ -1,0 +1,136 @@
+// BLAS in Swift types, for Float. Column-major; names and argument order are those of BLAS.
+// Callers own the buffers; leading dimensions are in elements.
+
+internal import CLapack
+
+extension BLAS {
+    /// C ← α·op(A)·op(B) + β·C, with op(A) m×k and op(B) k×n.
+    @inline(__always)
+    package static func gemm(
+        _ transA: Transpose, _ transB: Transpose, _ m: Int, _ n: Int, _ k: Int, _ alpha: Float,
+        _ a: UnsafePointer<Float>, _ lda: Int, _ b: UnsafePointer<Float>, _ ldb: Int, _ beta: Float,
+        _ c: UnsafeMutablePointer<Float>, _ ldc: Int
+    ) {
+        Kernels.ensureSelected()
+        cblas_sgemm(CblasColMajor, transA.cblas, transB.cblas, int(m), int(n), int(k), alpha, a, int(lda), b, int(ldb), beta, c, int(ldc))
+    }
+
+    /// C ← α·A·Aᵀ + β·C (normal, A n×k) or α·Aᵀ·A + β·C (transposed, A k×n); one triangle of C.
+    @inline(__always)
+    package static func syrk(
+        _ triangle: Triangle, _ trans: Transpose, _ n: Int, _ k: Int, _ alpha: Float, _ a: UnsafePointer<Float>, _ lda: Int,
+        _ beta: Float, _ c: UnsafeMutablePointer<Float>, _ ldc: Int
+    ) {
+        Kernels.ensureSelected()
+        cblas_ssyrk(CblasColMajor, triangle.cblas, trans.cblas, int(n), int(k), alpha, a, int(lda), beta, c, int(ldc))
+    }
+
+    /// C ← α·A·B + β·C (left) or α·B·A + β·C (right), A symmetric.
+    @inline(__always)
+    package static func symm(
+        _ side: Side, _ triangle: Triangle, _ m: Int, _ n: Int, _ alpha: Float, _ a: UnsafePointer<Float>, _ lda: Int,
+        _ b: UnsafePointer<Float>, _ ldb: Int, _ beta: Float, _ c: UnsafeMutablePointer<Float>, _ ldc: Int
+    ) {
+        Kernels.ensureSelected()
+        cblas_ssymm(CblasColMajor, side.cblas, triangle.cblas, int(m), int(n), alpha, a, int(lda), b, int(ldb), beta, c, int(ldc))
+    }
+
+    /// B ← α·op(A)⁻¹·B (left) or α·B·op(A)⁻¹ (right), A triangular.
+    @inline(__always)
+    package static func trsm(
+        _ side: Side, _ triangle: Triangle, _ trans: Transpose, _ diagonal: Diagonal, _ m: Int, _ n: Int, _ alpha: Float,
+        _ a: UnsafePointer<Float>, _ lda: Int, _ b: UnsafeMutablePointer<Float>, _ ldb: Int
+    ) {
+        Kernels.ensureSelected()
+        cblas_strsm(CblasColMajor, side.cblas, triangle.cblas, trans.cblas, diagonal.cblas, int(m), int(n), alpha, a, int(lda), b, int(ldb))
+    }
+
+    /// B ← α·op(A)·B (left) or α·B·op(A) (right), A triangular.
+    @inline(__always)
+    package static func trmm(
+        _ side: Side, _ triangle: Triangle, _ trans: Transpose, _ diagonal: Diagonal, _ m: Int, _ n: Int, _ alpha: Float,
+        _ a: UnsafePointer<Float>, _ lda: Int, _ b: UnsafeMutablePointer<Float>, _ ldb: Int
+    ) {
+        Kernels.ensureSelected()
+        cblas_strmm(CblasColMajor, side.cblas, triangle.cblas, trans.cblas, diagonal.cblas, int(m), int(n), alpha, a, int(lda), b, int(ldb))
+    }
+
+    /// y ← α·op(A)·x + β·y, A m×n.
+    @inline(__always)
+    package static func gemv(
+        _ trans: Transpose, _ m: Int, _ n: Int, _ alpha: Float, _ a: UnsafePointer<Float>, _ lda: Int, _ x: UnsafePointer<Float>,
+        _ incx: Int, _ beta: Float, _ y: UnsafeMutablePointer<Float>, _ incy: Int
+    ) {
+        Kernels.ensureSelected()
+        cblas_sgemv(CblasColMajor, trans.cblas, int(m), int(n), alpha, a, int(lda), x, int(incx), beta, y, int(incy))
+    }
+
+    /// y ← α·A·x + β·y, A symmetric of order n.
+    @inline(__always)
+    package static func symv(
+        _ triangle: Triangle, _ n: Int, _ alpha: Float, _ a: UnsafePointer<Float>, _ lda: Int, _ x: UnsafePointer<Float>,
+        _ incx: Int, _ beta: Float, _ y: UnsafeMutablePointer<Float>, _ incy: Int
+    ) {
+        Kernels.ensureSelected()
+        cblas_ssymv(CblasColMajor, triangle.cblas, int(n), alpha, a, int(lda), x, int(incx), beta, y, int(incy))
+    }
+
+    /// A ← A + α·x·yᵀ, A m×n.
+    @inline(__always)
+    package static func ger(
+        _ m: Int, _ n: Int, _ alpha: Float, _ x: UnsafePointer<Float>, _ incx: Int, _ y: UnsafePointer<Float>, _ incy: Int,
+        _ a: UnsafeMutablePointer<Float>, _ lda: Int
+    ) {
+        Kernels.ensureSelected()
+        cblas_sger(CblasColMajor, int(m), int(n), alpha, x, int(incx), y, int(incy), a, int(lda))
+    }
+
+    /// A ← A + α·x·xᵀ, one triangle.
+    @inline(__always)
+    package static func syr(
+        _ triangle: Triangle, _ n: Int, _ alpha: Float, _ x: UnsafePointer<Float>, _ incx: Int, _ a: UnsafeMutablePointer<Float>,
+        _ lda: Int
+    ) {
+        Kernels.ensureSelected()
+        cblas_ssyr(CblasColMajor, triangle.cblas, int(n), alpha, x, int(incx), a, int(lda))
+    }
+
+    /// x ← op(A)⁻¹·x, A triangular of order n.
+    @inline(__always)
+    package static func trsv(
+        _ triangle: Triangle, _ trans: Transpose, _ diagonal: Diagonal, _ n: Int, _ a: UnsafePointer<Float>, _ lda: Int,
+        _ x: UnsafeMutablePointer<Float>, _ incx: Int
+    ) {
+        Kernels.ensureSelected()
+        cblas_strsv(CblasColMajor, triangle.cblas, trans.cblas, diagonal.cblas, int(n), a, int(lda), x, int(incx))
+    }
+
+    /// xᵀ·y.
+    @inline(__always)
+    package static func dot(_ n: Int, _ x: UnsafePointer<Float>, _ incx: Int, _ y: UnsafePointer<Float>, _ incy: Int) -> Float {
+        Kernels.ensureSelected()
+        return cblas_sdot(int(n), x, int(incx), y, int(incy))
+    }
+
+    /// ‖x‖₂ without overflow or underflow; 0 for n = 0.
+    @inline(__always)
+    package static func nrm2(_ n: Int, _ x: UnsafePointer<Float>?, _ incx: Int) -> Float {
+        guard n > 0, let x else { return 0 }
+        Kernels.ensureSelected()
+        return cblas_snrm2(int(n), x, int(incx))
+    }
+
+    /// y ← α·x + y.
+    @inline(__always)
+    package static func axpy(_ n: Int, _ alpha: Float, _ x: UnsafePointer<Float>, _ incx: Int, _ y: UnsafeMutablePointer<Float>, _ incy: Int) {
+        Kernels.ensureSelected()
+        cblas_saxpy(int(n), alpha, x, int(incx), y, int(incy))
+    }
+
+    /// x ← α·x.
+    @inline(__always)
+    package static func scal(_ n: Int, _ alpha: Float, _ x: UnsafeMutablePointer<Float>, _ incx: Int) {
+        Kernels.ensureSelected()
+        cblas_sscal(int(n), alpha, x, int(incx))
+    }
+}

@@ -1,0 +1,104 @@
+// Which OpenBLAS kernels run, and on how many threads.
+//
+// OpenBLAS picks its kernels when the library loads. A version older than the CPU does not recognise it and falls
+// back to Prescott (SSE3), 5–10× slower. Before the first BLAS call of this process we therefore look at CPUID
+// ourselves and, when the choice made at load is weaker than what the CPU offers, choose again in place.
+
+internal import CLapack
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
+/// The BLAS kernels in use by this process.
+///
+/// Selection happens once, before the first BLAS call, and respects `OPENBLAS_CORETYPE` when the user has set it.
+public enum Kernels {
+    /// What was found at load, what is in use, and why.
+    public struct Selection: Sendable, Equatable {
+        /// Core type that OpenBLAS chose when it was loaded.
+        public let coreTypeAtLoad: String
+        /// Core type in use now.
+        public let coreType: String
+        /// Core type the CPU would support best among those this project knows; `nil` off x86-64.
+        public let recommended: String?
+        /// `OPENBLAS_CORETYPE` as the user set it, if they did.
+        public let requestedByUser: String?
+        /// Whether this build of OpenBLAS allows choosing again inside the process.
+        public let canReselect: Bool
+    }
+
+    /// The selection in force; the first access makes it.
+    public static let selection: Selection = select()
+
+    /// OpenBLAS's description of its own build (version, options, core type).
+    public static var configuration: String {
+        _ = selection
+        return String(cString: openblas_get_config())
+    }
+
+    /// Number of processors that OpenBLAS sees.
+    public static var processorCount: Int { Int(openblas_get_num_procs()) }
+
+    /// Threads that one BLAS call may use. Process-global; results differ in the last bits between counts.
+    public static var threads: Int {
+        get {
+            _ = selection
+            return Int(openblas_get_num_threads())
+        }
+        set {
+            precondition(newValue >= 1, "thread count must be at least 1")
+            _ = selection
+            openblas_set_num_threads(Int32(clamping: newValue))
+        }
+    }
+
+    /// Runs `body` with one BLAS thread per call: for work that the project itself spreads over cores.
+    public static func withSingleThread<R, E: Error>(_ body: () throws(E) -> R) throws(E) -> R {
+        let before = threads
+        if before != 1 { threads = 1 }
+        defer { if before != 1 { threads = before } }
+        return try body()
+    }
+
+    @inline(__always)
+    static func ensureSelected() { _ = selection }
+
+    // Strength of the kernels we may meet, weakest first; an unknown name counts as strong, so that a newer
+    // OpenBLAS is never second-guessed.
+    private static let weakToStrong = ["Prescott", "Core2", "Penryn", "Dunnington", "Nehalem", "Sandybridge", "Haswell", "SkylakeX"]
+
+    private static func strength(_ name: String) -> Int {
+        let lowered = name.lowercased()
+        if lowered == "zen" || lowered == "excavator" { return 6 }
+        return weakToStrong.firstIndex { $0.lowercased() == lowered } ?? weakToStrong.count
+    }
+
+    private static func recommendation() -> String? {
+        let features = clapack_cpu_features()
+        if features & 4 != 0 { return "Cooperlake" }
+        if features & 2 != 0 { return "SkylakeX" }
+        if features & 1 != 0 { return features & 8 != 0 ? "Zen" : "Haswell" }
+        return nil
+    }
+
+    private static func coreName() -> String { String(cString: openblas_get_corename()) }
+
+    private static func select() -> Selection {
+        LAPACKE_set_nancheck(0)
+        let atLoad = coreName()
+        let user = getenv("OPENBLAS_CORETYPE").map { String(cString: $0) }
+        let best = recommendation()
+        let canReselect = clapack_can_reselect() != 0
+        if user == nil, canReselect, let best, strength(atLoad) < strength(best) {
+            setenv("OPENBLAS_CORETYPE", best, 1)
+            clapack_reselect()
+            // Children of this process must see the environment their user set.
+            unsetenv("OPENBLAS_CORETYPE")
+        }
+        return Selection(
+            coreTypeAtLoad: atLoad, coreType: coreName(), recommended: best, requestedByUser: user,
+            canReselect: canReselect)
+    }
+}

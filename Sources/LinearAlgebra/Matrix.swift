@@ -1,0 +1,123 @@
+// A dense column-major matrix of Double. Points are columns.
+
+/// A dense matrix of `Double`, stored by columns without padding.
+///
+/// ```swift
+/// let a = Matrix(columns: [[1, 2], [3, 4]])   // 1 3
+///                                             // 2 4
+/// let b = a.transposed().times(a)
+/// ```
+public struct Matrix: Sendable, Equatable {
+    /// Number of rows.
+    public let rows: Int
+    /// Number of columns.
+    public let columns: Int
+    /// Column-major storage of `rows · columns` entries; entry (i, j) is at `i + j·rows`.
+    public var elements: [Double]
+
+    /// Wraps column-major storage. Precondition: `elements.count == rows · columns`.
+    public init(rows: Int, columns: Int, elements: [Double]) {
+        precondition(rows >= 0 && columns >= 0 && elements.count == rows * columns, "element count must be rows · columns")
+        self.rows = rows
+        self.columns = columns
+        self.elements = elements
+    }
+
+    /// A matrix with every entry equal to `value`.
+    public init(rows: Int, columns: Int, repeating value: Double = 0) {
+        self.init(rows: rows, columns: columns, elements: [Double](repeating: value, count: rows * columns))
+    }
+
+    /// A matrix with entry (i, j) = `entry(i, j)`.
+    public init<E: Error>(rows: Int, columns: Int, _ entry: (Int, Int) throws(E) -> Double) throws(E) {
+        var storage: [Double] = []
+        storage.reserveCapacity(rows * columns)
+        for j in 0..<columns { for i in 0..<rows { storage.append(try entry(i, j)) } }
+        self.init(rows: rows, columns: columns, elements: storage)
+    }
+
+    /// A matrix from its columns, all of the same length.
+    public init(columns vectors: [[Double]]) {
+        let rows = vectors.first?.count ?? 0
+        precondition(vectors.allSatisfy { $0.count == rows }, "all columns must have the same length")
+        self.init(rows: rows, columns: vectors.count, elements: vectors.flatMap { $0 })
+    }
+
+    /// The identity of order `n`.
+    public static func identity(_ n: Int) -> Matrix { diagonal([Double](repeating: 1, count: n)) }
+
+    /// A square matrix with the given diagonal.
+    public static func diagonal(_ values: [Double]) -> Matrix {
+        var result = Matrix(rows: values.count, columns: values.count)
+        for (i, value) in values.enumerated() { result[i, i] = value }
+        return result
+    }
+
+    public subscript(row: Int, column: Int) -> Double {
+        @inline(__always) get {
+            precondition(row >= 0 && row < rows && column >= 0 && column < columns, "matrix index out of range")
+            return elements[row + column * rows]
+        }
+        @inline(__always) set {
+            precondition(row >= 0 && row < rows && column >= 0 && column < columns, "matrix index out of range")
+            elements[row + column * rows] = newValue
+        }
+    }
+
+    /// The entries of one column.
+    public func column(_ j: Int) -> ArraySlice<Double> { elements[j * rows..<(j + 1) * rows] }
+
+    /// The entries of one row (a copy).
+    public func row(_ i: Int) -> [Double] { (0..<columns).map { self[i, $0] } }
+
+    /// The main diagonal.
+    public var diagonal: [Double] { (0..<Swift.min(rows, columns)).map { self[$0, $0] } }
+
+    /// The transpose (a copy), written in cache-sized tiles.
+    public func transposed() -> Matrix {
+        let tile = 32
+        let result = [Double](unsafeUninitializedCapacity: elements.count) { out, count in
+            elements.withUnsafeBufferPointer { source in
+                for j0 in stride(from: 0, to: columns, by: tile) {
+                    for i0 in stride(from: 0, to: rows, by: tile) {
+                        for j in j0..<Swift.min(j0 + tile, columns) {
+                            for i in i0..<Swift.min(i0 + tile, rows) {
+                                out[j + i * columns] = source[i + j * rows]
+                            }
+                        }
+                    }
+                }
+            }
+            count = elements.count
+        }
+        return Matrix(rows: columns, columns: rows, elements: result)
+    }
+
+    /// The columns with the given indices, in that order.
+    public func selectingColumns(_ indices: some Collection<Int>) -> Matrix {
+        var storage: [Double] = []
+        storage.reserveCapacity(rows * indices.count)
+        for j in indices { storage.append(contentsOf: column(j)) }
+        return Matrix(rows: rows, columns: indices.count, elements: storage)
+    }
+
+    /// The rows with the given indices, in that order.
+    public func selectingRows(_ indices: [Int]) -> Matrix {
+        Matrix(rows: indices.count, columns: columns) { self[indices[$0], $1] }
+    }
+
+    /// Copies the lower triangle to the upper one.
+    public mutating func symmetrizeFromLower() {
+        precondition(rows == columns, "symmetrizing needs a square matrix")
+        for j in 0..<columns { for i in j + 1..<Swift.max(rows, j + 1) { self[j, i] = self[i, j] } }
+    }
+
+    /// Whether every entry is finite.
+    public var isFinite: Bool { elements.allSatisfy(\.isFinite) }
+
+    /// max |aᵢⱼ|, 0 for an empty matrix; NaN entries are ignored.
+    public var maximumMagnitude: Double { elements.reduce(0) { Swift.max($0, $1.magnitude) } }
+
+    /// Square root of the sum of squares, safe from overflow and underflow.
+    public var frobeniusNorm: Double { elements.withUnsafeBufferPointer { BLAS.nrm2($0.count, $0.baseAddress, 1) } }
+}
