@@ -1,0 +1,178 @@
+// What a node computes. A closed enum: every pass over a network is an exhaustive switch.
+//
+// Trained tensors live in `Network.parameters`; a layer names them. Shapes of activations are (batch, channels, spatial…)
+// or (batch, …, features). Axes in layers count the batch axis as 0.
+
+/// One operation of a network.
+public enum Layer: Sendable, Equatable {
+    case linear(Linear)
+    case convolution(Convolution)
+    case batchNormalization(BatchNormalization)
+    /// Layer, RMS or group normalization over the channel axis: couples channels, is never folded.
+    case normalization(Normalization)
+    case activation(Activation)
+    case pooling(Pooling)
+    /// Mean over all spatial axes; keeps them as size 1, or drops them.
+    case globalAveragePooling(keepsSpatialAxes: Bool)
+    /// Elementwise sum of all inputs (broadcasting).
+    case add
+    /// Elementwise product of all inputs (broadcasting).
+    case multiply
+    case concatenation(axis: Int)
+    /// Splits one input into parts of the given sizes along `axis`; as many outputs.
+    case split(axis: Int, sizes: [Int])
+    /// Everything from `axis` on becomes one axis.
+    case flatten(axis: Int)
+    case reshape(shape: [Int])
+    case transpose(permutation: [Int])
+    /// Zero (or constant) padding: amounts before and after, per axis.
+    case padding(before: [Int], after: [Int], value: Float)
+    /// Strided slice per axis: (start, end, step), end exclusive; full axes are (0, Int.max, 1).
+    case slice([SliceRange])
+    case softmax(axis: Int)
+    /// Nothing at inference: dropout, identity, casts between floating types.
+    case identity
+    /// A trained or fixed tensor entering the graph as a value.
+    case constant(parameter: String)
+    /// Multi-head self-attention core: inputs q, k, v of shape (batch, tokens, heads · headWidth).
+    case attention(heads: Int, scale: Float)
+    /// An operation this project does not know: kept whole, and everything it touches is kept whole.
+    case barrier(operation: String)
+}
+
+/// y = W·x + b over the last axis.
+public struct Linear: Sendable, Equatable {
+    /// Parameter of shape (out, in), or (in, out) when `isTransposed`.
+    public var weight: String
+    /// Parameter of shape (out).
+    public var bias: String?
+    /// The weight is stored (in, out), as ONNX MatMul and Gemm without transB have it.
+    public var isTransposed: Bool
+
+    public init(weight: String, bias: String?, isTransposed: Bool = false) {
+        self.weight = weight
+        self.bias = bias
+        self.isTransposed = isTransposed
+    }
+}
+
+/// Cross-correlation over one or two spatial axes; a 1-D convolution has kernel height 1 (`isOneDimensional`).
+public struct Convolution: Sendable, Equatable {
+    /// Parameter of shape (out, in/groups, kh, kw) or (out, in/groups, k).
+    public var weight: String
+    /// Parameter of shape (out).
+    public var bias: String?
+    public var strides: [Int]
+    /// Zero padding: top, left, bottom, right (1-D: left, right).
+    public var padding: [Int]
+    public var dilations: [Int]
+    public var groups: Int
+
+    public init(weight: String, bias: String?, strides: [Int], padding: [Int], dilations: [Int], groups: Int = 1) {
+        self.weight = weight
+        self.bias = bias
+        self.strides = strides
+        self.padding = padding
+        self.dilations = dilations
+        self.groups = groups
+    }
+}
+
+/// y = γ·(x − mean)/√(variance + ε) + β per channel (axis 1), statistics frozen.
+public struct BatchNormalization: Sendable, Equatable {
+    public var scale: String?
+    public var shift: String?
+    public var mean: String
+    public var variance: String
+    public var epsilon: Float
+
+    public init(scale: String?, shift: String?, mean: String, variance: String, epsilon: Float) {
+        self.scale = scale
+        self.shift = shift
+        self.mean = mean
+        self.variance = variance
+        self.epsilon = epsilon
+    }
+}
+
+/// Normalization whose statistics come from the activation itself.
+public struct Normalization: Sendable, Equatable {
+    public enum Kind: Sendable, Equatable { case layer, rms, group(Int), instance }
+    public var kind: Kind
+    /// First normalized axis (layer, RMS); 1 for group and instance.
+    public var axis: Int
+    public var scale: String?
+    public var shift: String?
+    public var epsilon: Float
+
+    public init(kind: Kind, axis: Int, scale: String?, shift: String?, epsilon: Float) {
+        self.kind = kind
+        self.axis = axis
+        self.scale = scale
+        self.shift = shift
+        self.epsilon = epsilon
+    }
+}
+
+/// Elementwise nonlinearity.
+public enum Activation: Sendable, Equatable {
+    case identity
+    case relu
+    case leakyReLU(slope: Float)
+    case clippedReLU(maximum: Float)
+    case gelu(approximateTanh: Bool)
+    case tanh
+    case sigmoid
+    case silu
+    case hardSwish
+    case hardSigmoid
+    case elu(alpha: Float)
+
+    /// φ(t·x) = t·φ(x) for t ≥ 0: outgoing weights may be folded into the incoming ones.
+    public var isPositivelyHomogeneous: Bool {
+        switch self {
+        case .identity, .relu, .leakyReLU: true
+        default: false
+        }
+    }
+
+    /// φ(0) = 0: a channel whose input is cut contributes nothing.
+    public var fixesZero: Bool {
+        switch self {
+        case .sigmoid, .hardSigmoid: false
+        default: true
+        }
+    }
+}
+
+/// Windowed pooling over the spatial axes.
+public struct Pooling: Sendable, Equatable {
+    public enum Kind: Sendable, Equatable { case maximum, average(countsPadding: Bool) }
+    public var kind: Kind
+    public var window: [Int]
+    public var strides: [Int]
+    /// Top, left, bottom, right (1-D: left, right).
+    public var padding: [Int]
+    public var ceilMode: Bool
+
+    public init(kind: Kind, window: [Int], strides: [Int], padding: [Int], ceilMode: Bool = false) {
+        self.kind = kind
+        self.window = window
+        self.strides = strides
+        self.padding = padding
+        self.ceilMode = ceilMode
+    }
+}
+
+/// A strided range of one axis; `end` is exclusive and may exceed the axis.
+public struct SliceRange: Sendable, Equatable {
+    public var start: Int
+    public var end: Int
+    public var step: Int
+
+    public init(start: Int = 0, end: Int = .max, step: Int = 1) {
+        self.start = start
+        self.end = end
+        self.step = step
+    }
+}

@@ -1,0 +1,53 @@
+// A network as a value: a directed acyclic graph of layers and the table of its trained tensors.
+
+/// A trained network: nodes in topological order, values between them, and named parameters.
+///
+/// A value type; surgery returns a new network. `Network` knows nothing of files: importers build it, exporters write the
+/// parameters it names back into the archive or model they came from.
+public struct Network: Sendable {
+    /// Index into `values`.
+    public typealias ValueID = Int
+
+    /// One application of a layer.
+    public struct Node: Sendable, Equatable {
+        /// Unique name, the file's where it has one (`layer1.0.conv1`).
+        public var name: String
+        public var layer: Layer
+        public var inputs: [ValueID]
+        public var outputs: [ValueID]
+
+        public init(name: String, layer: Layer, inputs: [ValueID], outputs: [ValueID]) {
+            self.name = name
+            self.layer = layer
+            self.inputs = inputs
+            self.outputs = outputs
+        }
+    }
+
+    /// An activation that flows between nodes.
+    public struct Value: Sendable, Equatable {
+        public var name: String
+        /// Shape without the batch axis; `nil` when unknown.
+        public var shape: [Int]?
+
+        public init(name: String, shape: [Int]? = nil) {
+            self.name = name
+            self.shape = shape
+        }
+    }
+
+    public var nodes: [Node]
+    public var values: [Value]
+    public var inputs: [ValueID]
+    public var outputs: [ValueID]
+    /// Trained tensors by name.
+    public var parameters: [String: Parameter]
+
+    public init(nodes: [Node], values: [Value], inputs: [ValueID], outputs: [ValueID], parameters: [String: Parameter]) {
+        self.nodes = nodes
+        self.values = values
+        self.inputs = inputs
+        self.outputs = outputs
+        self.parameters = parameters
+    }
+}
