@@ -6,7 +6,7 @@ let package = Package(
     name: "loewner",
     platforms: [.macOS(.v14)],
     products: [
-        .library(name: "ConvexGeometry", targets: ["ConvexGeometry"]),
+        .library(name: "ConvexGeometry", targets: ["ConvexGeometry", "LinearAlgebra"]),
         .library(name: "Coresets", targets: ["Coresets"]),
         .library(name: "TensorFiles", targets: ["TensorFiles"]),
         .library(name: "NeuralNetworks", targets: ["NeuralNetworks"]),
