@@ -1,9 +1,18 @@
 import ArgumentParser
 
-@main
-struct Loewner: AsyncParsableCommand {
+/// The root command: verbs only, no work of its own.
+struct Loewner: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "loewner",
         abstract: "Compress trained neural networks with convex geometry.",
-        version: "0.1.0")
+        discussion: """
+            EXAMPLE:
+              loewner doctor
+              loewner fit points.npy -o ellipsoid.npz
+
+            EXIT CODES:
+              0 done · 1 failed · 2 wrong usage · 3 finished, but a limit stopped it (status is not "solved")
+            """,
+        version: "0.1.0",
+        subcommands: [Doctor.self])
 }

@@ -75,6 +75,9 @@ public enum Kernels {
         return weakToStrong.firstIndex { $0.lowercased() == lowered } ?? weakToStrong.count
     }
 
+    /// Whether the kernels named `name` are known to be slower than those named `other`.
+    package static func isWeaker(_ name: String, than other: String) -> Bool { strength(name) < strength(other) }
+
     private static func recommendation() -> String? {
         let features = clapack_cpu_features()
         if features & 4 != 0 { return "Cooperlake" }
