@@ -1,0 +1,147 @@
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
+/// Files that appear whole or not at all: written beside the target, synced, renamed into place, folder synced.
+///
+/// On any error the temporary file is removed and an existing target is untouched. Without `force` an existing target is an error, also when
+/// it appears during the writing. A symbolic link is followed, so that the link stays and its target is replaced.
+public enum AtomicFile {
+    /// Writes the bytes; throws `outputExists`, `notRegularFile` or `fileSystem`.
+    public static func write(_ bytes: [UInt8], to path: String, force: Bool) throws(TensorFileError) {
+        try write(to: path, force: force) { writer throws(TensorFileError) in try writer.append(bytes) }
+    }
+
+    /// Writes what `body` appends, without holding it all in memory; throws what `body` throws besides.
+    public static func write(
+        to path: String, force: Bool, _ body: (inout Writer) throws(TensorFileError) -> Void
+    ) throws(TensorFileError) {
+        let target = try resolvedTarget(path, force: force)
+        let slash = target.utf8.lastIndex(of: UInt8(ascii: "/"))
+        let folder = slash.map { $0 == target.startIndex ? "/" : String(target[..<$0]) } ?? "."
+        let name = slash.map { String(target[target.utf8.index(after: $0)...]) } ?? target
+        var writer = try Writer(folder: folder, name: name, target: path)
+        do throws(TensorFileError) {
+            try body(&writer)
+            try writer.sync()
+            try move(writer.path, to: target, shown: path, force: force)
+        } catch {
+            unlink(writer.path)
+            throw error
+        }
+        syncFolder(folder)
+    }
+
+    /// The file being written; append in order.
+    public struct Writer: ~Copyable {
+        fileprivate let path: String
+        private let target: String
+        private let descriptor: Int32
+        /// Bytes appended so far.
+        public private(set) var count = 0
+
+        fileprivate init(folder: String, name: String, target: String) throws(TensorFileError) {
+            self.target = target
+            // Names have at most 255 bytes; part of the target's name helps to recognize a file left behind by a power cut.
+            let stem = String(decoding: name.utf8.prefix(64), as: UTF8.self)
+            for _ in 0..<64 {
+                let candidate = folder + "/." + stem + "." + String(UInt64.random(in: 0...(.max)), radix: 36) + ".tmp"
+                let descriptor = open(candidate, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+                if descriptor >= 0 {
+                    self.descriptor = descriptor
+                    path = candidate
+                    return
+                }
+                if errno != EEXIST { throw .fileSystem(action: "write", path: target, code: errno) }
+            }
+            throw .fileSystem(action: "write", path: target, code: EEXIST)
+        }
+
+        deinit { close(descriptor) }
+
+        public mutating func append(_ bytes: [UInt8]) throws(TensorFileError) {
+            var code: Int32?
+            bytes.withUnsafeBytes { code = write($0) }
+            if let code { throw .fileSystem(action: "write", path: target, code: code) }
+            count += bytes.count
+        }
+
+        public mutating func append(_ bytes: UnsafeRawBufferPointer) throws(TensorFileError) {
+            if let code = write(bytes) { throw .fileSystem(action: "write", path: target, code: code) }
+            count += bytes.count
+        }
+
+        private func write(_ bytes: UnsafeRawBufferPointer) -> Int32? {
+            var done = 0
+            while done < bytes.count {
+                let step = min(bytes.count - done, 1 << 30)
+                let put = systemWrite(descriptor, bytes.baseAddress! + done, step)
+                if put < 0 {
+                    if errno == EINTR { continue }
+                    return errno
+                }
+                done += put
+            }
+            return nil
+        }
+
+        fileprivate func sync() throws(TensorFileError) {
+            // EINVAL: the file system has nothing to sync.
+            if fsync(descriptor) != 0, errno != EINVAL { throw .fileSystem(action: "write", path: target, code: errno) }
+        }
+    }
+
+    /// Follows a symbolic link, and refuses what must not or cannot be replaced.
+    private static func resolvedTarget(_ path: String, force: Bool) throws(TensorFileError) -> String {
+        if path.isEmpty { throw .fileSystem(action: "write", path: path, code: ENOENT) }
+        if path.utf8.contains(0) { throw .fileSystem(action: "write", path: path, code: EINVAL) }
+        var status = stat()
+        if lstat(path, &status) != 0 {
+            if errno == ENOENT { return path }
+            throw .fileSystem(action: "write", path: path, code: errno)
+        }
+        var target = path
+        if status.st_mode & S_IFMT == S_IFLNK {
+            guard let resolved = realpath(path, nil) else { throw .fileSystem(action: "write", path: path, code: errno) }
+            defer { free(resolved) }
+            target = String(cString: resolved)
+            if stat(target, &status) != 0 { throw .fileSystem(action: "write", path: path, code: errno) }
+        }
+        if status.st_mode & S_IFMT != S_IFREG { throw .notRegularFile(path: path, found: fileKind(status.st_mode)) }
+        if !force { throw .outputExists(path: path) }
+        return target
+    }
+
+    /// `rename` replaces silently; `link` fails when the target exists, and so closes the race between check and rename.
+    private static func move(_ temporary: String, to target: String, shown path: String, force: Bool) throws(TensorFileError) {
+        if !force {
+            if link(temporary, target) == 0 {
+                unlink(temporary)
+                return
+            }
+            if errno == EEXIST { throw .outputExists(path: path) }
+            // Some file systems have no hard links: check once more, then rename.
+            var status = stat()
+            if lstat(target, &status) == 0 { throw .outputExists(path: path) }
+        }
+        if rename(temporary, target) != 0 { throw .fileSystem(action: "write", path: path, code: errno) }
+    }
+
+    /// Makes the rename durable. The file is complete either way, so a folder that cannot be synced is no error.
+    private static func syncFolder(_ folder: String) {
+        let descriptor = open(folder, O_RDONLY | O_CLOEXEC)
+        if descriptor >= 0 {
+            fsync(descriptor)
+            close(descriptor)
+        }
+    }
+}
+
+/// `write(2)`, whose name the members above shadow.
+private func systemWrite(_ descriptor: Int32, _ bytes: UnsafeRawPointer, _ count: Int) -> Int {
+    write(descriptor, bytes, count)
+}

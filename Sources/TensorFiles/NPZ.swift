@@ -1,0 +1,149 @@
+internal import CZlib
+
+/// The `.npz` format of numpy: a zip archive with one `.npy` member per array.
+///
+/// Reading takes stored and deflated members, zip64 and data descriptors, and verifies every checksum. Writing gives the bytes that
+/// `numpy.savez` gives (zip64 fields, the date 1980-01-01), so the same archive gives the same bytes at any time on any machine;
+/// deflated members also depend on the version of zlib.
+public enum NPZ {
+    public enum Compression: Sendable {
+        case stored
+        /// zlib's default level, as `numpy.savez_compressed` uses it.
+        case deflated
+    }
+
+    /// The arrays of an archive under their names without `.npy`, in directory order.
+    ///
+    /// Throws `malformed` or `unsupported` with the member's name. Cost O(bytes); memory: the arrays plus one block of input.
+    public static func decode(_ bytes: [UInt8]) throws(TensorFileError) -> TensorArchive {
+        try decode(ByteSource(bytes))
+    }
+
+    static func decode(_ source: ByteSource) throws(TensorFileError) -> TensorArchive {
+        var archive = TensorArchive()
+        for member in try ZipDirectory(of: source).members {
+            guard member.name.hasSuffix(".npy") else {
+                throw .unsupported(format: .npz, expected: "members named *.npy", found: "a member \(quoted(member.name))")
+            }
+            let name = String(member.name.dropLast(4))
+            archive[name] = try tensor(of: member, named: name, in: source)
+        }
+        return archive
+    }
+
+    private static func tensor(of member: ZipMember, named name: String, in source: ByteSource) throws(TensorFileError) -> Tensor {
+        var reader = try ZipMemberReader(member, in: source)
+        let header: NPYHeader
+        do throws(TensorFileError) {
+            header = try NPYHeader { count throws(TensorFileError) in try reader.read(count) }
+        } catch {
+            throw error.inTensor(name)
+        }
+        guard header.dataByteCount == reader.remaining else {
+            throw .malformed(
+                format: .npz, tensor: name,
+                expected: "\(header.dataByteCount) bytes of data for \(header.dtype.rawValue) of shape \(describe(header.shape))",
+                found: "\(reader.remaining)")
+        }
+        let data = try reader.read(reader.remaining)
+        try reader.finish()
+        return NPY.tensor(header, data: data)
+    }
+
+    /// The bytes of an archive; throws `unsupported` for types that numpy does not have. Metadata has no place in the format and is left out.
+    public static func encode(_ archive: TensorArchive, compression: Compression = .stored) throws(TensorFileError) -> [UInt8] {
+        var bytes: [UInt8] = []
+        try write(archive, compression: compression) { bytes += $0 }
+        return bytes
+    }
+
+    /// Hands the archive to `append` piece by piece, never holding more than one compressed member.
+    static func write(
+        _ archive: TensorArchive, compression: Compression, to append: ([UInt8]) throws(TensorFileError) -> Void
+    ) throws(TensorFileError) {
+        var directory: [UInt8] = []
+        var offset = 0
+        for (name, tensor) in archive.entries {
+            let memberName = Array((name + ".npy").utf8)
+            guard memberName.count <= 0xffff else {
+                throw .unsupported(format: .npz, tensor: name, expected: "a name below 65536 bytes", found: "\(memberName.count)")
+            }
+            let header: [UInt8]
+            do throws(TensorFileError) {
+                header = try NPYHeader.bytes(dtype: tensor.dtype, shape: tensor.shape)
+            } catch {
+                throw error.inTensor(name)
+            }
+            let parts = [header, tensor.bytes]
+            let size = header.count + tensor.bytes.count
+            let packed = compression == .deflated ? try deflated(parts, tensor: name) : parts
+            let compressedSize = packed.reduce(0) { $0 + $1.count }
+            let member = ZipRecord(
+                name: memberName, deflated: compression == .deflated, checksum: crc(parts), compressedSize: compressedSize, size: size,
+                offset: offset)
+            let local = member.localHeader
+            try append(local)
+            for part in packed { try append(part) }
+            offset += local.count + compressedSize
+            directory += member.directoryHeader
+        }
+        try append(directory)
+        try append(ZipRecord.end(count: archive.count, offset: offset, size: directory.count))
+    }
+
+    private static func crc(_ parts: [[UInt8]]) -> UInt32 {
+        var value: CUnsignedLong = 0
+        for part in parts { value = crc32_z(value, part, part.count) }
+        return UInt32(truncatingIfNeeded: value)
+    }
+
+    /// The parts as one raw deflate stream.
+    private static func deflated(_ parts: [[UInt8]], tensor: String) throws(TensorFileError) -> [[UInt8]] {
+        let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
+        stream.initialize(to: z_stream())
+        defer { stream.deallocate() }
+        guard czlib_deflate_init_raw(stream, Z_DEFAULT_COMPRESSION) == Z_OK else {
+            throw .unsupported(format: .npz, tensor: tensor, expected: "a working zlib", found: "version \(String(cString: zlibVersion()))")
+        }
+        defer { deflateEnd(stream) }
+        let blockSize = 1 << 20
+        var blocks: [[UInt8]] = []
+        func run(_ input: UnsafeBufferPointer<UInt8>, _ flush: Int32) {
+            stream.pointee.next_in = UnsafeMutablePointer(mutating: input.baseAddress)
+            stream.pointee.avail_in = uInt(input.count)
+            var full = true
+            while full {
+                blocks.append([UInt8](unsafeUninitializedCapacity: blockSize) { buffer, initialized in
+                    stream.pointee.next_out = buffer.baseAddress
+                    stream.pointee.avail_out = uInt(blockSize)
+                    // Only a broken stream state makes this fail, and the output has room each time.
+                    _ = deflate(stream, flush)
+                    initialized = blockSize - Int(stream.pointee.avail_out)
+                })
+                full = stream.pointee.avail_out == 0
+            }
+        }
+        for part in parts {
+            part.withUnsafeBufferPointer { buffer in
+                for start in stride(from: 0, to: buffer.count, by: 1 << 30) {
+                    run(UnsafeBufferPointer(rebasing: buffer[start..<min(start + 1 << 30, buffer.count)]), Z_NO_FLUSH)
+                }
+            }
+        }
+        run(UnsafeBufferPointer(start: nil, count: 0), Z_FINISH)
+        return blocks
+    }
+}
+
+extension TensorFileError {
+    /// The same error with the tensor's name filled in.
+    func inTensor(_ name: String) -> TensorFileError {
+        switch self {
+        case .malformed(let format, nil, let offset, let expected, let found):
+            .malformed(format: format, tensor: name, offset: offset, expected: expected, found: found)
+        case .unsupported(let format, nil, let expected, let found):
+            .unsupported(format: format, tensor: name, expected: expected, found: found)
+        default: self
+        }
+    }
+}
