@@ -42,8 +42,15 @@ public struct Network: Sendable {
     public var outputs: [ValueID]
     /// Trained tensors by name.
     public var parameters: [String: Parameter]
+    /// Whether the file the network came from stores attributes of layers (padding, slices, groups, split sizes), so that
+    /// surgery may change them. False for files that hold weights only: the program that loads those fixes all attributes.
+    public var storesAttributes: Bool
 
-    public init(nodes: [Node], values: [Value], inputs: [ValueID], outputs: [ValueID], parameters: [String: Parameter]) {
+    public init(
+        nodes: [Node], values: [Value], inputs: [ValueID], outputs: [ValueID], parameters: [String: Parameter],
+        storesAttributes: Bool = true
+    ) {
+        self.storesAttributes = storesAttributes
         self.nodes = nodes
         self.values = values
         self.inputs = inputs

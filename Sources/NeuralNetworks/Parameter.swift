@@ -13,4 +13,13 @@ public struct Parameter: Sendable, Equatable {
         self.shape = shape
         self.values = values
     }
+
+    /// The transpose of a matrix. Precondition: two axes.
+    func transposed() -> Parameter {
+        precondition(shape.count == 2, "only a matrix has a transpose")
+        let (rows, columns) = (shape[0], shape[1])
+        var result = [Float](repeating: 0, count: values.count)
+        for row in 0..<rows { for column in 0..<columns { result[column * rows + row] = values[row * columns + column] } }
+        return Parameter(shape: [columns, rows], values: result)
+    }
 }

@@ -1,0 +1,49 @@
+// Plain memory of the evaluator: allocated once per worker, released at the end.
+
+/// Several float buffers. The owner must call `deallocate` once.
+final class BufferSet {
+    private var pointers: [UnsafeMutablePointer<Float>?]
+
+    init(sizes: [Int]) {
+        pointers = sizes.map { UnsafeMutablePointer<Float>.allocate(capacity: max($0, 1)) }
+    }
+
+    convenience init(copying arrays: [[Float]]) {
+        self.init(sizes: arrays.map(\.count))
+        for (index, array) in arrays.enumerated() {
+            array.withUnsafeBufferPointer { source in
+                if let base = source.baseAddress { self[index].update(from: base, count: source.count) }
+            }
+        }
+    }
+
+    /// Precondition: not deallocated.
+    subscript(index: Int) -> UnsafeMutablePointer<Float> { pointers[index]! }
+
+    func deallocate(_ index: Int) {
+        pointers[index]?.deallocate()
+        pointers[index] = nil
+    }
+
+    func deallocate() {
+        for index in pointers.indices { deallocate(index) }
+    }
+}
+
+extension EvaluationPlan {
+    /// First value of every storage for the samples from `first` on.
+    func pointers(
+        first: Int, sources: [UnsafePointer<Float>], constants: BufferSet, results: BufferSet, scratch: BufferSet,
+        scratchOffset: Int
+    ) -> [UnsafeMutablePointer<Float>] {
+        storages.map { storage in
+            switch storage.location {
+            // Sources are only ever inputs of steps.
+            case .source(let index): UnsafeMutablePointer(mutating: sources[index]) + first * storage.size
+            case .constant(let index): constants[index]
+            case .result(let index): results[index] + first * storage.size
+            case .scratch(let index): scratch[index] + scratchOffset * storage.size
+            }
+        }
+    }
+}

@@ -1,0 +1,230 @@
+// Forward evaluation in Float32 through sgemm.
+//
+// A chunk of samples runs through the whole network while its activations are in cache; chunks are spread over cores
+// with one BLAS thread each. Batch normalization, residual additions and activations are fused into the layer before
+// them unless somebody observes a value in between.
+
+import LinearAlgebra
+
+/// A network prepared for forward evaluation.
+///
+/// ```swift
+/// let evaluator = try Evaluator(network)
+/// let logits = try evaluator.forward(images).observed[0]
+///
+/// // Part of a network: from a value computed before, up to the inputs of two layers.
+/// let prefix = try Evaluator(network, from: [stem], observing: [a, b], statistics: recorded)
+/// ```
+public struct Evaluator: Sendable {
+    let plan: EvaluationPlan
+    private let network: Network
+
+    /// Prepares a network, or the part of it that leads from `sources` to `taps`.
+    ///
+    /// - Parameters:
+    ///   - network: a validated network; its shapes are inferred again when `inputShapes` is given.
+    ///   - sources: values that `forward` will be given; the network's inputs by default.
+    ///   - taps: values to observe; the network's outputs by default. Any value of the network may be asked for.
+    ///   - statistics: replacements for the stored mean and variance of batch normalizations, by node index.
+    ///   - inputShapes: shapes of the network's inputs without the batch axis.
+    /// - Throws: ``NetworkError`` naming the node that cannot be evaluated, or whose tensors are missing or misshapen.
+    public init(
+        _ network: Network, from sources: [Network.ValueID]? = nil, observing taps: [Network.ValueID]? = nil,
+        statistics: [Int: ChannelStatistics] = [:], inputShapes: [[Int]]? = nil
+    ) throws(NetworkError) {
+        try self.init(
+            network, from: sources, observing: taps, statistics: statistics, inputShapes: inputShapes, recordsStatistics: false)
+    }
+
+    init(
+        _ network: Network, from sources: [Network.ValueID]?, observing taps: [Network.ValueID]?,
+        statistics: [Int: ChannelStatistics], inputShapes: [[Int]]?, recordsStatistics: Bool
+    ) throws(NetworkError) {
+        try network.validateGraph()
+        self.network = try network.inferringShapes(inputShapes: inputShapes)
+        plan = try PlanBuilder.plan(
+            for: self.network, from: sources ?? network.inputs, observing: taps ?? network.outputs, statistics: statistics,
+            foldsBatchNormalization: !recordsStatistics, keepsObserved: !recordsStatistics)
+    }
+
+    /// Evaluates a batch of the only source.
+    public func forward(_ input: ActivationTensor, threads: Int? = nil) throws(NetworkError) -> Activations {
+        try forward([input], threads: threads)
+    }
+
+    /// Evaluates a batch.
+    ///
+    /// - Parameters:
+    ///   - inputs: one tensor per source, all with the same batch axis. Axes of extent 1 may be missing or added, and a
+    ///     source of one axis takes any shape with as many values.
+    ///   - threads: cores to use; by default as many as BLAS may use (`Kernels.threads`).
+    /// - Returns: the observed values.
+    /// - Throws: `wrongInputShape`.
+    public func forward(_ inputs: [ActivationTensor], threads: Int? = nil) throws(NetworkError) -> Activations {
+        let batch = try checkedBatch(inputs)
+        let workers = max(1, threads ?? Kernels.threads)
+        let results = BufferSet(sizes: plan.resultSizes.map { $0 * batch })
+        let constants = BufferSet(copying: plan.constants)
+        let chunk = plan.chunkSize(batch: batch, threads: workers)
+        let chunks = (batch + chunk - 1) / chunk
+        withSourcePointers(inputs) { sources in
+            withConcurrentChunks(
+                count: chunks, threads: workers,
+                makeWorkspace: { BufferSet(sizes: plan.scratchSizes.map { $0 * chunk } + [plan.workspaceSize]) },
+                release: { $0.deallocate() }
+            ) { index, buffers in
+                let first = index * chunk
+                let pointers = plan.pointers(
+                    first: first, sources: sources, constants: constants, results: results, scratch: buffers, scratchOffset: 0)
+                for step in plan.steps {
+                    step.run(count: min(chunk, batch - first), pointers: pointers, workspace: buffers[plan.scratchSizes.count])
+                }
+            }
+        }
+        constants.deallocate()
+        return collect(results, inputs: inputs, batch: batch)
+    }
+
+    /// Runs the batch layer by layer with every batch normalization using the statistics of this batch, and records them.
+    ///
+    /// - Returns: mean and variance per batch normalization, by node index: use them as `statistics` of an ``Evaluator``.
+    /// - Note: whole-batch activations are kept in memory while they are needed.
+    static func recordStatistics(
+        _ network: Network, _ inputs: [ActivationTensor], threads: Int?
+    ) throws(NetworkError) -> [Int: ChannelStatistics] {
+        let shapes = inputs.map(\.sampleShape)
+        let normalizations = network.nodes.indices.filter { network.nodes[$0].layer.isBatchNormalization }
+        guard !normalizations.isEmpty else { return [:] }
+        let taps = normalizations.map { network.nodes[$0].outputs[0] }
+        let compatible = network.inputs.count == shapes.count ? zip(network.inputs, shapes).map { network.values[$0].shape ?? $1 } : shapes
+        let evaluator = try Evaluator(
+            network, from: nil, observing: taps, statistics: [:], inputShapes: compatible, recordsStatistics: true)
+        return try evaluator.record(inputs, threads: max(1, threads ?? Kernels.threads))
+    }
+
+    private func record(_ inputs: [ActivationTensor], threads: Int) throws(NetworkError) -> [Int: ChannelStatistics] {
+        let batch = try checkedBatch(inputs)
+        let scratch = BufferSet(sizes: plan.scratchSizes.map { $0 * batch })
+        let constants = BufferSet(copying: plan.constants)
+        let results = BufferSet(sizes: [])
+        defer {
+            scratch.deallocate()
+            constants.deallocate()
+        }
+        var recorded: [Int: ChannelStatistics] = [:]
+        var failure: NetworkError?
+        withSourcePointers(inputs) { sources in
+            for var step in plan.steps {
+                let all = plan.pointers(
+                    first: 0, sources: sources, constants: constants, results: results, scratch: scratch, scratchOffset: 0)
+                if case .channelAffine(let kernel) = step.kernel, case .batchNormalization(let layer) = network.nodes[step.node].layer {
+                    let statistics = kernel.statistics(of: all[step.inputs[0]], count: batch, threads: threads)
+                    recorded[step.node] = statistics
+                    do throws(NetworkError) {
+                        let affine = try network.affine(
+                            layer, node: network.nodes[step.node], channels: kernel.channels, statistics: statistics)
+                        step.kernel = .channelAffine(
+                            ChannelAffineKernel(
+                                channels: kernel.channels, positions: kernel.positions, scale: affine.scale, shift: affine.shift,
+                                activation: kernel.activation))
+                    } catch {
+                        failure = error
+                        return
+                    }
+                }
+                let chunk = max(1, min(16, (batch + threads - 1) / threads))
+                withConcurrentChunks(
+                    count: (batch + chunk - 1) / chunk, threads: threads,
+                    makeWorkspace: { BufferSet(sizes: [step.kernel.workspaceSize]) }, release: { $0.deallocate() }
+                ) { index, workspace in
+                    let first = index * chunk
+                    let pointers = plan.pointers(
+                        first: first, sources: sources, constants: constants, results: results, scratch: scratch, scratchOffset: first)
+                    step.run(count: min(chunk, batch - first), pointers: pointers, workspace: workspace[0])
+                }
+            }
+        }
+        if let failure { throw failure }
+        return recorded
+    }
+
+    // MARK: Batches
+
+    private func checkedBatch(_ inputs: [ActivationTensor]) throws(NetworkError) -> Int {
+        guard inputs.count == plan.sources.count, let batch = inputs.first?.batchCount else {
+            throw .invalidData(reason: "expected \(plan.sources.count) input tensors, found \(inputs.count)")
+        }
+        for (input, source) in zip(inputs, plan.sources) {
+            let found = input.sampleShape
+            let fits = found == source.shape
+                || input.sampleSize == source.shape.reduce(1, *)
+                    && (source.shape.count == 1 || found.filter { $0 != 1 } == source.shape.filter { $0 != 1 })
+            guard fits else {
+                throw .wrongInputShape(
+                    node: network.values[source.value].name, expected: "samples of shape \(NetworkError.text(source.shape))", found: found)
+            }
+            guard input.batchCount == batch else {
+                throw .invalidData(reason: "expected \(batch) samples in every input, found \(input.batchCount)")
+            }
+        }
+        return batch
+    }
+
+    private func withSourcePointers(_ inputs: [ActivationTensor], _ body: ([UnsafePointer<Float>]) -> Void) {
+        func descend(_ index: Int, _ pointers: [UnsafePointer<Float>]) {
+            guard index < inputs.count else { return body(pointers) }
+            inputs[index].values.withUnsafeBufferPointer { buffer in
+                // An empty batch has no address; nothing will be read.
+                descend(index + 1, pointers + [buffer.baseAddress ?? UnsafePointer(bitPattern: 16)!])
+            }
+        }
+        descend(0, [])
+    }
+
+    private func collect(_ results: BufferSet, inputs: [ActivationTensor], batch: Int) -> Activations {
+        var tensors: [Network.ValueID: ActivationTensor] = [:]
+        var arrays: [Int: [Float]] = [:]
+        for tap in plan.taps {
+            switch plan.storages[tap.storage].location {
+            case .source(let index):
+                tensors[tap.value] = ActivationTensor(shape: [batch] + tap.shape, values: inputs[index].values)
+            case .result(let index):
+                if arrays[index] == nil {
+                    arrays[index] = Array(UnsafeBufferPointer(start: results[index], count: plan.resultSizes[index] * batch))
+                    results.deallocate(index)
+                }
+                tensors[tap.value] = ActivationTensor(shape: [batch] + tap.shape, values: arrays[index] ?? [])
+            case .constant, .scratch:
+                break
+            }
+        }
+        results.deallocate()
+        return Activations(tensors: tensors, order: plan.taps.map(\.value))
+    }
+}
+
+extension Network {
+    /// Evaluates a batch and returns the values asked for (the outputs by default). Prepare an ``Evaluator`` for repeated use.
+    public func forward(
+        _ input: ActivationTensor, observing taps: [ValueID]? = nil, threads: Int? = nil
+    ) throws(NetworkError) -> Activations {
+        try Evaluator(self, observing: taps).forward(input, threads: threads)
+    }
+
+    /// Statistics that every batch normalization sees when all of them normalize by the statistics of this batch.
+    ///
+    /// - Parameter inputs: one tensor per network input; the statistics are taken over the whole batch at once.
+    /// - Returns: mean and population variance per batch normalization, by node index.
+    /// - Throws: ``NetworkError``.
+    public func recordingBatchStatistics(
+        _ inputs: [ActivationTensor], threads: Int? = nil
+    ) throws(NetworkError) -> [Int: ChannelStatistics] {
+        try Evaluator.recordStatistics(self, inputs, threads: threads)
+    }
+}
+
+extension Layer {
+    package var isBatchNormalization: Bool {
+        if case .batchNormalization = self { true } else { false }
+    }
+}

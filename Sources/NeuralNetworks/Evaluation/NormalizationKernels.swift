@@ -1,0 +1,86 @@
+// Batch normalization with frozen statistics, and normalizations that take their statistics from the activation.
+
+/// y = φ(a·x + b) per channel.
+struct ChannelAffineKernel: Sendable {
+    let channels: Int
+    let positions: Int
+    let scale: [Float]
+    let shift: [Float]
+    let activation: Activation
+
+    func run(count: Int, input: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>) {
+        for image in 0..<count {
+            for channel in 0..<channels {
+                let offset = (image * channels + channel) * positions
+                let (a, b) = (scale[channel], shift[channel])
+                let x = input + offset
+                let y = output + offset
+                for i in 0..<positions { y[i] = a * x[i] + b }
+                activation.apply(y, count: positions)
+            }
+        }
+    }
+}
+
+extension ChannelAffineKernel {
+    /// Mean and population variance of every channel over all samples and positions, in Double, in two passes.
+    func statistics(of x: UnsafePointer<Float>, count: Int, threads: Int) -> ChannelStatistics {
+        let result = BufferSet(sizes: [channels, channels])
+        defer { result.deallocate() }
+        withConcurrentChunks(count: channels, threads: threads, makeWorkspace: {}, release: { _ in }) { channel, _ in
+            let total = Double(max(1, count * positions))
+            var mean = 0.0
+            for image in 0..<count {
+                let row = x + (image * channels + channel) * positions
+                for i in 0..<positions { mean += Double(row[i]) }
+            }
+            mean /= total
+            var variance = 0.0
+            for image in 0..<count {
+                let row = x + (image * channels + channel) * positions
+                for i in 0..<positions { variance += (Double(row[i]) - mean) * (Double(row[i]) - mean) }
+            }
+            result[0][channel] = Float(mean)
+            result[1][channel] = Float(variance / total)
+        }
+        return ChannelStatistics(
+            mean: Array(UnsafeBufferPointer(start: result[0], count: channels)),
+            variance: Array(UnsafeBufferPointer(start: result[1], count: channels)))
+    }
+}
+
+/// Layer, RMS, group and instance normalization: blocks of `length` values share a mean and a variance.
+struct NormalizationKernel: Sendable {
+    /// Blocks per sample.
+    let blocks: Int
+    /// Values per block.
+    let length: Int
+    /// Parameter index of value i of a sample: (i / `parameterRun`) mod `parameterCount`.
+    let parameterRun: Int
+    let parameterCount: Int
+    let subtractsMean: Bool
+    let scale: [Float]
+    let shift: [Float]
+    let epsilon: Float
+
+    func run(count: Int, input: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>) {
+        for block in 0..<count * blocks {
+            let x = input + block * length
+            let y = output + block * length
+            let first = block % blocks * length
+            var mean = 0.0
+            if subtractsMean {
+                for i in 0..<length { mean += Double(x[i]) }
+                mean /= Double(max(length, 1))
+            }
+            var square = 0.0
+            for i in 0..<length { square += (Double(x[i]) - mean) * (Double(x[i]) - mean) }
+            let factor = Float(1 / (square / Double(max(length, 1)) + Double(epsilon)).squareRoot())
+            let center = Float(mean)
+            for i in 0..<length {
+                let p = (first + i) / parameterRun % parameterCount
+                y[i] = (x[i] - center) * factor * (scale.isEmpty ? 1 : scale[p]) + (shift.isEmpty ? 0 : shift[p])
+            }
+        }
+    }
+}

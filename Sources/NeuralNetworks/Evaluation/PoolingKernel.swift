@@ -1,0 +1,68 @@
+// Maximum and average over windows, clipped to the image.
+
+struct PoolingKernel: Sendable {
+    let kind: Pooling.Kind
+    let channels, height, width, outHeight, outWidth: Int
+    let windowY, windowX, strideY, strideX, top, left, bottom, right: Int
+
+    func run(count: Int, input: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>) {
+        for plane in 0..<count * channels {
+            let x = input + plane * height * width
+            let y = output + plane * outHeight * outWidth
+            for row in 0..<outHeight {
+                let rowStart = row * strideY - top
+                let rows = max(0, rowStart)..<max(max(0, rowStart), min(height, rowStart + windowY))
+                for column in 0..<outWidth {
+                    let columnStart = column * strideX - left
+                    let columns = max(0, columnStart)..<max(max(0, columnStart), min(width, columnStart + windowX))
+                    switch kind {
+                    case .maximum:
+                        var best = -Float.infinity
+                        for i in rows {
+                            let line = x + i * width
+                            for j in columns { best = line[j] > best ? line[j] : best }
+                        }
+                        y[row * outWidth + column] = best
+                    case .average(let countsPadding):
+                        var sum: Float = 0
+                        for i in rows {
+                            let line = x + i * width
+                            for j in columns { sum += line[j] }
+                        }
+                        // Windows never count what ceil mode adds beyond the padding.
+                        let area = countsPadding
+                            ? (min(rowStart + windowY, height + bottom) - rowStart) * (min(columnStart + windowX, width + right) - columnStart)
+                            : rows.count * columns.count
+                        y[row * outWidth + column] = area > 0 ? sum / Float(area) : 0
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Mean over everything behind the channel axis.
+struct GlobalAverageKernel: Sendable {
+    let channels: Int
+    let positions: Int
+
+    func run(count: Int, input: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>) {
+        let scale = 1 / Float(max(positions, 1))
+        for plane in 0..<count * channels {
+            let x = input + plane * positions
+            // Four partial sums: shorter dependency chain and smaller rounding error.
+            var sums = SIMD4<Float>.zero
+            var i = 0
+            while i + 4 <= positions {
+                sums += SIMD4(x[i], x[i + 1], x[i + 2], x[i + 3])
+                i += 4
+            }
+            var sum = sums.sum()
+            while i < positions {
+                sum += x[i]
+                i += 1
+            }
+            output[plane] = sum * scale
+        }
+    }
+}

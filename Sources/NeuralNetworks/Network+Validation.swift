@@ -1,0 +1,147 @@
+// What must hold of every network before it is evaluated or cut.
+
+extension Network {
+    /// Checks the graph and the trained tensors.
+    ///
+    /// The graph: node names unique, every value made once and before it is used, the right number of inputs and outputs.
+    /// The tensors: present, of the shapes their layers need, and finite. Cost: one read of the parameters.
+    /// - Throws: ``NetworkError`` naming node and tensor.
+    public func validate() throws(NetworkError) {
+        try validateGraph()
+        _ = try inferringShapes()
+        for node in nodes {
+            for name in node.layer.parameterNames {
+                let parameter = try parameter(name, of: node)
+                if let index = parameter.values.firstIndex(where: { !$0.isFinite }) {
+                    throw .nonFiniteTensor(name: name, index: index)
+                }
+            }
+            // Without known input shapes inference never looks at these.
+            switch node.layer {
+            case .linear(let layer): _ = try linearExtents(layer, of: node)
+            case .convolution(let layer): _ = try convolutionExtents(layer, of: node)
+            default: break
+            }
+        }
+    }
+
+    /// The graph half of ``validate()``, without reading a parameter.
+    public func validateGraph() throws(NetworkError) {
+        var names: Set<String> = []
+        var made: Set<ValueID> = []
+        func check(_ value: ValueID, _ place: String) throws(NetworkError) {
+            guard values.indices.contains(value) else {
+                throw .invalidNode(name: place, reason: "expected a value below \(values.count), found \(value)")
+            }
+        }
+        for value in inputs {
+            try check(value, "input")
+            guard made.insert(value).inserted else {
+                throw .invalidNetwork(reason: "expected each input once, found \(values[value].name) twice")
+            }
+        }
+        for node in nodes {
+            guard names.insert(node.name).inserted else {
+                throw .invalidNode(name: node.name, reason: "expected unique node names, found this one twice")
+            }
+            for value in node.inputs {
+                try check(value, node.name)
+                guard made.contains(value) else {
+                    throw .invalidNode(
+                        name: node.name, reason: "expected inputs made by earlier nodes, found \(values[value].name) undefined or in a cycle")
+                }
+            }
+            for value in node.outputs {
+                try check(value, node.name)
+                guard made.insert(value).inserted else {
+                    throw .invalidNode(name: node.name, reason: "expected every value to be made once, found \(values[value].name) made again")
+                }
+            }
+            if let count = node.layer.outputCount, node.outputs.count != count {
+                throw .invalidNode(name: node.name, reason: "expected \(count) output\(count == 1 ? "" : "s"), found \(node.outputs.count)")
+            }
+        }
+        guard !outputs.isEmpty else { throw .invalidNetwork(reason: "expected at least one output, found none") }
+        for value in outputs {
+            try check(value, "output")
+            guard made.contains(value) else {
+                throw .invalidNetwork(reason: "expected output \(values[value].name) to be made by a node, found none that does")
+            }
+        }
+    }
+}
+
+extension Layer {
+    /// Names of the trained tensors the layer reads.
+    package var parameterNames: [String] {
+        switch self {
+        case .linear(let layer): [layer.weight] + [layer.bias].compactMap { $0 }
+        case .convolution(let layer): [layer.weight] + [layer.bias].compactMap { $0 }
+        case .batchNormalization(let layer): [layer.scale, layer.shift, layer.mean, layer.variance].compactMap { $0 }
+        case .normalization(let layer): [layer.scale, layer.shift].compactMap { $0 }
+        case .constant(let parameter): [parameter]
+        default: []
+        }
+    }
+
+    /// Number of outputs; `nil` when any number will do.
+    var outputCount: Int? {
+        switch self {
+        case .barrier: nil
+        case .split(_, let sizes): sizes.count
+        default: 1
+        }
+    }
+
+    /// The operation as people call it.
+    package var operationName: String {
+        switch self {
+        case .linear: "Linear"
+        case .convolution(let layer): layer.groups > 1 ? "Convolution (\(layer.groups) groups)" : "Convolution"
+        case .batchNormalization: "BatchNormalization"
+        case .normalization(let layer):
+            switch layer.kind {
+            case .layer: "LayerNormalization"
+            case .rms: "RMSNormalization"
+            case .group(let groups): "GroupNormalization (\(groups))"
+            case .instance: "InstanceNormalization"
+            }
+        case .activation(let activation): activation.name
+        case .pooling(let layer): layer.kind == .maximum ? "MaxPooling" : "AveragePooling"
+        case .globalAveragePooling: "GlobalAveragePooling"
+        case .add: "Add"
+        case .multiply: "Multiply"
+        case .concatenation: "Concatenation"
+        case .split: "Split"
+        case .flatten: "Flatten"
+        case .reshape: "Reshape"
+        case .transpose: "Transpose"
+        case .padding: "Padding"
+        case .slice: "Slice"
+        case .softmax: "Softmax"
+        case .identity: "Identity"
+        case .constant: "Constant"
+        case .attention: "Attention"
+        case .barrier(let operation): operation
+        }
+    }
+}
+
+extension Activation {
+    /// Name as in description files.
+    public var name: String {
+        switch self {
+        case .identity: "identity"
+        case .relu: "relu"
+        case .leakyReLU: "leaky-relu"
+        case .clippedReLU: "clipped-relu"
+        case .gelu(let approximateTanh): approximateTanh ? "gelu-tanh" : "gelu"
+        case .tanh: "tanh"
+        case .sigmoid: "sigmoid"
+        case .silu: "silu"
+        case .hardSwish: "hard-swish"
+        case .hardSigmoid: "hard-sigmoid"
+        case .elu: "elu"
+        }
+    }
+}

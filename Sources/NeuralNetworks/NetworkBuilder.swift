@@ -1,0 +1,34 @@
+// Writing down a topology: values and nodes in the order of the forward pass.
+
+/// Collects nodes and values; `parameters` supplies the trained tensors when the network is finished.
+struct NetworkBuilder {
+    private(set) var nodes: [Network.Node] = []
+    private(set) var values: [Network.Value] = []
+    private(set) var inputs: [Network.ValueID] = []
+
+    mutating func input(_ name: String, shape: [Int]?) -> Network.ValueID {
+        values.append(.init(name: name, shape: shape))
+        inputs.append(values.count - 1)
+        return values.count - 1
+    }
+
+    /// Appends a node with one output of the same name.
+    mutating func append(_ name: String, _ layer: Layer, _ inputs: Network.ValueID...) -> Network.ValueID {
+        append(name, layer, from: inputs)
+    }
+
+    mutating func append(_ name: String, _ layer: Layer, from inputs: [Network.ValueID]) -> Network.ValueID {
+        values.append(.init(name: name))
+        nodes.append(.init(name: name, layer: layer, inputs: inputs, outputs: [values.count - 1]))
+        return values.count - 1
+    }
+
+    /// The network, with shapes inferred and everything checked.
+    func network(outputs: [Network.ValueID], parameters: [String: Parameter]) throws(NetworkError) -> Network {
+        let network = Network(nodes: nodes, values: values, inputs: inputs, outputs: outputs, parameters: parameters)
+        try network.validateGraph()
+        let inferred = try network.inferringShapes()
+        try inferred.validate()
+        return inferred
+    }
+}
