@@ -1,0 +1,64 @@
+// How many labels a network gets right.
+
+/// Outcome of classifying labelled images.
+public struct ClassificationAccuracy: Sendable, Equatable {
+    public var correct: Int
+    public var count: Int
+    /// correct / count.
+    public var fraction: Double { count > 0 ? Double(correct) / Double(count) : 0 }
+
+    public init(correct: Int, count: Int) {
+        self.correct = correct
+        self.count = count
+    }
+}
+
+extension Evaluator {
+    /// Logits of all images, in batches of bounded memory.
+    ///
+    /// - Parameter progress: called with the number of finished images; returning false stops the evaluation.
+    /// - Returns: (N, classes), or fewer rows when stopped.
+    /// - Throws: ``NetworkError``.
+    public func logits(
+        of images: ActivationTensor, batch: Int = 512, threads: Int? = nil, progress: (Int) -> Bool = { _ in true }
+    ) throws(NetworkError) -> ActivationTensor {
+        var rows: [Float] = []
+        var shape: [Int] = []
+        var first = 0
+        while first < images.batchCount {
+            let last = min(images.batchCount, first + max(batch, 1))
+            let part = first == 0 && last == images.batchCount ? images : images.samples(first..<last)
+            guard let result = try forward(part, threads: threads).observed.first else { break }
+            shape = result.sampleShape
+            rows.append(contentsOf: result.values)
+            first = last
+            if !progress(first) { break }
+        }
+        return ActivationTensor(shape: [first] + shape, values: rows)
+    }
+
+    /// Share of images whose largest logit (lowest index among equals) is the label's.
+    /// - Throws: ``NetworkError`` when the labels do not fit the outputs.
+    public func accuracy(on data: LabelledImages, batch: Int = 512, threads: Int? = nil) throws(NetworkError) -> ClassificationAccuracy {
+        try Self.accuracy(logits: try logits(of: data.images, batch: batch, threads: threads), labels: data.labels)
+    }
+
+    /// Compares logits (N, classes) with labels.
+    public static func accuracy(logits: ActivationTensor, labels: [Int]) throws(NetworkError) -> ClassificationAccuracy {
+        let classes = logits.sampleSize
+        guard labels.count == logits.batchCount, !labels.isEmpty else {
+            throw .invalidData(reason: "expected \(logits.batchCount) labels, one per image, found \(labels.count)")
+        }
+        if let label = labels.first(where: { !(0..<classes).contains($0) }) {
+            throw .invalidData(reason: "expected labels below \(classes), the number of outputs, found \(label)")
+        }
+        var correct = 0
+        for (row, label) in labels.enumerated() {
+            var best = 0
+            let offset = row * classes
+            for k in 1..<max(classes, 1) where logits.values[offset + k] > logits.values[offset + best] { best = k }
+            if best == label { correct += 1 }
+        }
+        return ClassificationAccuracy(correct: correct, count: labels.count)
+    }
+}
