@@ -23,8 +23,11 @@ let package = Package(
             providers: [.apt(["libopenblas-dev", "liblapacke-dev"]), .brew(["openblas", "lapack"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
+        // Loops that BLAS lacks, compiled per CPU generation; reached through LinearAlgebra only.
+        .target(name: "CKernels"),
+
         // 1
-        .target(name: "LinearAlgebra", dependencies: ["CLapack"]),
+        .target(name: "LinearAlgebra", dependencies: ["CLapack", "CKernels"]),
 
         // 2
         .target(name: "ConvexGeometry", dependencies: ["LinearAlgebra"]),

@@ -1,0 +1,95 @@
+// Hot loops that BLAS has no routine for, compiled once per CPU generation and chosen when the program loads.
+//
+// Matrices are row-major here with a row stride (in doubles) that is a multiple of 8; what lies between the
+// logical width and the stride must be zero and stays zero. Buffers of rows are 64-byte aligned where that is
+// cheap for the caller; correctness never depends on it. No function allocates, keeps state, or calls BLAS.
+
+#ifndef LOEWNER_CKERNELS_H
+#define LOEWNER_CKERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__x86_64__) && defined(__linux__) && defined(__clang__)
+#define CK_CLONES __attribute__((target_clones("avx512f", "arch=haswell", "default")))
+#else
+#define CK_CLONES
+#endif
+
+/// Weighted sums of a run of consecutive points about a center.
+///
+/// sum ← Σ wᵢ(xᵢ − c) (overwritten, `stride` entries); when they are not null,
+/// centered_magnitude += Σ wᵢ|xᵢ − c| and magnitude += Σ wᵢ|xᵢ|.
+/// `weight_step` is 1, or 0 to use weights[0] for all. `end` is one past the last readable element of the point
+/// array: rows are read in whole vectors as far as it allows. Partial sums are kept over 16 points at a time.
+/// Returns Σ wᵢ, NaN when a weight is negative or NaN.
+double ck_moments_f64(const double *points, const double *end, ptrdiff_t dimension, ptrdiff_t count,
+                      const double *weights, ptrdiff_t weight_step, const double *center, ptrdiff_t stride,
+                      double *sum, double *centered_magnitude, double *magnitude);
+double ck_moments_f32(const float *points, const float *end, ptrdiff_t dimension, ptrdiff_t count,
+                      const double *weights, ptrdiff_t weight_step, const double *center, ptrdiff_t stride,
+                      double *sum, double *centered_magnitude, double *magnitude);
+
+/// (high, low) += x·row, in double-double, over `width` entries.
+void ck_axpy_compensated(double x, const double *row, ptrdiff_t width, double *high, double *low);
+
+/// Factors columns [column, column + width) of an m-row matrix with row interchanges, rows [column, m).
+///
+/// Interchanges move whole rows (`stride` entries) and `order` with them. width ≤ 64, a multiple of 8 unless the
+/// panel is the last one. A column without a nonzero pivot gets zero multipliers.
+void ck_lu_panel(double *a, ptrdiff_t stride, ptrdiff_t m, ptrdiff_t column, ptrdiff_t width, int64_t *order);
+
+/// X ← L⁻¹·X, L unit lower of order h ≤ 64, X h×width.
+void ck_unit_lower_left_solve(const double *l, ptrdiff_t l_stride, ptrdiff_t h, double *x, ptrdiff_t x_stride,
+                              ptrdiff_t width);
+
+/// T ← T·L⁻¹, L unit lower of order h ≤ 64, T rows×h.
+void ck_unit_lower_right_solve(double *t, ptrdiff_t t_stride, ptrdiff_t rows, const double *l, ptrdiff_t l_stride,
+                               ptrdiff_t h);
+
+/// Exchanges that have been decided but not yet applied to every row: row ← row + Σ_q c_q·z_q.
+typedef struct {
+    double *z;           ///< capacity × stride, the rank-one corrections
+    double *w;           ///< capacity × capacity, w[p·capacity + q] = z_p[pivot_q] for q > p, else 0
+    int64_t *pivot;      ///< the column of each exchange
+    ptrdiff_t count;     ///< exchanges held back now
+    ptrdiff_t capacity;  ///< a multiple of 8, at most 64
+} ck_exchanges;
+
+/// The basis of an elimination: `width` points whose weights may grow, and what they are called.
+typedef struct {
+    double *weight;      ///< `stride` entries, zero beyond width
+    int64_t *name;       ///< width entries
+    double *cost;        ///< `stride` entries, zero beyond width; null when there is no preference
+    double *scratch;     ///< 2·stride entries
+    ptrdiff_t width;
+    ptrdiff_t stride;
+    double slack;        ///< weight that counts as zero in ties
+} ck_basis;
+
+/// Pushes the weight of each row's point to zero, or exchanges the point with a basic one; rows in order.
+///
+/// Row t of `t` says: its point = Σ tᵢ·(basic point i), at the time of `pending`. The points that leave end with
+/// no weight. `pending` must have room for `rows` more; new exchanges are appended, and are applied to the later
+/// rows of this call only.
+void ck_exchange_rows(double *t, ptrdiff_t rows, const double *weight, const int64_t *name, const double *cost,
+                      ck_basis *basis, ck_exchanges *pending);
+
+/// c[i·capacity + q] ← coefficient of exchange q in row i of t; zero for q ≥ count.
+void ck_exchange_coefficients(const double *t, ptrdiff_t stride, ptrdiff_t rows, const ck_exchanges *pending,
+                              double *c);
+
+/// Row-pivoted LU, null space and exchange of an m×width matrix in one call, width ≤ 64 < m allowed.
+///
+/// On return basis holds the surviving points and weights. `order` (m entries) must be 0 … m−1.
+void ck_eliminate_small(double *a, ptrdiff_t m, const double *weight, const double *cost, int64_t *order,
+                        ck_basis *basis);
+
+/// Rows of an elimination from weighted sums: row ← sum/mass − shift, row[dimension] ← 1, zeros up to stride.
+void ck_mean_row(const double *sum, double mass, const double *shift, ptrdiff_t dimension, ptrdiff_t stride,
+                 double *row);
+
+/// sum ← a + b over `width` entries.
+void ck_add(const double *a, const double *b, ptrdiff_t width, double *sum);
+
+#endif

@@ -1,0 +1,225 @@
+// Features in place of coordinates: formed tile by tile, never stored.
+//
+// Second moments and monomials are spanned by what is well conditioned rather than by what is written down: products
+// of coordinates about a center, and products of Chebyshev polynomials on the bounding box. Both span the same space
+// as the powers themselves (together with the constant, which is always kept), so the same sums are kept, with errors
+// that an offset or a high degree cannot blow up. The errors reported are those of these features.
+
+import LinearAlgebra
+
+extension CaratheodoryReduction {
+    /// What is kept besides the total weight.
+    public enum Lift: Sendable {
+        /// The coordinates: the weighted sum of the points.
+        case none
+        /// The coordinates and all products of two of them: mean and covariance. d + d(d+1)/2 features.
+        case secondMoments
+        /// All monomials of total degree 1 … degree.
+        case monomials(degree: Int)
+        /// `count` features of each point of a range, written point after point into the buffer.
+        case features(count: Int, _ evaluate: @Sendable (Range<Int>, UnsafeMutableBufferPointer<Double>) -> Void)
+    }
+
+    // Reduces the features that a lift makes of points in memory.
+    static func reduce<Points: PointAccess>(
+        _ points: Points, weights: UnsafeBufferPointer<Double>?, lift: Lift, settings: Settings
+    ) throws(GeometryError) -> CaratheodoryReduction {
+        let d = points.width, n = points.count
+        switch lift {
+        case .none:
+            return try assemble(points, weights: weights, settings: settings)
+        case .secondMoments:
+            let center = points.anchor()
+            let source = TiledFeatures(count: n, width: d + d * (d + 1) / 2, base: points) { range, out in
+                points.secondMoments(of: range, center: center, into: out)
+            }
+            return try assemble(source, weights: weights, settings: settings)
+        case .monomials(let degree):
+            guard degree >= 1 else { throw .invalidSetting(name: "monomials", expected: "of degree 1 or more", found: Double(degree)) }
+            guard let basis = ChebyshevBasis(points: points, degree: degree) else { throw .tooLarge(Int.max) }
+            let source = TiledFeatures(count: n, width: basis.count, base: points) { range, out in
+                basis.evaluate(points, range, into: out)
+            }
+            return try assemble(source, weights: weights, settings: settings)
+        case .features(let count, let evaluate):
+            guard count >= 0 else { throw .invalidDimension(count) }
+            let source = TiledFeatures(count: n, width: count, base: points) { range, out in
+                evaluate(range, UnsafeMutableBufferPointer(start: out, count: range.count * count))
+            }
+            return try assemble(source, weights: weights, settings: settings)
+        }
+    }
+}
+
+/// Points whose coordinates can be read one by one.
+protocol PointAccess: FeatureSource {
+    func coordinate(_ point: Int, _ k: Int) -> Double
+}
+
+extension DoublePoints: PointAccess {
+    @inline(__always)
+    func coordinate(_ point: Int, _ k: Int) -> Double { base[point * width + k] }
+}
+
+extension FloatPoints: PointAccess {
+    @inline(__always)
+    func coordinate(_ point: Int, _ k: Int) -> Double { Double(base[point * width + k]) }
+}
+
+extension PointAccess {
+    // A point to take products about: the mean of a sample of the points.
+    func anchor() -> [Double] {
+        var mean = [Double](repeating: 0, count: width)
+        let sampled = Swift.min(count, 256)
+        for s in 0..<sampled {
+            let i = (2 * s + 1) * count / (2 * sampled)
+            for k in 0..<width { mean[k] += (coordinate(i, k) - mean[k]) / Double(s + 1) }
+        }
+        return mean.map { $0.isFinite ? $0 : 0 }
+    }
+
+    // z, then zᵢzⱼ for i ≤ j, of every point of the range.
+    func secondMoments(of range: Range<Int>, center: [Double], into out: UnsafeMutablePointer<Double>) {
+        var target = out
+        center.withUnsafeBufferPointer { center in
+            for i in range {
+                let z = target
+                for k in 0..<width { z[k] = coordinate(i, k) - center[k] }
+                target += width
+                for k in 0..<width {
+                    let factor = z[k]
+                    for j in k..<width { target[j - k] = factor * z[j] }
+                    target += width - k
+                }
+            }
+        }
+    }
+}
+
+/// Features formed for some points at a time.
+struct TiledFeatures<Base: FeatureSource>: FeatureSource {
+    let count: Int
+    let width: Int
+    private let base: Base
+    private let evaluate: (Range<Int>, UnsafeMutablePointer<Double>) -> Void
+    private let tile: Tile
+
+    // One buffer for the life of the source, small enough for the second-level cache.
+    private final class Tile {
+        let points: Int
+        let features: UnsafeMutablePointer<Double>
+        let sum: UnsafeMutablePointer<Double>
+
+        init(width: Int) {
+            points = max(16, 8192 / max(1, width))
+            features = .allocate(capacity: max(1, points * width))
+            sum = .allocate(capacity: VectorKernels.stride(width + 1))
+        }
+
+        deinit {
+            features.deallocate()
+            sum.deallocate()
+        }
+    }
+
+    init(count: Int, width: Int, base: Base, evaluate: @escaping (Range<Int>, UnsafeMutablePointer<Double>) -> Void) {
+        self.count = count
+        self.width = width
+        self.base = base
+        self.evaluate = evaluate
+        tile = Tile(width: width)
+    }
+
+    func moments(
+        of range: Range<Int>, weights: WeightView, center: UnsafePointer<Double>, stride: Int, sum: UnsafeMutablePointer<Double>,
+        centeredMagnitude: UnsafeMutablePointer<Double>?, magnitude: UnsafeMutablePointer<Double>?
+    ) -> Double {
+        var mass = 0.0
+        var start = range.lowerBound
+        var isFirst = true
+        while start < range.upperBound || isFirst {
+            let part = start..<min(range.upperBound, start + tile.points)
+            evaluate(part, tile.features)
+            mass += VectorKernels.moments(
+                tile.features, end: tile.features + part.count * width, dimension: width, count: part.count,
+                weights: weights.from(start), weightStep: weights.step, center: center, stride: stride, sum: isFirst ? sum : tile.sum,
+                centeredMagnitude: centeredMagnitude, magnitude: magnitude)
+            if !isFirst { VectorKernels.add(sum, tile.sum, width: stride, sum: sum) }
+            isFirst = false
+            start = part.upperBound
+        }
+        return mass
+    }
+
+    func firstNonFinite() -> (Int, Int, Double)? {
+        if let found = base.firstNonFinite() { return found }
+        for i in 0..<count {
+            evaluate(i..<i + 1, tile.features)
+            for k in 0..<width where !tile.features[k].isFinite { return (i, k, tile.features[k]) }
+        }
+        return nil
+    }
+}
+
+/// Products T_{a₁}(y₁)⋯T_{a_d}(y_d) of total degree 1 … degree, y the coordinates mapped to [−1, 1] by the bounding box.
+struct ChebyshevBasis: Sendable {
+    private let degree: Int
+    private let dimension: Int
+    private let middle: [Double]
+    private let scale: [Double]
+    /// Feature f = (feature `parent[f]`, or 1 when −1) · T_{order[f]}(y_{axis[f]}).
+    private var parent: [Int] = []
+    private var axis: [Int] = []
+    private var order: [Int] = []
+
+    var count: Int { parent.count }
+
+    // nil when the number of monomials exceeds 2³¹.
+    init?<Points: PointAccess>(points: Points, degree: Int) {
+        self.degree = degree
+        dimension = points.width
+        var low = [Double](repeating: .infinity, count: dimension), high = [Double](repeating: -.infinity, count: dimension)
+        for i in 0..<points.count {
+            for k in 0..<dimension {
+                let value = points.coordinate(i, k)
+                low[k] = min(low[k], value)
+                high[k] = max(high[k], value)
+            }
+        }
+        middle = zip(low, high).map { let m = $0 / 2 + $1 / 2; return m.isFinite ? m : 0 }
+        scale = zip(low, high).map { let half = $1 / 2 - $0 / 2; return half > 0 && half.isFinite ? 1 / half : 0 }
+        // Every product of powers once: the axes of a product ascend.
+        var frontier: [(feature: Int, lastAxis: Int, degree: Int)] = [(-1, -1, 0)]
+        while let (feature, lastAxis, used) = frontier.popLast() {
+            for next in (lastAxis + 1)..<max(dimension, lastAxis + 1) where used < degree {
+                for power in 1...(degree - used) {
+                    guard parent.count < Int(Int32.max) else { return nil }
+                    parent.append(feature)
+                    axis.append(next)
+                    order.append(power)
+                    frontier.append((parent.count - 1, next, used + power))
+                }
+            }
+        }
+    }
+
+    func evaluate<Points: PointAccess>(_ points: Points, _ range: Range<Int>, into out: UnsafeMutablePointer<Double>) {
+        withUnsafeTemporaryAllocation(of: Double.self, capacity: max(1, dimension * (degree + 1))) { values in
+            var target = out
+            for i in range {
+                for k in 0..<dimension {
+                    let t = values.baseAddress! + k * (degree + 1)
+                    let y = (points.coordinate(i, k) - middle[k]) * scale[k]
+                    t[0] = 1
+                    t[1] = y
+                    for a in 2..<max(2, degree + 1) { t[a] = 2 * y * t[a - 1] - t[a - 2] }
+                }
+                for f in 0..<count {
+                    let value = values[axis[f] * (degree + 1) + order[f]]
+                    target[f] = parent[f] < 0 ? value : target[parent[f]] * value
+                }
+                target += count
+            }
+        }
+    }
+}
