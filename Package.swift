@@ -15,6 +15,7 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
     ],
     targets: [
         // 0 — C
@@ -31,7 +32,10 @@ let package = Package(
 
         // 2
         .target(name: "ConvexGeometry", dependencies: ["LinearAlgebra"]),
-        .target(name: "TensorFiles", dependencies: ["CZlib"]),
+        .target(
+            name: "TensorFiles",
+            dependencies: ["CZlib", .product(name: "SwiftProtobuf", package: "swift-protobuf")],
+            exclude: ["ONNX/onnx.proto"]),
 
         // 3
         .target(name: "Coresets", dependencies: ["ConvexGeometry", "LinearAlgebra"]),

@@ -1,0 +1,33 @@
+import Foundation
+import Testing
+import TensorFiles
+
+/// Names of the shared ONNX models.
+private let sharedModels: [String] =
+    sharedData.flatMap { try? FileManager.default.contentsOfDirectory(atPath: $0) }?.filter { $0.hasSuffix(".onnx") }.sorted() ?? []
+
+@Suite(.enabled(if: sharedData != nil, "../shared/data is not there"))
+struct ONNXSharedModelTests {
+    @Test(arguments: sharedModels)
+    func everythingSurvivesARoundTrip(_ file: String) throws {
+        let path = sharedData! + "/" + file
+        let model = try ONNX.read(path: path)
+        let bytes = try ONNX.encode(model)
+        let size = try FileManager.default.attributesOfItem(atPath: path)[.size] as? Int
+        #expect(bytes.count == size, "only the order of fields may change")
+        let copy = try ONNX.decode(bytes)
+        #expect(copy.tensorNames == model.tensorNames && !copy.tensorNames.isEmpty)
+        for name in model.tensorNames { #expect(try copy.tensor(named: name) == model.tensor(named: name)) }
+        // A second round changes nothing at all.
+        #expect(try ONNX.encode(copy) == bytes)
+    }
+
+    @Test func tensorsAreThoseOfTheWeightsOnlyFile() throws {
+        let model = try ONNX.read(path: sharedData! + "/lenet5_mnist.onnx")
+        let archive = try TensorArchive.read(path: sharedData! + "/lenet5_mnist.safetensors")
+        #expect(Set(model.tensorNames) == Set(archive.names))
+        for name in archive.names { #expect(try model.tensor(named: name) == archive[name]) }
+        #expect(model.opset == 17)
+        #expect(model.producer == "pytorch")
+    }
+}
