@@ -41,8 +41,14 @@ package struct Machine: Codable, Sendable, Equatable {
     /// Largest resident set of this process so far, in bytes; `nil` where the system does not say.
     package static func peakResidentBytes() -> Int? { statusField("VmHWM") }
 
-    /// Resident set of this process now, in bytes; `nil` where the system does not say.
-    package static func residentBytes() -> Int? { statusField("VmRSS") }
+    /// Forgets the largest resident set so far and returns the present one; `nil` where the system cannot.
+    package static func resetPeakResidentBytes() -> Int? {
+        // "5" resets VmHWM (proc_pid_clear_refs(5)).
+        guard let file = FileHandle(forWritingAtPath: "/proc/self/clear_refs"),
+            (try? file.write(contentsOf: Data("5".utf8))) != nil, (try? file.close()) != nil
+        else { return nil }
+        return statusField("VmRSS")
+    }
 
     /// CPU seconds that all threads of this process have used.
     package static func cpuSeconds() -> Double {

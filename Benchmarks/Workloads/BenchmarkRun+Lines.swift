@@ -1,0 +1,152 @@
+// From samples to lines.
+
+import LinearAlgebra
+
+extension BenchmarkRun {
+    /// The first run of something: how long it took and how wrong it was.
+    struct WarmUp {
+        let seconds: Double
+        let iterations: Int?
+        let verification: Verification
+    }
+
+    /// What a line is about.
+    struct Subject {
+        let workload: Workload
+        let instance: Instance
+        var threads: Int
+        var first: WarmUp
+        var memoryBytes: Int?
+    }
+
+    /// What the subject is compared with.
+    struct Opponent {
+        let name: String
+        let candidate: Candidate
+        let error: Double
+        let passed: Bool
+        let finish: () -> Void
+
+        /// Other code, or other threads, in this process.
+        init(name: String, warmUp: WarmUp, threads: Int, _ run: @escaping () throws -> Answer) {
+            self.name = name
+            candidate = Sampler.inProcess(threads: threads, estimate: warmUp.seconds, run)
+            error = warmUp.verification.error
+            passed = warmUp.verification.passed
+            finish = {}
+        }
+
+        /// The same code in another process.
+        init(worker: WorkerProcess) {
+            let greeting = worker.greeting
+            name = "\(greeting.coreType) kernels"
+            candidate = Candidate(sample: worker.sample, estimate: greeting.estimate)
+            error = greeting.error
+            passed = greeting.error <= greeting.tolerance
+            finish = worker.stop
+        }
+    }
+
+    /// Runs once for page faults and caches, times a second run, and checks its answer.
+    func warmUp(threads: Int, _ run: () throws -> Answer) throws -> WarmUp {
+        Kernels.threads = threads
+        let clock = ContinuousClock()
+        var start = clock.now
+        var answer = try run()
+        var seconds = start.duration(to: clock.now).seconds
+        // A slow run is its own warm-up.
+        if seconds < 0.2 {
+            start = clock.now
+            answer = try run()
+            seconds = start.duration(to: clock.now).seconds
+        }
+        return WarmUp(seconds: seconds, iterations: answer.iterations, verification: try answer.check())
+    }
+
+    func line(_ subject: Subject, samples: [Double], paces: [Double], last: Verification) -> BenchmarkLine {
+        let workload = subject.workload
+        let instance = subject.instance
+        let quartiles = Quartiles(samples)
+        let first = subject.first.verification
+        let worst = first.error >= last.error ? first : last
+        let gflops = instance.flops.map { $0 / quartiles.median * 1e-9 }
+        let gigabytes = instance.bytes.map { $0 / quartiles.median * 1e-9 }
+        var share: Double?
+        if let peak = results.peaks.first(where: { $0.threads == subject.threads }) {
+            let shares = [
+                gflops.map { $0 / (instance.singlePrecision ? peak.gflopsSinglePrecision : peak.gflops) },
+                gigabytes.map { $0 / peak.gigabytesPerSecond },
+            ].compactMap { $0 }
+            share = shares.max()
+        }
+        let passed = first.passed && last.passed
+        return BenchmarkLine(
+            suite: workload.suite, name: workload.name,
+            sizes: Dictionary(workload.sizes.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 }),
+            sizeText: workload.sizeText, sweep: subject.threads == configuration.threads[0] ? workload.sweep : nil,
+            threads: subject.threads, coreType: results.coreType, seconds: quartiles.median, quartiles: quartiles, samples: samples,
+            paces: paces, gflops: gflops, gigabytesPerSecond: gigabytes, shareOfPeak: share,
+            intensity: zipped(instance.flops, instance.bytes) { $0 / $1 }, singlePrecision: instance.singlePrecision,
+            memoryBytes: subject.memoryBytes, iterations: subject.first.iterations, errorMeasure: worst.measure,
+            error: worst.error.isFinite ? worst.error : nil, tolerance: worst.tolerance, verified: passed,
+            failure: passed ? nil : "expected \(worst.measure) at most \(worst.tolerance), found \(worst.error)")
+    }
+
+    func compare(_ line: BenchmarkLine, with opponent: Opponent, own: Rounds, other: Rounds) -> BenchmarkLine {
+        var line = line
+        let rounds = own.indices.filter { $0 < other.count && own[$0] != nil && other[$0] != nil }
+        let ratio = SampleStatistics.pairedRatio(rounds.compactMap { other[$0] }, over: rounds.compactMap { own[$0] })
+        line.baseline = opponent.name
+        line.baselineSeconds = SampleStatistics.median(other.compactMap { $0 })
+        line.baselineError = opponent.error.isFinite ? opponent.error : nil
+        line.setSpeedup(ratio, noise: 0)
+        if !opponent.passed {
+            line.verified = false
+            line.failure = "the answer of the baseline failed its check: error \(opponent.error)"
+        }
+        return line
+    }
+
+    /// Against the line of the same identifier in an earlier run: times in units of the pace measured beside them.
+    func compare(_ line: BenchmarkLine, with previous: BenchmarkResults) -> BenchmarkLine {
+        var line = line
+        guard let before = previous.lines.first(where: { $0.identifier == line.identifier && !$0.samples.isEmpty }) else { return line }
+        let ratio = SampleStatistics.independentRatio(before.pacedSamples, over: line.pacedSamples)
+        line.baseline = "previous"
+        line.baselineSeconds = before.seconds
+        line.baselineError = before.error
+        line.setSpeedup(ratio, noise: Self.noiseBetweenRuns)
+        return line
+    }
+
+    /// Two runs of one build differ by this much without meaning anything: alignment, page placement, frequency.
+    static var noiseBetweenRuns: Double { 0.05 }
+
+    func failed(_ workload: Workload, _ reason: String) -> BenchmarkLine {
+        BenchmarkLine(
+            suite: workload.suite, name: workload.name,
+            sizes: Dictionary(workload.sizes.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 }),
+            sizeText: workload.sizeText, threads: configuration.threads[0], coreType: results.coreType, samples: [], paces: [],
+            singlePrecision: false, errorMeasure: "", tolerance: 0, verified: false, failure: reason)
+    }
+
+    private func zipped(_ a: Double?, _ b: Double?, _ combine: (Double, Double) -> Double) -> Double? {
+        guard let a, let b else { return nil }
+        return combine(a, b)
+    }
+}
+
+extension BenchmarkLine {
+    /// Samples divided by how slow the machine was at that moment.
+    var pacedSamples: [Double] {
+        guard paces.count == samples.count else { return samples }
+        return zip(samples, paces).map { $0 / $1 }
+    }
+
+    mutating func setSpeedup(_ ratio: Interval, noise: Double) {
+        speedup = ratio.estimate
+        speedupLow = ratio.low
+        speedupHigh = ratio.high
+        verdict = ratio.low > 1 + noise ? .faster : ratio.high < 1 / (1 + noise) ? .slower : .same
+    }
+}
