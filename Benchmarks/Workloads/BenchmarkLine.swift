@@ -11,7 +11,9 @@ package struct BenchmarkLine: Codable, Sendable {
     /// BLAS kernels of the measured side.
     package var coreType: String
 
-    /// Median wall seconds of one run; absent when the work failed.
+    /// The clock of all times of this line: CPU time with one thread, wall time with several.
+    package var clock: Timepiece
+    /// Median seconds of one run; absent when the work failed.
     package var seconds: Double?
     package var quartiles: Quartiles?
     /// Every measured time, in order.

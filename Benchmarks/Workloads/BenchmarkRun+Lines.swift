@@ -8,6 +8,19 @@ extension BenchmarkRun {
         let seconds: Double
         let iterations: Int?
         let verification: Verification
+
+        /// Runs once for page faults and caches, times a second run, and checks its answer.
+        init(threads: Int, clock: Timepiece, _ run: () throws -> Answer) throws {
+            Kernels.threads = threads
+            var answer: Answer?
+            var seconds = try clock.measure { answer = try run() }
+            // A slow run is its own warm-up.
+            if seconds < 0.2 { seconds = try clock.measure { answer = try run() } }
+            guard let answer else { throw BenchmarkError.workerFailed }
+            self.seconds = seconds
+            iterations = answer.iterations
+            verification = try answer.check()
+        }
     }
 
     /// What a line is about.
@@ -15,6 +28,7 @@ extension BenchmarkRun {
         let workload: Workload
         let instance: Instance
         var threads: Int
+        var clock: Timepiece
         var first: WarmUp
         var memoryBytes: Int?
     }
@@ -28,9 +42,9 @@ extension BenchmarkRun {
         let finish: () -> Void
 
         /// Other code, or other threads, in this process.
-        init(name: String, warmUp: WarmUp, threads: Int, _ run: @escaping () throws -> Answer) {
+        init(name: String, warmUp: WarmUp, threads: Int, clock: Timepiece, _ run: @escaping () throws -> Answer) {
             self.name = name
-            candidate = Sampler.inProcess(threads: threads, estimate: warmUp.seconds, run)
+            candidate = Sampler.inProcess(threads: threads, clock: clock, estimate: warmUp.seconds, run)
             error = warmUp.verification.error
             passed = warmUp.verification.passed
             finish = {}
@@ -45,22 +59,6 @@ extension BenchmarkRun {
             passed = greeting.error <= greeting.tolerance
             finish = worker.stop
         }
-    }
-
-    /// Runs once for page faults and caches, times a second run, and checks its answer.
-    func warmUp(threads: Int, _ run: () throws -> Answer) throws -> WarmUp {
-        Kernels.threads = threads
-        let clock = ContinuousClock()
-        var start = clock.now
-        var answer = try run()
-        var seconds = start.duration(to: clock.now).seconds
-        // A slow run is its own warm-up.
-        if seconds < 0.2 {
-            start = clock.now
-            answer = try run()
-            seconds = start.duration(to: clock.now).seconds
-        }
-        return WarmUp(seconds: seconds, iterations: answer.iterations, verification: try answer.check())
     }
 
     func line(_ subject: Subject, samples: [Double], paces: [Double], last: Verification) -> BenchmarkLine {
@@ -84,7 +82,7 @@ extension BenchmarkRun {
             suite: workload.suite, name: workload.name,
             sizes: Dictionary(workload.sizes.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 }),
             sizeText: workload.sizeText, sweep: subject.threads == configuration.threads[0] ? workload.sweep : nil,
-            threads: subject.threads, coreType: results.coreType, seconds: quartiles.median, quartiles: quartiles, samples: samples,
+            threads: subject.threads, coreType: results.coreType, clock: subject.clock, seconds: quartiles.median, quartiles: quartiles, samples: samples,
             paces: paces, gflops: gflops, gigabytesPerSecond: gigabytes, shareOfPeak: share,
             intensity: zipped(instance.flops, instance.bytes) { $0 / $1 }, singlePrecision: instance.singlePrecision,
             memoryBytes: subject.memoryBytes, iterations: subject.first.iterations, errorMeasure: worst.measure,
@@ -126,7 +124,8 @@ extension BenchmarkRun {
         BenchmarkLine(
             suite: workload.suite, name: workload.name,
             sizes: Dictionary(workload.sizes.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 }),
-            sizeText: workload.sizeText, threads: configuration.threads[0], coreType: results.coreType, samples: [], paces: [],
+            sizeText: workload.sizeText, threads: configuration.threads[0], coreType: results.coreType,
+            clock: Timepiece(threads: configuration.threads[0]), samples: [], paces: [],
             singlePrecision: false, errorMeasure: "", tolerance: 0, verified: false, failure: reason)
     }
 

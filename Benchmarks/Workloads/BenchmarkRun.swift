@@ -90,16 +90,19 @@ package struct BenchmarkRun {
             Kernels.threads = threads
             let instance = try workload.prepare()
             let residentBefore = Machine.resetPeakResidentBytes()
-            let first = try warmUp(threads: threads, instance.run)
-            var subject = Subject(workload: workload, instance: instance, threads: threads, first: first)
+            let clock = Timepiece(threads: threads)
+            let first = try WarmUp(threads: threads, clock: clock, instance.run)
+            var subject = Subject(workload: workload, instance: instance, threads: threads, clock: clock, first: first)
             if let residentBefore, let peak = Machine.peakResidentBytes() { subject.memoryBytes = max(0, peak - residentBefore) }
             try measure(subject, against: opponents(of: subject))
             if workload.comparisons.contains(.threads), configuration.comparisons.contains(.threads) {
                 for count in configuration.threads.dropFirst() where count != threads && !isCancelled() {
                     subject.threads = count
-                    subject.first = try warmUp(threads: count, instance.run)
-                    let alone = try warmUp(threads: 1, instance.run)
-                    try measure(subject, against: [Opponent(name: "1 thread", warmUp: alone, threads: 1, instance.run)])
+                    subject.clock = .wall
+                    subject.first = try WarmUp(threads: count, clock: .wall, instance.run)
+                    let alone = try WarmUp(threads: 1, clock: .wall, instance.run)
+                    try measure(
+                        subject, against: [Opponent(name: "1 thread", warmUp: alone, threads: 1, clock: .wall, instance.run)])
                 }
             }
         } catch {
@@ -111,7 +114,7 @@ package struct BenchmarkRun {
     /// Times the subject and its opponents in turns and reports one line for each opponent.
     private mutating func measure(_ subject: Subject, against opponents: [Opponent]) throws {
         defer { for opponent in opponents { opponent.finish() } }
-        let own = Sampler.inProcess(threads: subject.threads, estimate: subject.first.seconds, subject.instance.run)
+        let own = Sampler.inProcess(threads: subject.threads, clock: subject.clock, estimate: subject.first.seconds, subject.instance.run)
         pacemaker.restart()
         let times = try Sampler.run(
             [pacemaker.pacing(own)] + opponents.map(\.candidate), effort: effort, isCancelled: isCancelled)
@@ -135,8 +138,9 @@ package struct BenchmarkRun {
         var list: [Opponent] = []
         let wanted = subject.workload.comparisons.intersection(configuration.comparisons)
         if wanted.contains(.plain), let plain = subject.instance.plain {
-            let first = try warmUp(threads: subject.threads, plain)
-            list.append(Opponent(name: Comparison.plain.rawValue, warmUp: first, threads: subject.threads, plain))
+            let first = try WarmUp(threads: subject.threads, clock: subject.clock, plain)
+            list.append(Opponent(
+                name: Comparison.plain.rawValue, warmUp: first, threads: subject.threads, clock: subject.clock, plain))
         }
         if wanted.contains(.kernels), let executable = configuration.executable, Kernels.selection.recommended != nil,
             Kernels.selection.coreType != Self.slowKernels {

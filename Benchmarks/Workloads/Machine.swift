@@ -50,13 +50,6 @@ package struct Machine: Codable, Sendable, Equatable {
         return statusField("VmRSS")
     }
 
-    /// CPU seconds that all threads of this process have used.
-    package static func cpuSeconds() -> Double {
-        var time = timespec()
-        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
-        return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
-    }
-
     private static var compiler: String {
         #if compiler(>=6.4)
         "6.4 or newer"

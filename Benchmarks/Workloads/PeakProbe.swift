@@ -56,20 +56,15 @@ package struct PeakProbe: Codable, Sendable, Equatable {
 
     // One call to warm up, then calls until the time is spent, at least two.
     private static func bestTime(_ seconds: Double, _ body: () -> Void) -> Double {
-        let clock = ContinuousClock()
+        let clock = Timepiece(threads: Kernels.threads)
         body()
         var best = Double.infinity
         let start = clock.now
         var calls = 0
         repeat {
-            best = min(best, clock.measure(body).seconds)
+            best = min(best, clock.measure(body))
             calls += 1
-        } while calls < 2 || start.duration(to: clock.now).seconds < seconds
+        } while calls < 2 || clock.now - start < seconds
         return best
     }
-}
-
-extension Duration {
-    /// The duration in seconds.
-    package var seconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
 }

@@ -4,7 +4,7 @@ import LinearAlgebra
 
 /// One way of doing the work of a line: the product's code, or something it is compared with.
 struct Candidate {
-    /// Runs once and returns seconds on the wall.
+    /// Runs once and returns seconds.
     let sample: () throws -> Double
     /// Seconds of one run, from the warm-up.
     let estimate: Double
@@ -48,15 +48,14 @@ enum Sampler {
     }
 
     /// A candidate that runs in this process on `threads` BLAS threads; runs shorter than a millisecond are batched.
-    static func inProcess(threads: Int, estimate: Double, _ run: @escaping () throws -> Answer) -> Candidate {
+    static func inProcess(threads: Int, clock: Timepiece, estimate: Double, _ run: @escaping () throws -> Answer) -> Candidate {
         let batch = max(1, min(10_000, Int(1e-3 / max(estimate, 1e-9))))
         return Candidate(
             sample: {
                 if Kernels.threads != threads { Kernels.threads = threads }
-                let clock = ContinuousClock()
-                let start = clock.now
-                for _ in 0..<batch { withExtendedLifetime(try run()) {} }
-                return start.duration(to: clock.now).seconds / Double(batch)
+                return try clock.measure {
+                    for _ in 0..<batch { withExtendedLifetime(try run()) {} }
+                } / Double(batch)
             }, estimate: estimate)
     }
 }

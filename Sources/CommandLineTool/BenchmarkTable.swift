@@ -1,0 +1,73 @@
+// The table that grows while the benchmark runs: 80 columns, one line for each measurement.
+
+import BenchmarkSuite
+import Foundation
+
+struct BenchmarkTable {
+    /// Prints nothing when the output is JSON.
+    let isSilent: Bool
+
+    func begin() {
+        guard !isSilent else { return }
+        Console.say(Ink.bold(row("workload", "size", "time", "GFLOP/s", "peak", "against", "speedup", "error", " ")))
+    }
+
+    func show(_ line: BenchmarkLine) {
+        guard !isSilent else { return }
+        guard let seconds = line.seconds, let error = line.error else {
+            Console.say(Ink.red(row(line.name, line.sizeText, "failed", "", "", "", "", "", "✗")))
+            Console.say(Ink.red("  " + (line.failure ?? "unknown reason")))
+            return
+        }
+        let text = row(
+            line.name, line.sizeText + (line.threads == 1 ? "" : " t=\(line.threads)"), Format.seconds(seconds),
+            line.gflops.map { Format.fixed($0, 1) } ?? "", line.shareOfPeak.map { Format.fixed(100 * $0, 0) + "%" } ?? "",
+            line.baseline.map { String($0.split(separator: " ").first == "1" ? "1 thread" : $0.split(separator: " ")[0]) } ?? "",
+            line.speedup.map(speedupText) ?? "", String(format: "%.0e", error), mark(line))
+        Console.say(line.verified ? text : Ink.red(text))
+        if let failure = line.failure { Console.say(Ink.red("  " + failure)) }
+    }
+
+    func finish(_ results: BenchmarkResults) {
+        guard !isSilent else { return }
+        Console.say()
+        for fit in results.scaling where fit.side == "product" {
+            let error = fit.exponentError.map { " ± \(Format.fixed($0, 2))" } ?? ""
+            let next = fit.extrapolated.first.map {
+                "; extrapolated, not run: \(Format.seconds($0.seconds)) at \(fit.variable)=\($0.value)"
+            } ?? ""
+            Console.say("\(fit.name)\(fit.fixed.isEmpty ? "" : " " + fit.fixed): time ∝ \(fit.variable)^\(Format.fixed(fit.exponent, 2))\(error)\(next)")
+        }
+        let peak = results.peaks[0]
+        Console.say("peak \(Format.fixed(peak.gflops, 1)) GFLOP/s, \(Format.fixed(peak.gigabytesPerSecond, 1)) GB/s (\(results.coreType), \(peak.threads) thread\(peak.threads == 1 ? "" : "s"))")
+        Console.say("▲ faster  ▼ slower  = same within noise  ✗ failed its check")
+    }
+
+    private func mark(_ line: BenchmarkLine) -> String {
+        if !line.verified { return "✗" }
+        switch line.verdict {
+        case .faster: return "▲"
+        case .slower: return "▼"
+        case .same: return "="
+        case nil: return " "
+        }
+    }
+
+    private func speedupText(_ value: Double) -> String {
+        Format.fixed(value, value < 9.995 ? 2 : value < 99.95 ? 1 : 0) + "×"
+    }
+
+    private func row(
+        _ name: String, _ size: String, _ time: String, _ rate: String, _ peak: String, _ against: String, _ speedup: String,
+        _ error: String, _ mark: String
+    ) -> String {
+        func left(_ text: String, _ width: Int) -> String {
+            text.count > width ? text.prefix(width - 1) + "…" : text + String(repeating: " ", count: width - text.count)
+        }
+        func right(_ text: String, _ width: Int) -> String { String(repeating: " ", count: max(0, width - text.count)) + text }
+        return [
+            left(name, 16), left(size, 14), right(time, 7), right(rate, 7), right(peak, 4), left(against, 8), right(speedup, 7),
+            right(error, 5), mark,
+        ].joined(separator: " ")
+    }
+}
