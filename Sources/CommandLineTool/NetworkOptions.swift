@@ -1,0 +1,31 @@
+// `--network`, and the model files of every verb that reads one.
+
+import ArgumentParser
+import Foundation
+import NeuralNetworks
+import TensorFiles
+
+struct NetworkOptions: ParsableArguments {
+    @Option(help: ArgumentHelp(
+        "Topology of a weights-only file: \(KnownArchitecture.names.joined(separator: ", ")). Chains of linear layers need none.",
+        valueName: "name"))
+    var network: String?
+
+    /// Reads a model: `.safetensors` or `.npz` with the topology named here.
+    func read(_ path: String) throws -> ModelFile {
+        let architecture = try network.map(KnownArchitecture.init(named:))
+        let archive = try TensorArchive.read(path: path)
+        do {
+            return ModelFile(path: path, network: try Network(archive: archive, architecture: architecture), archive: archive)
+        } catch {
+            throw CommandFailure.failure("\(path): \(error)")
+        }
+    }
+}
+
+/// A model as it was read: the network, and the file's own tensors for writing it back.
+struct ModelFile {
+    let path: String
+    let network: Network
+    let archive: TensorArchive
+}
