@@ -1,0 +1,83 @@
+// From certified weights to the ellipsoid of equation (3), with containment as a postcondition.
+
+import LinearAlgebra
+
+extension EllipsoidSolver {
+    func assemble(_ answer: CertifiedDesign) throws(GeometryError) -> MinimumVolumeEllipsoid {
+        let (d, r) = (frame.dimension, frame.rank)
+        let pairs = zip(answer.design.indices, answer.design.weights).sorted { $0.0 < $1.0 }
+        let (support, weights) = (pairs.map(\.0), pairs.map(\.1))
+        let radiusSquared = (answer.largest - (isCentered ? 0 : 1)) * (1 + 4 * Double(r + 1) * .ulpOfOne)
+        let radius = radiusSquared.squareRoot()
+        let center = self.center(support, weights)
+        // F = R of W·B/radius, W the map from raw points to κ.
+        let map = Matrix(rows: r, columns: d, elements: answer.factor.leverageMap(frame).matrix.map { $0 / radius })
+        let factor = (frame.basis.map { map.times($0) } ?? map).triangularFactor()
+        let logVolume = Ellipsoid.logUnitBallVolume(r) + Double(r) * Elementary.log(radius) + answer.factor.logDeterminant - frame.logDeterminant
+        var ellipsoid = Ellipsoid(center: center, factor: factor, basis: frame.basis, logVolume: logVolume)
+        let excess = try excess(of: ellipsoid, answer)
+        let inflation = Swift.max(0, excess)
+        if inflation > 0 { ellipsoid = ellipsoid.scaled(by: 1 + inflation) }
+        let bound = 0.5 * Double(r) * Elementary.log1p(answer.gap * Double(order) / Double(r)) + Double(r) * Elementary.log1p(inflation)
+        var status = budget.exhausted ?? .stalled
+        if answer.gap <= settings.gap, answer.deficit <= settings.supportDeficit { status = .solved }
+        return MinimumVolumeEllipsoid(
+            ellipsoid: ellipsoid, support: support, weights: weights, status: status,
+            certificate: .init(gap: answer.gap, supportDeficit: answer.deficit, inflation: inflation, logVolumeBound: bound),
+            iterations: budget.iterations, dataPasses: budget.dataPasses, rank: r, method: method, centering: settings.centering)
+    }
+
+    /// c = o + Σ uᵢ(pᵢ − o)
+    private func center(_ support: [Int], _ weights: [Double]) -> [Double] {
+        let d = frame.dimension
+        guard !isCentered else { return [Double](repeating: 0, count: d) }
+        let points = source.gather(support)
+        var shift = [Double](repeating: 0, count: d)
+        for j in support.indices { for k in 0..<d { shift[k] += weights[j] * (points[k + j * d] - frame.origin[k]) } }
+        return (0..<d).map { frame.origin[$0] + shift[$0] }
+    }
+
+    /// By how much the rounded ellipsoid must grow so that its own matrices confirm that it contains every point.
+    ///
+    /// Only points within the rounding noise of the boundary can be outside.
+    private func excess(of ellipsoid: Ellipsoid, _ answer: CertifiedDesign) throws(GeometryError) -> Double {
+        let d = frame.dimension
+        guard ellipsoid.shape.isFinite, ellipsoid.factor.isFinite, ellipsoid.factor.diagonal.allSatisfy({ $0 * $0 > 0x1p-1000 }) else {
+            if settings.requiresShape { throw .shapeNotRepresentable(reason: "entries outside the range of Double") }
+            return 0
+        }
+        let squaredRadius = answer.largest - (isCentered ? 0 : 1)
+        func evaluate(_ indices: [Int]) -> (byFactor: Double, byShape: Double, noise: Double) {
+            var result = (byFactor: 0.0, byShape: 0.0, noise: 0.0)
+            for index in indices {
+                let point = Matrix(rows: d, columns: 1, elements: source.gather([index]))
+                let gauge = ellipsoid.gauges(of: point)[0]
+                let square = ellipsoid.quadraticForm(at: point.elements)
+                let exact = (kappa[index] - (isCentered ? 0 : 1)) / squaredRadius
+                result.byFactor = Swift.max(result.byFactor, gauge - 1)
+                result.byShape = Swift.max(result.byShape, 0.5 * (square - 1))
+                result.noise = Swift.max(result.noise, (square - exact).magnitude)
+            }
+            return result
+        }
+        let atSupport = evaluate(answer.design.indices)
+        if settings.requiresShape, !(atSupport.noise < 1e-2) {
+            throw .shapeNotRepresentable(reason: "axes so unequal, and slanted, that rounding the matrix destroys the short ones")
+        }
+        let noise = settings.requiresShape ? atSupport.noise : Swift.max(1e-13, atSupport.byFactor)
+        let threshold = squaredRadius * (1 - 8 * noise - 1e-12) + (isCentered ? 0 : 1)
+        let near = evaluate(kappa.indices.filter { kappa[$0] >= threshold })
+        let excess = settings.requiresShape ? Swift.max(near.byFactor, near.byShape) : near.byFactor
+        return excess > 0 ? excess * (1 + 1e-3) + 2 * Double(d) * .ulpOfOne : 0
+    }
+}
+
+extension Ellipsoid {
+    /// (x−c)ᵀA(x−c) from the shape itself, in basis coordinates when flat.
+    func quadraticForm(at point: [Double]) -> Double {
+        let offset = zip(point, center).map { $0 - $1 }
+        let z = basis.map { $0.times(offset, transposeSelf: true) } ?? offset
+        guard !z.isEmpty else { return 0 }
+        return BLAS.dot(z.count, shape.times(z), 1, z, 1)
+    }
+}

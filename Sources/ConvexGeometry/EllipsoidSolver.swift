@@ -1,0 +1,119 @@
+// The frame around every method: prepare → iterate → certify on all points → assemble.
+
+import LinearAlgebra
+
+struct EllipsoidSolver<Source: PointSource> {
+    let source: Source
+    let settings: MinimumVolumeEllipsoid.Settings
+    let method: MinimumVolumeEllipsoid.Method
+    let isCentered: Bool
+    var frame: PointFrame
+    var budget: EffortBudget
+    /// κ of every point at the last full pass.
+    var kappa: [Double]
+
+    /// D
+    var order: Int { frame.rank + (isCentered ? 0 : 1) }
+
+    init(_ source: Source, _ settings: MinimumVolumeEllipsoid.Settings) throws(GeometryError) {
+        self.source = source
+        self.settings = settings
+        method = settings.method == .automatic ? .interiorPoint : settings.method
+        isCentered = settings.centering == .origin
+        budget = EffortBudget(
+            iterationLimit: settings.iterationLimit ?? (method == .interiorPoint ? 1000 : 200_000),
+            deadline: settings.timeLimit.map { ContinuousClock.now + $0 }, observer: settings.observer)
+        frame = try PointFrame(source, isCentered: isCentered, seed: settings.seed)
+        kappa = []
+    }
+
+    mutating func solve() throws(GeometryError) -> MinimumVolumeEllipsoid {
+        guard frame.rank > 0 else { return try singlePoint() }
+        kappa = [Double](repeating: 0, count: source.pointCount)
+        let answer: CertifiedDesign
+        switch method {
+        case .automatic, .interiorPoint: answer = try solveByColumnGeneration()
+        case .awaySteps: answer = try solveByRankOneSteps(away: true)
+        case .khachiyan: answer = try solveByRankOneSteps(away: false)
+        }
+        return try assemble(answer)
+    }
+
+    /// All points coincide (or are all zero, when the center is the origin).
+    private func singlePoint() throws(GeometryError) -> MinimumVolumeEllipsoid {
+        if let error = source.firstNonFinite() { throw error }
+        var center = [Double](repeating: 0, count: frame.dimension)
+        if !isCentered { center = source.gather([0]) }
+        return MinimumVolumeEllipsoid(
+            ellipsoid: Ellipsoid(
+                center: center, factor: Matrix(rows: 0, columns: 0), basis: Matrix(rows: frame.dimension, columns: 0), logVolume: 0),
+            support: [0], weights: [1], status: .solved,
+            certificate: .init(gap: 0, supportDeficit: 0, inflation: 0, logVolumeBound: 0),
+            iterations: 0, dataPasses: 1, rank: 0, method: method, centering: settings.centering)
+    }
+
+    /// κ of all points for the design, from the raw points; ε⁺ and ε⁻.
+    mutating func certify(_ design: WeightedDesign) throws(GeometryError) -> CertifiedDesign? {
+        let images = frame.images(source, design.indices)
+        guard let factor = DesignFactor(images: images, rank: frame.rank, weights: design.weights, isCentered: isCentered)
+        else { return nil }
+        try readLeverages(factor)
+        return CertifiedDesign(design: design, factor: factor, kappa: kappa, order: order)
+    }
+
+    /// One read of the data: κ of all points into `kappa`.
+    mutating func readLeverages(_ factor: DesignFactor) throws(GeometryError) {
+        budget.dataPasses += 1
+        let map = factor.leverageMap(frame)
+        let (source, threads) = (self.source, settings.threads)
+        kappa.withUnsafeMutableBufferPointer {
+            map.leverages(of: source, into: $0.baseAddress!, threads: threads)
+        }
+        if !isCentered { for i in kappa.indices { kappa[i] += 1 } }
+        var (largest, sum) = (0.0, 0.0)
+        for value in kappa {
+            largest = Swift.max(largest, value)
+            sum += value
+        }
+        guard sum.isFinite else {
+            throw source.firstNonFinite() ?? .shapeNotRepresentable(reason: "coordinates that overflow")
+        }
+        if frame.isDelicate { refine(factor, largest) }
+    }
+
+    /// Thin, slanted sets: κ of plain arithmetic is noisy, so whatever may matter is recomputed with compensated sums.
+    private mutating func refine(_ factor: DesignFactor, _ largest: Double) {
+        let noise = Swift.min(1, 64 * frame.noise * Double(order))
+        let threshold = noise < 0.1 ? Swift.min(largest * (1 - noise), Double(order) * (1 - noise)) * 0.9 : 0
+        let candidates = kappa.indices.filter { kappa[$0] >= threshold }
+        let step = Swift.max(1, 1 << 20 / frame.dimension)
+        for start in stride(from: 0, to: candidates.count, by: step) {
+            let run = Array(candidates[start..<Swift.min(start + step, candidates.count)])
+            let images = frame.images(source, run)
+            var values = [Double](repeating: 0, count: run.count)
+            factor.leverages(ofImages: images, count: run.count, into: &values)
+            for (value, index) in zip(values, run) { kappa[index] = value + (isCentered ? 0 : 1) }
+        }
+    }
+}
+
+/// A design with its leverage map and the two tolerances it reaches on all points.
+struct CertifiedDesign {
+    let design: WeightedDesign
+    let factor: DesignFactor
+    /// max κ
+    let largest: Double
+    /// ε⁺
+    let gap: Double
+    /// ε⁻
+    let deficit: Double
+
+    init(design: WeightedDesign, factor: DesignFactor, kappa: [Double], order: Int) {
+        self.design = design
+        self.factor = factor
+        largest = kappa.max() ?? 0
+        let least = design.indices.reduce(Double.infinity) { Swift.min($0, kappa[$1]) }
+        gap = Swift.max(0, largest / Double(order) - 1)
+        deficit = Swift.max(0, 1 - least / Double(order))
+    }
+}

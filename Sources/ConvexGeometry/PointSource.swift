@@ -1,0 +1,133 @@
+// Where points come from: memory in Double or Float, or a file too large for memory, read in blocks.
+
+/// A run of consecutive points, one after the other, `dimension` numbers each.
+public enum PointBlock {
+    case double(UnsafePointer<Double>)
+    case float(UnsafePointer<Float>)
+}
+
+/// A point set that can be read several times, in runs of consecutive points.
+///
+/// Conform to it to fit points that do not fit in memory, for example a memory-mapped file.
+/// Every pass reads disjoint ranges in increasing order on each thread; several threads may read at once.
+public protocol PointSource: Sendable {
+    /// Number of points.
+    var pointCount: Int { get }
+    /// Coordinates per point.
+    var dimension: Int { get }
+    /// Relative rounding unit of the stored numbers: `Double.ulpOfOne` or `Double(Float.ulpOfOne)`.
+    var relativePrecision: Double { get }
+    /// Gives `body` the points of `range`, contiguous; the pointer is valid during the call only.
+    func withBlock(_ range: Range<Int>, _ body: (PointBlock) -> Void)
+}
+
+/// Points in memory owned by somebody else: `count` points of `dimension` coordinates, one after the other
+/// (an n×d matrix by rows, or a d×n matrix by columns). Nothing is copied; the memory must outlive the value.
+public struct BorrowedPoints: PointSource, @unchecked Sendable {
+    // Unchecked: the memory is only read, and its owner promises not to write while it is borrowed.
+    private let storage: PointBlock
+    public let pointCount: Int
+    public let dimension: Int
+    public let relativePrecision: Double
+
+    /// Borrows `count · dimension` numbers.
+    /// - Throws: `noPoints`, `invalidDimension`, `storageMismatch`.
+    public init(_ buffer: UnsafeBufferPointer<Double>, count: Int, dimension: Int) throws(GeometryError) {
+        try Self.validate(buffer.count, count, dimension)
+        guard let base = buffer.baseAddress else { throw .noPoints }
+        storage = .double(base)
+        (pointCount, self.dimension, relativePrecision) = (count, dimension, Double.ulpOfOne)
+    }
+
+    /// Borrows `count · dimension` single-precision numbers; no Double copy of the set is ever made.
+    /// - Throws: `noPoints`, `invalidDimension`, `storageMismatch`.
+    public init(_ buffer: UnsafeBufferPointer<Float>, count: Int, dimension: Int) throws(GeometryError) {
+        try Self.validate(buffer.count, count, dimension)
+        guard let base = buffer.baseAddress else { throw .noPoints }
+        storage = .float(base)
+        (pointCount, self.dimension, relativePrecision) = (count, dimension, Double(Float.ulpOfOne))
+    }
+
+    private static func validate(_ stored: Int, _ count: Int, _ dimension: Int) throws(GeometryError) {
+        guard dimension >= 1 else { throw .invalidDimension(dimension) }
+        guard count >= 1 else { throw .noPoints }
+        let (total, overflow) = count.multipliedReportingOverflow(by: dimension)
+        guard !overflow, stored >= total else { throw .storageMismatch(expected: overflow ? .max : total, found: stored) }
+    }
+
+    public func withBlock(_ range: Range<Int>, _ body: (PointBlock) -> Void) {
+        precondition(range.lowerBound >= 0 && range.upperBound <= pointCount, "point range out of bounds")
+        switch storage {
+        case .double(let base): body(.double(base + range.lowerBound * dimension))
+        case .float(let base): body(.float(base + range.lowerBound * dimension))
+        }
+    }
+}
+
+/// The columns of a matrix as points.
+public struct MatrixPoints: PointSource {
+    /// The matrix, d×n.
+    public let matrix: Matrix
+
+    public init(_ matrix: Matrix) { self.matrix = matrix }
+
+    public var pointCount: Int { matrix.columns }
+    public var dimension: Int { matrix.rows }
+    public var relativePrecision: Double { Double.ulpOfOne }
+
+    public func withBlock(_ range: Range<Int>, _ body: (PointBlock) -> Void) {
+        precondition(range.lowerBound >= 0 && range.upperBound <= matrix.columns, "point range out of bounds")
+        matrix.elements.withUnsafeBufferPointer { storage in
+            if let base = storage.baseAddress { body(.double(base + range.lowerBound * matrix.rows)) }
+        }
+    }
+}
+
+extension PointSource {
+    /// Copies one point to `out` as Double.
+    func copyPoint(_ index: Int, to out: UnsafeMutablePointer<Double>) {
+        let d = dimension
+        withBlock(index..<index + 1) { block in
+            switch block {
+            case .double(let p): out.update(from: p, count: d)
+            case .float(let p): for k in 0..<d { out[k] = Double(p[k]) }
+            }
+        }
+    }
+
+    /// The points with the given indices as columns.
+    func gather(_ indices: [Int]) -> [Double] {
+        let d = dimension
+        return [Double](unsafeUninitializedCapacity: d * indices.count) { out, count in
+            if let base = out.baseAddress {
+                for (j, index) in indices.enumerated() { copyPoint(index, to: base + j * d) }
+            }
+            count = d * indices.count
+        }
+    }
+
+    /// The first non-finite coordinate, found by a scan.
+    func firstNonFinite() -> GeometryError? {
+        let d = dimension
+        var found: GeometryError?
+        let step = Swift.max(1, 65536 / d)
+        for start in stride(from: 0, to: pointCount, by: step) where found == nil {
+            let range = start..<Swift.min(start + step, pointCount)
+            withBlock(range) { block in
+                switch block {
+                case .double(let p):
+                    for k in 0..<range.count * d where !p[k].isFinite {
+                        found = .nonFinite(point: start + k / d, coordinate: k % d, value: p[k])
+                        return
+                    }
+                case .float(let p):
+                    for k in 0..<range.count * d where !p[k].isFinite {
+                        found = .nonFinite(point: start + k / d, coordinate: k % d, value: Double(p[k]))
+                        return
+                    }
+                }
+            }
+        }
+        return found
+    }
+}
