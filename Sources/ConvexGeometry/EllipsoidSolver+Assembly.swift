@@ -15,12 +15,11 @@ extension EllipsoidSolver {
         let factor = (frame.basis.map { map.times($0) } ?? map).triangularFactor()
         let logVolume = Ellipsoid.logUnitBallVolume(r) + Double(r) * Elementary.log(radius) + answer.factor.logDeterminant - frame.logDeterminant
         var ellipsoid = Ellipsoid(center: center, factor: factor, basis: frame.basis, logVolume: logVolume)
-        let excess = try excess(of: ellipsoid, answer)
-        let inflation = Swift.max(0, excess)
+        let inflation = try excess(of: ellipsoid, answer)
         if inflation > 0 { ellipsoid = ellipsoid.scaled(by: 1 + inflation) }
         let bound = 0.5 * Double(r) * Elementary.log1p(answer.gap * Double(order) / Double(r)) + Double(r) * Elementary.log1p(inflation)
         var status = budget.exhausted ?? .stalled
-        if answer.gap <= settings.gap, answer.deficit <= settings.supportDeficit { status = .solved }
+        if isSolved(answer) { status = .solved }
         return MinimumVolumeEllipsoid(
             ellipsoid: ellipsoid, support: support, weights: weights, status: status,
             certificate: .init(gap: answer.gap, supportDeficit: answer.deficit, inflation: inflation, logVolumeBound: bound),
@@ -47,28 +46,30 @@ extension EllipsoidSolver {
             return 0
         }
         let squaredRadius = answer.largest - (isCentered ? 0 : 1)
-        func evaluate(_ indices: [Int]) -> (byFactor: Double, byShape: Double, noise: Double) {
-            var result = (byFactor: 0.0, byShape: 0.0, noise: 0.0)
+        // Largest excess over 1 of gauge and √(quadratic form), and how far both are from the exact κ.
+        func evaluate(_ indices: [Int]) -> (excess: Double, noise: Double) {
+            var result = (excess: 0.0, noise: 0.0)
             for index in indices {
-                let point = Matrix(rows: d, columns: 1, elements: source.gather([index]))
-                let gauge = ellipsoid.gauges(of: point)[0]
-                let square = ellipsoid.quadraticForm(at: point.elements)
+                let point = source.gather([index])
                 let exact = (kappa[index] - (isCentered ? 0 : 1)) / squaredRadius
-                result.byFactor = Swift.max(result.byFactor, gauge - 1)
-                result.byShape = Swift.max(result.byShape, 0.5 * (square - 1))
-                result.noise = Swift.max(result.noise, (square - exact).magnitude)
+                var squares = [ellipsoid.gauge(of: point)]
+                squares[0] *= squares[0]
+                if settings.requiresShape { squares.append(ellipsoid.quadraticForm(at: point)) }
+                for square in squares {
+                    result.excess = Swift.max(result.excess, 0.5 * (square - 1))
+                    result.noise = Swift.max(result.noise, (square - exact).magnitude)
+                }
             }
             return result
         }
-        let atSupport = evaluate(answer.design.indices)
-        if settings.requiresShape, !(atSupport.noise < 1e-2) {
+        let noise = evaluate(answer.design.indices).noise
+        if settings.requiresShape, !(noise < 1e-2) {
             throw .shapeNotRepresentable(reason: "axes so unequal, and slanted, that rounding the matrix destroys the short ones")
         }
-        let noise = settings.requiresShape ? atSupport.noise : Swift.max(1e-13, atSupport.byFactor)
         let threshold = squaredRadius * (1 - 8 * noise - 1e-12) + (isCentered ? 0 : 1)
         let near = evaluate(kappa.indices.filter { kappa[$0] >= threshold })
-        let excess = settings.requiresShape ? Swift.max(near.byFactor, near.byShape) : near.byFactor
-        return excess > 0 ? excess * (1 + 1e-3) + 2 * Double(d) * .ulpOfOne : 0
+        // Another order of summation errs differently, by as much: hence the noise itself as margin.
+        return near.excess + Swift.max(near.noise, noise)
     }
 }
 

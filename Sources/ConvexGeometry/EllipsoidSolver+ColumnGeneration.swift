@@ -41,7 +41,7 @@ extension EllipsoidSolver {
                 if let best { return try recertify(best) }
                 throw .factorization("the support does not span the affine hull")
             }
-            if certified.gap <= settings.gap, certified.deficit <= settings.supportDeficit { return certified }
+            if isSolved(certified) { return certified }
             if best.map({ certified.gap < $0.gap }) ?? true { best = certified }
             let wasTight = tolerance <= tightest * 1.0001
             tolerance = Swift.max(tightest, Swift.min(0.02 * certified.gap, tolerance))

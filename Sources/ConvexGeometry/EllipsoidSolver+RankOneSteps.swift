@@ -27,7 +27,7 @@ extension EllipsoidSolver {
             guard let certified = try certify(design) else {
                 throw .factorization("the support does not span the affine hull")
             }
-            if certified.gap <= settings.gap, certified.deficit <= settings.supportDeficit { return certified }
+            if isSolved(certified) { return certified }
             guard finished, budget.check(), goal.gap > 0.1 * settings.gap else { return certified }
             goal = (0.5 * goal.gap, 0.5 * goal.deficit)
         }

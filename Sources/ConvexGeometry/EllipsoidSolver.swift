@@ -58,7 +58,26 @@ struct EllipsoidSolver<Source: PointSource> {
         guard let factor = DesignFactor(images: images, rank: frame.rank, weights: design.weights, isCentered: isCentered)
         else { return nil }
         try readLeverages(factor)
-        return CertifiedDesign(design: design, factor: factor, kappa: kappa, order: order)
+        if frame.isDelicate { refine(factor, design.indices) }
+        return CertifiedDesign(
+            design: design, factor: factor, kappa: kappa, order: order, isCentered: isCentered,
+            centerNoise: centerNoise(factor))
+    }
+
+    /// ‖R⁻ᵀT·δ‖ for a center off by δ = one ulp of itself: a center far from zero cannot be stored more accurately.
+    /// A delicate frame is exempt: it computes in twice the precision, about a center that is never stored.
+    private func centerNoise(_ factor: DesignFactor) -> Double {
+        guard !isCentered, !frame.isDelicate else { return 0 }
+        let map = factor.leverageMap(frame)
+        var sum = 0.0
+        for k in 0..<frame.dimension {
+            let ulp = frame.origin[k] * .ulpOfOne
+            for i in 0..<frame.rank {
+                let entry = map.matrix[i + k * frame.rank] * ulp
+                sum += entry * entry
+            }
+        }
+        return sum.squareRoot()
     }
 
     /// One read of the data: κ of all points into `kappa`.
@@ -78,14 +97,19 @@ struct EllipsoidSolver<Source: PointSource> {
         guard sum.isFinite else {
             throw source.firstNonFinite() ?? .shapeNotRepresentable(reason: "coordinates that overflow")
         }
-        if frame.isDelicate { refine(factor, largest) }
+        guard frame.isDelicate else { return }
+        let noise = Swift.min(1, 64 * frame.noise * Double(order))
+        let threshold = noise < 0.1 ? Swift.min(largest, Double(order)) * (1 - noise) * 0.9 : 0
+        refine(factor, kappa.indices.filter { kappa[$0] >= threshold })
+    }
+
+    /// Whether the tolerances are met; Khachiyan's method certifies the gap only.
+    func isSolved(_ answer: CertifiedDesign) -> Bool {
+        answer.gap <= settings.gap && (method == .khachiyan || answer.deficit <= settings.supportDeficit)
     }
 
     /// Thin, slanted sets: κ of plain arithmetic is noisy, so whatever may matter is recomputed with compensated sums.
-    private mutating func refine(_ factor: DesignFactor, _ largest: Double) {
-        let noise = Swift.min(1, 64 * frame.noise * Double(order))
-        let threshold = noise < 0.1 ? Swift.min(largest * (1 - noise), Double(order) * (1 - noise)) * 0.9 : 0
-        let candidates = kappa.indices.filter { kappa[$0] >= threshold }
+    private mutating func refine(_ factor: DesignFactor, _ candidates: [Int]) {
         let step = Swift.max(1, 1 << 20 / frame.dimension)
         for start in stride(from: 0, to: candidates.count, by: step) {
             let run = Array(candidates[start..<Swift.min(start + step, candidates.count)])
@@ -108,12 +132,16 @@ struct CertifiedDesign {
     /// ε⁻
     let deficit: Double
 
-    init(design: WeightedDesign, factor: DesignFactor, kappa: [Double], order: Int) {
+    /// A center off by δ changes κ by at most about 2·√(κ−1)·‖R⁻ᵀδ‖; the tolerances claimed allow for it.
+    init(
+        design: WeightedDesign, factor: DesignFactor, kappa: [Double], order: Int, isCentered: Bool, centerNoise: Double
+    ) {
         self.design = design
         self.factor = factor
         largest = kappa.max() ?? 0
         let least = design.indices.reduce(Double.infinity) { Swift.min($0, kappa[$1]) }
-        gap = Swift.max(0, largest / Double(order) - 1)
-        deficit = Swift.max(0, 1 - least / Double(order))
+        let allowance = 2 * Swift.max(0, largest - (isCentered ? 0 : 1)).squareRoot() * centerNoise / Double(order)
+        gap = Swift.max(0, largest / Double(order) - 1) + allowance
+        deficit = Swift.max(0, 1 - least / Double(order)) + allowance
     }
 }

@@ -47,7 +47,7 @@ public struct MinimumVolumeEllipsoid: Sendable {
 
     /// Why the method stopped.
     public enum Status: String, Sendable, CaseIterable {
-        /// Both tolerances are met, as recomputed from the raw points.
+        /// Both tolerances are met, as recomputed from the raw points (`khachiyan`: the gap alone).
         case solved
         case iterationLimit
         case timeLimit
@@ -91,7 +91,7 @@ public struct MinimumVolumeEllipsoid: Sendable {
 
     /// How good the result is, recomputed at the end from the raw points through a QR factorization.
     public struct Certificate: Sendable, Equatable {
-        /// ε⁺ = max κ/D − 1 over all points, at least 0.
+        /// ε⁺ = max κ/D − 1 over all points, at least 0, with an allowance for a center that Double cannot hold exactly.
         public let gap: Double
         /// ε⁻ = 1 − min κ/D over the support, at least 0.
         public let supportDeficit: Double

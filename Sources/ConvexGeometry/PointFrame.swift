@@ -81,6 +81,10 @@ extension PointFrame {
         let weight = 1 / Double(count)
         var mean = [Double](repeating: 0, count: d)
         for j in 0..<count { for k in 0..<d { mean[k] += points[k + j * d] * weight } }
+        // A second sweep removes the rounding of the first: a constant coordinate must have itself as mean.
+        var correction = [Double](repeating: 0, count: d)
+        for j in 0..<count { for k in 0..<d { correction[k] += (points[k + j * d] - mean[k]) * weight } }
+        for k in 0..<d { mean[k] += correction[k] }
         return mean
     }
 

@@ -1,0 +1,234 @@
+import ConvexGeometry
+import LinearAlgebra
+import ReferenceImplementations
+import TestSupport
+import Testing
+
+/// Fits and checks everything that must hold whatever the status is.
+func fitAndCheck(
+    _ exhibit: PointExhibit, _ settings: MinimumVolumeEllipsoid.Settings, sourceLocation: SourceLocation = #_sourceLocation
+) throws -> MinimumVolumeEllipsoid {
+    let points = Matrix(columns: exhibit.columns)
+    let fit = try MinimumVolumeEllipsoid(points: points, settings: settings)
+    let isCentered = settings.centering == .origin
+    #expect(fit.support == fit.support.sorted() && Set(fit.support).count == fit.support.count, sourceLocation: sourceLocation)
+    #expect(fit.weights.allSatisfy { $0 > 0 }, sourceLocation: sourceLocation)
+    #expect((fit.weights.reduce(0, +) - 1).magnitude <= Double(fit.weights.count + 4) * .ulpOfOne, sourceLocation: sourceLocation)
+    guard fit.rank > 0 else { return fit }
+    let projection = fit.ellipsoid.basis.map { ($0.columns, $0.transposed().elements) }
+    let checked = try #require(EllipsoidChecker(
+        columns: exhibit.columns, support: fit.support, weights: fit.weights, isCentered: isCentered, projection: projection))
+    // The certificate never claims more than the second opinion confirms.
+    #expect(fit.certificate.gap >= checked.gap - 1e-9, "claimed \(fit.certificate.gap), found \(checked.gap)", sourceLocation: sourceLocation)
+    #expect(fit.certificate.supportDeficit >= checked.deficit - 1e-9, "claimed \(fit.certificate.supportDeficit), found \(checked.deficit)", sourceLocation: sourceLocation)
+    // Containment as the stored numbers see it.
+    if settings.requiresShape {
+        let d = Double(exhibit.dimension)
+        for (j, gauge) in fit.ellipsoid.gauges(of: points).enumerated() {
+            #expect(gauge <= 1 + 64 * d * .ulpOfOne, "point \(j) has gauge \(gauge)", sourceLocation: sourceLocation)
+        }
+    }
+    return fit
+}
+
+@Suite struct MinimumVolumeEllipsoidMuseumTests {
+    @Test(arguments: PointMuseum.valid, MinimumVolumeEllipsoid.Centering.allCases)
+    func interiorPoint(_ exhibit: PointExhibit, _ centering: MinimumVolumeEllipsoid.Centering) throws {
+        var settings = MinimumVolumeEllipsoid.Settings(centering: centering)
+        settings.timeLimit = .seconds(60)
+        settings.requiresShape = exhibit.isRepresentable
+        do {
+            let fit = try fitAndCheck(exhibit, settings)
+            if centering == .free { #expect(fit.rank == exhibit.rank) }
+            #expect(fit.status == .solved, "\(fit.certificate)")
+        } catch GeometryError.shapeNotRepresentable {
+            // Around the origin a far, thin set can be beyond Double even where the free problem is not.
+            #expect(centering == .origin)
+        }
+    }
+
+    @Test(arguments: PointMuseum.valid)
+    func awaySteps(_ exhibit: PointExhibit) throws {
+        var settings = MinimumVolumeEllipsoid.Settings(method: .awaySteps)
+        settings.requiresShape = exhibit.isRepresentable
+        settings.timeLimit = .seconds(60)
+        let fit = try fitAndCheck(exhibit, settings)
+        #expect(fit.status == .solved, "\(fit.certificate)")
+    }
+
+    @Test(arguments: PointMuseum.valid)
+    func khachiyan(_ exhibit: PointExhibit) throws {
+        var settings = MinimumVolumeEllipsoid.Settings(method: .khachiyan, gap: 1e-2)
+        settings.requiresShape = exhibit.isRepresentable
+        settings.iterationLimit = 5000
+        let fit = try fitAndCheck(exhibit, settings)
+        #expect(fit.status == .solved, "\(fit.certificate)")
+    }
+
+    @Test(arguments: PointMuseum.invalid, MinimumVolumeEllipsoid.Method.allCases)
+    func invalidCoordinate(_ exhibit: PointExhibit, _ method: MinimumVolumeEllipsoid.Method) {
+        #expect(performing: {
+            try MinimumVolumeEllipsoid(points: Matrix(columns: exhibit.columns), settings: .init(method: method))
+        }, throws: { error in
+            guard case GeometryError.nonFinite(17, 2, let value) = error else { return false }
+            return !value.isFinite
+        })
+    }
+
+    @Test(arguments: PointMuseum.valid.filter { !$0.isRepresentable })
+    func unrepresentableShapeIsSaid(_ exhibit: PointExhibit) {
+        #expect(performing: { try MinimumVolumeEllipsoid(points: Matrix(columns: exhibit.columns)) }, throws: {
+            if case GeometryError.shapeNotRepresentable = $0 { true } else { false }
+        })
+    }
+}
+
+@Suite struct MinimumVolumeEllipsoidAnswerTests {
+    /// Cube [0,1]ᵈ: the ball of radius √d/2 around the center.
+    @Test(arguments: [1, 2, 3, 6]) func cube(_ d: Int) throws {
+        let columns = PointMuseum.cubeVertices(d)
+        let fit = try MinimumVolumeEllipsoid(points: Matrix(columns: columns))
+        let radius = 0.5 * Double(d).squareRoot()
+        let expected = Ellipsoid.logUnitBallVolume(d) + Double(d) * radius.logarithm
+        #expect((fit.ellipsoid.logVolume - expected).magnitude <= fit.certificate.logVolumeBound + 1e-12)
+        for c in fit.ellipsoid.center { #expect((c - 0.5).magnitude <= 1e-6) }
+        for a in try fit.ellipsoid.principalAxes().lengths { #expect((a - radius).magnitude <= 1e-5) }
+    }
+
+    /// Cross-polytope around the origin: the unit ball, with weight 1/2d on each vertex (1/d on each pair).
+    @Test func crossPolytope() throws {
+        let columns = PointMuseum.crossPolytope(4)
+        for centering in MinimumVolumeEllipsoid.Centering.allCases {
+            let fit = try MinimumVolumeEllipsoid(points: Matrix(columns: columns), settings: .init(centering: centering))
+            #expect((fit.ellipsoid.logVolume - Ellipsoid.logUnitBallVolume(4)).magnitude <= fit.certificate.logVolumeBound + 1e-12)
+        }
+    }
+
+    /// A simplex: every vertex is a contact point with weight 1/(d+1).
+    @Test(arguments: [1, 2, 5, 20]) func simplex(_ d: Int) throws {
+        let fit = try MinimumVolumeEllipsoid(points: Matrix(columns: PointMuseum.gaussian(d + 1, d, seed: 7)))
+        #expect(fit.support == Array(0...d))
+        for w in fit.weights { #expect((w - 1 / Double(d + 1)).magnitude <= 1e-6) }
+    }
+
+    /// Contact points chosen first: a rotated cross-polytope is the John support of the unit ball; everything else is
+    /// inside. An affine image has the image of the ball as its ellipsoid.
+    @Test func answerByConstruction() throws {
+        let d = 5
+        var generator = TestGenerator(seed: 99)
+        let contacts = PointMuseum.rotated(PointMuseum.crossPolytope(d), seed: 5)
+        let inside = PointMuseum.gaussian(500, d, seed: 6).map { p in
+            let radius = 0.99 * generator.uniform()
+            return PointMuseum.unit(p).map { $0 * radius }
+        }
+        let map = Matrix(columns: PointMuseum.gaussian(d, d, seed: 8))
+        let offset = generator.normals(d)
+        let columns = (contacts + inside).map { p in zip(map.times(p), offset).map { $0 + $1 } }
+        let fit = try MinimumVolumeEllipsoid(points: Matrix(columns: columns), settings: .init(gap: 1e-10))
+        #expect(fit.status == .solved)
+        #expect(fit.support == Array(0..<2 * d))
+        for (c, o) in zip(fit.ellipsoid.center, offset) { #expect((c - o).magnitude <= 1e-6) }
+        // A = (M·Mᵀ)⁻¹: M·Mᵀ·A = I.
+        let product = map.gramOfRows().times(fit.ellipsoid.shape)
+        for i in 0..<d { for j in 0..<d { #expect((product[i, j] - (i == j ? 1 : 0)).magnitude <= 1e-6) } }
+    }
+
+    @Test func referenceAgrees() throws {
+        let columns = PointMuseum.gaussian(60, 3, seed: 77)
+        let reference = try #require(KhachiyanEllipsoid(points: columns.flatMap { $0 }, dimension: 3, gap: 1e-4, iterationLimit: 100_000))
+        let fit = try MinimumVolumeEllipsoid(points: Matrix(columns: columns))
+        let support = reference.weights.indices.filter { reference.weights[$0] > 0 }
+        let slow = try #require(EllipsoidChecker(columns: columns, support: support, weights: support.map { reference.weights[$0] }, isCentered: false))
+        let fast = try #require(EllipsoidChecker(columns: columns, support: fit.support, weights: fit.weights, isCentered: false))
+        // Both bound the optimum of log det from below, within D·log(1+gap)/2 of it.
+        #expect((slow.logDeterminant - fast.logDeterminant).magnitude <= 2 * (reference.gap + fit.certificate.gap))
+    }
+
+    /// The true volume is known for cube vertices: no weights on the way may claim less distance than there is.
+    @Test func certificateBoundsTheTrueGap() throws {
+        let box = PointMuseum.stretched(PointMuseum.cubeVertices(6), by: [1, 2, 3, 4, 5, 6])
+        let columns = box + PointMuseum.gaussian(100, 6, seed: 3).map { $0.map { 0.4 + 0.01 * $0 } }
+        var optimal = Ellipsoid.logUnitBallVolume(6)
+        for side in 1...6 { optimal += (0.5 * Double(side) * 6.0.squareRoot()).logarithm }
+        for limit in [0, 1, 2, 3, 5, 8] {
+            for method in [MinimumVolumeEllipsoid.Method.interiorPoint, .awaySteps, .khachiyan] {
+                var settings = MinimumVolumeEllipsoid.Settings(method: method, gap: 1e-9)
+                settings.iterationLimit = limit
+                let fit = try MinimumVolumeEllipsoid(points: Matrix(columns: columns), settings: settings)
+                #expect(fit.iterations <= limit)
+                #expect(fit.ellipsoid.logVolume - optimal <= fit.certificate.logVolumeBound + 1e-12)
+                #expect(fit.status == .solved || fit.status == .iterationLimit)
+            }
+        }
+    }
+}
+
+@Suite struct MinimumVolumeEllipsoidPropertyTests {
+    @Test(arguments: [(300, 4), (2000, 8), (6000, 2)])
+    func affineEquivariance(_ n: Int, _ d: Int) throws {
+        let columns = PointMuseum.gaussian(n, d, seed: 50)
+        let map = Matrix(columns: PointMuseum.gaussian(d, d, seed: 51))
+        let moved = columns.map { map.times($0).map { $0 + 3 } }
+        let (a, b) = (try MinimumVolumeEllipsoid(points: Matrix(columns: columns)), try MinimumVolumeEllipsoid(points: Matrix(columns: moved)))
+        let logDeterminant = try 0.5 * Cholesky(map.gramOfRows()).logDeterminant
+        #expect((b.ellipsoid.logVolume - a.ellipsoid.logVolume - logDeterminant).magnitude <= a.certificate.logVolumeBound + b.certificate.logVolumeBound + 1e-10)
+    }
+
+    @Test func permutationAndDuplication() throws {
+        let columns = PointMuseum.gaussian(1000, 5, seed: 52)
+        let a = try MinimumVolumeEllipsoid(points: Matrix(columns: columns))
+        let b = try MinimumVolumeEllipsoid(points: Matrix(columns: columns.reversed()))
+        let c = try MinimumVolumeEllipsoid(points: Matrix(columns: columns + columns + columns))
+        #expect((a.ellipsoid.logVolume - b.ellipsoid.logVolume).magnitude <= a.certificate.logVolumeBound + b.certificate.logVolumeBound)
+        #expect((a.ellipsoid.logVolume - c.ellipsoid.logVolume).magnitude <= a.certificate.logVolumeBound + c.certificate.logVolumeBound)
+    }
+
+    @Test func sameInputSameBytes() throws {
+        let points = Matrix(columns: PointMuseum.gaussian(12000, 4, seed: 53))
+        let (a, b) = (try MinimumVolumeEllipsoid(points: points), try MinimumVolumeEllipsoid(points: points))
+        #expect(a.weights == b.weights && a.support == b.support && a.ellipsoid == b.ellipsoid)
+    }
+
+    @Test func singlePrecisionAndBuffersAgreeWithDouble() throws {
+        let single = PointMuseum.gaussian(9000, 6, seed: 54).flatMap { $0.map { Float($0) } }
+        let double = single.map { Double($0) }
+        let a = try single.withUnsafeBufferPointer { try MinimumVolumeEllipsoid(points: $0, count: 9000, dimension: 6) }
+        let b = try double.withUnsafeBufferPointer { try MinimumVolumeEllipsoid(points: $0, count: 9000, dimension: 6) }
+        #expect(a.status == .solved && b.status == .solved)
+        #expect((a.ellipsoid.logVolume - b.ellipsoid.logVolume).magnitude <= a.certificate.logVolumeBound + b.certificate.logVolumeBound)
+    }
+
+    @Test func limitsAreHonored() throws {
+        let points = Matrix(columns: PointMuseum.gaussian(3000, 30, seed: 55))
+        var settings = MinimumVolumeEllipsoid.Settings()
+        settings.timeLimit = .zero
+        #expect(try MinimumVolumeEllipsoid(points: points, settings: settings).status == .timeLimit)
+        settings.timeLimit = nil
+        settings.observer = { $0.iterations < 3 }
+        let cancelled = try MinimumVolumeEllipsoid(points: points, settings: settings)
+        #expect(cancelled.status == .cancelled && cancelled.iterations == 3)
+        for gauge in cancelled.ellipsoid.gauges(of: points) { #expect(gauge <= 1 + 1e-12) }
+    }
+
+    @Test func badSettingsAndShapesAreRefused() {
+        let points = Matrix(rows: 2, columns: 3, elements: [0, 0, 1, 0, 0, 1])
+        #expect(throws: GeometryError.self) { try MinimumVolumeEllipsoid(points: points, settings: .init(gap: 0)) }
+        #expect(throws: GeometryError.self) { try MinimumVolumeEllipsoid(points: points, settings: .init(gap: .nan)) }
+        #expect(throws: GeometryError.noPoints) { try MinimumVolumeEllipsoid(points: Matrix(rows: 2, columns: 0)) }
+        #expect(throws: GeometryError.invalidDimension(0)) { try MinimumVolumeEllipsoid(points: Matrix(rows: 0, columns: 5)) }
+        let short: [Double] = [1, 2, 3]
+        #expect(throws: GeometryError.storageMismatch(expected: 4, found: 3)) {
+            try short.withUnsafeBufferPointer { try MinimumVolumeEllipsoid(points: $0, count: 2, dimension: 2) }
+        }
+    }
+}
+
+extension Double {
+    /// Natural logarithm.
+    var logarithm: Double { Elementary.log(self) }
+}
+
+extension Matrix {
+    /// M·Mᵀ
+    func gramOfRows() -> Matrix { times(self, transposeOther: true) }
+}
