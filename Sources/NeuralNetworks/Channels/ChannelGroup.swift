@@ -3,7 +3,10 @@
 /// A set of tensor slices that one channel index owns across the network: producer rows, normalization vectors, consumer
 /// columns, and everything that an addition ties to them.
 public struct ChannelGroup: Sendable, Equatable, Identifiable {
-    /// Stable name: that of the first producer in topological order.
+    public typealias ID = String
+
+    /// Stable name: that of the first producer in topological order, with the range of its rows when the group has only
+    /// some of them (`conv2[8..<24]`).
     public var id: String
     /// Number of channels.
     public var count: Int
@@ -15,7 +18,8 @@ public struct ChannelGroup: Sendable, Equatable, Identifiable {
     public var consumers: [Int]
     /// Why the group must stay whole; `nil` when it may be cut.
     public var barrier: String?
-    /// One producer, no addition or concatenation in between: the group may be cut without touching a residual stream.
+    /// No addition ties the channels to another producer's: the group may be cut without touching a residual stream.
+    /// Gates (products), attention heads and concatenations may still give it several producers or consumers.
     public var isInner: Bool
 
     /// One axis of one parameter.
@@ -42,20 +46,36 @@ public struct ChannelGroup: Sendable, Equatable, Identifiable {
     }
 }
 
-/// Where channel c of a group lies on an axis: positions offset + c·run ..< offset + (c + 1)·run, for each offset.
+/// Where channel c of a group lies on an axis: positions offset + c·stride ..< offset + c·stride + run, for each offset.
 ///
-/// `run` > 1 after a flatten (one channel, a run of columns); several offsets where an axis repeats the channels.
+/// `run` > 1 after a flatten (one channel, a run of columns); several offsets where an axis repeats the channels; a stride
+/// other than the run where channels are interleaved with others.
 public struct IndexMap: Sendable, Equatable {
     public var offsets: [Int]
     public var run: Int
+    public var stride: Int
 
-    public init(offsets: [Int] = [0], run: Int = 1) {
+    /// `stride` is `run` unless given.
+    public init(offsets: [Int] = [0], run: Int = 1, stride: Int? = nil) {
         self.offsets = offsets
         self.run = run
+        self.stride = stride ?? run
+    }
+
+    /// The map whose channel 0 has the given ascending positions.
+    init(positions: [Int], stride: Int) {
+        var starts: [Int] = []
+        for (index, position) in positions.enumerated() where index == 0 || positions[index - 1] + 1 != position {
+            starts.append(position)
+        }
+        let run = starts.isEmpty ? 1 : positions.count / starts.count
+        let isEven = starts.flatMap { Array($0..<$0 + run) } == positions
+        // Neighbouring repetitions may touch; then every position is an offset of its own.
+        self.init(offsets: isEven && run <= max(stride, 1) ? starts : positions, run: isEven && run <= max(stride, 1) ? run : 1, stride: stride)
     }
 
     /// Positions of one channel, ascending within each offset.
     public func positions(of channel: Int) -> [Int] {
-        offsets.flatMap { offset in (offset + channel * run)..<(offset + (channel + 1) * run) }
+        offsets.flatMap { offset in (offset + channel * stride)..<(offset + channel * stride + run) }
     }
 }

@@ -1,0 +1,70 @@
+// What a network costs: trained parameters and multiply–adds for one input.
+
+/// Counts of one node or of a whole network.
+public struct NetworkCost: Sendable, Equatable {
+    /// Trained values; running statistics of batch normalizations do not count, as usual in the literature.
+    public var parameters: Int
+    /// Multiplications with an addition each, for one sample; `nil` when a shape is unknown.
+    public var multiplyAdds: Int?
+
+    public init(parameters: Int, multiplyAdds: Int?) {
+        self.parameters = parameters
+        self.multiplyAdds = multiplyAdds
+    }
+}
+
+extension Network {
+    /// The whole network; a shared tensor counts once, an unknown operation as no multiply–adds.
+    public var cost: NetworkCost {
+        var names: Set<String> = []
+        var multiplyAdds: Int? = 0
+        for index in nodes.indices {
+            names.formUnion(nodes[index].layer.trainedParameterNames)
+            if case .barrier = nodes[index].layer { continue }
+            if let sum = multiplyAdds, let own = cost(of: index).multiplyAdds {
+                let (total, overflow) = sum.addingReportingOverflow(own)
+                multiplyAdds = overflow ? nil : total
+            } else {
+                multiplyAdds = nil
+            }
+        }
+        return NetworkCost(parameters: names.reduce(0) { $0 + (parameters[$1]?.values.count ?? 0) }, multiplyAdds: multiplyAdds)
+    }
+
+    /// One node.
+    public func cost(of index: Int) -> NetworkCost {
+        let node = nodes[index]
+        let count = node.layer.trainedParameterNames.reduce(0) { $0 + (parameters[$1]?.values.count ?? 0) }
+        return NetworkCost(parameters: count, multiplyAdds: multiplyAdds(of: node))
+    }
+
+    private func multiplyAdds(of node: Node) -> Int? {
+        func size(_ shape: [Int]) -> Int { shape.reduce(1) { $0.multipliedReportingOverflow(by: $1).partialValue } }
+        switch node.layer {
+        case .linear(let layer):
+            guard let shape = values[node.inputs[0]].shape, let weight = parameters[layer.weight] else { return nil }
+            return size(shape.dropLast()) * weight.values.count
+        case .convolution(let layer):
+            guard let shape = values[node.outputs[0]].shape, let weight = parameters[layer.weight] else { return nil }
+            return size(Array(shape.dropFirst())) * weight.values.count
+        case .attention(_, _):
+            let shapes = node.inputs.map { values[$0].shape }
+            guard shapes.count == 3, let q = shapes[0], let k = shapes[1], let v = shapes[2], q.count == 2, k.count == 2, v.count == 2 else { return nil }
+            return q[0] * k[0] * (q[1] + v[1])
+        case .barrier:
+            return nil
+        default:
+            return 0
+        }
+    }
+}
+
+extension Layer {
+    /// Parameters without running statistics and constants of the graph that nobody trains.
+    var trainedParameterNames: [String] {
+        switch self {
+        case .batchNormalization(let layer): [layer.scale, layer.shift].compactMap { $0 }
+        default: parameterNames
+        }
+    }
+}

@@ -1,0 +1,185 @@
+// Kernels against plain loops.
+
+import NeuralNetworks
+import TestSupport
+import Testing
+
+struct ConvolutionCase: Sendable {
+    var input: [Int]
+    var outputs: Int
+    var kernel: [Int]
+    var strides: [Int]
+    var padding: [Int]
+    var dilations: [Int]
+    var groups: Int
+
+    /// Every path of the kernel: pointwise, depthwise, full and row-wise im2col; blocks of rows; odd shapes.
+    static let all: [ConvolutionCase] = {
+        var cases: [ConvolutionCase] = []
+        for (channels, outputs, groups) in [(1, 1, 1), (3, 5, 1), (12, 7, 1), (32, 16, 1), (8, 8, 8), (8, 16, 8), (12, 6, 3), (24, 48, 2)] {
+            for kernel in [[1, 1], [3, 3], [2, 5], [5, 1], [1, 4]] {
+                for (stride, dilation, pad) in [(1, 1, 0), (1, 1, 1), (2, 1, 1), (3, 2, 3), (1, 3, 2)] {
+                    cases.append(
+                        .init(
+                            input: [channels, 11, 13], outputs: outputs, kernel: kernel, strides: [stride, max(1, stride - 1)],
+                            padding: [pad, max(0, pad - 1), max(0, pad - 1), pad], dilations: [dilation, 1], groups: groups))
+                }
+            }
+            cases.append(.init(input: [channels, 29], outputs: outputs, kernel: [5], strides: [2], padding: [3, 1], dilations: [2], groups: groups))
+        }
+        // Several blocks of rows.
+        cases.append(.init(input: [64, 40, 60], outputs: 9, kernel: [3, 3], strides: [1, 1], padding: [1, 1, 1, 1], dilations: [1, 1], groups: 1))
+        cases.append(.init(input: [40, 61, 40], outputs: 9, kernel: [7, 7], strides: [2, 2], padding: [3, 3, 3, 3], dilations: [1, 1], groups: 1))
+        cases.append(.init(input: [3, 90, 80], outputs: 9, kernel: [7, 7], strides: [2, 2], padding: [3, 3, 3, 3], dilations: [1, 1], groups: 1))
+        cases.append(.init(input: [600, 12, 13], outputs: 9, kernel: [1, 1], strides: [1, 1], padding: [0, 0, 0, 0], dilations: [1, 1], groups: 1))
+        return cases
+    }()
+
+    /// Output extents, or nil when the kernel does not fit.
+    var outputExtents: [Int]? {
+        let n = kernel.count
+        let result = (0..<n).map { axis in
+            let room = input[axis + 1] + padding[axis] + padding[axis + n] - dilations[axis] * (kernel[axis] - 1) - 1
+            return room < 0 ? 0 : room / strides[axis] + 1
+        }
+        return result.contains(0) ? nil : result
+    }
+
+    func plain(_ x: [Float], _ w: [Float], _ b: [Float]) -> [Float] {
+        let flat = kernel.count == 1
+        let (h, width) = flat ? (1, input[1]) : (input[1], input[2])
+        let (kh, kw) = flat ? (1, kernel[0]) : (kernel[0], kernel[1])
+        let (sh, sw) = flat ? (1, strides[0]) : (strides[0], strides[1])
+        let (dh, dw) = flat ? (1, dilations[0]) : (dilations[0], dilations[1])
+        let (top, left) = flat ? (0, padding[0]) : (padding[0], padding[1])
+        let out = outputExtents ?? []
+        let (oh, ow) = flat ? (1, out[0]) : (out[0], out[1])
+        let (ipg, opg) = (input[0] / groups, outputs / groups)
+        var y: [Float] = []
+        for image in 0..<x.count / (input[0] * h * width) {
+            for o in 0..<outputs {
+                for i in 0..<oh {
+                    for j in 0..<ow {
+                        var sum = Double(b[o])
+                        for c in 0..<ipg {
+                            for ky in 0..<kh {
+                                for kx in 0..<kw {
+                                    let (r, s) = (i * sh + ky * dh - top, j * sw + kx * dw - left)
+                                    guard r >= 0, r < h, s >= 0, s < width else { continue }
+                                    let channel = image * input[0] + o / opg * ipg + c
+                                    sum += Double(x[(channel * h + r) * width + s]) * Double(w[((o * ipg + c) * kh + ky) * kw + kx])
+                                }
+                            }
+                        }
+                        y.append(Float(sum))
+                    }
+                }
+            }
+        }
+        return y
+    }
+}
+
+@Suite struct EvaluationTests {
+    @Test(arguments: ConvolutionCase.all) func convolutionAgreesWithLoops(example: ConvolutionCase) throws {
+        guard example.outputExtents != nil else { return }
+        var net = RandomNetwork(seed: 7)
+        let input = net.input(example.input)
+        net.parameters["w"] = net.random([example.outputs, example.input[0] / example.groups] + example.kernel)
+        net.parameters["b"] = net.random([example.outputs])
+        let value = try net.apply(
+            "conv",
+            .convolution(
+                Convolution(
+                    weight: "w", bias: "b", strides: example.strides, padding: example.padding, dilations: example.dilations,
+                    groups: example.groups)), input)
+        let network = try net.network(outputs: value)
+        let batch = net.batch(2, example.input)
+        let found = try network.forward(batch).observed[0]
+        #expect(found.shape == [2, example.outputs] + example.outputExtents!)
+        let expected = example.plain(batch.values, net.parameters["w"]!.values, net.parameters["b"]!.values)
+        let terms = Float(net.parameters["w"]!.values.count / example.outputs + 1)
+        #expect(relativeDifference(expected, found.values) <= 4 * terms * Float.ulpOfOne)
+    }
+
+    @Test func poolingClipsItsWindows() throws {
+        var net = RandomNetwork(seed: 8)
+        let input = net.input([1, 2, 5])
+        let image = ActivationTensor(shape: [1, 1, 2, 5], values: [1, -2, 3, 4, -5, -6, 7, -8, 9, 10])
+        func pooled(_ name: String, _ kind: Pooling.Kind, padding: [Int], ceilMode: Bool) throws -> [Float] {
+            let value = try net.apply(name, .pooling(Pooling(kind: kind, window: [2, 2], strides: [2, 2], padding: padding, ceilMode: ceilMode)), input)
+            return try net.network(outputs: value).forward(image).observed[0].values
+        }
+        #expect(try pooled("a", .maximum, padding: [0, 0, 0, 0], ceilMode: false) == [7, 9])
+        #expect(try pooled("b", .maximum, padding: [0, 0, 0, 0], ceilMode: true) == [7, 9, 10])
+        #expect(try pooled("c", .average(countsPadding: false), padding: [0, 0, 0, 0], ceilMode: true) == [0, 2, 2.5])
+        #expect(try pooled("d", .average(countsPadding: true), padding: [0, 0, 0, 0], ceilMode: true) == [0, 2, 2.5])
+        #expect(try pooled("e", .average(countsPadding: true), padding: [1, 1, 1, 1], ceilMode: false) == [0.25, 0.25, -0.25, -1.5, -0.25, 4.75])
+        #expect(try pooled("f", .average(countsPadding: false), padding: [1, 1, 1, 1], ceilMode: false) == [1, 0.5, -0.5, -6, -0.5, 9.5])
+    }
+
+    @Test func activationsAtKnownPoints() {
+        let table: [(Activation, [Float])] = [
+            (.identity, [-2, 0, 2]), (.relu, [0, 0, 2]), (.leakyReLU(slope: 0.1), [-0.2, 0, 2]), (.clippedReLU(maximum: 1), [0, 0, 1]),
+            (.gelu(approximateTanh: false), [-0.04550026, 0, 1.9544997]), (.gelu(approximateTanh: true), [-0.04540231, 0, 1.9545977]),
+            (.tanh, [-0.9640276, 0, 0.9640276]), (.sigmoid, [0.1192029, 0.5, 0.8807971]), (.silu, [-0.2384058, 0, 1.7615942]),
+            (.hardSwish, [-0.33333334, 0, 1.6666666]), (.hardSigmoid, [0.16666667, 0.5, 0.8333333]), (.elu(alpha: 1), [-0.86466473, 0, 2]),
+        ]
+        for (activation, expected) in table {
+            for (x, y) in zip([-2, 0, 2] as [Float], expected) { #expect((activation(x) - y).magnitude <= 4 * Float.ulpOfOne) }
+        }
+        #expect(Activation.sigmoid(-200) >= 0 && Activation.sigmoid(200) == 1)
+    }
+
+    @Test func layerNormalizationCentersAndScales() throws {
+        var net = RandomNetwork(seed: 9)
+        let input = net.input([2, 4])
+        let value = try net.apply("ln", .normalization(Normalization(kind: .layer, axis: -1, scale: nil, shift: nil, epsilon: 0)), input)
+        let result = try net.network(outputs: value).forward(ActivationTensor(shape: [1, 2, 4], values: [1, 1, 3, 3, 0, 0, 0, 4])).observed[0].values
+        let root = Float(3).squareRoot()
+        let expected: [Float] = [-1, -1, 1, 1, -1 / root, -1 / root, -1 / root, root]
+        #expect(relativeDifference(expected, result) <= 4 * Float.ulpOfOne)
+    }
+
+    @Test func batchStatisticsNormalizeTheBatch() throws {
+        var net = RandomNetwork(seed: 10)
+        var value = net.input([3, 6, 6])
+        value = try net.relu("r1", try net.batchNormalization("bn1", try net.convolution("c1", value, 5, bias: false)))
+        value = try net.relu("r2", try net.batchNormalization("bn2", try net.convolution("c2", value, 4)))
+        let network = try net.network(outputs: value)
+        let batch = net.batch(37, [3, 6, 6])
+        let recorded = try network.recordingBatchStatistics([batch], threads: 2)
+        #expect(recorded.keys.sorted() == [1, 4])
+
+        // Frozen, they give every normalized channel mean β and variance γ²·v/(v + ε).
+        let normalized = network.nodes[4].outputs[0]
+        let tensor = try #require(try Evaluator(network, observing: [normalized], statistics: recorded).forward(batch)[normalized])
+        for channel in 0..<4 {
+            let values = (0..<37).flatMap { image in (0..<36).map { Double(tensor.values[(image * 4 + channel) * 36 + $0]) } }
+            let mean = values.reduce(0, +) / Double(values.count)
+            let variance = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(values.count)
+            let gamma = Double(network.parameters["bn2.weight"]!.values[channel])
+            let beta = Double(network.parameters["bn2.bias"]!.values[channel])
+            let stored = Double(try #require(recorded[4]).variance[channel])
+            #expect((mean - beta).magnitude <= 1e3 * Double(Float.ulpOfOne))
+            #expect((variance - gamma * gamma * stored / (stored + 1e-5)).magnitude <= 1e3 * Double(Float.ulpOfOne))
+        }
+        #expect(throws: NetworkError.self) { try Evaluator(network, statistics: [1: ChannelStatistics(mean: [0], variance: [1])]) }
+    }
+
+    @Test func refusesWrongBatches() throws {
+        var net = RandomNetwork(seed: 11)
+        let input = net.input([3, 4, 5])
+        let value = try net.convolution("c", input, 2)
+        let network = try net.network(outputs: value)
+        let evaluator = try Evaluator(network)
+        #expect(throws: NetworkError.wrongInputShape(node: "input0", expected: "samples of shape (3, 4, 5)", found: [4, 5, 3])) {
+            try evaluator.forward(net.batch(1, [4, 5, 3]))
+        }
+        #expect(throws: NetworkError.self) { try evaluator.forward([]) }
+        #expect(try evaluator.forward(ActivationTensor(shape: [0, 3, 4, 5], values: [])).observed[0].shape == [0, 2, 4, 5])
+        // Missing axes of extent 1 are fine, and so is another size of image for a fully convolutional network.
+        #expect(try evaluator.forward(net.batch(2, [3, 1, 4, 5])).observed[0].shape == [2, 2, 4, 5])
+        #expect(try Evaluator(network, inputShapes: [[3, 9, 9]]).forward(net.batch(2, [3, 9, 9])).observed[0].shape == [2, 2, 9, 9])
+    }
+}
