@@ -171,8 +171,10 @@ extension ChannelAnalysis {
             } else if let shape = network.values[value].shape, first.axes == [position],
                 let extent = shape.suffix(first.rank).dropFirst(position).first
             {
-                // Fixed channels: symbols without a producer, in no group, hence always kept.
-                parts.append(ChannelOwnership(rank: first.rank, axis: position, symbols: makeSymbols(extent)))
+                // Fixed channels: symbols without a producer, in no group unless something ties them to one.
+                let fixed = makeSymbols(extent)
+                block(symbols: fixed, "behind \(node.name) it is tied to \(describe(value))")
+                parts.append(ChannelOwnership(rank: first.rank, axis: position, symbols: fixed))
             }
         }
         guard parts.count == node.inputs.count, let joined = ChannelOwnership.concatenating(parts, along: position) else {
