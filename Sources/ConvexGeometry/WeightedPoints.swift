@@ -35,4 +35,10 @@ public struct WeightedPoints: Sendable, Equatable {
     public func renamed(_ names: [Int]) -> WeightedPoints {
         WeightedPoints(indices: indices.map { names[$0] }, weights: weights)
     }
+
+    /// The same measure with indices ascending.
+    public func sorted() -> WeightedPoints {
+        let order = indices.indices.sorted { indices[$0] < indices[$1] }
+        return WeightedPoints(indices: order.map { indices[$0] }, weights: order.map { weights[$0] })
+    }
 }

@@ -1,0 +1,212 @@
+// ℓ∞-coresets: a few points whose largest |qᵀx| is within a factor of the largest |pᵀx| of all, for every x at once.
+//
+//     max_{p∈P} |pᵀx| ≤ α·max_{q∈C} |qᵀx|    for all x ∈ ℝᵈ                                                 (1)
+//
+// Notation   r rank of the points in use, D = r (center at the origin) or r + 1 (free), ε the ellipsoid's gap; y(p) the
+//            coordinates of p along the ellipsoid's axes, p = c + Σ yⱼσⱼeⱼ; ρ = max |y| over the contact points.
+// `axisCaratheodory`   the axis vertices of the shrunken ellipsoid, each as a combination of few contact points; union.
+//     Origin: ±σⱼeⱼ = Σ wᵢpᵢ with Σ|w| ≤ 1, and |y(p)|² ≤ r(1+ε), so |pᵀx| ≤ |y|₁·maxⱼ|σⱼeⱼᵀx|:  α = r·√(1+ε).
+//     Free: vertices c ± σⱼeⱼ/ρ, |y(p)|² ≤ r + Dε. With aⱼ = |σⱼeⱼᵀx|/ρ, |cᵀx| + aⱼ is the larger of the two vertex
+//     values, so |pᵀx| ≤ |cᵀx| + ρ·|y|₁·max aⱼ:  α = √r·ρ·√(r + Dε).
+// `johnSupport`        the contact points: |pᵀx|² ≤ κ(p)·Σuᵢ(qᵢᵀx)²:  α = √(D(1+ε)) (Kiefer & Wolfowitz 1960).
+// `volumeSubset`       r points of locally maximal volume: p = Σ tᵢqᵢ with |tᵢ| ≤ 1 + τ:  α = r(1+τ) (Auerbach).
+// Sources    Tukan, Mualem & Maalouf, NeurIPS 2022 (arXiv 2209.08554); Bhaskara, Mahabadi & Vakilian, arXiv 2310.00175.
+
+import ConvexGeometry
+import LinearAlgebra
+
+/// A subset of points that bounds every linear functional on all of them, up to a proven factor.
+///
+/// ```swift
+/// let coreset = try LInfinityCoreset(points: points)     // d×n
+/// coreset.indices          // a few columns
+/// coreset.provenFactor     // α of (1): max |pᵀx| over all ≤ α · max |qᵀx| over these, for every x
+/// ```
+public struct LInfinityCoreset: Sendable, Equatable {
+    /// How the points are chosen.
+    public enum Construction: String, Sendable, CaseIterable, Codable {
+        /// The paper's: the ellipsoid's axis vertices as combinations of at most r + 1 contact points each; at most
+        /// 2r(r+1) points (r(r+1) when centered at the origin).
+        case axisCaratheodory = "axis-caratheodory"
+        /// The contact points of the ellipsoid, thinned to at most D(D+1)/2.
+        case johnSupport = "john-support"
+        /// As many points as the rank, of locally maximal volume.
+        case volumeSubset = "volume-subset"
+    }
+
+    /// What to compute.
+    public struct Settings: Sendable {
+        public var construction: Construction
+        /// `origin` for functionals pᵀx, the default; `free` also bounds pᵀx + b (for `axisCaratheodory`: pᵀx alone).
+        public var centering: MinimumVolumeEllipsoid.Centering
+        /// Gap of the ellipsoid; the factor pays √(1 + gap) for it.
+        public var gap: Double
+        /// τ: how far above 1 a coefficient may stay in `volumeSubset`.
+        public var coefficientSlack: Double
+
+        public init(
+            construction: Construction = .axisCaratheodory, centering: MinimumVolumeEllipsoid.Centering = .origin, gap: Double = 1e-4,
+            coefficientSlack: Double = 0.05
+        ) {
+            self.construction = construction
+            self.centering = centering
+            self.gap = gap
+            self.coefficientSlack = coefficientSlack
+        }
+    }
+
+    /// The points of the coreset: columns of the input, ascending.
+    public let indices: [Int]
+    /// Their shares, sum 1: design weights (`johnSupport`), mean weight over the vertices (`axisCaratheodory`), or equal.
+    public let weights: [Double]
+    /// α of (1), proven for the points as given.
+    public let provenFactor: Double
+    public let construction: Construction
+    public let centering: MinimumVolumeEllipsoid.Centering
+    /// Rank of the points: of their linear hull, or of the affine hull when the center is free.
+    public let rank: Int
+    /// Number of points in the input.
+    public let pointCount: Int
+    /// Gap of the ellipsoid used, as certified on all points; `nil` for `volumeSubset`.
+    public let gap: Double?
+
+    /// Selects columns of `points`.
+    ///
+    /// Flat sets are handled in their hull; duplicates and zero points are allowed.
+    /// - Throws: `geometry` for bad points, `invalidValue` for bad settings.
+    public init(points: Matrix, settings: Settings = .init()) throws(CoresetError) {
+        guard settings.gap > 0, settings.gap.isFinite else {
+            throw .invalidValue(name: "gap", expected: "a positive number", found: settings.gap)
+        }
+        guard settings.coefficientSlack > 0, settings.coefficientSlack.isFinite else {
+            throw .invalidValue(name: "coefficient slack", expected: "a positive number", found: settings.coefficientSlack)
+        }
+        guard points.columns > 0 else { throw .geometry(.noPoints) }
+        if let bad = points.elements.firstIndex(where: { !$0.isFinite }) {
+            throw .geometry(.nonFinite(point: bad / points.rows, coordinate: bad % points.rows, value: points.elements[bad]))
+        }
+        let selection = try Selection(points, settings)
+        let order = selection.indices.indices.sorted { selection.indices[$0] < selection.indices[$1] }
+        indices = order.map { selection.indices[$0] }
+        weights = order.map { selection.weights[$0] }
+        provenFactor = selection.factor
+        rank = selection.rank
+        gap = selection.gap
+        construction = settings.construction
+        centering = settings.centering
+        pointCount = points.columns
+    }
+
+    // What a construction comes to.
+    private struct Selection {
+        var indices: [Int]
+        var weights: [Double]
+        var factor: Double
+        var rank: Int
+        var gap: Double?
+
+        init(_ points: Matrix, _ settings: Settings) throws(CoresetError) {
+            // Nothing varies: one point stands for all.
+            if points.rows == 0 || points.maximumMagnitude == 0 {
+                (indices, weights, factor, rank, gap) = ([0], [1], 1, 0, nil)
+                return
+            }
+            do {
+                switch settings.construction {
+                case .volumeSubset: self = try Self.volumeSubset(points, settings)
+                case .axisCaratheodory, .johnSupport: self = try Self.fromEllipsoid(points, settings)
+                }
+            } catch {
+                throw .geometry(error)
+            }
+        }
+
+        init(indices: [Int], weights: [Double], factor: Double, rank: Int, gap: Double?) {
+            (self.indices, self.weights, self.factor, self.rank, self.gap) = (indices, weights, factor, rank, gap)
+        }
+
+        private static func fromEllipsoid(_ points: Matrix, _ settings: Settings) throws(GeometryError) -> Selection {
+            var fitting = MinimumVolumeEllipsoid.Settings(centering: settings.centering, gap: settings.gap)
+            fitting.supportDeficit = max(fitting.supportDeficit, settings.gap)
+            fitting.requiresShape = false
+            let fit = try MinimumVolumeEllipsoid(points: points, settings: fitting)
+            let isCentered = settings.centering == .origin
+            let john = try JohnDecomposition(points: points, support: fit.support, weights: fit.weights, isCentered: isCentered)
+            let r = Double(fit.rank), lifted = isCentered ? r : r + 1, gap = fit.certificate.gap
+            guard fit.rank > 0 else { return Selection(indices: [fit.support[0]], weights: [1], factor: 1, rank: 0, gap: gap) }
+            // Axes that rounding hides from the decomposition would void the bound of the vertices.
+            guard settings.construction == .axisCaratheodory, john.rank == fit.rank else {
+                let (support, weights) = try john.thinned()
+                return Selection(indices: support, weights: weights, factor: (lifted * (1 + gap)).squareRoot(), rank: fit.rank, gap: gap)
+            }
+            var shares: [Int: Double] = [:]
+            let vertices = Array(stride(from: 0, to: 2 * john.rank, by: isCentered ? 2 : 1))
+            for vertex in vertices {
+                let (indices, weights) = try john.combination(vertex: vertex)
+                for (index, weight) in zip(indices, weights) { shares[index, default: 0] += weight.magnitude / Double(vertices.count) }
+            }
+            let factor = isCentered ? r * (1 + gap).squareRoot() : r.squareRoot() * john.radius * (r + lifted * gap).squareRoot()
+            let chosen = shares.keys.sorted()
+            let total = chosen.reduce(0) { $0 + shares[$1]! }
+            return Selection(indices: chosen, weights: chosen.map { shares[$0]! / total }, factor: max(1, factor), rank: fit.rank, gap: gap)
+        }
+
+        // MARK: points of locally maximal volume
+
+        private static func volumeSubset(_ points: Matrix, _ settings: Settings) throws(GeometryError) -> Selection {
+            let lifted = lift(points, settings.centering)
+            do {
+                let qr = try PivotedQR(lifted)
+                let rank = qr.rank()
+                guard rank > 0 else { return Selection(indices: [0], weights: [1], factor: 1, rank: 0, gap: nil) }
+                // Coefficients T = R₁₁⁻¹R of all points in the first `rank` pivots, columns in pivot order.
+                var basis = Array(0..<rank)
+                let head = qr.r.selectingRows(Array(0..<rank))
+                var t = try coefficients(head, basis)
+                let bound = 1 + settings.coefficientSlack
+                // Every exchange multiplies the volume by more than 1 + τ, so there are few.
+                for _ in 0..<(100 * rank) {
+                    var largest = (value: bound, row: -1, column: -1)
+                    for j in 0..<t.columns {
+                        for i in 0..<rank where t[i, j].magnitude > largest.value { largest = (t[i, j].magnitude, i, j) }
+                    }
+                    guard largest.row >= 0 else { break }
+                    basis[largest.row] = largest.column
+                    exchange(&t, largest.row, largest.column)
+                }
+                t = try coefficients(head, basis)
+                let factor = Double(rank) * max(1, t.maximumMagnitude)
+                let affine = settings.centering == .free ? rank - 1 : rank
+                return Selection(
+                    indices: basis.map { qr.permutation[$0] }, weights: [Double](repeating: 1 / Double(rank), count: rank), factor: factor,
+                    rank: affine, gap: nil)
+            } catch {
+                throw .factorization(error.description)
+            }
+        }
+
+        // Coordinates scaled to equal size (the coefficients do not depend on it), with a 1 when the center is free.
+        private static func lift(_ points: Matrix, _ centering: MinimumVolumeEllipsoid.Centering) -> Matrix {
+            var size = [Double](repeating: 0, count: points.rows)
+            for j in 0..<points.columns { for k in 0..<points.rows { size[k] = max(size[k], points[k, j].magnitude) } }
+            return Matrix(rows: points.rows + (centering == .free ? 1 : 0), columns: points.columns) { k, j in
+                k == points.rows ? 1 : size[k] > 0 ? points[k, j] / size[k] : 0
+            }
+        }
+
+        private static func coefficients(_ head: Matrix, _ basis: [Int]) throws(FactorizationError) -> Matrix {
+            try LU(head.selectingColumns(basis)).solve(head)
+        }
+
+        // The column takes the place of the row's basic point.
+        private static func exchange(_ t: inout Matrix, _ row: Int, _ column: Int) {
+            let pivot = t[row, column]
+            let entering = Array(t.column(column))
+            for j in 0..<t.columns {
+                let value = t[row, j] / pivot
+                for i in 0..<t.rows where i != row { t[i, j] -= entering[i] * value }
+                t[row, j] = value
+            }
+        }
+    }
+}
