@@ -1,0 +1,37 @@
+// How much of the network stays.
+
+/// The size that the pruned network must have.
+public enum Budget: Sendable, Equatable, Codable {
+    /// Every prunable group keeps max(1, round(ratio·n)) channels.
+    case keep(Double)
+    /// This fraction of all prunable channels stays, allocated by predicted error.
+    case neurons(Double)
+    /// This fraction of the network's parameters stays, allocated by predicted error.
+    case parameters(Double)
+    /// This fraction of the network's multiply–adds stays, allocated by predicted error.
+    case multiplyAdds(Double)
+
+    /// The fraction, whatever it counts.
+    public var fraction: Double {
+        switch self {
+        case .keep(let fraction), .neurons(let fraction), .parameters(let fraction), .multiplyAdds(let fraction): fraction
+        }
+    }
+
+    /// The flag that sets it.
+    public var flag: String {
+        switch self {
+        case .keep: "--keep"
+        case .neurons: "--neurons"
+        case .parameters: "--params"
+        case .multiplyAdds: "--macs"
+        }
+    }
+
+    /// Channels kept of n at a ratio: max(1, round(ratio·n)), then up to the next multiple of `multiple`, at most n.
+    public static func count(of n: Int, ratio: Double, multiple: Int = 1) -> Int {
+        let plain = Swift.max(1, Int((ratio * Double(n)).rounded()))
+        let rounded = (plain + multiple - 1) / multiple * multiple
+        return Swift.min(n, rounded)
+    }
+}

@@ -1,0 +1,160 @@
+// A network that is a chain of affine maps and activations, for moments and gradients.
+//
+//   y₁ = W₁x + b₁,  y_{k+1} = W_{k+1}·φ_k(y_k) + b_{k+1},  logits = y_K                                     (1)
+// Flatten, reshape, identity and dropout pass through; a batch normalization after a linear layer is folded into it; a
+// final softmax is dropped. Blocks of samples are features×N column-major, which is (N, features) row-major: no copies.
+
+import LinearAlgebra
+import NeuralNetworks
+
+/// The chain (1) in Float32.
+struct DenseChain: Sendable {
+    struct Stage: Sendable {
+        /// Row-major (outputs, inputs), that is column-major inputs×outputs.
+        var weight: [Float]
+        var bias: [Float]
+        var inputs: Int
+        var outputs: Int
+        /// What follows; `.identity` after the last stage.
+        var activation: Activation
+    }
+
+    var stages: [Stage]
+
+    /// Number of inputs and of logits.
+    var inputCount: Int { stages[0].inputs }
+    var classCount: Int { stages[stages.count - 1].outputs }
+
+    /// The chain a network is, or `nil` when it is none.
+    init?(_ network: Network) throws(PruningError) {
+        guard network.inputs.count == 1, network.outputs.count == 1 else { return nil }
+        var stages: [Stage] = []
+        var value = network.inputs[0]
+        var sawSoftmax = false
+        for node in network.nodes {
+            guard node.inputs == [value], node.outputs.count == 1, !sawSoftmax else { return nil }
+            value = node.outputs[0]
+            switch node.layer {
+            case .identity, .flatten, .reshape: continue
+            case .softmax: sawSoftmax = true
+            case .linear(let layer):
+                guard let parameter = network.parameters[layer.weight], parameter.shape.count == 2 else {
+                    throw .malformedNetwork("expected a matrix named \"\(layer.weight)\" for \(node.name), found none")
+                }
+                let (rows, columns) = (parameter.shape[0], parameter.shape[1])
+                let (outputs, inputs) = layer.isTransposed ? (columns, rows) : (rows, columns)
+                var weight = parameter.values
+                if layer.isTransposed {
+                    for o in 0..<outputs { for i in 0..<inputs { weight[o * inputs + i] = parameter.values[i * outputs + o] } }
+                }
+                let bias = try layer.bias.map { (name) throws(PruningError) in try network.values(of: name) }
+                stages.append(
+                    Stage(
+                        weight: weight, bias: bias ?? [Float](repeating: 0, count: outputs), inputs: inputs, outputs: outputs,
+                        activation: .identity))
+            case .activation(let activation):
+                guard let last = stages.indices.last, stages[last].activation == .identity else { return nil }
+                stages[last].activation = activation
+            case .batchNormalization(let layer):
+                guard let last = stages.indices.last, stages[last].activation == .identity else { return nil }
+                let variance = try network.values(of: layer.variance)
+                let mean = try network.values(of: layer.mean)
+                let scale = try layer.scale.map { (name) throws(PruningError) in try network.values(of: name) }
+                let shift = try layer.shift.map { (name) throws(PruningError) in try network.values(of: name) }
+                guard variance.count == stages[last].outputs else { return nil }
+                for o in 0..<stages[last].outputs {
+                    let factor = (scale?[o] ?? 1) / (variance[o] + layer.epsilon).squareRoot()
+                    for i in 0..<stages[last].inputs { stages[last].weight[o * stages[last].inputs + i] *= factor }
+                    stages[last].bias[o] = (stages[last].bias[o] - mean[o]) * factor + (shift?[o] ?? 0)
+                }
+            default: return nil
+            }
+        }
+        guard value == network.outputs[0], stages.count >= 2, stages[stages.count - 1].activation == .identity else { return nil }
+        for (stage, next) in zip(stages, stages.dropFirst()) where stage.outputs != next.inputs { return nil }
+        self.stages = stages
+    }
+
+    /// W₁ as a matrix, outputs×inputs.
+    var firstWeight: Matrix {
+        let stage = stages[0]
+        return Matrix(rows: stage.outputs, columns: stage.inputs) { Double(stage.weight[$0 * stage.inputs + $1]) }
+    }
+
+    /// Gradient with respect to y₁ of log softmax(logits)[class], one sample per column.
+    ///
+    /// - Parameters:
+    ///   - y: y₁, n₁×N.
+    ///   - classes: the class of each sample.
+    /// - Returns: n₁×N.
+    func classGradient(at y: [Float], classes: [Int]) -> [Float] {
+        let samples = classes.count
+        var preactivations = [y]
+        for k in 1..<stages.count {
+            var h = preactivations[k - 1]
+            stages[k - 1].activation.apply(to: &h)
+            preactivations.append(stages[k].forward(h, samples: samples))
+        }
+        var gradient = preactivations[stages.count - 1]
+        let q = classCount
+        gradient.withUnsafeMutableBufferPointer { z in
+            for s in 0..<samples {
+                let column = UnsafeMutableBufferPointer(rebasing: z[s * q..<(s + 1) * q])
+                DenseChain.residual(column, target: classes[s])
+            }
+        }
+        for k in stride(from: stages.count - 1, through: 1, by: -1) {
+            gradient = stages[k].backward(gradient, samples: samples)
+            stages[k - 1].activation.multiplyDerivative(into: &gradient, at: preactivations[k - 1])
+        }
+        return gradient
+    }
+
+    /// z ← e_target − softmax(z).
+    private static func residual(_ z: UnsafeMutableBufferPointer<Float>, target: Int) {
+        let largest = z.max() ?? 0
+        var total = 0.0
+        for k in z.indices { total += Activation.exponential(Double(z[k] - largest)) }
+        for k in z.indices { z[k] = Float(-Activation.exponential(Double(z[k] - largest)) / total) }
+        z[target] += 1
+    }
+}
+
+extension DenseChain.Stage {
+    /// W·h + b for a block of samples.
+    func forward(_ h: [Float], samples: Int) -> [Float] {
+        var z = [Float](repeating: 0, count: outputs * samples)
+        for s in 0..<samples { for o in 0..<outputs { z[s * outputs + o] = bias[o] } }
+        guard samples > 0, outputs > 0, inputs > 0 else { return z }
+        BLAS.gemm(.transposed, .normal, outputs, samples, inputs, 1, weight, inputs, h, inputs, 1, &z, outputs)
+        return z
+    }
+
+    /// Wᵀ·g for a block of samples.
+    func backward(_ g: [Float], samples: Int) -> [Float] {
+        var result = [Float](repeating: 0, count: inputs * samples)
+        guard samples > 0, outputs > 0, inputs > 0 else { return result }
+        BLAS.gemm(.normal, .normal, inputs, samples, outputs, 1, weight, inputs, g, outputs, 0, &result, inputs)
+        return result
+    }
+}
+
+extension Activation {
+    /// φ elementwise.
+    func apply(to values: inout [Float]) {
+        switch self {
+        case .identity: return
+        case .relu: for i in values.indices { values[i] = Swift.max(values[i], 0) }
+        default: for i in values.indices { values[i] = Float(value(Double(values[i]))) }
+        }
+    }
+
+    /// g ← g ∘ φ'(y).
+    func multiplyDerivative(into gradient: inout [Float], at y: [Float]) {
+        switch self {
+        case .identity: return
+        case .relu: for i in gradient.indices where y[i] < 0 { gradient[i] = 0 }
+        default: for i in gradient.indices { gradient[i] *= Float(derivative(Double(y[i]))) }
+        }
+    }
+}

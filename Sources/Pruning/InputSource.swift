@@ -1,0 +1,116 @@
+// Which inputs stand behind the moments: chosen once per run, named in the report.
+
+import Coresets
+import LinearAlgebra
+import NeuralNetworks
+
+/// Inputs of a run: a Gaussian in closed form, or samples to be fed through the network.
+enum InputSource: Sendable {
+    /// Moments of the network's input; activations follow by formula.
+    case gaussian(ActivationMoments)
+    /// Inputs, batch axis first.
+    case samples(ActivationTensor)
+    /// No statement about activations can be made.
+    case nothing
+
+    /// Whether the moments come from real data.
+    struct Description: Sendable {
+        var model: InputModel
+        var text: String
+        var isMeasured: Bool
+        var warnings: [String]
+    }
+}
+
+extension Pruner {
+    /// Chooses and draws the inputs.
+    func inputSource(_ calibration: ActivationTensor?) throws(PruningError) -> (InputSource, InputSource.Description) {
+        let model = try resolvedModel(hasCalibration: calibration != nil)
+        switch model {
+        case .calibration:
+            guard let calibration else { throw .unsupported(what: "--input-model calibration", needs: "--calibration images") }
+            if let index = calibration.values.firstIndex(where: { !$0.isFinite }) { throw .nonFiniteData(index: index) }
+            guard calibration.batchCount >= 2 else {
+                throw .inputShape(expected: "at least 2 calibration images", found: "\(calibration.batchCount)")
+            }
+            return (
+                .samples(calibration),
+                .init(model: model, text: "\(calibration.batchCount) calibration images", isMeasured: true, warnings: [])
+            )
+        case .gaussian, .ascended:
+            let (prior, text, warnings) = try gaussianPrior()
+            if model == .gaussian {
+                return (.gaussian(prior), .init(model: model, text: "Gaussian inputs, \(text)", isMeasured: false, warnings: warnings))
+            }
+            guard let chain else {
+                throw .unsupported(what: "--input-model ascended", needs: "a chain of linear layers with several outputs")
+            }
+            var generator = SeededGenerator(seed: settings.seed)
+            do {
+                let drawn = try AscendedSamples(chain, prior: prior, count: settings.sampleCount, using: &generator)
+                let shape = [drawn.count] + (inputShape ?? [chain.inputCount])
+                return (
+                    .samples(ActivationTensor(shape: shape, values: drawn.inputs)),
+                    .init(
+                        model: model, text: "\(drawn.count) class-ascended samples of Gaussian inputs, \(text)", isMeasured: false,
+                        warnings: warnings)
+                )
+            } catch {
+                throw .factorization(layer: "the input prior", error)
+            }
+        case .batchNorm, .synthetic:
+            throw .unsupported(what: "--input-model \(model.rawValue)", needs: "a network with batch normalization")
+        case .auto:
+            return (
+                .nothing,
+                .init(
+                    model: model, text: "no input model fits this network", isMeasured: false,
+                    warnings: ["no input model fits this network: errors are not predicted; --calibration images would help"])
+            )
+        }
+    }
+
+    /// What `auto` stands for; `auto` itself when nothing fits.
+    private func resolvedModel(hasCalibration: Bool) throws(PruningError) -> InputModel {
+        guard settings.inputModel == .auto else { return settings.inputModel }
+        if hasCalibration { return .calibration }
+        guard let chain else { return .auto }
+        return settings.reweighting == .sequential && chain.classCount > 1 ? .ascended : .gaussian
+    }
+
+    /// Input moments under the declared prior, or under the documented default.
+    private func gaussianPrior() throws(PruningError) -> (ActivationMoments, String, [String]) {
+        guard let chain else {
+            throw .unsupported(what: "--input-model \(settings.inputModel.rawValue)", needs: "a chain of linear layers")
+        }
+        let shape = inputShape ?? [chain.inputCount]
+        guard shape.reduce(1, *) == chain.inputCount else {
+            throw .inputShape(expected: "\(chain.inputCount) values", found: "--input-shape \(shape)")
+        }
+        var warnings: [String] = []
+        var prior: InputPrior
+        if let declared = settings.inputPrior {
+            prior = declared
+        } else if !settings.inputShift.isEmpty || !settings.inputScale.isEmpty {
+            // After the network's own normalization a data set has mean 0 and deviation 1 by construction.
+            prior = InputPrior(
+                mean: settings.inputShift.isEmpty ? [0] : settings.inputShift,
+                deviation: settings.inputScale.isEmpty ? [1] : settings.inputScale)
+        } else {
+            // Uniform on [0, 1]: what unnormalized pixels without any declaration look like from outside.
+            prior = InputPrior(mean: [0.5], deviation: [(1.0 / 12).squareRoot()])
+            warnings.append(
+                "input statistics were not declared: mean 1/2 and variance 1/12 are assumed; --input-mean and --input-std of the data set would make the fit better")
+        }
+        let weight = chain.firstWeight
+        let norms = (0..<weight.columns).map { NeuronPoints.norm(weight, $0) }
+        let moments = try prior.moments(
+            shape: shape, columnNorms: norms, shift: settings.inputShift, scale: settings.inputScale)
+        let text =
+            "mean \(Pruner.short(prior.mean)), deviation \(Pruner.short(prior.deviation)), correlation \(prior.correlation)^distance"
+            + (prior.scalesByColumnNorms ? ", scaled by the first layer's column norms" : "")
+        return (moments, text, warnings)
+    }
+
+    static func short(_ values: [Double]) -> String { values.map { "\($0)" }.joined(separator: ", ") }
+}

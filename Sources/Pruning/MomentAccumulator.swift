@@ -1,0 +1,133 @@
+// Means and covariances of a stream of samples, in Double, block by block.
+//
+// Sums are taken about a provisional center (the mean of the first block), so that a large common offset costs no
+// digits: with x̃ = x − c,  C = Σx̃x̃ᵀ/N − m̃m̃ᵀ,  m = c + m̃. One dsyrk (and one dgemm for the targets) per block.
+
+import LinearAlgebra
+
+/// Accumulates E h, Cov h and, with targets, E z, Cov(h, z) and tr Cov z.
+struct MomentAccumulator {
+    /// Number of regressors (n) and of targets (q).
+    let channels: Int
+    let targets: Int
+    /// Samples seen.
+    private(set) var count = 0
+    private var channelCenter: [Double] = []
+    private var targetCenter: [Double] = []
+    private var channelSum: [Double]
+    private var targetSum: [Double]
+    private var gram: Matrix
+    private var cross: Matrix
+    private var targetSquares = 0.0
+
+    init(channels: Int, targets: Int = 0) {
+        self.channels = channels
+        self.targets = targets
+        channelSum = [Double](repeating: 0, count: channels)
+        targetSum = [Double](repeating: 0, count: targets)
+        gram = Matrix(rows: channels, columns: channels)
+        cross = Matrix(rows: channels, columns: targets)
+    }
+
+    /// Adds a block of samples: h as n×N and z as q×N (0×N without targets), one sample per column.
+    mutating func add(_ h: Matrix, targets z: Matrix? = nil) {
+        precondition(h.rows == channels && (z?.rows ?? 0) == targets && (z?.columns ?? h.columns) == h.columns)
+        let samples = h.columns
+        guard samples > 0, channels > 0 else { return }
+        if count == 0 {
+            channelCenter = MomentAccumulator.rowMeans(h)
+            targetCenter = z.map(MomentAccumulator.rowMeans) ?? []
+        }
+        count += samples
+        let centered = MomentAccumulator.centered(h, channelCenter, &channelSum)
+        centered.elements.withUnsafeBufferPointer { a in
+            gram.elements.withUnsafeMutableBufferPointer {
+                BLAS.syrk(.lower, .normal, channels, samples, 1, a.baseAddress!, channels, 1, $0.baseAddress!, channels)
+            }
+        }
+        guard let z, targets > 0 else { return }
+        let centeredTargets = MomentAccumulator.centered(z, targetCenter, &targetSum)
+        for value in centeredTargets.elements { targetSquares += value * value }
+        centered.elements.withUnsafeBufferPointer { a in
+            centeredTargets.elements.withUnsafeBufferPointer { b in
+                cross.elements.withUnsafeMutableBufferPointer {
+                    BLAS.gemm(
+                        .normal, .transposed, channels, targets, samples, 1, a.baseAddress!, channels, b.baseAddress!, targets, 1,
+                        $0.baseAddress!, channels)
+                }
+            }
+        }
+    }
+
+    /// E h and Cov h (zero before any sample).
+    var moments: ActivationMoments {
+        guard count > 0 else {
+            return ActivationMoments(mean: channelSum, covariance: Matrix(rows: channels, columns: channels))
+        }
+        let n = Double(count)
+        var covariance = gram
+        covariance.symmetrizeFromLower()
+        let offset = channelSum.map { $0 / n }
+        for j in 0..<channels {
+            for i in 0..<channels { covariance[i, j] = covariance[i, j] / n - offset[i] * offset[j] }
+            covariance[j, j] = Swift.max(0, covariance[j, j])
+        }
+        return ActivationMoments(mean: zip(channelCenter, offset).map { $0 + $1 }, covariance: covariance)
+    }
+
+    /// E z.
+    var targetMean: [Double] {
+        guard count > 0, targets > 0 else { return targetSum }
+        return zip(targetCenter, targetSum).map { $0 + $1 / Double(count) }
+    }
+
+    /// Cov(h, z), n×q.
+    var crossCovariance: Matrix {
+        guard count > 0 else { return cross }
+        let n = Double(count)
+        return Matrix(rows: channels, columns: targets) { cross[$0, $1] / n - channelSum[$0] / n * (targetSum[$1] / n) }
+    }
+
+    /// tr Cov z.
+    var targetEnergy: Double {
+        guard count > 0 else { return 0 }
+        let n = Double(count)
+        return Swift.max(0, targetSquares / n - targetSum.reduce(0) { $0 + ($1 / n) * ($1 / n) })
+    }
+
+    /// The refit of these samples (Reconstruction, sequential form).
+    func reconstruction(relativeRidge: Double, hasIntercept: Bool) -> Reconstruction {
+        var channelMoments = moments
+        var crossMoments = crossCovariance
+        var mean = targetMean
+        var energy = targetEnergy
+        if !hasIntercept {
+            for j in 0..<targets { for i in 0..<channels { crossMoments[i, j] += channelMoments.mean[i] * mean[j] } }
+            energy += mean.reduce(0) { $0 + $1 * $1 }
+            channelMoments = ActivationMoments(
+                mean: [Double](repeating: 0, count: channels), covariance: channelMoments.secondMoment)
+            mean = [Double](repeating: 0, count: targets)
+        }
+        return Reconstruction(
+            channels: channelMoments, cross: crossMoments, targetMean: mean, targetEnergy: energy,
+            ridge: relativeRidge * channelMoments.meanVariance)
+    }
+
+    private static func rowMeans(_ block: Matrix) -> [Double] {
+        var sums = [Double](repeating: 0, count: block.rows)
+        for j in 0..<block.columns { for i in 0..<block.rows { sums[i] += block.elements[i + j * block.rows] } }
+        return sums.map { $0 / Double(block.columns) }
+    }
+
+    private static func centered(_ block: Matrix, _ center: [Double], _ sum: inout [Double]) -> Matrix {
+        var result = block
+        for j in 0..<block.columns {
+            for i in 0..<block.rows {
+                let value = block.elements[i + j * block.rows] - center[i]
+                result.elements[i + j * block.rows] = value
+                sum[i] += value
+            }
+        }
+        return result
+    }
+}

@@ -1,0 +1,137 @@
+// Channels as points, so that geometry can rank them.
+//
+// Channel i has an incoming vector (pᵢ, bᵢ), an outgoing vector Vᵢ, and under an input model a covariance C:
+//   incoming   (pᵢ, bᵢ)                   |pᵀx| before the activation
+//   outgoing   Vᵢ                         its share of what the consumer reads
+//   product    ‖Vᵢ‖·(pᵢ, bᵢ)              positive homogeneity folds the outgoing weight into the point
+//   function   fᵢ ∈ ℝʳ, ⟨fᵢ, fⱼ⟩ ≈ Gᵢⱼ = ⟨Vᵢ, Vⱼ⟩·Cᵢⱼ, from the leading r eigenpairs of G                    (1)
+// The points are then expressed in their own r leading principal directions (about the origin: the ellipsoid that
+// follows is centred), r fixed or the least that retains a share of the energy Σ‖pᵢ‖².
+// Source: Tukan, Mualem & Maalouf, NeurIPS 2022 (arXiv 2209.08554) for `incoming`; G is the Gram matrix of the
+// functions x ↦ Vᵢ·(hᵢ(x) − E hᵢ) in L²(input model).
+
+import LinearAlgebra
+
+/// How a channel becomes a point.
+public enum PointRepresentation: String, Sendable, Codable, CaseIterable {
+    case incoming, outgoing, product, function
+}
+
+/// How many principal directions of the points are used.
+public enum RankRule: Sendable, Equatable, Codable {
+    /// At most this many.
+    case fixed(Int)
+    /// The least number that retains this share of Σ‖pᵢ‖², 0 < share ≤ 1.
+    case energy(Double)
+}
+
+/// The channels of a group as columns of an r×n matrix.
+public struct NeuronPoints: Sendable {
+    /// Points as columns, r×n.
+    public let points: Matrix
+    /// Which representation they are in.
+    public let representation: PointRepresentation
+    /// Share of Σ‖pᵢ‖² that the r directions retain, 0…1; 1 when all points are zero.
+    public let retainedEnergy: Double
+
+    /// r.
+    public var rank: Int { points.rows }
+    /// n.
+    public var count: Int { points.columns }
+
+    /// The largest rank for which peeling with threshold 2(r + 1) runs at least once on n points; at least 1.
+    public static func largestInformativeRank(count n: Int) -> Int { Swift.max(1, n / 2 - 2) }
+
+    /// Builds the points of one group.
+    ///
+    /// - Parameters:
+    ///   - incoming: (pᵢ, bᵢ) as columns, (d + 1)×n, batch normalization folded in.
+    ///   - outgoing: Vᵢ as columns, q×n.
+    ///   - covariance: C, n×n; read by `function` only.
+    ///   - rank: how many directions to keep; never more than `largestInformativeRank` and the numerical rank.
+    /// - Throws: `factorization` when an eigendecomposition fails.
+    public init(
+        _ representation: PointRepresentation, incoming: Matrix, outgoing: Matrix, covariance: Matrix?, rank: RankRule,
+        layer: String = ""
+    ) throws(PruningError) {
+        let n = incoming.columns
+        precondition(outgoing.columns == n, "incoming and outgoing weights must have one column per channel")
+        self.representation = representation
+        do {
+            switch representation {
+            case .incoming: (points, retainedEnergy) = try NeuronPoints.reduced(incoming, rank)
+            case .outgoing: (points, retainedEnergy) = try NeuronPoints.reduced(outgoing, rank)
+            case .product:
+                var scaled = incoming
+                for i in 0..<n {
+                    let norm = NeuronPoints.norm(outgoing, i)
+                    for k in 0..<scaled.rows { scaled[k, i] *= norm }
+                }
+                (points, retainedEnergy) = try NeuronPoints.reduced(scaled, rank)
+            case .function:
+                guard let covariance else {
+                    throw PruningError.unsupported(what: "--points function", needs: "an input model with a covariance")
+                }
+                var gram = outgoing.times(outgoing, transposeSelf: true)
+                for k in gram.elements.indices { gram.elements[k] *= covariance.elements[k] }
+                (points, retainedEnergy) = try NeuronPoints.embedded(gram, rank)
+            }
+        } catch let error as FactorizationError {
+            throw .factorization(layer: layer, error)
+        } catch let error as PruningError {
+            throw error
+        } catch {
+            throw .malformedNetwork("\(error)")
+        }
+    }
+
+    /// ‖column i‖₂.
+    static func norm(_ matrix: Matrix, _ i: Int) -> Double {
+        matrix.column(i).withUnsafeBufferPointer { BLAS.nrm2($0.count, $0.baseAddress, 1) }
+    }
+
+    /// The points' coordinates in their leading principal directions.
+    private static func reduced(_ points: Matrix, _ rule: RankRule) throws(FactorizationError) -> (Matrix, Double) {
+        // The eigenvectors of the smaller of the two Gram matrices suffice.
+        if points.rows > points.columns {
+            return try embedded(points.times(points, transposeSelf: true), rule)
+        }
+        let eigen = try SymmetricEigendecomposition(points.gram())
+        let (r, share) = retained(eigen.values, count: points.columns, rule)
+        let directions = eigen.vectors.selectingColumns((0..<r).map { eigen.values.count - 1 - $0 })
+        return (directions.times(points, transposeSelf: true), share)
+    }
+
+    /// Points whose Gram matrix is the best rank-r approximation of `gram`.
+    private static func embedded(_ gram: Matrix, _ rule: RankRule) throws(FactorizationError) -> (Matrix, Double) {
+        let n = gram.rows
+        let eigen = try SymmetricEigendecomposition(gram)
+        let (r, share) = retained(eigen.values, count: n, rule)
+        let points = Matrix(rows: r, columns: n) { k, i in
+            let source = n - 1 - k
+            return Swift.max(0, eigen.values[source]).squareRoot() * eigen.vectors[i, source]
+        }
+        return (points, share)
+    }
+
+    /// How many of the (ascending) eigenvalues to keep for `count` points, and the share of the trace they hold.
+    private static func retained(_ values: [Double], count: Int, _ rule: RankRule) -> (Int, Double) {
+        let positive = values.reversed().map { Swift.max(0, $0) }
+        let total = positive.reduce(0, +)
+        guard total > 0 else { return (1, 1) }
+        let noise = Double(values.count) * Double.ulpOfOne * (positive.first ?? 0)
+        var limit = Swift.min(largestInformativeRank(count: count), positive.prefix { $0 > noise }.count)
+        switch rule {
+        case .fixed(let rank): limit = Swift.min(limit, rank)
+        case .energy(let share):
+            var sum = 0.0
+            let needed = positive.prefix { value in
+                defer { sum += value }
+                return sum < share * total
+            }.count
+            limit = Swift.min(limit, needed)
+        }
+        let r = Swift.max(1, limit)
+        return (r, positive.prefix(r).reduce(0, +) / total)
+    }
+}

@@ -1,0 +1,245 @@
+// One group: rank its channels, choose, refit its consumers.
+
+import Coresets
+import LinearAlgebra
+import NeuralNetworks
+
+/// What is known of a group before counts are allocated.
+struct RankedGroup: Sendable {
+    var index: Int
+    var weights: GroupWeights
+    /// Moments as the first consumer reads the group; `nil` without an input model.
+    var moments: ActivationMoments?
+    /// Moments per consumer.
+    var consumerMoments: [ActivationMoments?]
+    /// One-shot refit problem of all consumers together.
+    var problem: Reconstruction?
+    /// Predicted relative error with k channels kept, k = 0 … n.
+    var errors: [Double]?
+    /// A selection order, best first, when the rule has one.
+    var order: [Int]?
+    var points: NeuronPoints
+    var sensitivities: SensitivityBounds?
+    var seconds: Double
+
+    var name: String { weights.group.id }
+    var count: Int { weights.group.count }
+}
+
+extension Pruner {
+    func rank(
+        _ index: Int, moments: MomentTable, ridge: Double, started: ContinuousClock.Instant
+    ) throws(PruningError) -> RankedGroup {
+        let group = groups[index]
+        let weights = try GroupWeights(group, in: network)
+        let perConsumer = weights.consumers.map { moments[MomentKey($0, network)] }
+        let own = perConsumer.first ?? nil
+        let problem = own.map {
+            Reconstruction(moments: $0, outgoing: weights.outgoing, relativeRidge: ridge, hasIntercept: weights.hasIntercept)
+        }
+        let points = try NeuronPoints(
+            settings.points, incoming: weights.incoming, outgoing: weights.outgoing, covariance: own?.covariance,
+            rank: settings.rank, layer: group.id)
+        var ranked = RankedGroup(
+            index: index, weights: weights, moments: own, consumerMoments: perConsumer, problem: problem, errors: nil, order: nil,
+            points: points, sensitivities: nil, seconds: 0)
+        if settings.selection.usesSensitivities {
+            do {
+                ranked.sensitivities = try SensitivityBounds(
+                    points: points.points, construction: settings.construction.construction, threshold: 2 * (points.rank + 1))
+            } catch {
+                throw .malformedNetwork("\(error) (sensitivities of \(group.id))")
+            }
+        }
+        ranked.order = try order(ranked)
+        if let problem, needsErrorCurve {
+            let path = ForwardSelection(problem, count: ranked.count, forcedOrder: ranked.order ?? Array(0..<ranked.count))
+            ranked.errors = path.relativeErrors(energy: problem.targetEnergy)
+        }
+        ranked.seconds = seconds(ContinuousClock.now - started)
+        return ranked
+    }
+
+    private var needsErrorCurve: Bool { if case .keep = settings.budget { false } else { true } }
+
+    /// All channels, best first, for the rules that rank; `nil` for those that draw.
+    private func order(_ ranked: RankedGroup) throws(PruningError) -> [Int]? {
+        let n = ranked.count
+        switch settings.selection {
+        case .greedy:
+            guard let problem = ranked.problem else { return nil }
+            return ForwardSelection(problem, count: n).order
+        case .backward:
+            guard let problem = ranked.problem else { return nil }
+            do {
+                return try BackwardElimination(problem, remaining: 0).order.reversed()
+            } catch {
+                throw .factorization(layer: ranked.name, error)
+            }
+        case .l1: return Pruner.descending((0..<n).map { c in ranked.weights.incoming.column(c).reduce(0) { $0 + $1.magnitude } })
+        case .l2: return Pruner.descending((0..<n).map { NeuronPoints.norm(ranked.weights.incoming, $0) })
+        case .top:
+            guard let bounds = ranked.sensitivities else { return nil }
+            let norms = (0..<n).map { NeuronPoints.norm(ranked.points.points, $0) }
+            return (0..<n).sorted {
+                (-bounds.sensitivities[$0], -norms[$0], $0) < (-bounds.sensitivities[$1], -norms[$1], $1)
+            }
+        case .uniform:
+            var generator = SeededGenerator(seed: seed(of: ranked.index))
+            var order = Array(0..<n)
+            order.shuffle(using: &generator)
+            return order
+        case .sensitivity: return nil
+        }
+    }
+
+    /// Indices by falling value, lowest index first among equals.
+    private static func descending(_ values: [Double]) -> [Int] {
+        values.indices.sorted { (-values[$0], $0) < (-values[$1], $1) }
+    }
+
+    /// One stream of random numbers per group, so that the draws of one do not depend on the others.
+    private func seed(of group: Int) -> UInt64 {
+        settings.seed &+ UInt64(group + 1) &* 0x9e37_79b9_7f4a_7c15
+    }
+
+    /// Chooses the kept set of one group and refits its consumers in `refit`.
+    func prune(
+        _ ranked: RankedGroup, keeping m: Int, source: InputSource, description: InputSource.Description, ridge: Double,
+        refit: inout Refit, warnings: inout [String]
+    ) throws(PruningError) -> (kept: [Int], layer: LayerOutcome) {
+        let n = ranked.count
+        var layer = LayerOutcome(name: ranked.name, before: n, after: m, method: "", seconds: 0)
+        if let bounds = ranked.sensitivities {
+            layer.peels = bounds.rounds
+            layer.totalSensitivity = bounds.total
+            layer.cappedSensitivity = bounds.sensitivities.reduce(0) { $0 + Swift.min(1, $1) }
+        }
+        // Sequential refits of linear consumers choose on what the pruned network computes.
+        var sequential: Reconstruction?
+        var reweighting = settings.reweighting
+        if reweighting == .sequential, m < n {
+            if case .samples(let inputs) = source, let consumer = ranked.weights.consumers.first, ranked.weights.consumers.count == 1,
+                network.isLinear(consumer.node), consumer.positionsPerChannel == 1
+            {
+                sequential = try sequentialProblem(consumer, channels: n, inputs: inputs, refitted: refit.network, ridge: ridge)
+            } else {
+                reweighting = .leastSquares
+            }
+        }
+        var factors: [Double]?
+        var kept: [Int]
+        if m == n {
+            kept = Array(0..<n)
+        } else if settings.selection == .greedy, let sequential {
+            kept = ForwardSelection(sequential, count: m).order.sorted()
+        } else if settings.selection == .backward, let sequential {
+            do {
+                let removed = Set(try BackwardElimination(sequential, remaining: m).order)
+                kept = (0..<n).filter { !removed.contains($0) }
+            } catch {
+                throw .factorization(layer: ranked.name, error)
+            }
+        } else if let order = ranked.order {
+            kept = order.prefix(m).sorted()
+        } else if let bounds = ranked.sensitivities {
+            var generator = SeededGenerator(seed: seed(of: ranked.index))
+            let sample = SensitivitySampling.untilDistinct(m, bounds: bounds, using: &generator)
+            kept = sample.indices
+            factors = sample.weights
+            layer.draws = sample.draws
+            let r = Double(ranked.points.rank)
+            // Braverman, Feldman, Lang, Statman & Zhou (2016): m ≥ (t/ε²)(r·log t + log 1/δ), constant 1, δ = 0.1.
+            layer.samplingEpsilon = samplingEpsilon(total: bounds.total, rank: r, draws: sample.draws)
+        } else {
+            kept = Array(0..<m)
+        }
+        let factor = ProvenFactor(points: ranked.points.points, kept: kept)
+        layer.provenFactor = factor.value
+        layer.provenFactorAbsence = factor.reason
+        layer.representation = ranked.points.representation.rawValue
+        layer.rank = ranked.points.rank
+        layer.retainedEnergy = ranked.points.retainedEnergy
+        layer.method = Pruner.method(settings.selection, m == n ? .none : reweighting, description, m == n)
+        if m < n {
+            try apply(reweighting, kept: kept, factors: factors, ranked: ranked, sequential: sequential, ridge: ridge, layer: &layer, refit: &refit)
+        } else if ranked.problem != nil {
+            layer.relativeErrorModel = 0
+        }
+        return (kept, layer)
+    }
+
+    private func apply(
+        _ reweighting: Reweighting, kept: [Int], factors: [Double]?, ranked: RankedGroup, sequential: Reconstruction?, ridge: Double,
+        layer: inout LayerOutcome, refit: inout Refit
+    ) throws(PruningError) {
+        let channels = ranked.count
+        switch reweighting {
+        case .none, .coreset:
+            var weights = ranked.weights.outgoing.selectingColumns(kept)
+            if reweighting == .coreset, let factors {
+                for (k, factor) in factors.enumerated() { for r in 0..<weights.rows { weights[r, k] *= factor } }
+            }
+            for (consumer, rowOffset) in zip(ranked.weights.consumers, ranked.weights.rowOffsets) {
+                refit.set(
+                    weights, offset: nil, rowOffset: rowOffset, consumer: consumer, kept: kept, channels: channels,
+                    isCutOnly: reweighting == .none)
+            }
+            if let problem = ranked.problem {
+                layer.relativeErrorModel = problem.relativeErrorWithoutOffset(of: weights.transposed(), kept: kept)
+            }
+        case .leastSquares, .sequential:
+            do {
+                if let sequential, let consumer = ranked.weights.consumers.first {
+                    let fit = try sequential.fit(kept)
+                    // The consumer's own bias is part of the targets: only what the fit adds to it is a shift.
+                    let bias = try originalConstant(consumer)
+                    let offset = zip(fit.offset, bias).map { $0 - $1 }
+                    refit.set(
+                        fit.weights, offset: consumer.constant == .absent ? nil : offset, rowOffset: 0, consumer: consumer, kept: kept,
+                        channels: channels, isCutOnly: false)
+                    layer.relativeErrorModel = fit.relativeError
+                    return
+                }
+                var errors: [Double] = []
+                for (index, (consumer, rowOffset)) in zip(ranked.weights.consumers, ranked.weights.rowOffsets).enumerated() {
+                    guard let moments = ranked.consumerMoments[index] else { continue }
+                    let own = ranked.weights.outgoing.selectingRows(Array(rowOffset..<rowOffset + consumer.rowCount))
+                    let problem = Reconstruction(
+                        moments: moments, outgoing: own, relativeRidge: ridge, hasIntercept: consumer.constant != .absent)
+                    let fit = try problem.fit(kept)
+                    refit.set(
+                        fit.weights, offset: consumer.constant == .absent ? nil : fit.offset, rowOffset: 0, consumer: consumer, kept: kept,
+                        channels: channels, isCutOnly: false)
+                    if let error = fit.relativeError { errors.append(error) }
+                }
+                if !errors.isEmpty { layer.relativeErrorModel = errors.reduce(0, +) / Double(errors.count) }
+            } catch let error as FactorizationError {
+                throw .factorization(layer: ranked.name, error)
+            } catch let error as PruningError {
+                throw error
+            } catch {
+                throw .malformedNetwork("\(error)")
+            }
+        }
+    }
+
+    /// The constant part of a consumer's output, one value per output: its bias, or zero where a running mean takes shifts.
+    private func originalConstant(_ consumer: Consumer) throws(PruningError) -> [Double] {
+        if case .bias(let name) = consumer.constant { return try network.values(of: name).map(Double.init) }
+        return [Double](repeating: 0, count: consumer.outputCount)
+    }
+
+    /// ε of the sampling bound m ≥ (t/ε²)(r·log t + log 1/δ) at δ = 0.1, its unspecified constant taken as 1.
+    private func samplingEpsilon(total: Double, rank: Double, draws: Int) -> Double? {
+        guard draws > 0, total > 0 else { return nil }
+        let t = Swift.max(total, 1)
+        return (t * (rank * Pruner.logarithm(t) + Pruner.logarithm(10)) / Double(draws)).squareRoot()
+    }
+
+    private static func method(
+        _ selection: Selection, _ reweighting: Reweighting, _ description: InputSource.Description, _ isWhole: Bool
+    ) -> String {
+        isWhole ? "kept whole" : "\(selection.rawValue), \(reweighting.rawValue), \(description.model.rawValue)"
+    }
+}

@@ -1,0 +1,100 @@
+// Moments of the channels as their consumers read them: by formula, or streamed from a forward pass.
+
+import LinearAlgebra
+import NeuralNetworks
+
+/// Moments by the value that consumers read and by how its channels lie on it.
+typealias MomentTable = [MomentKey: ActivationMoments]
+
+/// A value of the network read through an index map.
+struct MomentKey: Hashable {
+    var value: Network.ValueID
+    var offsets: [Int]
+    var run: Int
+    var isLinear: Bool
+
+    init(_ consumer: Consumer, _ network: Network) {
+        value = consumer.input(in: network)
+        offsets = consumer.map.offsets
+        run = consumer.map.run
+        isLinear = network.isLinear(consumer.node)
+    }
+}
+
+extension Pruner {
+    /// Images per forward pass while streaming: bounds memory, whatever the size of the set.
+    static let streamingBatch = 64
+
+    /// Moments of every group in the original network; empty when nothing is known about inputs.
+    func originalMoments(_ source: InputSource) throws(PruningError) -> MomentTable {
+        var consumers: [MomentKey: (Consumer, Int)] = [:]
+        for group in groups {
+            for consumer in try GroupWeights(group, in: network).consumers {
+                consumers[MomentKey(consumer, network)] = (consumer, group.count)
+            }
+        }
+        switch source {
+        case .nothing: return [:]
+        case .gaussian(let input):
+            let known = try GaussianPropagation.moments(of: network, input: input)
+            var table: MomentTable = [:]
+            for (key, (consumer, channels)) in consumers {
+                guard let moments = known[key.value], consumer.map == IndexMap(), moments.count == channels else {
+                    throw .unsupported(
+                        what: "--input-model gaussian", needs: "dense layers up to \(consumer.name)")
+                }
+                table[key] = moments
+            }
+            return table
+        case .samples(let inputs):
+            let keys = consumers.keys.sorted { ($0.value, $0.offsets.count, $0.run) < ($1.value, $1.offsets.count, $1.run) }
+            var accumulators = keys.map { MomentAccumulator(channels: consumers[$0]?.1 ?? 0) }
+            let taps = Array(Set(keys.map(\.value))).sorted()
+            try stream(network, inputs, observing: taps) { activations in
+                for (index, key) in keys.enumerated() {
+                    guard let (consumer, channels) = consumers[key], let tensor = activations[key.value] else { continue }
+                    accumulators[index].add(consumer.samples(tensor, channels: channels, isLinear: key.isLinear))
+                }
+            }
+            return Dictionary(uniqueKeysWithValues: zip(keys, accumulators.map(\.moments)))
+        }
+    }
+
+    /// Feeds inputs through a network in batches.
+    func stream(
+        _ network: Network, _ inputs: ActivationTensor, observing taps: [Network.ValueID], _ body: (Activations) -> Void
+    ) throws(PruningError) {
+        do {
+            let evaluator = try Evaluator(network, observing: taps)
+            for first in stride(from: 0, to: inputs.batchCount, by: Pruner.streamingBatch) {
+                let batch = inputs.samples(first..<Swift.min(first + Pruner.streamingBatch, inputs.batchCount))
+                body(try evaluator.forward(batch))
+            }
+        } catch {
+            throw .evaluation("\(error)")
+        }
+    }
+
+    /// The refit problem of one consumer, regressors from the network refitted so far and targets from the original.
+    func sequentialProblem(
+        _ consumer: Consumer, channels: Int, inputs: ActivationTensor, refitted: Network, ridge: Double
+    ) throws(PruningError) -> Reconstruction {
+        let isLinear = network.isLinear(consumer.node)
+        let (input, output) = (consumer.input(in: network), consumer.output(in: network))
+        var accumulator = MomentAccumulator(channels: channels, targets: consumer.outputCount)
+        do {
+            let pruned = try Evaluator(refitted, observing: [input])
+            let whole = try Evaluator(network, observing: [output])
+            for first in stride(from: 0, to: inputs.batchCount, by: Pruner.streamingBatch) {
+                let batch = inputs.samples(first..<Swift.min(first + Pruner.streamingBatch, inputs.batchCount))
+                guard let h = try pruned.forward(batch)[input], let z = try whole.forward(batch)[output] else { continue }
+                accumulator.add(
+                    consumer.samples(h, channels: channels, isLinear: isLinear),
+                    targets: Consumer.outputSamples(z, isLinear: isLinear))
+            }
+        } catch {
+            throw .evaluation("\(error)")
+        }
+        return accumulator.reconstruction(relativeRidge: ridge, hasIntercept: consumer.constant != .absent)
+    }
+}

@@ -1,0 +1,189 @@
+// Representation → selection → reweighting → plan.
+//
+//   inputs      choose an input model, draw or take the inputs
+//   moments     mean and covariance of every group's channels, in the original network
+//   rank        a selection order per group, with the predicted error at every count
+//   allocate    how many channels each group keeps
+//   refit       groups in forward order: kept set, new consumer weights, predicted error
+//   cut         the refitted network loses the channels; what changed beyond the cut goes into the plan
+
+import LinearAlgebra
+import NeuralNetworks
+
+/// Plans the pruning of one network.
+///
+/// ```swift
+/// let pruner = try Pruner(network: network, settings: PruningSettings(budget: .keep(0.3)))
+/// let plan = try pruner.plan()
+/// let smaller = try plan.apply(to: network)
+/// ```
+public struct Pruner: Sendable {
+    /// The network, shapes inferred.
+    public let network: Network
+    public let settings: PruningSettings
+    /// The groups that may be cut, in topological order.
+    public let groups: [ChannelGroup]
+    /// The network as a chain of affine maps, when it is one.
+    let chain: DenseChain?
+
+    /// Checks settings and weights and finds the groups.
+    ///
+    /// - Throws: `invalidSetting`, `unknownLayer`, `nonFiniteParameter`, `nothingToPrune`, `malformedNetwork`.
+    public init(network: Network, settings: PruningSettings) throws(PruningError) {
+        try settings.validate()
+        for name in network.parameters.keys.sorted() {
+            if let index = network.parameters[name]?.values.firstIndex(where: { !$0.isFinite }) {
+                throw .nonFiniteParameter(name: name, index: index)
+            }
+        }
+        let all: [ChannelGroup]
+        do {
+            self.network = try network.inferringShapes()
+            all = try self.network.channelGroups()
+        } catch {
+            throw .malformedNetwork("\(error)")
+        }
+        self.settings = settings
+        groups = all.filter { $0.barrier == nil && $0.isInner && $0.count > 0 && !$0.slices.allSatisfy { $0.role != .consumer } }
+        guard !groups.isEmpty else {
+            throw .nothingToPrune(reason: all.first { $0.barrier != nil }?.barrier ?? "no layer has another one behind it")
+        }
+        let names = groups.map(\.id)
+        for name in settings.layerRatios.keys.sorted() where !names.contains(name) {
+            throw .unknownLayer(name: name, available: names)
+        }
+        chain = try DenseChain(self.network)
+    }
+
+    /// Shape of one input: as set, or as the network says when it is an image.
+    var inputShape: [Int]? {
+        if let shape = settings.inputShape { return shape }
+        guard let input = network.inputs.first else { return nil }
+        return network.values[input].shape
+    }
+
+    /// λ as a fraction of the mean variance: set, or by where the moments come from.
+    func relativeRidge(isMeasured: Bool) -> Double { settings.ridge ?? (isMeasured ? 1e-4 : 1e-3) }
+
+    /// Chooses channels and weights.
+    ///
+    /// - Parameters:
+    ///   - calibration: normalized inputs, batch axis first; labels are not used.
+    ///   - observer: told about every step; returning `false` cancels.
+    /// - Throws: ``PruningError``.
+    public func plan(calibration: ActivationTensor? = nil, observer: PruningObserver? = nil) throws(PruningError) -> PruningPlan {
+        let clock = ContinuousClock()
+        let began = clock.now
+        let total = 2 * groups.count + 2
+        func report(_ phase: String, _ completed: Int) throws(PruningError) {
+            if let observer, !observer(PruningProgress(phase: phase, completed: completed, total: total)) { throw .cancelled }
+        }
+
+        try report("drawing inputs", 0)
+        let (source, description) = try inputSource(calibration)
+        let needsMoments = settings.selection.usesMoments || settings.reweighting.usesMoments || settings.points == .function
+        if case .nothing = source, needsMoments {
+            throw .unsupported(
+                what: "the chosen selection, reweighting or points", needs: "--calibration images or a network with an input model")
+        }
+        var warnings = description.warnings
+        try report("measuring activations", 1)
+        let moments = try originalMoments(source)
+        let ridge = relativeRidge(isMeasured: description.isMeasured)
+
+        var ranked: [RankedGroup] = []
+        for (index, group) in groups.enumerated() {
+            try report("ranking channels of \(group.id)", 2 + index)
+            ranked.append(try rank(index, moments: moments, ridge: ridge, started: clock.now))
+        }
+        let counts = try allocate(ranked)
+
+        var refit = Refit(network)
+        var layers: [LayerOutcome] = []
+        var kept: [PruningPlan.Group] = []
+        for (index, group) in groups.enumerated() {
+            try report("refitting the consumers of \(group.id)", 2 + groups.count + index)
+            let start = clock.now
+            var outcome = try prune(
+                ranked[index], keeping: counts[index], source: source, description: description, ridge: ridge, refit: &refit,
+                warnings: &warnings)
+            outcome.layer.seconds = ranked[index].seconds + seconds(clock.now - start)
+            layers.append(outcome.layer)
+            kept.append(PruningPlan.Group(name: group.id, channels: group.count, kept: outcome.kept))
+        }
+
+        let changed = refit.changed
+        let cut = try refit.network.cutting(kept)
+        try report("finished", total)
+        return PruningPlan(
+            version: PruningPlan.currentVersion, settings: settings, fingerprint: network.fingerprint, groups: kept,
+            replacements: changed.sorted().compactMap { name in
+                cut.parameters[name].map { PruningPlan.Replacement(parameter: name, $0) }
+            },
+            layers: layers, warnings: warnings, inputModelDescription: description.text, seconds: seconds(clock.now - began))
+    }
+
+    private func allocate(_ ranked: [RankedGroup]) throws(PruningError) -> [Int] {
+        let candidates = ranked.map { group in
+            BudgetAllocation.Candidate(
+                count: group.count,
+                fixed: settings.layerRatios[group.name].map {
+                    Budget.count(of: group.count, ratio: $0, multiple: settings.roundTo)
+                },
+                errors: group.errors ?? (0...group.count).map { 1 - Double($0) / Double(group.count) })
+        }
+        return try BudgetAllocation.counts(
+            candidates, budget: settings.budget, cost: CostModel(network, groups: groups, budget: settings.budget),
+            roundTo: settings.roundTo)
+    }
+
+    func seconds(_ duration: Duration) -> Double {
+        Double(duration.components.seconds) + Double(duration.components.attoseconds) * 1e-18
+    }
+}
+
+/// A network whose consumers are being refitted at full width: columns of removed channels are zero.
+struct Refit: Sendable {
+    /// The masked network so far.
+    private(set) var network: Network
+    /// Tensors that differ from a plain cut.
+    private(set) var changed: Set<String> = []
+    private let original: Network
+
+    init(_ network: Network) {
+        self.network = network
+        original = network
+    }
+
+    /// Puts new weights in place.
+    ///
+    /// - Parameters:
+    ///   - weights: V', rows of `consumer` at `rowOffset`, columns in the order of `kept`.
+    ///   - offset: what to add to every row of the consumer (summed over the rows of one output); `nil` for none.
+    mutating func set(
+        _ weights: Matrix, offset: [Double]?, rowOffset: Int, consumer: Consumer, kept: [Int], channels: Int, isCutOnly: Bool
+    ) {
+        if var parameter = network.parameters[consumer.weight] {
+            consumer.scatter(weights, rowOffset: rowOffset, kept: kept, channels: channels, into: &parameter.values)
+            network.parameters[consumer.weight] = parameter
+            if !isCutOnly { changed.insert(consumer.weight) }
+        }
+        guard let offset else { return }
+        var shift = [Double](repeating: 0, count: consumer.outputCount)
+        for row in 0..<consumer.rowCount { shift[consumer.output(ofRow: row)] += offset[rowOffset + row] }
+        switch consumer.constant {
+        case .bias(let name): add(shift, sign: 1, to: name)
+        case .runningMean(let name): add(shift, sign: -1, to: name)
+        case .absent: break
+        }
+    }
+
+    /// parameter + sign·shift. Several groups may feed one consumer: the shifts of different groups add up, but each
+    /// group is refitted once, so nothing accumulates.
+    private mutating func add(_ shift: [Double], sign: Double, to name: String) {
+        guard var parameter = network.parameters[name], parameter.values.count == shift.count else { return }
+        for i in shift.indices { parameter.values[i] = Float(Double(parameter.values[i]) + sign * shift[i]) }
+        network.parameters[name] = parameter
+        changed.insert(name)
+    }
+}

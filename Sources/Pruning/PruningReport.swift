@@ -1,0 +1,138 @@
+// What a run did and what it costs: one value, rendered elsewhere.
+
+import NeuralNetworks
+
+/// The account of a pruning run. Numbers that were not computed are absent, never zero.
+public struct PruningReport: Sendable, Equatable, Codable {
+    public var recipe: String
+    public var inputModel: String
+    public var seed: UInt64
+    public var parametersBefore: Int
+    public var parametersAfter: Int
+    public var macsBefore: Int
+    public var macsAfter: Int
+    public var neuronsBefore: Int
+    public var neuronsAfter: Int
+    /// On labelled data, when given: 0…1.
+    public var accuracyBefore: Double?
+    public var accuracyAfter: Double?
+    /// Number of labelled images behind the accuracies.
+    public var evaluationCount: Int?
+    /// Share of inputs on which both networks name the same class, on model-drawn or calibration inputs.
+    public var predictedAgreement: Double?
+    public var layers: [LayerOutcome]
+    public var warnings: [String]
+    /// Planning time, forward passes for the report excluded.
+    public var seconds: Double
+
+    /// Assembles the report of a plan.
+    ///
+    /// - Parameters:
+    ///   - plan: the plan, made for `original`.
+    ///   - original, pruned: the network before and after.
+    ///   - calibration: normalized inputs to measure errors on, when there are any.
+    ///   - evaluation: labelled images to count hits on, when there are any.
+    /// - Throws: `evaluation` when a forward pass fails.
+    public init(
+        plan: PruningPlan, original: Network, pruned: Network, calibration: ActivationTensor? = nil,
+        evaluation: LabelledImages? = nil
+    ) throws(PruningError) {
+        recipe = plan.settings.recipe.rawValue
+        inputModel = plan.inputModelDescription
+        seed = plan.settings.seed
+        predictedAgreement = plan.predictedAgreement
+        warnings = plan.warnings
+        seconds = plan.seconds
+        neuronsBefore = plan.groups.reduce(0) { $0 + $1.channels }
+        neuronsAfter = plan.groups.reduce(0) { $0 + $1.kept.count }
+        layers = plan.layers
+        do {
+            let before = try original.inferringShapes()
+            let after = try pruned.inferringShapes()
+            parametersBefore = before.cost.parameters
+            parametersAfter = after.cost.parameters
+            macsBefore = before.cost.multiplyAdds
+            macsAfter = after.cost.multiplyAdds
+            let images = calibration ?? evaluation?.images
+            if let images {
+                let measured = try PruningReport.measuredErrors(plan, before, images)
+                for k in layers.indices { layers[k].relativeErrorMeasured = measured[layers[k].name] }
+            }
+            if let evaluation, !evaluation.labels.isEmpty {
+                accuracyBefore = try Evaluator(before).accuracy(on: evaluation).fraction
+                accuracyAfter = try Evaluator(after).accuracy(on: evaluation).fraction
+                evaluationCount = evaluation.labels.count
+            }
+        } catch let error as PruningError {
+            throw error
+        } catch {
+            throw .evaluation("\(error)")
+        }
+    }
+
+    /// E‖z − ẑ‖²/E‖z − E z‖² of every group's consumers on real inputs, both networks run from the input on.
+    private static func measuredErrors(
+        _ plan: PruningPlan, _ network: Network, _ images: ActivationTensor
+    ) throws(PruningError) -> [String: Double] {
+        let masked = try plan.masked(network)
+        var outputs: [String: [Consumer]] = [:]
+        do {
+            for group in try network.channelGroups() where plan.groups.contains(where: { $0.name == group.id && $0.kept.count < $0.channels }) {
+                outputs[group.id] = try GroupWeights(group, in: network).consumers
+            }
+        } catch let error as PruningError {
+            throw error
+        } catch {
+            throw .malformedNetwork("\(error)")
+        }
+        let taps = Array(Set(outputs.values.flatMap { $0.map { $0.output(in: network) } })).sorted()
+        var totals: [Network.ValueID: OutputError] = [:]
+        do {
+            let (whole, cut) = (try Evaluator(network, observing: taps), try Evaluator(masked, observing: taps))
+            for first in stride(from: 0, to: images.batchCount, by: Pruner.streamingBatch) {
+                let batch = images.samples(first..<Swift.min(first + Pruner.streamingBatch, images.batchCount))
+                let (z, approximation) = (try whole.forward(batch), try cut.forward(batch))
+                for tap in taps {
+                    guard let a = z[tap], let b = approximation[tap] else { continue }
+                    totals[tap, default: OutputError()].add(a, b)
+                }
+            }
+        } catch {
+            throw .evaluation("\(error)")
+        }
+        return outputs.compactMapValues { consumers in
+            let errors = consumers.compactMap { totals[$0.output(in: network)]?.relative }
+            return errors.isEmpty ? nil : errors.reduce(0, +) / Double(errors.count)
+        }
+    }
+}
+
+/// Squared error of an activation against its own spread, streamed.
+private struct OutputError {
+    private var error = 0.0
+    private var squares = 0.0
+    private var sums: [Double] = []
+    private var count = 0.0
+
+    /// Adds a batch; the mean is taken per entry of the value, over images.
+    mutating func add(_ exact: ActivationTensor, _ approximate: ActivationTensor) {
+        let size = exact.sampleSize
+        if sums.isEmpty { sums = [Double](repeating: 0, count: size) }
+        for n in 0..<exact.batchCount {
+            for k in 0..<size {
+                let z = Double(exact.values[n * size + k])
+                let difference = z - Double(approximate.values[n * size + k])
+                error += difference * difference
+                squares += z * z
+                sums[k] += z
+            }
+        }
+        count += Double(exact.batchCount)
+    }
+
+    var relative: Double? {
+        guard count > 0 else { return nil }
+        let spread = squares - sums.reduce(0) { $0 + $1 * $1 } / count
+        return spread > 0 ? error / spread : nil
+    }
+}

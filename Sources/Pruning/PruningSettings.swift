@@ -1,0 +1,98 @@
+// Everything a user decides about a pruning run, as values.
+
+import Coresets
+
+/// Settings of a pruning run. A recipe fills them in; single fields may then be changed.
+public struct PruningSettings: Sendable, Equatable, Codable {
+    public var recipe: Recipe
+    public var budget: Budget
+    /// Kept fraction of single groups, by group name; overrides the budget there.
+    public var layerRatios: [String: Double]
+    /// Kept counts become multiples of this where the group has enough channels.
+    public var roundTo: Int
+    public var points: PointRepresentation
+    public var rank: RankRule
+    /// Which ℓ∞-coreset the peeling removes.
+    public var construction: PeelingConstruction
+    public var selection: Selection
+    public var reweighting: Reweighting
+    public var inputModel: InputModel
+    /// Statistics of the inputs, in raw units; `nil` when the user declared none.
+    public var inputPrior: InputPrior?
+    /// (channels, height, width), or (features); inferred from the first layer when `nil`.
+    public var inputShape: [Int]?
+    /// The network's input normalization (`--mean`, `--std`), per channel; empty for 0 and 1.
+    public var inputShift: [Double]
+    public var inputScale: [Double]
+    /// λ of the refit as a fraction of tr(C)/n; `nil` for 1e-4 with measured activations and 1e-3 with modeled ones.
+    public var ridge: Double?
+    /// Inputs drawn by the models that sample.
+    public var sampleCount: Int
+    public var seed: UInt64
+
+    /// The default settings of a recipe.
+    public init(recipe: Recipe = .best, budget: Budget = .keep(0.5), seed: UInt64 = 0) {
+        self.recipe = recipe
+        self.budget = budget
+        self.seed = seed
+        layerRatios = [:]
+        roundTo = 1
+        construction = .axisCaratheodory
+        inputModel = .auto
+        inputPrior = nil
+        inputShape = nil
+        inputShift = []
+        inputScale = []
+        ridge = nil
+        sampleCount = 4096
+        switch recipe {
+        case .paper:
+            points = .product
+            rank = .fixed(10)
+            selection = .sensitivity
+            reweighting = .coreset
+        case .best:
+            points = .function
+            rank = .energy(0.99)
+            selection = .greedy
+            reweighting = .sequential
+        }
+    }
+
+    /// Checks every range.
+    /// - Throws: `invalidSetting`.
+    public func validate() throws(PruningError) {
+        let fraction = budget.fraction
+        guard fraction > 0, fraction <= 1 else {
+            throw .invalidSetting(name: budget.flag, expected: "above 0 and at most 1", found: "\(fraction)")
+        }
+        for (layer, ratio) in layerRatios.sorted(by: { $0.key < $1.key }) {
+            guard ratio > 0, ratio <= 1 else {
+                throw .invalidSetting(name: "--layer \(layer)", expected: "above 0 and at most 1", found: "\(ratio)")
+            }
+        }
+        guard roundTo >= 1 else { throw .invalidSetting(name: "--round-to", expected: "at least 1", found: "\(roundTo)") }
+        if let ridge, !(ridge >= 0 && ridge.isFinite) {
+            throw .invalidSetting(name: "--ridge", expected: "at least 0 and finite", found: "\(ridge)")
+        }
+        guard sampleCount >= 1 else { throw .invalidSetting(name: "--samples", expected: "at least 1", found: "\(sampleCount)") }
+        switch rank {
+        case .fixed(let r) where r < 1: throw .invalidSetting(name: "--rank", expected: "at least 1", found: "\(r)")
+        case .energy(let share) where !(share > 0 && share <= 1):
+            throw .invalidSetting(name: "--rank", expected: "an energy above 0 and at most 1", found: "\(share)")
+        default: break
+        }
+        if reweighting == .coreset, selection != .sensitivity {
+            throw .invalidSetting(
+                name: "--reweight coreset", expected: "used with --select sensitivity (it needs drawing probabilities)",
+                found: "--select \(selection.rawValue)")
+        }
+    }
+}
+
+/// The ℓ∞-coreset that peeling removes, by the name the command line uses.
+public enum PeelingConstruction: String, Sendable, Codable, CaseIterable {
+    case axisCaratheodory = "axis-caratheodory"
+    case johnSupport = "john-support"
+    case volumeSubset = "volume-subset"
+}
