@@ -9,7 +9,7 @@ import Darwin
 
 extension Activation {
     /// φ(z).
-    func value(_ z: Double) -> Double {
+    package func value(_ z: Double) -> Double {
         switch self {
         case .identity: z
         case .relu: max(z, 0)
@@ -29,7 +29,7 @@ extension Activation {
     }
 
     /// φ'(z); the right-hand derivative at a kink.
-    func derivative(_ z: Double) -> Double {
+    package func derivative(_ z: Double) -> Double {
         switch self {
         case .identity: return 1
         case .relu: return z >= 0 ? 1 : 0

@@ -9,20 +9,23 @@
 //   a ← (1 − η)·a + η·β·δ(y),   y = y₀ + K·a,   finally x = x₀ + Σ₀·W₁ᵀ·a                                   (2)
 // Cost per step: two passes through the network and 2·n₁²·N flops.
 
+import Coresets
 import LinearAlgebra
 import NeuralNetworks
 
 /// Class-ascended samples of a Gaussian input prior.
-struct AscendedSamples: Sendable {
+package struct AscendedSamples: Sendable {
     /// N inputs, row-major (N, d).
-    var inputs: [Float]
-    var count: Int
+    package var inputs: [Float]
+    package var count: Int
 
     /// How far to climb.
-    struct Settings: Sendable {
+    package struct Settings: Sendable {
         /// β of (1); 0 draws from the prior.
-        var strength = 3.0
-        var steps = 15
+        package var strength = 3.0
+        package var steps = 15
+
+        package init() {}
     }
 
     /// Draws `count` inputs; classes take turns.
@@ -31,9 +34,9 @@ struct AscendedSamples: Sendable {
     ///   - prior: mean μ₀ and covariance Σ₀ of the (normalized) inputs.
     ///   - generator: the only source of randomness.
     /// - Throws: `FactorizationError` when Σ₀ is not positive semidefinite.
-    init(
+    package init(
         _ chain: DenseChain, prior: ActivationMoments, count: Int, settings: Settings = Settings(),
-        using generator: inout some RandomNumberGenerator
+        using generator: inout SeededGenerator
     ) throws(FactorizationError) {
         let d = prior.count
         self.count = count
@@ -63,7 +66,7 @@ struct AscendedSamples: Sendable {
 
     /// Draws from N(m, C), row-major (count, d).
     private static func gaussian(
-        _ moments: ActivationMoments, count: Int, using generator: inout some RandomNumberGenerator
+        _ moments: ActivationMoments, count: Int, using generator: inout SeededGenerator
     ) throws(FactorizationError) -> [Float] {
         let d = moments.count
         guard d > 0, count > 0 else { return [] }
@@ -72,11 +75,7 @@ struct AscendedSamples: Sendable {
         for i in 0..<d { covariance[i, i] += 1e-6 * moments.meanVariance }
         let factor = try Cholesky(covariance).factor.elements.map(Float.init)
         var noise = [Float](repeating: 0, count: d * count)
-        for k in stride(from: 0, to: noise.count, by: 2) {
-            let (first, second) = generator.nextNormalPair()
-            noise[k] = Float(first)
-            if k + 1 < noise.count { noise[k + 1] = Float(second) }
-        }
+        for k in noise.indices { noise[k] = Float(generator.normal()) }
         BLAS.trmm(.left, .lower, .normal, .nonUnit, d, count, 1, factor, d, &noise, d)
         let mean = moments.mean.map(Float.init)
         for s in 0..<count { for i in 0..<d { noise[s * d + i] += mean[i] } }

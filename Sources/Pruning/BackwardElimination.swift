@@ -9,14 +9,14 @@
 import LinearAlgebra
 
 /// Channels in the order backward elimination removes them, with the cost of each removal.
-struct BackwardElimination: Sendable {
+package struct BackwardElimination: Sendable {
     /// Channels in the order of removal.
-    var order: [Int]
+    package var order: [Int]
     /// Increase of the objective by each removal.
-    var costs: [Double]
+    package var costs: [Double]
 
     /// Removes channels until `remaining` are left.
-    init(_ problem: Reconstruction, remaining: Int, gram: Matrix? = nil) throws(FactorizationError) {
+    package init(_ problem: Reconstruction, remaining: Int, gram: Matrix? = nil) throws(FactorizationError) {
         let n = problem.count
         precondition(remaining >= 0 && remaining <= n, "cannot keep more channels than there are")
         order = []

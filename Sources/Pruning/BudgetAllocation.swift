@@ -7,19 +7,25 @@
 
 import NeuralNetworks
 
-enum BudgetAllocation {
+package enum BudgetAllocation {
     /// What the allocation knows of one group.
-    struct Candidate {
-        var count: Int
+    package struct Candidate {
+        package var count: Int
         /// Fixed count, from `--layer` or because the group is outside the budget.
-        var fixed: Int?
+        package var fixed: Int?
         /// Predicted relative error with k channels kept, k = 0 … count (index k); entry `count` is the least.
-        var errors: [Double]
+        package var errors: [Double]
+
+        package init(count: Int, fixed: Int? = nil, errors: [Double]) {
+            self.count = count
+            self.fixed = fixed
+            self.errors = errors
+        }
     }
 
     /// Kept counts per group.
     /// - Throws: `unreachableTarget` when one channel per group is still too many.
-    static func counts(
+    package static func counts(
         _ candidates: [Candidate], budget: Budget, cost: CostModel, roundTo multiple: Int
     ) throws(PruningError) -> [Int] {
         if case .keep(let ratio) = budget {
@@ -83,7 +89,7 @@ enum BudgetAllocation {
     }
 
     /// The largest convex, non-increasing function below `errors`.
-    static func lowerHull(_ errors: [Double]) -> [Double] {
+    package static func lowerHull(_ errors: [Double]) -> [Double] {
         var vertices: [Int] = []
         for k in errors.indices {
             while vertices.count >= 2 {

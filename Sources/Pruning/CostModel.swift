@@ -8,7 +8,7 @@
 import NeuralNetworks
 
 /// Counts what a choice of kept channels costs.
-struct CostModel: Sendable {
+package struct CostModel: Sendable {
     private struct Term {
         var factor: Double
         /// Per axis: what stays whatever is cut, and the groups on the axis with positions per channel.
@@ -20,7 +20,7 @@ struct CostModel: Sendable {
     private let touched: [[Int]]
 
     /// - Parameter budget: which cost; `.keep` and `.neurons` count channels.
-    init(_ network: Network, groups: [ChannelGroup], budget: Budget) {
+    package init(_ network: Network, groups: [ChannelGroup], budget: Budget) {
         var terms: [Term] = []
         switch budget {
         case .keep, .neurons:
@@ -54,10 +54,10 @@ struct CostModel: Sendable {
     }
 
     /// Cost when group g keeps counts[g] channels.
-    func cost(_ counts: [Int]) -> Double { terms.indices.reduce(0) { $0 + value($1, counts) } }
+    package func cost(_ counts: [Int]) -> Double { terms.indices.reduce(0) { $0 + value($1, counts) } }
 
     /// Cost saved by lowering the count of one group.
-    func saving(_ counts: [Int], group: Int, by amount: Int) -> Double {
+    package func saving(_ counts: [Int], group: Int, by amount: Int) -> Double {
         var lowered = counts
         lowered[group] -= amount
         return touched[group].reduce(0) { $0 + value($1, counts) - value($1, lowered) }

@@ -8,8 +8,8 @@ import LinearAlgebra
 import NeuralNetworks
 
 /// The chain (1) in Float32.
-struct DenseChain: Sendable {
-    struct Stage: Sendable {
+package struct DenseChain: Sendable {
+    package struct Stage: Sendable {
         /// Row-major (outputs, inputs), that is column-major inputs×outputs.
         var weight: [Float]
         var bias: [Float]
@@ -19,14 +19,14 @@ struct DenseChain: Sendable {
         var activation: Activation
     }
 
-    var stages: [Stage]
+    package var stages: [Stage]
 
     /// Number of inputs and of logits.
-    var inputCount: Int { stages[0].inputs }
-    var classCount: Int { stages[stages.count - 1].outputs }
+    package var inputCount: Int { stages[0].inputs }
+    package var classCount: Int { stages[stages.count - 1].outputs }
 
     /// The chain a network is, or `nil` when it is none.
-    init?(_ network: Network) throws(PruningError) {
+    package init?(_ network: Network) throws(PruningError) {
         guard network.inputs.count == 1, network.outputs.count == 1 else { return nil }
         var stages: [Stage] = []
         var value = network.inputs[0]
@@ -76,7 +76,7 @@ struct DenseChain: Sendable {
     }
 
     /// W₁ as a matrix, outputs×inputs.
-    var firstWeight: Matrix {
+    package var firstWeight: Matrix {
         let stage = stages[0]
         return Matrix(rows: stage.outputs, columns: stage.inputs) { Double(stage.weight[$0 * stage.inputs + $1]) }
     }
@@ -87,7 +87,7 @@ struct DenseChain: Sendable {
     ///   - y: y₁, n₁×N.
     ///   - classes: the class of each sample.
     /// - Returns: n₁×N.
-    func classGradient(at y: [Float], classes: [Int]) -> [Float] {
+    package func classGradient(at y: [Float], classes: [Int]) -> [Float] {
         let samples = classes.count
         var preactivations = [y]
         for k in 1..<stages.count {
@@ -122,7 +122,7 @@ struct DenseChain: Sendable {
 
 extension DenseChain.Stage {
     /// W·h + b for a block of samples.
-    func forward(_ h: [Float], samples: Int) -> [Float] {
+    package func forward(_ h: [Float], samples: Int) -> [Float] {
         var z = [Float](repeating: 0, count: outputs * samples)
         for s in 0..<samples { for o in 0..<outputs { z[s * outputs + o] = bias[o] } }
         guard samples > 0, outputs > 0, inputs > 0 else { return z }
@@ -131,7 +131,7 @@ extension DenseChain.Stage {
     }
 
     /// Wᵀ·g for a block of samples.
-    func backward(_ g: [Float], samples: Int) -> [Float] {
+    package func backward(_ g: [Float], samples: Int) -> [Float] {
         var result = [Float](repeating: 0, count: inputs * samples)
         guard samples > 0, outputs > 0, inputs > 0 else { return result }
         BLAS.gemm(.normal, .normal, inputs, samples, outputs, 1, weight, inputs, g, outputs, 0, &result, inputs)
@@ -141,7 +141,7 @@ extension DenseChain.Stage {
 
 extension Activation {
     /// φ elementwise.
-    func apply(to values: inout [Float]) {
+    package func apply(to values: inout [Float]) {
         switch self {
         case .identity: return
         case .relu: for i in values.indices { values[i] = Swift.max(values[i], 0) }
@@ -150,7 +150,7 @@ extension Activation {
     }
 
     /// g ← g ∘ φ'(y).
-    func multiplyDerivative(into gradient: inout [Float], at y: [Float]) {
+    package func multiplyDerivative(into gradient: inout [Float], at y: [Float]) {
         switch self {
         case .identity: return
         case .relu: for i in gradient.indices where y[i] < 0 { gradient[i] = 0 }

@@ -12,11 +12,11 @@
 import LinearAlgebra
 
 /// Channels in the order greedy selection takes them, with the gain of each.
-struct ForwardSelection: Sendable {
+package struct ForwardSelection: Sendable {
     /// Channels in the order of selection.
-    var order: [Int]
+    package var order: [Int]
     /// Decrease of the objective by each, in units of the target energy's own square units.
-    var gains: [Double]
+    package var gains: [Double]
 
     /// Selects `count` channels.
     ///
@@ -25,7 +25,7 @@ struct ForwardSelection: Sendable {
     ///   - candidates: channels to choose from first; once they are used up, all others. All when `nil`.
     ///   - forcedOrder: takes the channels in this order instead, and only records the gains.
     ///   - gram: B, when the caller has it already.
-    init(
+    package init(
         _ problem: Reconstruction, count: Int, candidates: [Int]? = nil, forcedOrder: [Int]? = nil, gram: Matrix? = nil
     ) {
         let n = problem.count
@@ -85,7 +85,7 @@ struct ForwardSelection: Sendable {
     }
 
     /// Relative error of the ridge objective with the first k channels, k = 0 … count; 1 at k = 0, never rising.
-    func relativeErrors(energy: Double) -> [Double] {
+    package func relativeErrors(energy: Double) -> [Double] {
         guard energy > 0 else { return [Double](repeating: 0, count: gains.count + 1) }
         var left = energy
         return [1] + gains.map { gain in

@@ -6,11 +6,11 @@
 import LinearAlgebra
 import NeuralNetworks
 
-enum GaussianPropagation {
+package enum GaussianPropagation {
     /// Moments of all values that follow from the input by layers with a moment formula.
     ///
     /// Values behind any other layer are absent from the answer.
-    static func moments(of network: Network, input: ActivationMoments) throws(PruningError) -> [Network.ValueID: ActivationMoments] {
+    package static func moments(of network: Network, input: ActivationMoments) throws(PruningError) -> [Network.ValueID: ActivationMoments] {
         var known: [Network.ValueID: ActivationMoments] = [:]
         guard let source = network.inputs.first, network.inputs.count == 1 else { return known }
         known[source] = input

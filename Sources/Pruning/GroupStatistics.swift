@@ -4,20 +4,15 @@ import LinearAlgebra
 import NeuralNetworks
 
 extension Consumer {
-    /// The value of the network that the consumer reads the group from.
-    func input(in network: Network) -> Network.ValueID { network.nodes[node].inputs[0] }
-    /// The consumer's own output, before activation or normalization.
-    func output(in network: Network) -> Network.ValueID { network.nodes[node].outputs[0] }
-
     /// Samples of the group's channels as columns: one per image, position on the axis, and place.
     ///
     /// - Parameter tensor: the value the consumer reads, (N, channels, …) for a convolution, (N, …, features) for a
     ///   linear layer.
-    func samples(_ tensor: ActivationTensor, channels: Int, isLinear: Bool) -> Matrix {
+    func samples(_ tensor: ActivationTensor, channels: Int) -> Matrix {
         let layout = ChannelLayout(tensor.shape, isLinear: isLinear)
         let repeats = positionsPerChannel
         var elements = [Double](repeating: 0, count: channels * layout.samples * repeats)
-        let positions = (0..<channels).map { map.positions(of: $0) }
+        let positions = (0..<channels).map { layer.map.positions(of: $0) }
         var column = 0
         for s in 0..<layout.samples {
             let base = layout.base(ofSample: s)
@@ -32,7 +27,7 @@ extension Consumer {
     }
 
     /// Samples of the consumer's outputs as columns: one per image and place.
-    static func outputSamples(_ tensor: ActivationTensor, isLinear: Bool) -> Matrix {
+    func outputSamples(_ tensor: ActivationTensor) -> Matrix {
         let layout = ChannelLayout(tensor.shape, isLinear: isLinear)
         return Matrix(rows: layout.channels, columns: layout.samples) { c, s in
             Double(tensor.values[layout.base(ofSample: s) + c * layout.stride])
@@ -68,9 +63,4 @@ struct ChannelLayout {
     func base(ofSample s: Int) -> Int {
         places == 1 ? s * channels : s / places * channels * places + s % places
     }
-}
-
-extension Network {
-    /// Whether a node applies its weight over the last axis.
-    func isLinear(_ node: Int) -> Bool { if case .linear = nodes[node].layer { true } else { false } }
 }

@@ -1,44 +1,45 @@
 // The weights around a channel group as matrices: what comes in (points) and what goes out (V of the refit).
 //
-// A parameter is seen along one axis as (outer, axis, inner). Channel c of a group owns the positions map.positions(of: c)
-// of that axis. Its incoming vector stacks, per producer, weight rows and bias with the batch normalization that follows
-// folded in; its outgoing vector V_c stacks, per consumer, all entries at its positions, position-major:
-// row of V = (position k of the channel, outer o, inner i). Every row belongs to one output of the consumer, whose bias
-// (or following running mean) takes the constant of the refit.
+// The outgoing vector V_c of channel c stacks, per consumer, all entries at the channel's positions on the consumer's
+// input axis, position-major: with the weight seen along that axis as (outer, axis, inner), the row of V is
+// (position k of the channel, outer o, inner i). Every row belongs to one output of the consumer, whose bias (or following
+// running mean) takes the constant of the refit.
 
 import LinearAlgebra
 import NeuralNetworks
 
-/// One consumer of a group: where its columns lie, and where a constant can go.
+/// One consumer of a group with the shape of its weight.
 struct Consumer: Sendable {
-    /// Index of the node in `Network.nodes`.
-    var node: Int
-    /// Name of the node, for messages.
-    var name: String
-    var weight: String
-    var axis: Int
-    var map: IndexMap
+    let layer: GroupConsumer
     /// Shape of the weight as stored.
-    var shape: [Int]
+    let shape: [Int]
     /// The axis of `shape` that runs over the consumer's outputs.
-    var outputAxis: Int
-    var constant: Constant
+    let outputAxis: Int
+    /// A linear layer: channels are the last axis of what it reads.
+    let isLinear: Bool
+    /// A convolution in groups sees different channels through the same columns: one refit cannot serve them.
+    let isGrouped: Bool
+    let name: String
 
-    /// Where a constant shift of the consumer's output is stored.
-    enum Constant: Sendable, Equatable {
-        /// Added to the bias.
-        case bias(String)
-        /// Subtracted from the running mean of the batch normalization that follows.
-        case runningMean(String)
-        /// Nowhere: the refit then has no intercept.
-        case absent
+    init(_ layer: GroupConsumer, in network: Network) throws(PruningError) {
+        let node = network.nodes[layer.node]
+        guard let parameter = network.parameters[layer.weight], layer.axis < parameter.shape.count, parameter.shape.count >= 2 else {
+            throw .malformedNetwork("expected a weight named \"\(layer.weight)\" for \(node.name), found none")
+        }
+        self.layer = layer
+        name = node.name
+        shape = parameter.shape
+        outputAxis = layer.axis == 0 ? 1 : 0
+        if case .linear = node.layer { isLinear = true } else { isLinear = false }
+        if case .convolution(let convolution) = node.layer { isGrouped = convolution.groups > 1 } else { isGrouped = false }
     }
 
+    var hasConstant: Bool { layer.shift != .none }
     /// Positions of one channel on the axis.
-    var positionsPerChannel: Int { map.offsets.count * map.run }
-    /// Product of the extents before and after the axis.
-    var outer: Int { shape[..<axis].reduce(1, *) }
-    var inner: Int { shape[(axis + 1)...].reduce(1, *) }
+    var positionsPerChannel: Int { layer.map.offsets.count * layer.map.run }
+    /// Products of the extents before and after the axis.
+    var outer: Int { shape[..<layer.axis].reduce(1, *) }
+    var inner: Int { shape[(layer.axis + 1)...].reduce(1, *) }
     /// Rows of V.
     var rowCount: Int { positionsPerChannel * outer * inner }
     /// Number of outputs.
@@ -47,37 +48,18 @@ struct Consumer: Sendable {
     /// The output that row `row` of V contributes to.
     func output(ofRow row: Int) -> Int {
         let (o, i) = (row / inner % outer, row % inner)
-        // Extents between the output axis and the end of its side.
-        if outputAxis < axis { return o / shape[(outputAxis + 1)..<axis].reduce(1, *) % shape[outputAxis] }
+        if outputAxis < layer.axis { return o / shape[(outputAxis + 1)..<layer.axis].reduce(1, *) % shape[outputAxis] }
         return i / shape[(outputAxis + 1)...].reduce(1, *) % shape[outputAxis]
-    }
-
-    /// V, rowCount×n, of the stored values.
-    func matrix(_ values: [Float], channels: Int) -> Matrix {
-        var result = Matrix(rows: rowCount, columns: channels)
-        let length = shape[axis]
-        var index = 0
-        for c in 0..<channels {
-            for p in map.positions(of: c) {
-                for o in 0..<outer {
-                    for i in 0..<inner {
-                        result.elements[index] = Double(values[(o * length + p) * inner + i])
-                        index += 1
-                    }
-                }
-            }
-        }
-        return result
     }
 
     /// Writes V' (columns in the order of `kept`) into stored values; the columns of all other channels become zero.
     func scatter(_ weights: Matrix, rowOffset: Int, kept: [Int], channels: Int, into values: inout [Float]) {
-        let length = shape[axis]
+        let length = shape[layer.axis]
         var columnOf = [Int?](repeating: nil, count: channels)
         for (k, c) in kept.enumerated() { columnOf[c] = k }
         for c in 0..<channels {
             var row = rowOffset
-            for p in map.positions(of: c) {
+            for p in layer.map.positions(of: c) {
                 for o in 0..<outer {
                     for i in 0..<inner {
                         values[(o * length + p) * inner + i] = columnOf[c].map { Float(weights[row, $0]) } ?? 0
@@ -91,24 +73,26 @@ struct Consumer: Sendable {
 
 /// A prunable group with its weights as matrices.
 struct GroupWeights: Sendable {
-    var group: ChannelGroup
+    let group: ChannelGroup
     /// (pᵢ, bᵢ) as columns, normalization folded in.
-    var incoming: Matrix
+    let incoming: Matrix
     /// V, all consumers stacked.
-    var outgoing: Matrix
-    var consumers: [Consumer]
-    /// What the last activation before the consumers is, when there is exactly one kind.
-    var hasIntercept: Bool { consumers.allSatisfy { $0.constant != .absent } }
+    let outgoing: Matrix
+    let consumers: [Consumer]
 
     init(_ group: ChannelGroup, in network: Network) throws(PruningError) {
         self.group = group
-        incoming = try GroupWeights.incoming(group, network)
-        consumers = try GroupWeights.consumers(group, network)
-        let parts = try consumers.map { (consumer) throws(PruningError) in
-            consumer.matrix(try network.values(of: consumer.weight), channels: group.count)
+        do {
+            incoming = try network.incomingMatrix(group)
+            outgoing = try network.outgoingMatrix(group)
+        } catch {
+            throw .malformedNetwork("\(error)")
         }
-        outgoing = Matrix.stacked(parts, columns: group.count)
+        consumers = try network.consumers(of: group).map { (layer) throws(PruningError) in try Consumer(layer, in: network) }
     }
+
+    /// Whether every consumer has a place for a constant.
+    var hasConstant: Bool { consumers.allSatisfy(\.hasConstant) }
 
     /// First row of each consumer in `outgoing`.
     var rowOffsets: [Int] {
@@ -117,86 +101,6 @@ struct GroupWeights: Sendable {
             defer { offset += consumer.rowCount }
             return offset
         }
-    }
-
-    private static func incoming(_ group: ChannelGroup, _ network: Network) throws(PruningError) -> Matrix {
-        var parts: [Matrix] = []
-        for producer in group.producers {
-            let slices = group.slices.filter { $0.node == producer && $0.role == .producer }
-            let rows = try slices.map { (slice) throws(PruningError) -> Matrix in
-                guard let parameter = network.parameters[slice.parameter] else {
-                    throw .malformedNetwork("expected a tensor named \"\(slice.parameter)\", found none")
-                }
-                return parameter.channels(axis: slice.axis, map: slice.map, count: group.count)
-            }
-            parts.append(Matrix.stacked(rows, columns: group.count))
-        }
-        var result = Matrix.stacked(parts, columns: group.count)
-        // With one producer, the normalization that follows is a scale and a shift of each channel: fold it in.
-        let normalizations = Set(group.slices.filter { $0.role == .normalization }.map(\.node))
-        if group.producers.count == 1, normalizations.count == 1, let node = normalizations.first,
-            case .batchNormalization(let layer) = network.nodes[node].layer
-        {
-            let variance = try network.values(of: layer.variance)
-            let mean = try network.values(of: layer.mean)
-            let scale = try layer.scale.map { (name) throws(PruningError) in try network.values(of: name) }
-            let shift = try layer.shift.map { (name) throws(PruningError) in try network.values(of: name) }
-            guard variance.count == group.count, mean.count == group.count else { return result }
-            let hasBias = group.slices.contains {
-                $0.role == .producer && network.parameters[$0.parameter]?.shape.count == 1
-            }
-            let height = result.rows
-            let folded = Matrix(rows: hasBias ? height : height + 1, columns: group.count) { r, c in
-                let factor = Double(scale?[c] ?? 1) / (Double(variance[c]) + Double(layer.epsilon)).squareRoot()
-                let isLast = r == (hasBias ? height - 1 : height)
-                let value = r < height ? result[r, c] : 0
-                return isLast ? (value - Double(mean[c])) * factor + Double(shift?[c] ?? 0) : value * factor
-            }
-            result = folded
-        }
-        return result
-    }
-
-    private static func consumers(_ group: ChannelGroup, _ network: Network) throws(PruningError) -> [Consumer] {
-        try group.slices.filter { $0.role == .consumer }.map { (slice) throws(PruningError) in
-            let node = network.nodes[slice.node]
-            guard let parameter = network.parameters[slice.parameter] else {
-                throw .malformedNetwork("expected a tensor named \"\(slice.parameter)\" for \(node.name), found none")
-            }
-            let bias: String?
-            switch node.layer {
-            case .linear(let layer): bias = layer.bias
-            case .convolution(let layer): bias = layer.bias
-            default: bias = nil
-            }
-            var constant = bias.map { Consumer.Constant.bias($0) } ?? .absent
-            let readers = network.nodes.filter { $0.inputs.contains { node.outputs.contains($0) } }
-            if readers.count == 1, bias == nil, case .batchNormalization(let normalization) = readers[0].layer {
-                constant = .runningMean(normalization.mean)
-            }
-            return Consumer(
-                node: slice.node, name: node.name, weight: slice.parameter, axis: slice.axis, map: slice.map,
-                shape: parameter.shape, outputAxis: slice.axis == 0 ? 1 : 0, constant: constant)
-        }
-    }
-}
-
-extension Parameter {
-    /// The entries of each channel along `axis` as columns, position-major.
-    func channels(axis: Int, map: IndexMap, count: Int) -> Matrix {
-        let outer = shape[..<axis].reduce(1, *)
-        let inner = shape[(axis + 1)...].reduce(1, *)
-        let length = shape[axis]
-        var elements: [Double] = []
-        elements.reserveCapacity(count * map.offsets.count * map.run * outer * inner)
-        for c in 0..<count {
-            for p in map.positions(of: c) {
-                for o in 0..<outer {
-                    for i in 0..<inner { elements.append(Double(values[(o * length + p) * inner + i])) }
-                }
-            }
-        }
-        return Matrix(rows: count == 0 ? 0 : elements.count / count, columns: count, elements: elements)
     }
 }
 
@@ -207,17 +111,5 @@ extension Network {
             throw .malformedNetwork("expected a tensor named \"\(name)\", found none")
         }
         return parameter.values
-    }
-}
-
-extension Matrix {
-    /// Matrices of equal width, one above the other.
-    static func stacked(_ parts: [Matrix], columns: Int) -> Matrix {
-        if parts.count == 1 { return parts[0] }
-        let rows = parts.reduce(0) { $0 + $1.rows }
-        var elements: [Double] = []
-        elements.reserveCapacity(rows * columns)
-        for j in 0..<columns { for part in parts { elements.append(contentsOf: part.column(j)) } }
-        return Matrix(rows: rows, columns: columns, elements: elements)
     }
 }

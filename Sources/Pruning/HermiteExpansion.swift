@@ -12,14 +12,14 @@
 import NeuralNetworks
 
 /// The leading Hermite coefficients of one unit and what they leave over.
-struct HermiteExpansion {
+package struct HermiteExpansion {
     /// a₀ … a_K.
-    var coefficients: [Double]
+    package var coefficients: [Double]
     /// Var φ, exact (not the truncated sum).
-    var variance: Double
+    package var variance: Double
 
     /// Σ_{k>K} a_k², the part of the variance that the kept terms miss; never negative.
-    var remainder: Double {
+    package var remainder: Double {
         Swift.max(0, variance - coefficients.dropFirst().reduce(0) { $0 + $1 * $1 })
     }
 
@@ -29,7 +29,7 @@ struct HermiteExpansion {
     }
 
     /// Expansion of φ(m + s·g) up to degree `degree` ≥ 1; s ≥ 0.
-    init(of activation: Activation, mean: Double, deviation: Double, degree: Int) {
+    package init(of activation: Activation, mean: Double, deviation: Double, degree: Int) {
         guard deviation > 0 else {
             self.init(
                 coefficients: [activation.value(mean)] + [Double](repeating: 0, count: degree), variance: 0)
@@ -86,7 +86,7 @@ struct HermiteExpansion {
 
 extension PiecewiseLinear {
     /// Var f(m + s·g), s > 0, segment by segment from partial Gaussian moments.
-    func variance(mean: Double, deviation s: Double) -> Double {
+    package func variance(mean: Double, deviation s: Double) -> Double {
         var expectation = intercept + slope * mean
         for (knee, weight) in knees {
             let t = (mean - knee) / s

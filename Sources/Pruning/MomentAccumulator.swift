@@ -6,12 +6,12 @@
 import LinearAlgebra
 
 /// Accumulates E h, Cov h and, with targets, E z, Cov(h, z) and tr Cov z.
-struct MomentAccumulator {
+package struct MomentAccumulator {
     /// Number of regressors (n) and of targets (q).
-    let channels: Int
-    let targets: Int
+    package let channels: Int
+    package let targets: Int
     /// Samples seen.
-    private(set) var count = 0
+    package private(set) var count = 0
     private var channelCenter: [Double] = []
     private var targetCenter: [Double] = []
     private var channelSum: [Double]
@@ -20,7 +20,7 @@ struct MomentAccumulator {
     private var cross: Matrix
     private var targetSquares = 0.0
 
-    init(channels: Int, targets: Int = 0) {
+    package init(channels: Int, targets: Int = 0) {
         self.channels = channels
         self.targets = targets
         channelSum = [Double](repeating: 0, count: channels)
@@ -30,7 +30,7 @@ struct MomentAccumulator {
     }
 
     /// Adds a block of samples: h as n×N and z as q×N (0×N without targets), one sample per column.
-    mutating func add(_ h: Matrix, targets z: Matrix? = nil) {
+    package mutating func add(_ h: Matrix, targets z: Matrix? = nil) {
         precondition(h.rows == channels && (z?.rows ?? 0) == targets && (z?.columns ?? h.columns) == h.columns)
         let samples = h.columns
         guard samples > 0, channels > 0 else { return }
@@ -60,7 +60,7 @@ struct MomentAccumulator {
     }
 
     /// E h and Cov h (zero before any sample).
-    var moments: ActivationMoments {
+    package var moments: ActivationMoments {
         guard count > 0 else {
             return ActivationMoments(mean: channelSum, covariance: Matrix(rows: channels, columns: channels))
         }
@@ -76,27 +76,27 @@ struct MomentAccumulator {
     }
 
     /// E z.
-    var targetMean: [Double] {
+    package var targetMean: [Double] {
         guard count > 0, targets > 0 else { return targetSum }
         return zip(targetCenter, targetSum).map { $0 + $1 / Double(count) }
     }
 
     /// Cov(h, z), n×q.
-    var crossCovariance: Matrix {
+    package var crossCovariance: Matrix {
         guard count > 0 else { return cross }
         let n = Double(count)
         return Matrix(rows: channels, columns: targets) { cross[$0, $1] / n - channelSum[$0] / n * (targetSum[$1] / n) }
     }
 
     /// tr Cov z.
-    var targetEnergy: Double {
+    package var targetEnergy: Double {
         guard count > 0 else { return 0 }
         let n = Double(count)
         return Swift.max(0, targetSquares / n - targetSum.reduce(0) { $0 + ($1 / n) * ($1 / n) })
     }
 
     /// The refit of these samples (Reconstruction, sequential form).
-    func reconstruction(relativeRidge: Double, hasIntercept: Bool) -> Reconstruction {
+    package func reconstruction(relativeRidge: Double, hasIntercept: Bool) -> Reconstruction {
         var channelMoments = moments
         var crossMoments = crossCovariance
         var mean = targetMean

@@ -10,12 +10,12 @@
 import LinearAlgebra
 
 /// A proven ℓ∞ factor, or the reason why there is none.
-enum ProvenFactor: Equatable, Sendable {
+package enum ProvenFactor: Equatable, Sendable {
     case factor(Double)
     case none(reason: String)
 
     /// The guarantee of the columns `kept` of `points`. Cost O(steps·(n·r² + r³)).
-    init(points: Matrix, kept: [Int], steps: Int = 50) {
+    package init(points: Matrix, kept: [Int], steps: Int = 50) {
         let (r, m) = (points.rows, kept.count)
         if kept.count == points.columns {
             self = .factor(1)

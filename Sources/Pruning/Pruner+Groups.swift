@@ -32,10 +32,10 @@ extension Pruner {
     ) throws(PruningError) -> RankedGroup {
         let group = groups[index]
         let weights = try GroupWeights(group, in: network)
-        let perConsumer = weights.consumers.map { moments[MomentKey($0, network)] }
+        let perConsumer = weights.consumers.map { $0.isGrouped ? nil : moments[MomentKey($0)] }
         let own = perConsumer.first ?? nil
         let problem = own.map {
-            Reconstruction(moments: $0, outgoing: weights.outgoing, relativeRidge: ridge, hasIntercept: weights.hasIntercept)
+            Reconstruction(moments: $0, outgoing: weights.outgoing, relativeRidge: ridge, hasIntercept: weights.hasConstant)
         }
         let points = try NeuronPoints(
             settings.points, incoming: weights.incoming, outgoing: weights.outgoing, covariance: own?.covariance,
@@ -46,7 +46,7 @@ extension Pruner {
         if settings.selection.usesSensitivities {
             do {
                 ranked.sensitivities = try SensitivityBounds(
-                    points: points.points, construction: settings.construction.construction, threshold: 2 * (points.rank + 1))
+                    points: points.points, settings: .init(construction: settings.construction, centering: .origin), threshold: .fine)
             } catch {
                 throw .malformedNetwork("\(error) (sensitivities of \(group.id))")
             }
@@ -111,16 +111,16 @@ extension Pruner {
         let n = ranked.count
         var layer = LayerOutcome(name: ranked.name, before: n, after: m, method: "", seconds: 0)
         if let bounds = ranked.sensitivities {
-            layer.peels = bounds.rounds
+            layer.peels = bounds.peels
             layer.totalSensitivity = bounds.total
-            layer.cappedSensitivity = bounds.sensitivities.reduce(0) { $0 + Swift.min(1, $1) }
+            layer.cappedSensitivity = bounds.cappedTotal
         }
         // Sequential refits of linear consumers choose on what the pruned network computes.
         var sequential: Reconstruction?
         var reweighting = settings.reweighting
         if reweighting == .sequential, m < n {
             if case .samples(let inputs) = source, let consumer = ranked.weights.consumers.first, ranked.weights.consumers.count == 1,
-                network.isLinear(consumer.node), consumer.positionsPerChannel == 1
+                consumer.isLinear, consumer.positionsPerChannel == 1
             {
                 sequential = try sequentialProblem(consumer, channels: n, inputs: inputs, refitted: refit.network, ridge: ridge)
             } else {
@@ -144,13 +144,21 @@ extension Pruner {
             kept = order.prefix(m).sorted()
         } else if let bounds = ranked.sensitivities {
             var generator = SeededGenerator(seed: seed(of: ranked.index))
-            let sample = SensitivitySampling.untilDistinct(m, bounds: bounds, using: &generator)
-            kept = sample.indices
-            factors = sample.weights
-            layer.draws = sample.draws
-            let r = Double(ranked.points.rank)
-            // Braverman, Feldman, Lang, Statman & Zhou (2016): m ≥ (t/ε²)(r·log t + log 1/δ), constant 1, δ = 0.1.
-            layer.samplingEpsilon = samplingEpsilon(total: bounds.total, rank: r, draws: sample.draws)
+            let norms = (0..<n).map { NeuronPoints.norm(ranked.points.points, $0) }
+            do {
+                let sample = try SensitivitySampling.drawDistinct(
+                    count: m, sensitivities: bounds.sensitivities, norms: norms, generator: &generator)
+                let guarantee = Guarantee(
+                    sample, bounds: bounds,
+                    representation: "\(ranked.points.representation.rawValue) points of rank \(ranked.points.rank)")
+                kept = sample.indices
+                factors = sample.weights
+                layer.draws = sample.drawCount
+                layer.samplingEpsilon = guarantee.epsilon
+                layer.samplingStatement = guarantee.statement
+            } catch {
+                throw .malformedNetwork("\(error) (sampling of \(ranked.name))")
+            }
         } else {
             kept = Array(0..<m)
         }
@@ -196,7 +204,7 @@ extension Pruner {
                     let bias = try originalConstant(consumer)
                     let offset = zip(fit.offset, bias).map { $0 - $1 }
                     refit.set(
-                        fit.weights, offset: consumer.constant == .absent ? nil : offset, rowOffset: 0, consumer: consumer, kept: kept,
+                        fit.weights, offset: !consumer.hasConstant ? nil : offset, rowOffset: 0, consumer: consumer, kept: kept,
                         channels: channels, isCutOnly: false)
                     layer.relativeErrorModel = fit.relativeError
                     return
@@ -206,10 +214,10 @@ extension Pruner {
                     guard let moments = ranked.consumerMoments[index] else { continue }
                     let own = ranked.weights.outgoing.selectingRows(Array(rowOffset..<rowOffset + consumer.rowCount))
                     let problem = Reconstruction(
-                        moments: moments, outgoing: own, relativeRidge: ridge, hasIntercept: consumer.constant != .absent)
+                        moments: moments, outgoing: own, relativeRidge: ridge, hasIntercept: consumer.hasConstant)
                     let fit = try problem.fit(kept)
                     refit.set(
-                        fit.weights, offset: consumer.constant == .absent ? nil : fit.offset, rowOffset: 0, consumer: consumer, kept: kept,
+                        fit.weights, offset: !consumer.hasConstant ? nil : fit.offset, rowOffset: 0, consumer: consumer, kept: kept,
                         channels: channels, isCutOnly: false)
                     if let error = fit.relativeError { errors.append(error) }
                 }
@@ -226,15 +234,8 @@ extension Pruner {
 
     /// The constant part of a consumer's output, one value per output: its bias, or zero where a running mean takes shifts.
     private func originalConstant(_ consumer: Consumer) throws(PruningError) -> [Double] {
-        if case .bias(let name) = consumer.constant { return try network.values(of: name).map(Double.init) }
+        if case .bias(let name) = consumer.layer.shift { return try network.values(of: name).map(Double.init) }
         return [Double](repeating: 0, count: consumer.outputCount)
-    }
-
-    /// ε of the sampling bound m ≥ (t/ε²)(r·log t + log 1/δ) at δ = 0.1, its unspecified constant taken as 1.
-    private func samplingEpsilon(total: Double, rank: Double, draws: Int) -> Double? {
-        guard draws > 0, total > 0 else { return nil }
-        let t = Swift.max(total, 1)
-        return (t * (rank * Pruner.logarithm(t) + Pruner.logarithm(10)) / Double(draws)).squareRoot()
     }
 
     private static func method(

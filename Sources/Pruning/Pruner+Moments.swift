@@ -11,13 +11,15 @@ struct MomentKey: Hashable {
     var value: Network.ValueID
     var offsets: [Int]
     var run: Int
+    var stride: Int
     var isLinear: Bool
 
-    init(_ consumer: Consumer, _ network: Network) {
-        value = consumer.input(in: network)
-        offsets = consumer.map.offsets
-        run = consumer.map.run
-        isLinear = network.isLinear(consumer.node)
+    init(_ consumer: Consumer) {
+        value = consumer.layer.input
+        offsets = consumer.layer.map.offsets
+        run = consumer.layer.map.run
+        stride = consumer.layer.map.stride
+        isLinear = consumer.isLinear
     }
 }
 
@@ -30,7 +32,7 @@ extension Pruner {
         var consumers: [MomentKey: (Consumer, Int)] = [:]
         for group in groups {
             for consumer in try GroupWeights(group, in: network).consumers {
-                consumers[MomentKey(consumer, network)] = (consumer, group.count)
+                if !consumer.isGrouped { consumers[MomentKey(consumer)] = (consumer, group.count) }
             }
         }
         switch source {
@@ -39,7 +41,7 @@ extension Pruner {
             let known = try GaussianPropagation.moments(of: network, input: input)
             var table: MomentTable = [:]
             for (key, (consumer, channels)) in consumers {
-                guard let moments = known[key.value], consumer.map == IndexMap(), moments.count == channels else {
+                guard let moments = known[key.value], consumer.layer.map == IndexMap(), moments.count == channels else {
                     throw .unsupported(
                         what: "--input-model gaussian", needs: "dense layers up to \(consumer.name)")
                 }
@@ -53,7 +55,7 @@ extension Pruner {
             try stream(network, inputs, observing: taps) { activations in
                 for (index, key) in keys.enumerated() {
                     guard let (consumer, channels) = consumers[key], let tensor = activations[key.value] else { continue }
-                    accumulators[index].add(consumer.samples(tensor, channels: channels, isLinear: key.isLinear))
+                    accumulators[index].add(consumer.samples(tensor, channels: channels))
                 }
             }
             return Dictionary(uniqueKeysWithValues: zip(keys, accumulators.map(\.moments)))
@@ -79,8 +81,7 @@ extension Pruner {
     func sequentialProblem(
         _ consumer: Consumer, channels: Int, inputs: ActivationTensor, refitted: Network, ridge: Double
     ) throws(PruningError) -> Reconstruction {
-        let isLinear = network.isLinear(consumer.node)
-        let (input, output) = (consumer.input(in: network), consumer.output(in: network))
+        let (input, output) = (consumer.layer.input, consumer.layer.output)
         var accumulator = MomentAccumulator(channels: channels, targets: consumer.outputCount)
         do {
             let pruned = try Evaluator(refitted, observing: [input])
@@ -89,12 +90,11 @@ extension Pruner {
                 let batch = inputs.samples(first..<Swift.min(first + Pruner.streamingBatch, inputs.batchCount))
                 guard let h = try pruned.forward(batch)[input], let z = try whole.forward(batch)[output] else { continue }
                 accumulator.add(
-                    consumer.samples(h, channels: channels, isLinear: isLinear),
-                    targets: Consumer.outputSamples(z, isLinear: isLinear))
+                    consumer.samples(h, channels: channels), targets: consumer.outputSamples(z))
             }
         } catch {
             throw .evaluation("\(error)")
         }
-        return accumulator.reconstruction(relativeRidge: ridge, hasIntercept: consumer.constant != .absent)
+        return accumulator.reconstruction(relativeRidge: ridge, hasIntercept: consumer.hasConstant)
     }
 }

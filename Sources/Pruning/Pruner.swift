@@ -163,18 +163,18 @@ struct Refit: Sendable {
     mutating func set(
         _ weights: Matrix, offset: [Double]?, rowOffset: Int, consumer: Consumer, kept: [Int], channels: Int, isCutOnly: Bool
     ) {
-        if var parameter = network.parameters[consumer.weight] {
+        if var parameter = network.parameters[consumer.layer.weight] {
             consumer.scatter(weights, rowOffset: rowOffset, kept: kept, channels: channels, into: &parameter.values)
-            network.parameters[consumer.weight] = parameter
-            if !isCutOnly { changed.insert(consumer.weight) }
+            network.parameters[consumer.layer.weight] = parameter
+            if !isCutOnly { changed.insert(consumer.layer.weight) }
         }
         guard let offset else { return }
         var shift = [Double](repeating: 0, count: consumer.outputCount)
         for row in 0..<consumer.rowCount { shift[consumer.output(ofRow: row)] += offset[rowOffset + row] }
-        switch consumer.constant {
+        switch consumer.layer.shift {
         case .bias(let name): add(shift, sign: 1, to: name)
-        case .runningMean(let name): add(shift, sign: -1, to: name)
-        case .absent: break
+        case .runningMean(let name, _): add(shift, sign: -1, to: name)
+        case .none: break
         }
     }
 

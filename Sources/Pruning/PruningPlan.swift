@@ -95,7 +95,12 @@ public struct PruningPlan: Sendable, Equatable, Codable {
         let found: [ChannelGroup]
         do { found = try network.channelGroups() } catch { throw .malformedNetwork("\(error)") }
         var keptPositions: [String: [Int: [Int]]] = [:]
-        var result = network
+        var result: Network
+        do {
+            result = try network.masking(Dictionary(groups.map { ($0.name, $0.kept) }, uniquingKeysWith: { first, _ in first }))
+        } catch {
+            throw .planMismatch(expected: "groups that can be cut", found: "\(error)")
+        }
         for group in groups {
             guard let structure = found.first(where: { $0.id == group.name }) else {
                 throw .planMismatch(expected: "a group named \(group.name)", found: "none")
@@ -106,14 +111,6 @@ public struct PruningPlan: Sendable, Equatable, Codable {
                 let extent = result.parameters[slice.parameter]?.shape[slice.axis] ?? 0
                 let before = keptPositions[slice.parameter]?[slice.axis] ?? Array(0..<extent)
                 keptPositions[slice.parameter, default: [:]][slice.axis] = before.filter { !removed.contains($0) }
-            }
-            // A removed channel must not reach its consumers.
-            for slice in structure.slices where slice.role == .consumer {
-                for c in 0..<group.channels where !group.kept.contains(c) {
-                    for position in slice.map.positions(of: c) {
-                        result.parameters[slice.parameter]?.setZero(axis: slice.axis, position: position)
-                    }
-                }
             }
         }
         for replacement in replacements {
@@ -172,6 +169,8 @@ public struct LayerOutcome: Sendable, Equatable, Codable {
     public var draws: Int?
     /// ε of the sampling bound; above 1 it promises nothing.
     public var samplingEpsilon: Double?
+    /// What the sampling bound says, in one sentence.
+    public var samplingStatement: String?
     /// Predicted relative error at every kept count that was considered: (kept, error).
     public var errorCurve: [CurvePoint]?
     public var seconds: Double
@@ -205,14 +204,6 @@ extension Network {
 }
 
 extension Parameter {
-    /// Sets one position of an axis to zero.
-    mutating func setZero(axis: Int, position: Int) {
-        let outer = shape[..<axis].reduce(1, *)
-        let inner = shape[(axis + 1)...].reduce(1, *)
-        let length = shape[axis]
-        for o in 0..<outer { for i in 0..<inner { values[(o * length + position) * inner + i] = 0 } }
-    }
-
     /// Writes a smaller tensor at the given positions of every axis.
     mutating func scatter(_ small: Parameter, at axes: [[Int]]) {
         var index = [Int](repeating: 0, count: axes.count)

@@ -8,7 +8,7 @@ extension PruningReport {
         text += "Recipe `\(recipe)`, seed \(seed). Inputs: \(inputModel).\n\n"
         text += "| | before | after | kept |\n|---|---:|---:|---:|\n"
         text += PruningReport.row("parameters", parametersBefore, parametersAfter)
-        text += PruningReport.row("multiply–adds per input", macsBefore, macsAfter)
+        if let macsBefore, let macsAfter { text += PruningReport.row("multiply–adds per input", macsBefore, macsAfter) }
         text += PruningReport.row("neurons and channels in prunable layers", neuronsBefore, neuronsAfter)
         if let before = accuracyBefore, let after = accuracyAfter {
             let images = evaluationCount.map { " (\($0) images)" } ?? ""
@@ -51,11 +51,7 @@ extension PruningReport {
                 "total sensitivity \(fixed(total, 2)) from \(peels) peels"
                     + (layer.cappedSensitivity.map { " (\(fixed($0, 2)) with every sensitivity capped at 1)" } ?? ""))
         }
-        if let draws = layer.draws, let epsilon = layer.samplingEpsilon {
-            parts.append(
-                "\(draws) draws give the sampling bound ε = \(fixed(epsilon, 2)) (its constant taken as 1, confidence 0.9)"
-                    + (epsilon >= 1 ? ", which is vacuous" : ""))
-        }
+        if let statement = layer.samplingStatement { parts.append(statement) }
         return parts.joined(separator: "; ")
     }
 

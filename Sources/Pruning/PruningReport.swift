@@ -9,8 +9,8 @@ public struct PruningReport: Sendable, Equatable, Codable {
     public var seed: UInt64
     public var parametersBefore: Int
     public var parametersAfter: Int
-    public var macsBefore: Int
-    public var macsAfter: Int
+    public var macsBefore: Int?
+    public var macsAfter: Int?
     public var neuronsBefore: Int
     public var neuronsAfter: Int
     /// On labelled data, when given: 0…1.
@@ -85,7 +85,7 @@ public struct PruningReport: Sendable, Equatable, Codable {
         } catch {
             throw .malformedNetwork("\(error)")
         }
-        let taps = Array(Set(outputs.values.flatMap { $0.map { $0.output(in: network) } })).sorted()
+        let taps = Array(Set(outputs.values.flatMap { $0.map { $0.layer.output } })).sorted()
         var totals: [Network.ValueID: OutputError] = [:]
         do {
             let (whole, cut) = (try Evaluator(network, observing: taps), try Evaluator(masked, observing: taps))
@@ -101,7 +101,7 @@ public struct PruningReport: Sendable, Equatable, Codable {
             throw .evaluation("\(error)")
         }
         return outputs.compactMapValues { consumers in
-            let errors = consumers.compactMap { totals[$0.output(in: network)]?.relative }
+            let errors = consumers.compactMap { totals[$0.layer.output]?.relative }
             return errors.isEmpty ? nil : errors.reduce(0, +) / Double(errors.count)
         }
     }

@@ -13,7 +13,7 @@ public struct PruningSettings: Sendable, Equatable, Codable {
     public var points: PointRepresentation
     public var rank: RankRule
     /// Which ℓ∞-coreset the peeling removes.
-    public var construction: PeelingConstruction
+    public var construction: LInfinityCoreset.Construction
     public var selection: Selection
     public var reweighting: Reweighting
     public var inputModel: InputModel
@@ -88,11 +88,4 @@ public struct PruningSettings: Sendable, Equatable, Codable {
                 found: "--select \(selection.rawValue)")
         }
     }
-}
-
-/// The ℓ∞-coreset that peeling removes, by the name the command line uses.
-public enum PeelingConstruction: String, Sendable, Codable, CaseIterable {
-    case axisCaratheodory = "axis-caratheodory"
-    case johnSupport = "john-support"
-    case volumeSubset = "volume-subset"
 }

@@ -10,23 +10,23 @@
 import LinearAlgebra
 
 /// The least-squares problem of a group: targets z seen through their covariance with the channels h.
-struct Reconstruction: Sendable {
+package struct Reconstruction: Sendable {
     /// Mean and covariance of the channels; the mean is zero and the covariance a second moment without intercept.
-    var channels: ActivationMoments
+    package var channels: ActivationMoments
     /// A, n×q.
-    var cross: Matrix
+    package var cross: Matrix
     /// E z, q entries; zero without intercept.
-    var targetMean: [Double]
+    package var targetMean: [Double]
     /// tr Cov(z) (tr E[z·zᵀ] without intercept): what errors are relative to.
-    var targetEnergy: Double
+    package var targetEnergy: Double
     /// λ, absolute.
-    var ridge: Double
+    package var ridge: Double
 
     /// Number of channels.
-    var count: Int { channels.count }
+    package var count: Int { channels.count }
 
     /// The problem from measured moments.
-    init(channels: ActivationMoments, cross: Matrix, targetMean: [Double], targetEnergy: Double, ridge: Double) {
+    package init(channels: ActivationMoments, cross: Matrix, targetMean: [Double], targetEnergy: Double, ridge: Double) {
         precondition(cross.rows == channels.count && cross.columns == targetMean.count, "cross moments must be n×q")
         self.channels = channels
         self.cross = cross
@@ -40,7 +40,7 @@ struct Reconstruction: Sendable {
     /// - Parameters:
     ///   - outgoing: V, q×n, column i belonging to channel i.
     ///   - relativeRidge: λ as a fraction of tr(C)/n.
-    init(moments: ActivationMoments, outgoing: Matrix, relativeRidge: Double, hasIntercept: Bool) {
+    package init(moments: ActivationMoments, outgoing: Matrix, relativeRidge: Double, hasIntercept: Bool) {
         precondition(outgoing.columns == moments.count, "outgoing weights must have one column per channel")
         let channels =
             hasIntercept
@@ -56,10 +56,10 @@ struct Reconstruction: Sendable {
     }
 
     /// B = A·Aᵀ, n×n.
-    var crossGram: Matrix { cross.gram() }
+    package var crossGram: Matrix { cross.gram() }
 
     /// The fit (2) from the channels in `kept`, in that order.
-    func fit(_ kept: [Int]) throws(FactorizationError) -> Fit {
+    package func fit(_ kept: [Int]) throws(FactorizationError) -> Fit {
         var normal = channels.covariance.selectingRows(kept).selectingColumns(kept)
         for k in kept.indices { normal[k, k] += ridge }
         let right = cross.selectingRows(kept)
@@ -71,7 +71,7 @@ struct Reconstruction: Sendable {
     }
 
     /// E‖z − V'·h_S − best constant‖² / tr Cov(z) for any weights V' (given transposed, |S|×q); `nil` without energy.
-    func relativeError(of weights: Matrix, kept: [Int]) -> Double? {
+    package func relativeError(of weights: Matrix, kept: [Int]) -> Double? {
         guard targetEnergy > 0 else { return nil }
         let covariance = channels.covariance.selectingRows(kept).selectingColumns(kept)
         let image = covariance.times(weights)
@@ -83,7 +83,7 @@ struct Reconstruction: Sendable {
     }
 
     /// The same when the constant is left as it was, so that the shift V·m − V'·m_S counts as error.
-    func relativeErrorWithoutOffset(of weights: Matrix, kept: [Int]) -> Double? {
+    package func relativeErrorWithoutOffset(of weights: Matrix, kept: [Int]) -> Double? {
         guard targetEnergy > 0, let spread = relativeError(of: weights, kept: kept) else { return nil }
         let fitted = weights.times(kept.map { channels.mean[$0] }, transposeSelf: true)
         let shift = zip(targetMean, fitted).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
@@ -113,12 +113,12 @@ struct Reconstruction: Sendable {
     }
 
     /// Refitted consumer weights for a kept set.
-    struct Fit: Sendable {
+    package struct Fit: Sendable {
         /// V', q×|S|.
-        var weights: Matrix
+        package var weights: Matrix
         /// E z − V'·m_S: what the consumer must add to its bias beyond the original constant part.
-        var offset: [Double]
+        package var offset: [Double]
         /// Expected relative output error under the moments in use, without the ridge; `nil` when nothing varies.
-        var relativeError: Double?
+        package var relativeError: Double?
     }
 }
