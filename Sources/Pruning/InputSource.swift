@@ -46,7 +46,7 @@ extension Pruner {
                 throw .unsupported(what: "--input-model ascended", needs: "a chain of linear layers with several outputs")
             }
             var generator = SeededGenerator(seed: settings.seed)
-            do {
+            do throws(FactorizationError) {
                 let drawn = try AscendedSamples(chain, prior: prior, count: settings.sampleCount, using: &generator)
                 let shape = [drawn.count] + (inputShape ?? [chain.inputCount])
                 return (

@@ -18,13 +18,14 @@ package struct MomentAccumulator {
     private var targetSum: [Double]
     private var gram: Matrix
     private var cross: Matrix
-    private var targetSquares = 0.0
+    private var targetSquares: [Double]
 
     package init(channels: Int, targets: Int = 0) {
         self.channels = channels
         self.targets = targets
         channelSum = [Double](repeating: 0, count: channels)
         targetSum = [Double](repeating: 0, count: targets)
+        targetSquares = [Double](repeating: 0, count: targets)
         gram = Matrix(rows: channels, columns: channels)
         cross = Matrix(rows: channels, columns: targets)
     }
@@ -47,7 +48,12 @@ package struct MomentAccumulator {
         }
         guard let z, targets > 0 else { return }
         let centeredTargets = MomentAccumulator.centered(z, targetCenter, &targetSum)
-        for value in centeredTargets.elements { targetSquares += value * value }
+        for j in 0..<samples {
+            for k in 0..<targets {
+                let value = centeredTargets.elements[j * targets + k]
+                targetSquares[k] += value * value
+            }
+        }
         centered.elements.withUnsafeBufferPointer { a in
             centeredTargets.elements.withUnsafeBufferPointer { b in
                 cross.elements.withUnsafeMutableBufferPointer {
@@ -88,11 +94,11 @@ package struct MomentAccumulator {
         return Matrix(rows: channels, columns: targets) { cross[$0, $1] / n - channelSum[$0] / n * (targetSum[$1] / n) }
     }
 
-    /// tr Cov z.
-    package var targetEnergy: Double {
-        guard count > 0 else { return 0 }
+    /// Var z per target.
+    package var targetEnergies: [Double] {
+        guard count > 0 else { return targetSquares }
         let n = Double(count)
-        return Swift.max(0, targetSquares / n - targetSum.reduce(0) { $0 + ($1 / n) * ($1 / n) })
+        return zip(targetSquares, targetSum).map { Swift.max(0, $0 / n - ($1 / n) * ($1 / n)) }
     }
 
     /// The refit of these samples (Reconstruction, sequential form).
@@ -100,16 +106,16 @@ package struct MomentAccumulator {
         var channelMoments = moments
         var crossMoments = crossCovariance
         var mean = targetMean
-        var energy = targetEnergy
+        var energies = targetEnergies
         if !hasIntercept {
             for j in 0..<targets { for i in 0..<channels { crossMoments[i, j] += channelMoments.mean[i] * mean[j] } }
-            energy += mean.reduce(0) { $0 + $1 * $1 }
+            for j in 0..<targets { energies[j] += mean[j] * mean[j] }
             channelMoments = ActivationMoments(
                 mean: [Double](repeating: 0, count: channels), covariance: channelMoments.secondMoment)
             mean = [Double](repeating: 0, count: targets)
         }
         return Reconstruction(
-            channels: channelMoments, cross: crossMoments, targetMean: mean, targetEnergy: energy,
+            channels: channelMoments, cross: crossMoments, targetMean: mean, targetEnergies: energies,
             ridge: relativeRidge * channelMoments.meanVariance)
     }
 

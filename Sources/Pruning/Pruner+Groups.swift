@@ -26,6 +26,34 @@ struct RankedGroup: Sendable {
     var count: Int { weights.group.count }
 }
 
+/// What came of one group.
+struct GroupOutcome: Sendable {
+    var kept: [Int]
+    var layer: LayerOutcome
+    var errors: [ConsumerErrors]
+}
+
+/// Predicted squared errors of what one consumer computes, per row of its V or per output.
+struct ConsumerErrors: Sendable {
+    var consumer: Consumer
+    var errors: [Double]
+    var energies: [Double]
+
+    /// Relative error over the outputs that survive; removed outputs owe nothing to anybody.
+    func relative(keptOutputs: [Int]?) -> (error: Double, energy: Double) {
+        let kept = keptOutputs.map(Set.init)
+        var (error, energy) = (0.0, 0.0)
+        for row in errors.indices {
+            // Sequential targets are the outputs themselves; one-shot targets are rows of V.
+            let output = errors.count == consumer.outputCount ? row : consumer.output(ofRow: row)
+            guard kept?.contains(output) ?? true else { continue }
+            error += errors[row]
+            energy += energies[row]
+        }
+        return (error, energy)
+    }
+}
+
 extension Pruner {
     func rank(
         _ index: Int, moments: MomentTable, ridge: Double, started: ContinuousClock.Instant
@@ -81,8 +109,10 @@ extension Pruner {
         case .top:
             guard let bounds = ranked.sensitivities else { return nil }
             let norms = (0..<n).map { NeuronPoints.norm(ranked.points.points, $0) }
-            return (0..<n).sorted {
-                (-bounds.sensitivities[$0], -norms[$0], $0) < (-bounds.sensitivities[$1], -norms[$1], $1)
+            let sensitivities = bounds.sensitivities
+            return (0..<n).sorted { a, b in
+                if sensitivities[a] != sensitivities[b] { return sensitivities[a] > sensitivities[b] }
+                return norms[a] != norms[b] ? norms[a] > norms[b] : a < b
             }
         case .uniform:
             var generator = SeededGenerator(seed: seed(of: ranked.index))
@@ -107,9 +137,10 @@ extension Pruner {
     func prune(
         _ ranked: RankedGroup, keeping m: Int, source: InputSource, description: InputSource.Description, ridge: Double,
         refit: inout Refit, warnings: inout [String]
-    ) throws(PruningError) -> (kept: [Int], layer: LayerOutcome) {
+    ) throws(PruningError) -> GroupOutcome {
         let n = ranked.count
         var layer = LayerOutcome(name: ranked.name, before: n, after: m, method: "", seconds: 0)
+        var errors: [ConsumerErrors] = []
         if let bounds = ranked.sensitivities {
             layer.peels = bounds.peels
             layer.totalSensitivity = bounds.total
@@ -170,16 +201,16 @@ extension Pruner {
         layer.retainedEnergy = ranked.points.retainedEnergy
         layer.method = Pruner.method(settings.selection, m == n ? .none : reweighting, description, m == n)
         if m < n {
-            try apply(reweighting, kept: kept, factors: factors, ranked: ranked, sequential: sequential, ridge: ridge, layer: &layer, refit: &refit)
+            try apply(reweighting, kept: kept, factors: factors, ranked: ranked, sequential: sequential, ridge: ridge, errors: &errors, refit: &refit)
         } else if ranked.problem != nil {
             layer.relativeErrorModel = 0
         }
-        return (kept, layer)
+        return GroupOutcome(kept: kept, layer: layer, errors: errors)
     }
 
     private func apply(
         _ reweighting: Reweighting, kept: [Int], factors: [Double]?, ranked: RankedGroup, sequential: Reconstruction?, ridge: Double,
-        layer: inout LayerOutcome, refit: inout Refit
+        errors: inout [ConsumerErrors], refit: inout Refit
     ) throws(PruningError) {
         let channels = ranked.count
         switch reweighting {
@@ -188,13 +219,17 @@ extension Pruner {
             if reweighting == .coreset, let factors {
                 for (k, factor) in factors.enumerated() { for r in 0..<weights.rows { weights[r, k] *= factor } }
             }
+            let spread = ranked.problem.map { $0.errorsWithoutOffset(of: weights.transposed(), kept: kept) }
             for (consumer, rowOffset) in zip(ranked.weights.consumers, ranked.weights.rowOffsets) {
+                if let spread, let problem = ranked.problem {
+                    let rows = rowOffset..<rowOffset + consumer.rowCount
+                    errors.append(
+                        ConsumerErrors(
+                            consumer: consumer, errors: Array(spread[rows]), energies: Array(problem.targetEnergies[rows])))
+                }
                 refit.set(
                     weights, offset: nil, rowOffset: rowOffset, consumer: consumer, kept: kept, channels: channels,
                     isCutOnly: reweighting == .none)
-            }
-            if let problem = ranked.problem {
-                layer.relativeErrorModel = problem.relativeErrorWithoutOffset(of: weights.transposed(), kept: kept)
             }
         case .leastSquares, .sequential:
             do {
@@ -206,10 +241,9 @@ extension Pruner {
                     refit.set(
                         fit.weights, offset: !consumer.hasConstant ? nil : offset, rowOffset: 0, consumer: consumer, kept: kept,
                         channels: channels, isCutOnly: false)
-                    layer.relativeErrorModel = fit.relativeError
+                    errors.append(ConsumerErrors(consumer: consumer, errors: fit.errors, energies: fit.energies))
                     return
                 }
-                var errors: [Double] = []
                 for (index, (consumer, rowOffset)) in zip(ranked.weights.consumers, ranked.weights.rowOffsets).enumerated() {
                     guard let moments = ranked.consumerMoments[index] else { continue }
                     let own = ranked.weights.outgoing.selectingRows(Array(rowOffset..<rowOffset + consumer.rowCount))
@@ -219,9 +253,8 @@ extension Pruner {
                     refit.set(
                         fit.weights, offset: !consumer.hasConstant ? nil : fit.offset, rowOffset: 0, consumer: consumer, kept: kept,
                         channels: channels, isCutOnly: false)
-                    if let error = fit.relativeError { errors.append(error) }
+                    errors.append(ConsumerErrors(consumer: consumer, errors: fit.errors, energies: fit.energies))
                 }
-                if !errors.isEmpty { layer.relativeErrorModel = errors.reduce(0, +) / Double(errors.count) }
             } catch let error as FactorizationError {
                 throw .factorization(layer: ranked.name, error)
             } catch let error as PruningError {

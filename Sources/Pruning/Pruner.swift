@@ -99,7 +99,7 @@ public struct Pruner: Sendable {
         let counts = try allocate(ranked)
 
         var refit = Refit(network)
-        var layers: [LayerOutcome] = []
+        var outcomes: [GroupOutcome] = []
         var kept: [PruningPlan.Group] = []
         for (index, group) in groups.enumerated() {
             try report("refitting the consumers of \(group.id)", 2 + groups.count + index)
@@ -108,10 +108,19 @@ public struct Pruner: Sendable {
                 ranked[index], keeping: counts[index], source: source, description: description, ridge: ridge, refit: &refit,
                 warnings: &warnings)
             outcome.layer.seconds = ranked[index].seconds + seconds(clock.now - start)
-            layers.append(outcome.layer)
+            outcomes.append(outcome)
             kept.append(PruningPlan.Group(name: group.id, channels: group.count, kept: outcome.kept))
         }
 
+        let positions = network.keptPositions(kept, of: groups)
+        let layers = outcomes.map { outcome in
+            var layer = outcome.layer
+            let parts = outcome.errors.map {
+                $0.relative(keptOutputs: positions[$0.consumer.layer.weight]?[$0.consumer.outputAxis])
+            }
+            if let share = relativeShare(parts.map(\.error), of: parts.map(\.energy)) { layer.relativeErrorModel = share }
+            return layer
+        }
         let changed = refit.changed
         let cut = try refit.network.cutting(kept)
         try report("finished", total)

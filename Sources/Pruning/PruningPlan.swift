@@ -94,25 +94,13 @@ public struct PruningPlan: Sendable, Equatable, Codable {
         let cut = try apply(to: network)
         let found: [ChannelGroup]
         do { found = try network.channelGroups() } catch { throw .malformedNetwork("\(error)") }
-        var keptPositions: [String: [Int: [Int]]] = [:]
         var result: Network
         do {
             result = try network.masking(Dictionary(groups.map { ($0.name, $0.kept) }, uniquingKeysWith: { first, _ in first }))
         } catch {
             throw .planMismatch(expected: "groups that can be cut", found: "\(error)")
         }
-        for group in groups {
-            guard let structure = found.first(where: { $0.id == group.name }) else {
-                throw .planMismatch(expected: "a group named \(group.name)", found: "none")
-            }
-            for slice in structure.slices where result.parameters[slice.parameter].map({ slice.axis < $0.shape.count }) ?? false {
-                // Positions of removed channels drop out; positions outside the group stay.
-                let removed = Set((0..<group.channels).filter { !group.kept.contains($0) }.flatMap { slice.map.positions(of: $0) })
-                let extent = result.parameters[slice.parameter]?.shape[slice.axis] ?? 0
-                let before = keptPositions[slice.parameter]?[slice.axis] ?? Array(0..<extent)
-                keptPositions[slice.parameter, default: [:]][slice.axis] = before.filter { !removed.contains($0) }
-            }
-        }
+        let keptPositions = network.keptPositions(groups, of: found)
         for replacement in replacements {
             guard let small = cut.parameters[replacement.parameter], let large = result.parameters[replacement.parameter] else { continue }
             let axes = large.shape.indices.map { keptPositions[replacement.parameter]?[$0] ?? Array(0..<large.shape[$0]) }
@@ -183,6 +171,23 @@ public struct LayerOutcome: Sendable, Equatable, Codable {
 }
 
 extension Network {
+    /// Positions that stay, per parameter and axis, where some position goes.
+    func keptPositions(_ kept: [PruningPlan.Group], of groups: [ChannelGroup]) -> [String: [Int: [Int]]] {
+        var result: [String: [Int: [Int]]] = [:]
+        for group in kept {
+            guard let structure = groups.first(where: { $0.id == group.name }) else { continue }
+            let stays = Set(group.kept)
+            for slice in structure.slices {
+                guard let shape = parameters[slice.parameter]?.shape, slice.axis < shape.count else { continue }
+                // Positions of removed channels drop out; positions outside the group stay.
+                let removed = Set((0..<group.channels).filter { !stays.contains($0) }.flatMap { slice.map.positions(of: $0) })
+                let before = result[slice.parameter]?[slice.axis] ?? Array(0..<shape[slice.axis])
+                result[slice.parameter, default: [:]][slice.axis] = before.filter { !removed.contains($0) }
+            }
+        }
+        return result
+    }
+
     /// A 64-bit fingerprint (FNV-1a over names, shapes and bit patterns), 16 hexadecimal digits.
     ///
     /// It tells networks apart; it is no defense against forgery.

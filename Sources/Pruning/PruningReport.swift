@@ -46,6 +46,11 @@ public struct PruningReport: Sendable, Equatable, Codable {
         neuronsBefore = plan.groups.reduce(0) { $0 + $1.channels }
         neuronsAfter = plan.groups.reduce(0) { $0 + $1.kept.count }
         layers = plan.layers
+        let images = calibration ?? evaluation?.images
+        if let images {
+            let measured = try PruningReport.measuredErrors(plan, original, images)
+            for k in layers.indices { layers[k].relativeErrorMeasured = measured[layers[k].name] }
+        }
         do {
             let before = try original.inferringShapes()
             let after = try pruned.inferringShapes()
@@ -53,18 +58,11 @@ public struct PruningReport: Sendable, Equatable, Codable {
             parametersAfter = after.cost.parameters
             macsBefore = before.cost.multiplyAdds
             macsAfter = after.cost.multiplyAdds
-            let images = calibration ?? evaluation?.images
-            if let images {
-                let measured = try PruningReport.measuredErrors(plan, before, images)
-                for k in layers.indices { layers[k].relativeErrorMeasured = measured[layers[k].name] }
-            }
             if let evaluation, !evaluation.labels.isEmpty {
                 accuracyBefore = try Evaluator(before).accuracy(on: evaluation).fraction
                 accuracyAfter = try Evaluator(after).accuracy(on: evaluation).fraction
                 evaluationCount = evaluation.labels.count
             }
-        } catch let error as PruningError {
-            throw error
         } catch {
             throw .evaluation("\(error)")
         }
@@ -76,8 +74,11 @@ public struct PruningReport: Sendable, Equatable, Codable {
     ) throws(PruningError) -> [String: Double] {
         let masked = try plan.masked(network)
         var outputs: [String: [Consumer]] = [:]
+        let positions: [String: [Int: [Int]]]
         do {
-            for group in try network.channelGroups() where plan.groups.contains(where: { $0.name == group.id && $0.kept.count < $0.channels }) {
+            let groups = try network.channelGroups()
+            positions = network.keptPositions(plan.groups, of: groups)
+            for group in groups where plan.groups.contains(where: { $0.name == group.id && $0.kept.count < $0.channels }) {
                 outputs[group.id] = try GroupWeights(group, in: network).consumers
             }
         } catch let error as PruningError {
@@ -87,6 +88,11 @@ public struct PruningReport: Sendable, Equatable, Codable {
         }
         let taps = Array(Set(outputs.values.flatMap { $0.map { $0.layer.output } })).sorted()
         var totals: [Network.ValueID: OutputError] = [:]
+        for consumer in outputs.values.joined() {
+            totals[consumer.layer.output] = OutputError(
+                keptOutputs: positions[consumer.layer.weight]?[consumer.outputAxis] ?? Array(0..<consumer.outputCount),
+                isLinear: consumer.isLinear)
+        }
         do {
             let (whole, cut) = (try Evaluator(network, observing: taps), try Evaluator(masked, observing: taps))
             for first in stride(from: 0, to: images.batchCount, by: Pruner.streamingBatch) {
@@ -94,7 +100,7 @@ public struct PruningReport: Sendable, Equatable, Codable {
                 let (z, approximation) = (try whole.forward(batch), try cut.forward(batch))
                 for tap in taps {
                     guard let a = z[tap], let b = approximation[tap] else { continue }
-                    totals[tap, default: OutputError()].add(a, b)
+                    totals[tap]?.add(a, b)
                 }
             }
         } catch {
@@ -107,27 +113,36 @@ public struct PruningReport: Sendable, Equatable, Codable {
     }
 }
 
-/// Squared error of an activation against its own spread, streamed.
+/// Squared error of a consumer's outputs against their own spread, streamed, over the outputs that survive.
 private struct OutputError {
+    let keptOutputs: [Int]
+    let isLinear: Bool
     private var error = 0.0
     private var squares = 0.0
-    private var sums: [Double] = []
+    private var sums: [Double]
     private var count = 0.0
 
-    /// Adds a batch; the mean is taken per entry of the value, over images.
+    init(keptOutputs: [Int], isLinear: Bool) {
+        self.keptOutputs = keptOutputs
+        self.isLinear = isLinear
+        sums = [Double](repeating: 0, count: keptOutputs.count)
+    }
+
+    /// Adds a batch; the mean is taken per output, over images and places.
     mutating func add(_ exact: ActivationTensor, _ approximate: ActivationTensor) {
-        let size = exact.sampleSize
-        if sums.isEmpty { sums = [Double](repeating: 0, count: size) }
-        for n in 0..<exact.batchCount {
-            for k in 0..<size {
-                let z = Double(exact.values[n * size + k])
-                let difference = z - Double(approximate.values[n * size + k])
+        let layout = ChannelLayout(exact.shape, isLinear: isLinear)
+        for s in 0..<layout.samples {
+            let base = layout.base(ofSample: s)
+            for (k, output) in keptOutputs.enumerated() {
+                let index = base + output * layout.stride
+                let z = Double(exact.values[index])
+                let difference = z - Double(approximate.values[index])
                 error += difference * difference
                 squares += z * z
                 sums[k] += z
             }
         }
-        count += Double(exact.batchCount)
+        count += Double(layout.samples)
     }
 
     var relative: Double? {

@@ -17,21 +17,23 @@ package struct Reconstruction: Sendable {
     package var cross: Matrix
     /// E z, q entries; zero without intercept.
     package var targetMean: [Double]
-    /// tr Cov(z) (tr E[z·zᵀ] without intercept): what errors are relative to.
-    package var targetEnergy: Double
+    /// Var z per target (E z² without intercept), q entries: what errors are relative to.
+    package var targetEnergies: [Double]
     /// λ, absolute.
     package var ridge: Double
 
+    /// tr Cov(z).
+    package var targetEnergy: Double { targetEnergies.reduce(0, +) }
     /// Number of channels.
     package var count: Int { channels.count }
 
     /// The problem from measured moments.
-    package init(channels: ActivationMoments, cross: Matrix, targetMean: [Double], targetEnergy: Double, ridge: Double) {
+    package init(channels: ActivationMoments, cross: Matrix, targetMean: [Double], targetEnergies: [Double], ridge: Double) {
         precondition(cross.rows == channels.count && cross.columns == targetMean.count, "cross moments must be n×q")
         self.channels = channels
         self.cross = cross
         self.targetMean = targetMean
-        self.targetEnergy = targetEnergy
+        self.targetEnergies = targetEnergies
         self.ridge = ridge
     }
 
@@ -47,12 +49,12 @@ package struct Reconstruction: Sendable {
             ? moments
             : ActivationMoments(mean: [Double](repeating: 0, count: moments.count), covariance: moments.secondMoment)
         let cross = channels.covariance.times(outgoing, transposeOther: true)
-        // tr(V·C·Vᵀ) = Σ V ∘ Aᵀ.
-        var energy = 0.0
-        for i in 0..<moments.count { for k in 0..<outgoing.rows { energy += outgoing[k, i] * cross[i, k] } }
+        // diag(V·C·Vᵀ) = row sums of V ∘ Aᵀ.
+        var energies = [Double](repeating: 0, count: outgoing.rows)
+        for i in 0..<moments.count { for k in 0..<outgoing.rows { energies[k] += outgoing[k, i] * cross[i, k] } }
         self.init(
-            channels: channels, cross: cross, targetMean: outgoing.times(channels.mean), targetEnergy: Swift.max(0, energy),
-            ridge: relativeRidge * channels.meanVariance)
+            channels: channels, cross: cross, targetMean: outgoing.times(channels.mean),
+            targetEnergies: energies.map { Swift.max(0, $0) }, ridge: relativeRidge * channels.meanVariance)
     }
 
     /// B = A·Aᵀ, n×n.
@@ -67,27 +69,26 @@ package struct Reconstruction: Sendable {
         let fitted = solution.times(kept.map { channels.mean[$0] }, transposeSelf: true)
         return Fit(
             weights: solution.transposed(), offset: zip(targetMean, fitted).map { $0 - $1 },
-            relativeError: relativeError(of: solution, kept: kept))
+            errors: errors(of: solution, kept: kept), energies: targetEnergies)
     }
 
-    /// E‖z − V'·h_S − best constant‖² / tr Cov(z) for any weights V' (given transposed, |S|×q); `nil` without energy.
-    package func relativeError(of weights: Matrix, kept: [Int]) -> Double? {
-        guard targetEnergy > 0 else { return nil }
+    /// E(z − V'·h_S − best constant)² per target, for any weights V' (given transposed, |S|×q).
+    package func errors(of weights: Matrix, kept: [Int]) -> [Double] {
         let covariance = channels.covariance.selectingRows(kept).selectingColumns(kept)
         let image = covariance.times(weights)
-        var error = targetEnergy
-        for k in 0..<weights.columns {
+        return (0..<weights.columns).map { k in
+            var error = targetEnergies[k]
             for (i, channel) in kept.enumerated() { error += weights[i, k] * (image[i, k] - 2 * cross[channel, k]) }
+            return Swift.max(0, error)
         }
-        return Swift.max(0, error) / targetEnergy
     }
 
     /// The same when the constant is left as it was, so that the shift V·m − V'·m_S counts as error.
-    package func relativeErrorWithoutOffset(of weights: Matrix, kept: [Int]) -> Double? {
-        guard targetEnergy > 0, let spread = relativeError(of: weights, kept: kept) else { return nil }
+    func errorsWithoutOffset(of weights: Matrix, kept: [Int]) -> [Double] {
         let fitted = weights.times(kept.map { channels.mean[$0] }, transposeSelf: true)
-        let shift = zip(targetMean, fitted).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
-        return spread + shift / targetEnergy
+        return zip(errors(of: weights, kept: kept), zip(targetMean, fitted)).map { error, means in
+            error + (means.0 - means.1) * (means.0 - means.1)
+        }
     }
 
     /// Symmetric positive definite solve; a semidefinite matrix (duplicate or dead channels, no ridge) gets the
@@ -118,7 +119,18 @@ package struct Reconstruction: Sendable {
         package var weights: Matrix
         /// E z − V'·m_S: what the consumer must add to its bias beyond the original constant part.
         package var offset: [Double]
-        /// Expected relative output error under the moments in use, without the ridge; `nil` when nothing varies.
-        package var relativeError: Double?
+        /// Expected squared error per target under the moments in use, without the ridge.
+        package var errors: [Double]
+        /// Var z per target.
+        package var energies: [Double]
+
+        /// Expected relative output error; `nil` when nothing varies.
+        package var relativeError: Double? { relativeShare(errors, of: energies) }
     }
+}
+
+/// Σ part / Σ whole; `nil` when the whole is zero.
+func relativeShare(_ part: [Double], of whole: [Double]) -> Double? {
+    let total = whole.reduce(0, +)
+    return total > 0 ? part.reduce(0, +) / total : nil
 }
