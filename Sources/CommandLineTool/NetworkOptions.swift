@@ -28,4 +28,17 @@ struct ModelFile {
     let path: String
     let network: Network
     let archive: TensorArchive
+
+    /// Fails when `output` names another format than the input's.
+    func checkFormat(of output: String) throws {
+        let (from, to) = (fileExtension(path), fileExtension(output))
+        guard from == to else { throw CommandFailure.usage("expected an output ending in .\(from) like the input, found \(output)") }
+    }
+
+    /// Writes `network`, a smaller version of this one, with the original's names, order and element types.
+    func write(_ network: Network, to output: String, force: Bool) throws {
+        try network.archive(replacing: archive).write(to: output, force: force)
+    }
+
+    private func fileExtension(_ path: String) -> String { URL(fileURLWithPath: path).pathExtension.lowercased() }
 }

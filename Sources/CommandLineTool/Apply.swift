@@ -1,0 +1,78 @@
+// `loewner apply`: replay a plan on the network it was made for; the bytes are those `prune` wrote.
+
+import ArgumentParser
+import Foundation
+import Pruning
+import TensorFiles
+
+struct Apply: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Replay a pruning plan on the network it was made for.",
+        discussion: """
+            EXAMPLE:
+              loewner apply plan.json lenet.safetensors -o small.safetensors
+            """)
+
+    @Argument(help: "The plan that `prune --plan` wrote.")
+    var plan: String
+
+    @Argument(help: "The original network.")
+    var model: String
+
+    @Option(name: .shortAndLong, help: "Where the smaller network goes, in the format of the input.")
+    var output: String
+
+    @OptionGroup var network: NetworkOptions
+    @OptionGroup var overwrite: OverwriteOptions
+    @OptionGroup var threading: ThreadOptions
+    @OptionGroup var format: FormatOptions
+
+    private struct Report: Encodable {
+        let output: String
+        let parametersBefore: Int
+        let parametersAfter: Int
+    }
+
+    func run() throws {
+        try overwrite.check(output, inputs: [plan, model])
+        threading.apply()
+        let original = try network.read(model)
+        try original.checkFormat(of: output)
+        let pruned = try PlanFile.read(plan).apply(to: original.network)
+        try original.write(pruned, to: output, force: overwrite.force)
+        let report = Report(
+            output: output, parametersBefore: original.network.cost.parameters, parametersAfter: pruned.cost.parameters)
+        if format.json {
+            try JSONOutput.show(report)
+        } else {
+            Console.say("wrote \(output): \(Format.count(report.parametersAfter)) of \(Format.count(report.parametersBefore)) parameters")
+        }
+    }
+}
+
+/// A plan on disk.
+enum PlanFile {
+    /// Reads and decodes a plan; a damaged one is named with the key at fault.
+    static func read(_ path: String) throws -> PruningPlan {
+        let data: Data
+        do { data = try Data(contentsOf: URL(fileURLWithPath: path)) } catch {
+            throw CommandFailure.failure("expected a readable plan at \(path), found none")
+        }
+        do {
+            return try JSONDecoder().decode(PruningPlan.self, from: data)
+        } catch let error as DecodingError {
+            throw CommandFailure.failure("\(path): expected a pruning plan, found \(reason(error))")
+        }
+    }
+
+    private static func reason(_ error: DecodingError) -> String {
+        func place(_ path: [any CodingKey]) -> String { path.isEmpty ? "the top level" : path.map(\.stringValue).joined(separator: ".") }
+        switch error {
+        case .keyNotFound(let key, let context): return "no key \"\(key.stringValue)\" at \(place(context.codingPath))"
+        case .typeMismatch(_, let context), .valueNotFound(_, let context): return "another type at \(place(context.codingPath))"
+        case .dataCorrupted(let context) where context.codingPath.isEmpty: return "something that is not JSON"
+        case .dataCorrupted(let context): return "a damaged value at \(place(context.codingPath))"
+        @unknown default: return "something else"
+        }
+    }
+}

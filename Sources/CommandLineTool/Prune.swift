@@ -1,0 +1,136 @@
+// `loewner prune`: a trained network in, a smaller one out, and an account of what it cost and what is proven.
+
+import ArgumentParser
+import Foundation
+import NeuralNetworks
+import Pruning
+import TensorFiles
+
+struct Prune: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Write a smaller network that does the same work.",
+        discussion: """
+            EXAMPLE:
+              loewner prune lenet.safetensors -o small.safetensors --keep 0.3 --input-mean 0.1307 --input-std 0.3081
+              loewner prune lenet.safetensors -o small.safetensors --recipe paper --seed 1 --evaluate test.npz --report report.md
+            """)
+
+    @Argument(help: "The network.")
+    var model: String
+
+    @Option(name: .shortAndLong, help: "Where the smaller network goes, in the format of the input.")
+    var output: String?
+
+    @OptionGroup var options: PruningOptions
+
+    @Option(help: ArgumentHelp("Images to fit the kept weights on; labels are not used.", valueName: "images.npz"))
+    var calibration: String?
+
+    @Option(help: ArgumentHelp("Labelled images to measure the accuracy before and after on.", valueName: "test.npz"))
+    var evaluate: String?
+
+    @Option(help: "Write the plan, replayable with `loewner apply`.")
+    var plan: String?
+
+    @Option(help: ArgumentHelp("Write the report: .md or .json.", valueName: "file"))
+    var report: String?
+
+    @Flag(help: "Plan and report, write no network.")
+    var dryRun = false
+
+    @OptionGroup var network: NetworkOptions
+    @OptionGroup var images: ImageOptions
+    @OptionGroup var overwrite: OverwriteOptions
+    @OptionGroup var threading: ThreadOptions
+    @OptionGroup var format: FormatOptions
+
+    func validate() throws {
+        if output == nil, !dryRun { throw ValidationError("expected -o OUT or --dry-run, found neither") }
+        if let report, ReportFormat(path: report) == nil {
+            throw ValidationError("expected --report to end in .md or .json, found \(report)")
+        }
+    }
+
+    func run() throws {
+        let inputs = [model, calibration, evaluate].compactMap { $0 }
+        if !dryRun { try overwrite.check(output, inputs: inputs) }
+        try overwrite.check(plan, inputs: inputs)
+        try overwrite.check(report, inputs: inputs)
+        let outputs = [dryRun ? nil : output, plan, report].compactMap { $0 }
+        if Set(outputs).count < outputs.count { throw CommandFailure.usage("expected different files for -o, --plan and --report, found one twice") }
+        threading.apply()
+        let original = try network.read(model)
+        if !dryRun, let output { try original.checkFormat(of: output) }
+        let samples = try calibration.map { try images.read($0, needsLabels: false).images }
+        let labelled = try evaluate.map { try images.read($0, needsLabels: true) }
+
+        let bar = ProgressBar(quiet: format.json)
+        let pruner = try Pruner(network: original.network, settings: options.settings(images: images))
+        let made = try pruner.plan(calibration: samples) { progress in
+            bar.update(progress.phase, fraction: Double(progress.completed) / Double(max(1, progress.total)))
+            return true
+        }
+        let pruned = try made.apply(to: original.network)
+        bar.update("measuring", fraction: 1)
+        let account = try PruningReport(
+            plan: made, original: original.network, pruned: pruned, calibration: samples, evaluation: labelled)
+        bar.clear()
+
+        if !dryRun, let output { try original.write(pruned, to: output, force: overwrite.force) }
+        if let plan { try AtomicFile.write(Array(try JSONOutput.text(made).utf8), to: plan, force: overwrite.force) }
+        if let report, let format = ReportFormat(path: report) {
+            try AtomicFile.write(Array(try format.render(account).utf8), to: report, force: overwrite.force)
+        }
+        if format.json {
+            try JSONOutput.show(account)
+        } else {
+            Prune.show(account)
+            if !dryRun, let output { Console.say("wrote \(output)") }
+        }
+    }
+
+    /// The report as tables for a terminal.
+    static func show(_ report: PruningReport) {
+        for warning in report.warnings { Console.warn("note: \(warning)") }
+        var sizes = ConsoleTable([("", .left), ("before", .right), ("after", .right), ("kept", .right)])
+        func row(_ name: String, _ before: Int, _ after: Int) {
+            sizes.append([name, Format.count(before), Format.count(after), Format.percent(Double(after) / Double(max(1, before)))])
+        }
+        row("parameters", report.parametersBefore, report.parametersAfter)
+        if let before = report.macsBefore, let after = report.macsAfter { row("multiply–adds", before, after) }
+        row("neurons", report.neuronsBefore, report.neuronsAfter)
+        if let before = report.accuracyBefore, let after = report.accuracyAfter {
+            sizes.append(["accuracy", Format.percent(before), Format.percent(after), Format.fixed(100 * (after - before), 1) + " points"])
+        }
+        sizes.show()
+        Console.say()
+        var layers = ConsoleTable([
+            ("layer", .left), ("before", .right), ("after", .right), ("error, model", .right), ("measured", .right),
+            ("proven factor", .right), ("time", .right),
+        ])
+        for layer in report.layers {
+            layers.append([
+                layer.name, Format.count(layer.before), Format.count(layer.after), layer.relativeErrorModel.map(Format.percent) ?? "–",
+                layer.relativeErrorMeasured.map(Format.percent) ?? "–", layer.provenFactor.map { Format.fixed($0, 1) } ?? "none",
+                Format.seconds(layer.seconds),
+            ])
+        }
+        layers.show()
+        Console.say()
+        Console.say("recipe \(report.recipe), seed \(report.seed), inputs: \(report.inputModel), \(Format.seconds(report.seconds))")
+    }
+}
+
+/// What a report file holds, by its ending.
+enum ReportFormat: String {
+    case md, json
+
+    init?(path: String) { self.init(rawValue: URL(fileURLWithPath: path).pathExtension.lowercased()) }
+
+    func render(_ report: PruningReport) throws -> String {
+        switch self {
+        case .md: report.markdown
+        case .json: try JSONOutput.text(report)
+        }
+    }
+}
