@@ -24,15 +24,12 @@ extension CaratheodoryReduction {
     static func reduce<Points: PointAccess>(
         _ points: Points, weights: UnsafeBufferPointer<Double>?, lift: Lift, settings: Settings
     ) throws(GeometryError) -> CaratheodoryReduction {
-        let d = points.width, n = points.count
+        let n = points.count
         switch lift {
         case .none:
             return try assemble(points, weights: weights, settings: settings)
         case .secondMoments:
-            let center = points.anchor()
-            let source = TiledFeatures(count: n, width: d + d * (d + 1) / 2, base: points) { range, out in
-                points.secondMoments(of: range, center: center, into: out)
-            }
+            let source = points.secondMomentFeatures(about: points.anchor()).source
             return try assemble(source, weights: weights, settings: settings)
         case .monomials(let degree):
             guard degree >= 1 else { throw .invalidSetting(name: "monomials", expected: "of degree 1 or more", found: Double(degree)) }
@@ -78,8 +75,16 @@ extension PointAccess {
         return mean.map { $0.isFinite ? $0 : 0 }
     }
 
+    // z = p − anchor and all products of two of its entries, as features.
+    func secondMomentFeatures(about anchor: [Double]) -> (source: TiledFeatures<Self>, anchor: [Double]) {
+        let source = TiledFeatures(count: count, width: width + width * (width + 1) / 2, base: self) { range, out in
+            secondMoments(of: range, center: anchor, into: out)
+        }
+        return (source, anchor)
+    }
+
     // z, then zᵢzⱼ for i ≤ j, of every point of the range.
-    func secondMoments(of range: Range<Int>, center: [Double], into out: UnsafeMutablePointer<Double>) {
+    private func secondMoments(of range: Range<Int>, center: [Double], into out: UnsafeMutablePointer<Double>) {
         var target = out
         center.withUnsafeBufferPointer { center in
             for i in range {

@@ -43,6 +43,8 @@ struct OneReadReduction<Source: FeatureSource> {
     let source: Source
     let weights: WeightView
     let costs: [Double]?
+    /// A center to use whatever the data says; `nil` to find one.
+    let fixedCenter: [Double]?
 
     private let width: Int  // D
     private let stride: Int
@@ -54,10 +56,11 @@ struct OneReadReduction<Source: FeatureSource> {
     // Larger leaves keep the tree in cache; the D surviving leaves are read again, about 2·D·leaf points of n.
     private static var longestLeaf: Int { 128 }
 
-    init(source: Source, weights: WeightView, costs: [Double]?) {
+    init(source: Source, weights: WeightView, costs: [Double]?, fixedCenter: [Double]? = nil) {
         self.source = source
         self.weights = weights
         self.costs = costs
+        self.fixedCenter = fixedCenter
         width = source.width + 1
         stride = VectorKernels.stride(width)
         let n = source.count
@@ -74,12 +77,12 @@ struct OneReadReduction<Source: FeatureSource> {
     /// The survivors (none when `descends` is false), and the sums that they must keep.
     func run(descends: Bool) throws(GeometryError) -> (WeightedPoints, InputMoments) {
         var moments = InputMoments(
-            high: zeros, low: zeros, centeredMagnitude: zeros, spread: zeros, magnitude: zeros, center: sampleCenter(), shift: zeros,
-            width: width - 1)
+            high: zeros, low: zeros, centeredMagnitude: zeros, spread: zeros, magnitude: zeros, center: fixedCenter ?? sampleCenter(),
+            shift: zeros, width: width - 1)
         let tree = UnsafeMutablePointer<Double>.allocate(capacity: max(1, 2 * leafCount * stride))
         defer { tree.deallocate() }
         try readLeaves(into: tree, &moments)
-        if let better = betterCenter(moments) {
+        if fixedCenter == nil, let better = betterCenter(moments) {
             moments.center = better
             try readLeaves(into: tree, &moments)
         }

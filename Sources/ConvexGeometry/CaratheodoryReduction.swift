@@ -100,7 +100,7 @@ extension CaratheodoryReduction {
     ) throws(GeometryError) {
         try Self.validate(stored: points.count, dimension: dimension, count: count, weights: weights?.count)
         self = try Self.reduce(
-            DoublePoints(base: points.baseAddress ?? Self.nowhere(), count: count, width: dimension), weights: weights, lift: lift,
+            DoublePoints(points, count: count, width: dimension), weights: weights, lift: lift,
             settings: settings)
     }
 
@@ -111,12 +111,9 @@ extension CaratheodoryReduction {
     ) throws(GeometryError) {
         try Self.validate(stored: points.count, dimension: dimension, count: count, weights: weights?.count)
         self = try Self.reduce(
-            FloatPoints(base: points.baseAddress ?? Self.nowhere(), count: count, width: dimension), weights: weights, lift: lift,
+            FloatPoints(points, count: count, width: dimension), weights: weights, lift: lift,
             settings: settings)
     }
-
-    // A valid address for buffers of no elements, which are never read.
-    private static func nowhere<T>() -> UnsafePointer<T> { UnsafePointer(bitPattern: MemoryLayout<T>.alignment)! }
 
     private static func validate(stored: Int, dimension: Int, count: Int, weights: Int?) throws(GeometryError) {
         guard dimension >= 0 else { throw .invalidDimension(dimension) }

@@ -36,6 +36,13 @@ struct DoublePoints: FeatureSource {
     let count: Int
     let width: Int
 
+    // Buffers of no elements have no address, and are never read.
+    init(_ buffer: UnsafeBufferPointer<Double>, count: Int, width: Int) {
+        base = buffer.baseAddress ?? UnsafePointer(bitPattern: MemoryLayout<Double>.alignment)!
+        self.count = count
+        self.width = width
+    }
+
     @inline(__always)
     func moments(
         of range: Range<Int>, weights: WeightView, center: UnsafePointer<Double>, stride: Int, sum: UnsafeMutablePointer<Double>,
@@ -58,6 +65,13 @@ struct FloatPoints: FeatureSource {
     let base: UnsafePointer<Float>
     let count: Int
     let width: Int
+
+    // Buffers of no elements have no address, and are never read.
+    init(_ buffer: UnsafeBufferPointer<Float>, count: Int, width: Int) {
+        base = buffer.baseAddress ?? UnsafePointer(bitPattern: MemoryLayout<Float>.alignment)!
+        self.count = count
+        self.width = width
+    }
 
     @inline(__always)
     func moments(

@@ -1,0 +1,141 @@
+// Carathéodory reduction of weighted points that arrive in blocks.
+//
+// At any time at most D points represent everything seen, and the sums that they must keep are carried in two-term
+// arithmetic, so that the weights are corrected against the true sums after every block: errors do not build up with
+// the number of blocks. O(D²) memory beside the block at hand.
+
+import LinearAlgebra
+
+/// A running reduction: append blocks of points, read off a representation at any time, merge two of them.
+///
+/// ```swift
+/// var accumulator = CaratheodoryAccumulator(dimension: 10)
+/// for block in blocks { try accumulator.append(block.points, weights: block.weights) }
+/// accumulator.indices      // positions in the order of arrival
+/// accumulator.points       // the points themselves, one per column
+/// accumulator.weights
+/// ```
+public struct CaratheodoryAccumulator: Sendable {
+    /// d.
+    public let dimension: Int
+    /// Whether Σw·ppᵀ is kept besides Σw and Σw·p.
+    public let keepsSecondMoments: Bool
+    /// The representation: positions in the order of arrival (ascending), the points (d×k), and positive weights.
+    public private(set) var indices: [Int] = []
+    public private(set) var points: Matrix
+    public private(set) var weights: [Double] = []
+    /// Points seen.
+    public private(set) var pointCount = 0
+    /// Errors as in ``CaratheodoryReduction``, with respect to everything appended.
+    public private(set) var error = 0.0
+    public private(set) var spreadError = 0.0
+    public private(set) var massError = 0.0
+    /// Σw of everything appended.
+    public var totalWeight: Double { moments?.mass ?? 0 }
+
+    private var moments: InputMoments?
+    private var anchor: [Double]?
+
+    /// An empty accumulator. Precondition: `dimension` ≥ 0.
+    public init(dimension: Int, keepsSecondMoments: Bool = false) {
+        precondition(dimension >= 0, "a dimension is not negative")
+        self.dimension = dimension
+        self.keepsSecondMoments = keepsSecondMoments
+        points = Matrix(rows: dimension, columns: 0)
+    }
+
+    /// Takes in a block of points, d×n, with weights (1 each when `nil`).
+    /// - Throws: as ``CaratheodoryReduction``; the accumulator is unchanged then.
+    public mutating func append(_ block: Matrix, weights blockWeights: [Double]? = nil) throws(GeometryError) {
+        let positions = Array(pointCount..<(pointCount + block.columns))
+        try append(block, weights: blockWeights ?? [Double](repeating: 1, count: block.columns), positions: positions, seen: block.columns)
+    }
+
+    /// Takes in all that another accumulator has seen, as if its points had been appended after the ones here.
+    public mutating func merge(_ other: CaratheodoryAccumulator) throws(GeometryError) {
+        try append(other.points, weights: other.weights, positions: other.indices.map { $0 + pointCount }, seen: other.pointCount)
+    }
+
+    private mutating func append(_ block: Matrix, weights blockWeights: [Double], positions: [Int], seen: Int) throws(GeometryError) {
+        guard block.rows == dimension else { throw .dimensionMismatch(expected: dimension, found: block.rows) }
+        guard blockWeights.count == block.columns else { throw .dimensionMismatch(expected: block.columns, found: blockWeights.count) }
+        guard block.columns > 0 else {
+            pointCount += seen
+            return
+        }
+        // The block's own sums and survivors, about the common center.
+        var anchor = anchor
+        var (survivors, sums) = try reduce(block, blockWeights, center: moments?.center, &anchor)
+        if let moments { sums.add(moments) }
+        // Both representations together, down to D.
+        var candidates = points.elements, candidateWeights = weights, names = indices
+        for (index, weight) in zip(survivors.indices, survivors.weights) {
+            candidates.append(contentsOf: block.column(index))
+            candidateWeights.append(weight)
+            names.append(positions[index])
+        }
+        let together = Matrix(rows: dimension, columns: names.count, elements: candidates)
+        (survivors, _) = try reduce(together, candidateWeights, center: sums.center, &anchor)
+        let (corrected, errors) = try correct(survivors, of: together, sums, anchor)
+        let order = corrected.indices.indices.sorted { names[corrected.indices[$0]] < names[corrected.indices[$1]] }
+        self.anchor = anchor
+        moments = sums
+        indices = order.map { names[corrected.indices[$0]] }
+        weights = order.map { corrected.weights[$0] }
+        points = together.selectingColumns(order.map { corrected.indices[$0] })
+        (error, spreadError, massError) = errors
+        pointCount += seen
+    }
+
+    private func reduce(
+        _ block: Matrix, _ weights: [Double], center: [Double]?, _ anchor: inout [Double]?
+    ) throws(GeometryError) -> (WeightedPoints, InputMoments) {
+        try block.elements.withUnsafeBufferPointer { (elements) throws(GeometryError) in
+            try weights.withUnsafeBufferPointer { (weights) throws(GeometryError) in
+                let source = DoublePoints(elements, count: block.columns, width: dimension)
+                let view = WeightView(base: weights.baseAddress!, step: 1)
+                guard keepsSecondMoments else {
+                    return try OneReadReduction(source: source, weights: view, costs: nil, fixedCenter: center).run(descends: true)
+                }
+                let features = source.secondMomentFeatures(about: anchor ?? source.anchor())
+                anchor = features.anchor
+                return try OneReadReduction(source: features.source, weights: view, costs: nil, fixedCenter: center).run(descends: true)
+            }
+        }
+    }
+
+    private func correct(
+        _ survivors: WeightedPoints, of block: Matrix, _ sums: InputMoments, _ anchor: [Double]?
+    ) throws(GeometryError) -> (WeightedPoints, (Double, Double, Double)) {
+        try block.elements.withUnsafeBufferPointer { (elements) throws(GeometryError) in
+            let source = DoublePoints(elements, count: block.columns, width: dimension)
+            var system =
+                keepsSecondMoments
+                ? SurvivorSystem(survivors, source: source.secondMomentFeatures(about: anchor ?? source.anchor()).source, moments: sums)
+                : SurvivorSystem(survivors, source: source, moments: sums)
+            try system.correct()
+            let e = system.errors(system.residual(system.points.weights))
+            return (system.points, (e.error, e.spread, e.mass))
+        }
+    }
+}
+
+extension InputMoments {
+    // Sums over two inputs about the same center.
+    mutating func add(_ other: InputMoments) {
+        for k in high.indices {
+            let sum = high[k] + other.high[k], part = sum - high[k]
+            low[k] += other.low[k] + ((high[k] - (sum - part)) + (other.high[k] - part))
+            high[k] = sum
+            centeredMagnitude[k] += other.centeredMagnitude[k]
+            magnitude[k] += other.magnitude[k]
+        }
+        for k in 0..<width {
+            let before = (mass: mass - other.mass, shift: shift[k])
+            shift[k] = mass > 0 ? high[k] / mass : 0
+            // |p − μ| summed over each part is at least what its own mean leaves; the means' distances add to it.
+            let between = before.mass * (before.shift - shift[k]).magnitude + other.mass * (other.shift[k] - shift[k]).magnitude
+            spread[k] = max(centeredMagnitude[k] - mass * shift[k].magnitude, between)
+        }
+    }
+}
