@@ -64,6 +64,9 @@ struct PruningOptions: ParsableArguments {
     @Option(help: "Ridge of the refit, relative to the mean variance.")
     var ridge: Double?
 
+    @Flag(help: "The outputs are not class scores: do not match class probabilities in the output layer.")
+    var regression = false
+
     @Option(help: "Inputs drawn by the models that sample.")
     var samples: Int?
 
@@ -120,6 +123,7 @@ struct PruningOptions: ParsableArguments {
         settings.inputShift = images.mean?.values ?? []
         settings.inputScale = images.std?.values ?? []
         if let ridge { settings.ridge = ridge }
+        settings.refitsClassifier = !regression
         if let samples { settings.sampleCount = samples }
         return settings
     }

@@ -112,6 +112,10 @@ public struct Pruner: Sendable {
             kept.append(PruningPlan.Group(name: group.id, channels: group.count, kept: outcome.kept))
         }
 
+        if settings.refitsClassifier, settings.reweighting == .sequential, case .samples(let inputs) = source {
+            try refitClassifier(on: inputs, refit: &refit)
+        }
+
         let positions = network.keptPositions(kept, of: groups)
         let layers = outcomes.map { outcome in
             var layer = outcome.layer
@@ -185,6 +189,12 @@ struct Refit: Sendable {
         case .runningMean(let name, _): add(shift, sign: -1, to: name)
         case .none: break
         }
+    }
+
+    /// Puts a whole tensor in place.
+    mutating func replace(_ name: String, _ tensor: Parameter) {
+        network.parameters[name] = tensor
+        changed.insert(name)
     }
 
     /// parameter + sign·shift. Several groups may feed one consumer: the shifts of different groups add up, but each

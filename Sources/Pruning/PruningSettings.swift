@@ -26,6 +26,9 @@ public struct PruningSettings: Sendable, Equatable, Codable {
     public var inputScale: [Double]
     /// λ of the refit as a fraction of tr(C)/n; `nil` for 1e-4 with measured activations and 1e-3 with modeled ones.
     public var ridge: Double?
+    /// Whether sequential reweighting ends by matching class probabilities in the output layer; for networks whose outputs
+    /// are logits.
+    public var refitsClassifier: Bool
     /// Inputs drawn by the models that sample.
     public var sampleCount: Int
     public var seed: UInt64
@@ -44,6 +47,7 @@ public struct PruningSettings: Sendable, Equatable, Codable {
         inputShift = []
         inputScale = []
         ridge = nil
+        refitsClassifier = true
         sampleCount = 4096
         switch recipe {
         case .paper:
