@@ -48,7 +48,9 @@ struct ByteSource {
             try checkMemory(count)
             var code: Int32?
             let result = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
-                code = file.read(at: offset, into: UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<count]))
+                let target = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<count])
+                preferLargePages(target)
+                code = file.read(at: offset, into: target)
                 initialized = code == nil ? count : 0
             }
             if let code { throw .fileSystem(action: "read", path: file.path, code: code) }

@@ -23,17 +23,15 @@ enum HalfPrecision {
     static func half(from value: Float) -> UInt16 {
         let sign = UInt16(truncatingIfNeeded: (value.bitPattern & 0x8000_0000) >> 16)
         let magnitude = value.bitPattern & 0x7fff_ffff
-        if magnitude > 0x7f80_0000 {
-            let payload = UInt16(truncatingIfNeeded: (magnitude >> 13) & 0x03ff)
-            return sign | 0x7c00 | (payload == 0 ? 0x0200 : payload)
-        }
-        if magnitude >= 0x4780_0000 { return sign | 0x7c00 }  // ≥ 2¹⁶
-        if magnitude < 0x3880_0000 {  // < 2⁻¹⁴: adding ½ makes the adder round at 2⁻²⁴
-            let rounded = (Float(bitPattern: magnitude) + 0.5).bitPattern &- (0.5 as Float).bitPattern
-            return sign | UInt16(truncatingIfNeeded: rounded)
-        }
-        let odd = (magnitude >> 13) & 1
-        return sign | UInt16(truncatingIfNeeded: (magnitude &- (112 << 23) &+ 0x0fff &+ odd) >> 13)
+        // All cases are computed and one is selected, without branches, so that loops vectorize.
+        let payload = (magnitude >> 13) & 0x03ff
+        let nan = 0x7c00 | (payload == 0 ? 0x0200 : payload)
+        // Below 2⁻¹⁴ adding ½ makes the adder round at 2⁻²⁴, the spacing of the subnormals.
+        let subnormal = (Float(bitPattern: magnitude) + 0.5).bitPattern &- (0.5 as Float).bitPattern
+        let normal = (magnitude &- (112 << 23) &+ 0x0fff &+ ((magnitude >> 13) & 1)) >> 13
+        let finite = magnitude < 0x3880_0000 ? subnormal : normal
+        let rounded = magnitude >= 0x4780_0000 ? 0x7c00 : finite  // ≥ 2¹⁶
+        return sign | UInt16(truncatingIfNeeded: magnitude > 0x7f80_0000 ? nan : rounded)
     }
 
     /// The value of a bfloat16 bit pattern.
@@ -44,11 +42,10 @@ enum HalfPrecision {
     @inline(__always)
     static func brain(from value: Float) -> UInt16 {
         let bits = value.bitPattern
-        if bits & 0x7fff_ffff > 0x7f80_0000 {
-            let upper = UInt16(truncatingIfNeeded: bits >> 16)
-            return upper & 0x007f == 0 ? upper | 0x0040 : upper
-        }
-        return UInt16(truncatingIfNeeded: (bits &+ 0x7fff &+ ((bits >> 16) & 1)) >> 16)
+        let upper = bits >> 16
+        let nan = upper & 0x007f == 0 ? upper | 0x0040 : upper
+        let rounded = (bits &+ 0x7fff &+ (upper & 1)) >> 16
+        return UInt16(truncatingIfNeeded: bits & 0x7fff_ffff > 0x7f80_0000 ? nan : rounded)
     }
 
     /// A Float that rounds to any narrower format as the Double itself would.

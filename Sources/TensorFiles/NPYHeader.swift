@@ -39,17 +39,17 @@ struct NPYHeader: Equatable {
 
     /// Parses the dictionary; `offset` is its place in the file.
     private init(scanning bytes: [UInt8], at offset: Int) throws(TensorFileError) {
-        var scanner = PythonLiteralScanner(bytes: bytes, offset: offset)
+        var scanner = ByteScanner(bytes, format: .npy, offset: offset)
         var descr: String?, fortranOrder: Bool?, shape: [Int]?
         try scanner.expect("{")
         while !scanner.accept("}") {
             let at = scanner.position
-            let key = try scanner.string()
+            let key = try scanner.pythonString()
             try scanner.expect(":")
             switch key {
-            case "descr" where descr == nil: descr = try scanner.typeDescription()
-            case "fortran_order" where fortranOrder == nil: fortranOrder = try scanner.boolean()
-            case "shape" where shape == nil: shape = try scanner.tuple()
+            case "descr" where descr == nil: descr = try Self.typeDescription(&scanner)
+            case "fortran_order" where fortranOrder == nil: fortranOrder = try scanner.pythonBoolean()
+            case "shape" where shape == nil: shape = try scanner.pythonTuple()
             default:
                 throw scanner.error("each of 'descr', 'fortran_order', 'shape' once", "key \(quoted(key))", at: at)
             }
@@ -72,6 +72,15 @@ struct NPYHeader: Equatable {
         self.fortranOrder = fortranOrder
         self.shape = shape
         dataOffset = offset + bytes.count
+    }
+
+    /// The value of 'descr'; a list there describes a structured type.
+    private static func typeDescription(_ scanner: inout ByteScanner) throws(TensorFileError) -> String {
+        scanner.skipSpace()
+        if scanner.current == UInt8(ascii: "[") || scanner.current == UInt8(ascii: "(") {
+            throw .unsupported(format: .npy, expected: "a plain element type", found: "a structured dtype")
+        }
+        return try scanner.pythonString()
     }
 
     /// The element type of an array-protocol type string such as `<f4`, `|b1`, `>i8`.

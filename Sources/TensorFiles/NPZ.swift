@@ -20,12 +20,15 @@ public enum NPZ {
     }
 
     static func decode(_ source: ByteSource) throws(TensorFileError) -> TensorArchive {
+        let members = try ZipDirectory(of: source).members
+        // Deflated members can be a thousand times their size in the file; together they must fit in memory too.
+        try checkMemory(members.reduce(0) { $0.addingReportingOverflow($1.size).overflow ? .max : $0 + $1.size })
         var archive = TensorArchive()
-        for member in try ZipDirectory(of: source).members {
-            guard member.name.hasSuffix(".npy") else {
+        for member in members {
+            // Compared and cut as bytes: a character may reach across the dot.
+            guard member.name.utf8.suffix(4).elementsEqual(".npy".utf8), let name = String(member.name.utf8.dropLast(4)) else {
                 throw .unsupported(format: .npz, expected: "members named *.npy", found: "a member \(quoted(member.name))")
             }
-            let name = String(member.name.dropLast(4))
             archive[name] = try tensor(of: member, named: name, in: source)
         }
         return archive

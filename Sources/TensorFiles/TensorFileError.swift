@@ -57,7 +57,7 @@ public enum TensorFileError: Error, Equatable, Sendable, CustomStringConvertible
         case .opaque(let dtype):
             return "expected a dtype with numeric values, found \(dtype.rawValue), which is only carried as bytes"
         case .tooLarge(let bytes, let limit):
-            return "expected at most \(limit) bytes for one tensor, found \(bytes)"
+            return "expected at most \(limit) bytes of tensors, the memory of this machine, found \(bytes)"
         case .inFile(let path, let error):
             return "\(clip(path)): \(error.description)"
         }

@@ -26,8 +26,10 @@ struct ZipMemberReader {
         try checkMemory(count)
         var failure: TensorFileError?
         let result = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+            let target = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<count])
+            preferLargePages(target)
             do throws(TensorFileError) {
-                try fill(UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<count]))
+                try fill(target)
                 initialized = count
             } catch {
                 failure = error
