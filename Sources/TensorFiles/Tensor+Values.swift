@@ -76,6 +76,15 @@ extension Tensor {
         }
     }
 
+    /// The results of one pass over the elements, seen as `Source`, which has the width of `dtype`.
+    @inline(__always)
+    func mapped<Source: BitwiseCopyable, Result: BitwiseCopyable>(_: Source.Type, _ transform: (Source) -> Result) -> [Result] {
+        [Result](unsafeUninitializedCapacity: elementCount) { buffer, initialized in
+            transfer(Source.self, to: UnsafeMutableRawBufferPointer(buffer), transform)
+            initialized = elementCount
+        }
+    }
+
     /// One pass over the elements, seen as `Source`, which has the width of `dtype`; the output has room for `elementCount` results.
     @inline(__always)
     func transfer<Source: BitwiseCopyable, Result: BitwiseCopyable>(
