@@ -14,5 +14,7 @@ struct Loewner: ParsableCommand {
               0 done · 1 failed · 2 wrong usage · 3 finished, but a limit stopped it (status is not "solved")
             """,
         version: "0.1.0",
-        subcommands: [Prune.self, Apply.self, Evaluate.self, Benchmark.self, Doctor.self])
+        subcommands: [
+            Fit.self, Reduce.self, CoresetCommand.self, Prune.self, Apply.self, Evaluate.self, Benchmark.self, Doctor.self,
+        ])
 }

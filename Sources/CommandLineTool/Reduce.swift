@@ -1,0 +1,132 @@
+// `loewner reduce`: Carathéodory reduction of weighted points.
+
+import ArgumentParser
+import BenchmarkSuite
+import ConvexGeometry
+import TensorFiles
+
+struct Reduce: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Keep at most d+1 of n weighted points with the same weighted sum.",
+        discussion: """
+            EXAMPLES:
+              loewner reduce points.npy -o reduced.npz
+              loewner reduce points.npy --weights weights.npy --lift covariance --minimal --json
+            """)
+
+    @OptionGroup var input: PointOptions
+
+    @Option(help: ArgumentHelp("Weights ≥ 0 of the points: .npy of shape (n). Default: 1/n each.", valueName: "W.npy"))
+    var weights: String?
+
+    @Flag(help: "Go on to exactly as many points as the numerical rank.")
+    var minimal = false
+
+    @Option(help: ArgumentHelp("What is kept beside the mass: the points' sum (none), mean and covariance, or all monomials up to a degree.", valueName: "none|covariance|monomials:K"))
+    var lift: LiftArgument = .none
+
+    @Option(help: ArgumentHelp("The engine (one-read) or one null vector per dropped point (direct).", valueName: "one-read|direct"))
+    var method: MethodArgument = .oneRead
+
+    @Option(name: [.short, .long], help: "Write indices and weights to this .npz file.")
+    var output: String?
+
+    @OptionGroup var overwrite: OverwriteOptions
+    @OptionGroup var threading: ThreadOptions
+    @OptionGroup var format: FormatOptions
+
+    enum MethodArgument: String, ExpressibleByArgument {
+        case oneRead = "one-read"
+        case direct
+    }
+
+    enum LiftArgument: ExpressibleByArgument {
+        case none
+        case covariance
+        case monomials(Int)
+
+        init?(argument: String) {
+            switch argument {
+            case "none": self = .none
+            case "covariance": self = .covariance
+            default:
+                let parts = argument.split(separator: ":", omittingEmptySubsequences: false)
+                guard parts.count == 2, parts[0] == "monomials", let degree = Int(parts[1]), degree >= 1, degree <= 1000 else { return nil }
+                self = .monomials(degree)
+            }
+        }
+
+        var defaultValueDescription: String { "none" }
+
+        var lift: CaratheodoryReduction.Lift {
+            switch self {
+            case .none: .none
+            case .covariance: .secondMoments
+            case .monomials(let degree): .monomials(degree: degree)
+            }
+        }
+    }
+
+    private struct Report: Encodable {
+        let pointCount: Int
+        let dimension: Int
+        let featureCount: Int
+        let supportCount: Int
+        let rank: Int?
+        let error: Double
+        let spreadError: Double
+        let massError: Double
+        let seconds: Double
+        let readSeconds: Double
+        let threads: Int
+    }
+
+    func validate() throws {
+        if let output, !output.hasSuffix(".npz") { throw ValidationError("expected a .npz file for --output, found \(output)") }
+    }
+
+    func run() throws {
+        try overwrite.check(output, inputs: [input.points] + [weights].compactMap { $0 })
+        let threads = threading.apply()
+        let points = try input.read()
+        let given = try weights.map { try VectorFile.read($0, count: points.count, of: "weights, one per point,") }
+        let settings = CaratheodoryReduction.Settings(method: method == .direct ? .direct : .oneRead, minimal: minimal)
+
+        let start = ContinuousClock.now
+        let reduction = try withWeights(given) { weights in
+            try points.withPoints(
+                double: {
+                    try CaratheodoryReduction(
+                        points: $0, dimension: points.dimension, count: points.count, weights: weights, lift: lift.lift, settings: settings)
+                },
+                float: {
+                    try CaratheodoryReduction(
+                        points: $0, dimension: points.dimension, count: points.count, weights: weights, lift: lift.lift, settings: settings)
+                })
+        }
+        let seconds = start.duration(to: .now).seconds
+
+        if let output {
+            let archive: TensorArchive = ["indices": .int64(reduction.indices), "weights": .float64(reduction.weights)]
+            try archive.write(to: output, force: overwrite.force)
+        }
+        let report = Report(
+            pointCount: points.count, dimension: points.dimension, featureCount: reduction.featureCount,
+            supportCount: reduction.indices.count, rank: reduction.rank, error: reduction.error, spreadError: reduction.spreadError,
+            massError: reduction.massError, seconds: seconds, readSeconds: points.readSeconds, threads: threads)
+        if format.json { try JSONOutput.show(report) } else { show(report) }
+    }
+
+    private func withWeights<Result>(_ weights: [Double]?, _ body: (UnsafeBufferPointer<Double>?) throws -> Result) throws -> Result {
+        guard let weights else { return try body(nil) }
+        return try weights.withUnsafeBufferPointer { try body($0) }
+    }
+
+    private func show(_ report: Report) {
+        Console.say("\(Format.count(report.pointCount)) points in \(report.dimension) dimensions → \(report.supportCount) points in \(Format.seconds(report.seconds)) (reading \(Format.seconds(report.readSeconds)))")
+        var line = "error \(Format.number(report.error)) of the weighted sum, \(Format.number(report.spreadError)) of the spread, \(Format.number(report.massError)) of the mass"
+        if let rank = report.rank { line += "; numerical rank \(rank)" }
+        Console.say(line)
+        if let output { Console.say("wrote \(output)") }
+    }
+}
