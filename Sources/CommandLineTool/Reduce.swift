@@ -12,6 +12,7 @@ struct Reduce: ParsableCommand {
             EXAMPLES:
               loewner reduce points.npy -o reduced.npz
               loewner reduce points.npy --weights weights.npy --lift covariance --minimal --json
+              loewner reduce points.npy --target v.npy     (v as a convex combination of at most d+1 points)
             """)
 
     @OptionGroup var input: PointOptions
@@ -24,6 +25,9 @@ struct Reduce: ParsableCommand {
 
     @Option(help: ArgumentHelp("What is kept beside the mass: the points' sum (none), mean and covariance, or all monomials up to a degree.", valueName: "none|covariance|monomials:K"))
     var lift: LiftArgument = .none
+
+    @Option(help: ArgumentHelp("Write this point as a convex combination of at most d+1 of the points: .npy of shape (d).", valueName: "V.npy"))
+    var target: String?
 
     @Option(help: ArgumentHelp("The engine (one-read) or one null vector per dropped point (direct).", valueName: "one-read|direct"))
     var method: MethodArgument = .oneRead
@@ -58,6 +62,8 @@ struct Reduce: ParsableCommand {
 
         var defaultValueDescription: String { "none" }
 
+        var isLift: Bool { if case .none = self { false } else { true } }
+
         var lift: CaratheodoryReduction.Lift {
             switch self {
             case .none: .none
@@ -70,9 +76,9 @@ struct Reduce: ParsableCommand {
     private struct Report: Encodable {
         let pointCount: Int
         let dimension: Int
-        let featureCount: Int
+        var featureCount: Int?
         let supportCount: Int
-        let rank: Int?
+        var rank: Int?
         let error: Double
         let spreadError: Double
         let massError: Double
@@ -83,12 +89,16 @@ struct Reduce: ParsableCommand {
 
     func validate() throws {
         if let output, !output.hasSuffix(".npz") { throw ValidationError("expected a .npz file for --output, found \(output)") }
+        if target != nil, weights != nil || minimal || lift.isLift || method == .direct {
+            throw ValidationError("expected --target without --weights, --minimal, --lift and --method, found both")
+        }
     }
 
     func run() throws {
-        try overwrite.check(output, inputs: [input.points] + [weights].compactMap { $0 })
+        try overwrite.check(output, inputs: [input.points] + [weights, target].compactMap { $0 })
         let threads = threading.apply()
         let points = try input.read()
+        if let target { return try combine(points, target: target, threads: threads) }
         let given = try weights.map { try VectorFile.read($0, count: points.count, of: "weights, one per point,") }
         let settings = CaratheodoryReduction.Settings(method: method == .direct ? .direct : .oneRead, minimal: minimal)
 
@@ -106,15 +116,70 @@ struct Reduce: ParsableCommand {
         }
         let seconds = start.duration(to: .now).seconds
 
-        if let output {
-            let archive: TensorArchive = ["indices": .int64(reduction.indices), "weights": .float64(reduction.weights)]
-            try archive.write(to: output, force: overwrite.force)
-        }
+        try write(indices: reduction.indices, weights: reduction.weights)
         let report = Report(
             pointCount: points.count, dimension: points.dimension, featureCount: reduction.featureCount,
             supportCount: reduction.indices.count, rank: reduction.rank, error: reduction.error, spreadError: reduction.spreadError,
             massError: reduction.massError, seconds: seconds, readSeconds: points.readSeconds, threads: threads)
         if format.json { try JSONOutput.show(report) } else { show(report) }
+    }
+
+    private func write(indices: [Int], weights: [Double]) throws {
+        guard let output else { return }
+        let archive: TensorArchive = ["indices": .int64(indices), "weights": .float64(weights)]
+        try archive.write(to: output, force: overwrite.force)
+    }
+
+    private struct Outside: Encodable {
+        let pointCount: Int
+        let dimension: Int
+        let inside = false
+        /// Proven lower bound of the distance to the hull, and the distance of the nearest point found.
+        let distance: Double
+        let distanceBound: Double
+        /// normalᵀp ≤ offset for every point, normalᵀtarget = offset + distance.
+        let normal: [Double]
+        let offset: Double
+        let seconds: Double
+        let readSeconds: Double
+    }
+
+    /// The target as a convex combination of the points, or the hyperplane between them.
+    private func combine(_ file: PointFile, target path: String, threads: Int) throws {
+        let target = try VectorFile.read(path, count: file.dimension, of: "coordinates")
+        let points = try file.matrix()
+        let start = ContinuousClock.now
+        let answer = try ConvexCombination(of: target, points: points)
+        let seconds = start.duration(to: .now).seconds
+        switch answer {
+        case .inside(let inside):
+            try write(indices: inside.points.indices, weights: inside.points.weights)
+            let report = Report(
+                pointCount: file.count, dimension: file.dimension, supportCount: inside.points.count, error: inside.error,
+                spreadError: spreadError(inside.points, points, target), massError: inside.massError, seconds: seconds,
+                readSeconds: file.readSeconds, threads: threads)
+            if format.json { try JSONOutput.show(report) } else { show(report) }
+        case .outside(let separation):
+            if format.json {
+                try JSONOutput.show(Outside(
+                    pointCount: file.count, dimension: file.dimension, distance: separation.distance, distanceBound: separation.distanceBound,
+                    normal: separation.normal, offset: separation.offset, seconds: seconds, readSeconds: file.readSeconds))
+            }
+            throw CommandFailure.failure("\(path): expected a target in the convex hull of the points, found one outside by \(Format.number(separation.distance))")
+        }
+    }
+
+    /// maxₖ |Σw(pₖ − vₖ)| / Σw|pₖ − vₖ|; coordinates without spread count 0.
+    private func spreadError(_ combination: WeightedPoints, _ points: Matrix, _ target: [Double]) -> Double {
+        target.indices.reduce(0) { worst, k in
+            var (sum, magnitude) = (0.0, 0.0)
+            for (index, weight) in zip(combination.indices, combination.weights) {
+                let term = weight * (points[k, index] - target[k])
+                sum += term
+                magnitude += term.magnitude
+            }
+            return magnitude > 0 ? max(worst, sum.magnitude / magnitude) : worst
+        }
     }
 
     private func withWeights<Result>(_ weights: [Double]?, _ body: (UnsafeBufferPointer<Double>?) throws -> Result) throws -> Result {

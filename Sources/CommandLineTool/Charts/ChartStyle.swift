@@ -1,0 +1,22 @@
+/// Colors and strokes of every chart and report. One palette, told apart by lightness too, for light and dark paper.
+enum ChartStyle {
+    /// Custom properties; the dark set applies where the reader prefers dark, never in print.
+    static let variables = """
+        :root{--paper:#ffffff;--ink:#1c2530;--soft:#5b6875;--rule:#d8dee5;--band:#f4f6f8;--c0:#1f5fbf;--c1:#d1661a;--c2:#15803d;--c3:#8a3fb0;--c4:#0e7c86;--c5:#a3223d;--good:#15703a;--bad:#b3261e;--warn:#8a5a00}
+        @media screen and (prefers-color-scheme:dark){:root{--paper:#14191f;--ink:#e6ebf0;--soft:#9aa7b4;--rule:#313b46;--band:#1c232b;--c0:#6ea8ff;--c1:#ffa25e;--c2:#5fd08a;--c3:#cf9bf0;--c4:#5cc8d1;--c5:#ff8a9b;--good:#5fd08a;--bad:#ff8a80;--warn:#f0c35a}}
+        """
+
+    /// Number of series colors before they repeat.
+    static let seriesCount = 6
+
+    static let rules = """
+        .paper{fill:var(--paper)}
+        text{font:12px system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif;fill:var(--ink)}
+        text.label{fill:var(--soft)} text.axis{fill:var(--ink)} text.value{fill:var(--ink);font-size:11px} text.small{fill:var(--soft);font-size:10.5px}
+        .grid{stroke:var(--rule);stroke-width:1} .frame{stroke:var(--soft);stroke-width:1;fill:none}
+        .cut{stroke:var(--bad);stroke-width:1.5;stroke-dasharray:5 3;fill:none} .bound{stroke:var(--soft);stroke-width:1.5;fill:none}
+        .whisker{stroke:var(--ink);stroke-width:1;fill:none}
+        .cloud{fill:var(--c0);fill-opacity:.35} .contact{fill:var(--c1);stroke:var(--paper);stroke-width:1} .hull{stroke:var(--c2);stroke-width:2;fill:none}
+        \((0..<seriesCount).map { ".line\($0){stroke:var(--c\($0));stroke-width:2;fill:none} .dash\($0){stroke:var(--c\($0));stroke-width:1.5;stroke-dasharray:4 3;fill:none} .dot\($0){fill:var(--c\($0))} .bar\($0){fill:var(--c\($0))} .pale\($0){fill:var(--c\($0));fill-opacity:.3}" }.joined(separator: "\n"))
+        """
+}

@@ -1,0 +1,174 @@
+// `loewner fit`: minimum-volume ellipsoid of points.
+
+import ArgumentParser
+import BenchmarkSuite
+import ConvexGeometry
+import TensorFiles
+
+struct Fit: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Fit the ellipsoid of least volume around points, with a certificate.",
+        discussion: """
+            EXAMPLES:
+              loewner fit points.npy -o ellipsoid.npz --plot ellipsoid.svg
+              loewner fit network.safetensors --tensor fc1.weight --centered --json
+
+            The .npz file holds center (d), shape (d, d) with (x−c)ᵀ·shape·(x−c) ≤ 1 on all points, and indices and
+            weights of the support. Points of lower rank r get basis (d, r) and shape (r, r) in that basis.
+            """)
+
+    @OptionGroup var input: PointOptions
+
+    @Flag(help: "Center at the origin: the least ellipsoid around the points and their negatives.")
+    var centered = false
+
+    @Option(help: "Tolerance on max κ/D − 1 over all points; log volume is optimal to about d/2 times it.")
+    var gap = 1e-7
+
+    @Option(help: ArgumentHelp("How to solve.", valueName: "auto|interior-point|away-steps|khachiyan"))
+    var method: MethodArgument = .auto
+
+    @Option(help: "Stop after so many iterations (exit code 3).")
+    var iterationLimit: Int?
+
+    @Option(help: ArgumentHelp("Stop after so many seconds (exit code 3).", valueName: "seconds"))
+    var timeLimit: Double?
+
+    @Option(name: [.short, .long], help: "Write center, shape, indices and weights to this .npz file.")
+    var output: String?
+
+    @Option(help: ArgumentHelp("Draw points and ellipsoid along its two longest axes.", valueName: "E.svg"))
+    var plot: String?
+
+    @OptionGroup var overwrite: OverwriteOptions
+    @OptionGroup var threading: ThreadOptions
+    @OptionGroup var format: FormatOptions
+
+    enum MethodArgument: String, ExpressibleByArgument, CaseIterable {
+        case auto
+        case interiorPoint = "interior-point"
+        case awaySteps = "away-steps"
+        case khachiyan
+
+        var method: MinimumVolumeEllipsoid.Method {
+            switch self {
+            case .auto: .automatic
+            case .interiorPoint: .interiorPoint
+            case .awaySteps: .awaySteps
+            case .khachiyan: .khachiyan
+            }
+        }
+
+        static func name(of method: MinimumVolumeEllipsoid.Method) -> String {
+            (allCases.first { $0.method == method } ?? .auto).rawValue
+        }
+    }
+
+    private struct Report: Encodable {
+        let status: String
+        let pointCount: Int
+        let dimension: Int
+        let rank: Int
+        let centered: Bool
+        let gap: Double?
+        let supportDeficit: Double?
+        let logVolume: Double?
+        let logVolumeBound: Double?
+        let supportCount: Int
+        let iterations: Int
+        let dataPasses: Int
+        let seconds: Double
+        let readSeconds: Double
+        let method: String
+        let coreType: String
+        let threads: Int
+    }
+
+    func validate() throws {
+        guard gap > 0, gap.isFinite else { throw ValidationError("expected a positive --gap, found \(gap)") }
+        if let iterationLimit, iterationLimit < 0 { throw ValidationError("expected --iteration-limit of at least 0, found \(iterationLimit)") }
+        if let timeLimit, !(timeLimit >= 0 && timeLimit < 1e9) { throw ValidationError("expected --time-limit in seconds, found \(timeLimit)") }
+        if let output, !output.hasSuffix(".npz") { throw ValidationError("expected a .npz file for --output, found \(output)") }
+        if let plot, !plot.hasSuffix(".svg") { throw ValidationError("expected a .svg file for --plot, found \(plot)") }
+    }
+
+    func run() throws {
+        try overwrite.check(output, inputs: [input.points])
+        try overwrite.check(plot, inputs: [input.points])
+        let threads = threading.apply()
+        let points = try input.read()
+        let bar = ProgressBar(quiet: format.json)
+        let settings = settings(threads: threads, bar)
+        let start = ContinuousClock.now
+        let fit = try points.withPoints(
+            double: { try MinimumVolumeEllipsoid(points: $0, count: points.count, dimension: points.dimension, settings: settings) },
+            float: { try MinimumVolumeEllipsoid(points: $0, count: points.count, dimension: points.dimension, settings: settings) })
+        let seconds = start.duration(to: .now).seconds
+        bar.clear()
+
+        let status = Self.name(of: fit.status)
+        let report = Report(
+            status: status, pointCount: points.count, dimension: points.dimension, rank: fit.rank, centered: centered,
+            gap: fit.certificate.gap.ifFinite, supportDeficit: fit.certificate.supportDeficit.ifFinite,
+            logVolume: fit.ellipsoid.logVolume.ifFinite, logVolumeBound: fit.certificate.logVolumeBound.ifFinite,
+            supportCount: fit.support.count, iterations: fit.iterations, dataPasses: fit.dataPasses, seconds: seconds,
+            readSeconds: points.readSeconds, method: MethodArgument.name(of: fit.method), coreType: Machine.current().coreType,
+            threads: threads)
+        if let output { try archive(fit).write(to: output, force: overwrite.force) }
+        if let plot { try AtomicFile.write(Array(try EllipsoidPlot.svg(fit, points: points).utf8), to: plot, force: overwrite.force) }
+        if format.json { try JSONOutput.show(report) } else { show(report) }
+        if fit.status != .solved {
+            throw CommandFailure.limited("expected a gap of at most \(gap), found \(Format.number(fit.certificate.gap)) when it stopped: \(status)")
+        }
+    }
+
+    private func settings(threads: Int, _ bar: ProgressBar) -> MinimumVolumeEllipsoid.Settings {
+        var settings = MinimumVolumeEllipsoid.Settings(centering: centered ? .origin : .free, method: method.method, gap: gap)
+        settings.threads = threads
+        settings.iterationLimit = iterationLimit
+        settings.timeLimit = timeLimit.map { .seconds($0) }
+        settings.observer = { progress in
+            bar.update("iteration \(progress.iterations), \(progress.dataPasses) reads, gap \(Format.number(progress.gap))")
+            return true
+        }
+        return settings
+    }
+
+    private func archive(_ fit: MinimumVolumeEllipsoid) throws -> TensorArchive {
+        let ellipsoid = fit.ellipsoid
+        var archive: TensorArchive = [
+            "center": .float64(ellipsoid.center),
+            // Symmetric: row-major and column-major agree.
+            "shape": try .float64(ellipsoid.shape.elements, shape: [ellipsoid.rank, ellipsoid.rank]),
+            "indices": .int64(fit.support),
+            "weights": .float64(fit.weights),
+        ]
+        if let basis = ellipsoid.basis {
+            archive["basis"] = try .float64(basis.transposed().elements, shape: [basis.rows, basis.columns])
+        }
+        return archive
+    }
+
+    private func show(_ report: Report) {
+        var table = ConsoleTable([("", .left), ("", .left)])
+        table.append(["status", report.status])
+        table.append(["points", "\(Format.count(report.pointCount)) in \(report.dimension) dimensions" + (report.rank < report.dimension ? ", in a flat of dimension \(report.rank)" : "")])
+        table.append(["gap", report.gap.map { "\(Format.number($0)) (max κ/D − 1 over all points)" } ?? "unknown"])
+        table.append(["support", "\(report.supportCount) points" + (report.supportDeficit.map { ", 1 − min κ/D = \(Format.number($0))" } ?? "")])
+        table.append(["log volume", (report.logVolume.map { Format.fixed($0, 6) } ?? "unknown") + (report.logVolumeBound.map { ", at most \(Format.number($0)) above the least" } ?? "")])
+        table.append(["work", "\(report.iterations) iterations, \(report.dataPasses) reads of the points, \(report.method)"])
+        table.append(["time", "\(Format.seconds(report.seconds)) (reading \(Format.seconds(report.readSeconds))), \(report.coreType), \(report.threads) thread\(report.threads == 1 ? "" : "s")"])
+        for path in [output, plot].compactMap({ $0 }) { table.append(["wrote", path]) }
+        for line in table.lines().dropFirst() { Console.say(line) }
+    }
+
+    static func name(of status: MinimumVolumeEllipsoid.Status) -> String {
+        switch status {
+        case .solved: "solved"
+        case .iterationLimit: "iteration-limit"
+        case .timeLimit: "time-limit"
+        case .stalled: "stalled"
+        case .cancelled: "cancelled"
+        }
+    }
+}

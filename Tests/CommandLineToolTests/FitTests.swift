@@ -1,0 +1,162 @@
+import Foundation
+import TensorFiles
+import TestSupport
+import Testing
+
+@Suite struct FitTests {
+    private static let count = 300
+    private static let dimension = 4
+
+    /// Row-major normal points with different spreads, off the origin.
+    private static func points(seed: UInt64 = 1) -> [Double] {
+        var generator = TestGenerator(seed: seed)
+        return (0..<count * dimension).map { Double($0 % dimension + 1) * generator.normal() + 10 }
+    }
+
+    /// max (x−c)ᵀA(x−c) over the rows of `points`, with plain loops.
+    private static func largestGauge(_ archive: TensorArchive, _ points: [Double], dimension d: Int) throws -> Double {
+        let center = try archive.tensor(named: "center").doubles()
+        let shape = try archive.tensor(named: "shape").doubles()
+        var largest = 0.0
+        for i in 0..<points.count / d {
+            var sum = 0.0
+            for a in 0..<d { for b in 0..<d { sum += (points[i * d + a] - center[a]) * shape[a * d + b] * (points[i * d + b] - center[b]) } }
+            largest = max(largest, sum)
+        }
+        return largest
+    }
+
+    private static func write(_ values: [Double], shape: [Int], to name: String, in folder: ScratchFolder, as dtype: DType = .f64) throws {
+        let tensor = try Tensor.float64(values, shape: shape).converted(to: dtype)
+        try folder.write(try NPY.encode(tensor), to: name)
+    }
+
+    @Test(arguments: ["auto", "interior-point", "away-steps", "khachiyan"])
+    func everyMethodContainsThePointsAndSaysSo(_ method: String) throws {
+        let folder = try ScratchFolder()
+        let points = Self.points()
+        try Self.write(points, shape: [Self.count, Self.dimension], to: "points.npy", in: folder)
+        // Khachiyan's method needs 1/gap iterations.
+        let gap = method == "khachiyan" ? 1e-3 : 1e-7
+        let outcome = try BuiltTool.run(
+            ["fit", "points.npy", "--method", method, "--gap", "\(gap)", "-o", "e.npz", "--json", "--threads", "1"], in: folder)
+        let report = try outcome.json()
+        for key in ["status", "pointCount", "dimension", "rank", "gap", "supportDeficit", "logVolume", "supportCount", "iterations",
+            "dataPasses", "seconds", "readSeconds", "method", "coreType", "threads"] {
+            #expect(report[key] != nil, "\(key)")
+        }
+        #expect(report["pointCount"] as? Int == Self.count)
+        #expect(report["rank"] as? Int == Self.dimension)
+        // Only away steps and the interior-point method promise the support as well.
+        if method != "khachiyan" {
+            #expect(outcome.status == 0, "\(outcome.errors)")
+            #expect(report["status"] as? String == "solved")
+        } else {
+            #expect([0, 3].contains(outcome.status))
+        }
+        #expect(try #require(report["gap"] as? Double) <= gap)
+
+        let archive = try NPZ.decode(try folder.read("e.npz"))
+        let largest = try Self.largestGauge(archive, points, dimension: Self.dimension)
+        #expect(largest <= 1 + 1e-12)
+        #expect(largest >= 1 - 2 * gap)
+        let weights = try archive.tensor(named: "weights").doubles()
+        #expect(abs(weights.reduce(0, +) - 1) <= Double(weights.count) * .ulpOfOne)
+        #expect(archive["indices"]?.dtype == .i64)
+        #expect(archive["indices"]?.elementCount == report["supportCount"] as? Int)
+        #expect(archive["shape"]?.shape == [Self.dimension, Self.dimension])
+    }
+
+    @Test func storageDoesNotChangeTheAnswer() throws {
+        let folder = try ScratchFolder()
+        let points = Self.points().map { Double(Float($0)) }
+        let (n, d) = (Self.count, Self.dimension)
+        try Self.write(points, shape: [n, d], to: "double.npy", in: folder)
+        try Self.write(points, shape: [n, d], to: "single.npy", in: folder, as: .f32)
+        // Fortran order: the same header with the other flag, columns one after the other.
+        let columns = (0..<d).flatMap { k in (0..<n).map { points[$0 * d + k] } }
+        var bytes = try NPY.encode(try Tensor.float64(columns, shape: [n, d]))
+        let flag = Array("'fortran_order': False".utf8)
+        let place = try #require((0..<128).first { bytes[$0..<$0 + flag.count].elementsEqual(flag) })
+        bytes.replaceSubrange(place..<place + flag.count, with: Array("'fortran_order': True ".utf8))
+        try folder.write(bytes, to: "fortran.npy")
+        // A convolution weight of n filters, 2×1×2.
+        let weight = try Tensor.float32(points.map { Float($0) }, shape: [n, 2, 1, 2])
+        let other = Tensor.float32([1, 2, 3])
+        try TensorArchive([("conv.weight", weight), ("conv.bias", other)]).write(to: folder.path("net.safetensors"), force: false)
+        try TensorArchive([("a", weight), ("b", other)]).write(to: folder.path("net.npz"), force: false)
+
+        var volumes: [Double] = []
+        for input in [["double.npy"], ["single.npy"], ["fortran.npy"], ["net.safetensors", "--tensor", "conv.weight"], ["net.npz", "--tensor", "a"]] {
+            let report = try BuiltTool.run(["fit"] + input + ["--json", "--threads", "1"], in: folder).json()
+            #expect(report["status"] as? String == "solved", "\(input)")
+            #expect(report["dimension"] as? Int == d)
+            volumes.append(try #require(report["logVolume"] as? Double))
+        }
+        // Single-precision input allows for the rounding of its own numbers, 10/ulp(Float) per coordinate at most.
+        for volume in volumes { #expect(abs(volume - volumes[0]) <= 1e-5, "\(volumes)") }
+    }
+
+    @Test func flatPointsGetABasis() throws {
+        let folder = try ScratchFolder()
+        // A square in the plane z = 1.
+        try Self.write([0, 0, 1, 2, 0, 1, 0, 2, 1, 2, 2, 1, 1, 1, 1], shape: [5, 3], to: "flat.npy", in: folder)
+        let report = try BuiltTool.run(["fit", "flat.npy", "-o", "e.npz", "--plot", "e.svg", "--json"], in: folder).json()
+        #expect(report["rank"] as? Int == 2)
+        // The circle of radius √2.
+        #expect(abs(try #require(report["logVolume"] as? Double) - log(2 * Double.pi)) <= 1e-6)
+        let archive = try NPZ.decode(try folder.read("e.npz"))
+        #expect(archive["basis"]?.shape == [3, 2])
+        #expect(archive["shape"]?.shape == [2, 2])
+        #expect(archive["center"]?.shape == [3])
+        let svg = String(decoding: try folder.read("e.svg"), as: UTF8.self)
+        #expect(svg.contains("<ellipse") && svg.contains("class=\"contact\"") && svg.hasSuffix("</svg>\n"))
+    }
+
+    @Test func aLimitIsExitCodeThreeWithAResult() throws {
+        let folder = try ScratchFolder()
+        try Self.write(Self.points(), shape: [Self.count, Self.dimension], to: "points.npy", in: folder)
+        let outcome = try BuiltTool.run(
+            ["fit", "points.npy", "--method", "khachiyan", "--iteration-limit", "3", "-o", "e.npz", "--json"], in: folder)
+        #expect(outcome.status == 3)
+        #expect(try outcome.json()["status"] as? String == "iteration-limit")
+        #expect(outcome.errors.split(separator: "\n").count == 1)
+        let archive = try NPZ.decode(try folder.read("e.npz"))
+        #expect(try Self.largestGauge(archive, Self.points(), dimension: Self.dimension) <= 1 + 1e-12)
+    }
+
+    @Test func badInputIsOneLineAndWritesNothing() throws {
+        let folder = try ScratchFolder()
+        try Self.write(Self.points(), shape: [Self.count, Self.dimension], to: "points.npy", in: folder)
+        try folder.write(try folder.read("points.npy").dropLast(8), to: "cut.npy")
+        try folder.write(try folder.read("points.npy").prefix(20), to: "header.npy")
+        try folder.write([], to: "empty.npy")
+        try Self.write([1, 2, 3], shape: [3], to: "vector.npy", in: folder)
+        try Self.write([], shape: [0, 3], to: "none.npy", in: folder)
+        try Self.write([1, 2, .nan, 4], shape: [2, 2], to: "nan.npy", in: folder)
+        try Self.write([1, 2, .infinity, 4], shape: [2, 2], to: "infinite.npy", in: folder, as: .f32)
+        try TensorArchive([("a", Tensor.float32([1])), ("b", Tensor.float32([2]))]).write(to: folder.path("two.npz"), force: false)
+        try folder.write("old".utf8, to: "old.npz")
+        let before = try folder.files()
+        let cases: [(arguments: [String], status: Int32, mentions: String)] = [
+            (["absent.npy"], 1, "absent.npy"), (["cut.npy"], 1, "cut.npy"), (["header.npy"], 1, "header.npy"), (["empty.npy"], 1, "empty.npy"),
+            (["vector.npy"], 1, "(n, d)"), (["none.npy"], 1, "point"), (["nan.npy"], 1, "point 1"), (["infinite.npy"], 1, "point 1"),
+            (["two.npz"], 1, "--tensor"), (["two.npz", "--tensor", "c"], 1, "'c'"), (["two.npz", "--tensor", "a"], 1, "(n, d)"),
+            (["points.npy", "--tensor", "a"], 2, "--tensor"), (["points.npy", "-o", "old.npz"], 1, "old.npz"),
+            (["points.npy", "-o", "no/folder.npz"], 1, "folder"), (["points.npy", "-o", "e.txt"], 2, ".npz"),
+            (["points.npy", "--gap", "0"], 2, "--gap"), (["points.npy", "--gap", "nan"], 2, "--gap"), (["points.npy", "--gap", "-1"], 2, "gap"),
+            (["points.npy", "--method", "magic"], 2, "magic"), (["points.npy", "--time-limit", "-1"], 2, "time-limit"), (["."], 1, "."),
+        ]
+        for entry in cases {
+            let outcome = try BuiltTool.run(["fit"] + entry.arguments, in: folder)
+            #expect(outcome.status == entry.status, "\(entry.arguments): \(outcome.errors)")
+            #expect(outcome.errors.contains(entry.mentions), "\(entry.arguments): \(outcome.errors)")
+            #expect(outcome.errors.split(separator: "\n").count == 1, "\(entry.arguments): \(outcome.errors)")
+            #expect(outcome.output.isEmpty)
+        }
+        #expect(try folder.files() == before)
+        #expect(try folder.read("old.npz") == Array("old".utf8))
+        #expect(try BuiltTool.run(["fit", "points.npy", "-o", "old.npz", "--force"], in: folder).status == 0)
+        #expect(try folder.read("old.npz") != Array("old".utf8))
+    }
+}

@@ -1,0 +1,84 @@
+import Foundation
+import TensorFiles
+import TestSupport
+import Testing
+
+@Suite struct ReduceTests {
+    private static let count = 500
+    private static let dimension = 5
+
+    private static func write(to folder: ScratchFolder) throws -> (points: [Double], weights: [Double]) {
+        var generator = TestGenerator(seed: 2)
+        let points = generator.normals(count * dimension)
+        let weights = (0..<count).map { _ in generator.uniform() }
+        try folder.write(try NPY.encode(try .float64(points, shape: [count, dimension])), to: "points.npy")
+        try folder.write(try NPY.encode(.float64(weights)), to: "weights.npy")
+        return (points, weights)
+    }
+
+    @Test(arguments: ["one-read", "direct"])
+    func keepsMassAndWeightedSum(_ method: String) throws {
+        let folder = try ScratchFolder()
+        let (points, weights) = try Self.write(to: folder)
+        let outcome = try BuiltTool.run(
+            ["reduce", "points.npy", "--weights", "weights.npy", "--method", method, "-o", "r.npz", "--json"], in: folder)
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        let report = try outcome.json()
+        for key in ["pointCount", "dimension", "supportCount", "error", "spreadError", "massError", "seconds", "readSeconds"] {
+            #expect(report[key] != nil, "\(key)")
+        }
+        let archive = try NPZ.decode(try folder.read("r.npz"))
+        let indices = try archive.tensor(named: "indices").int64s().map { Int($0) }
+        let kept = try archive.tensor(named: "weights").doubles()
+        #expect(archive["indices"]?.dtype == .i64)
+        #expect(indices.count <= Self.dimension + 1)
+        #expect(indices.count == report["supportCount"] as? Int)
+        #expect(kept.allSatisfy { $0 > 0 })
+        let mass = weights.reduce(0, +)
+        let bound = Double(Self.count) * .ulpOfOne
+        #expect(abs(kept.reduce(0, +) - mass) <= bound * mass)
+        for k in 0..<Self.dimension {
+            var (expected, found, scale) = (0.0, 0.0, 0.0)
+            for i in 0..<Self.count {
+                expected += weights[i] * points[i * Self.dimension + k]
+                scale += weights[i] * points[i * Self.dimension + k].magnitude
+            }
+            for (index, weight) in zip(indices, kept) { found += weight * points[index * Self.dimension + k] }
+            #expect(abs(found - expected) <= bound * scale)
+        }
+    }
+
+    @Test func liftsKeepMoreFeatures() throws {
+        let folder = try ScratchFolder()
+        _ = try Self.write(to: folder)
+        let d = Self.dimension
+        for (lift, features) in [("none", d), ("covariance", d + d * (d + 1) / 2), ("monomials:3", 55)] {
+            let report = try BuiltTool.run(["reduce", "points.npy", "--lift", lift, "--minimal", "--json"], in: folder).json()
+            #expect(report["featureCount"] as? Int == features)
+            #expect(report["supportCount"] as? Int == features + 1)
+            #expect(report["rank"] as? Int == features + 1)
+        }
+    }
+
+    @Test func badInputIsOneLineAndWritesNothing() throws {
+        let folder = try ScratchFolder()
+        _ = try Self.write(to: folder)
+        try folder.write(try NPY.encode(.float64([1, 2, 3])), to: "short.npy")
+        try folder.write(try NPY.encode(.float64([Double](repeating: -1, count: Self.count))), to: "negative.npy")
+        try folder.write(try folder.read("points.npy").dropLast(1), to: "cut.npy")
+        let before = try folder.files()
+        let cases: [(arguments: [String], status: Int32, mentions: String)] = [
+            (["absent.npy"], 1, "absent.npy"), (["cut.npy"], 1, "cut.npy"), (["points.npy", "--weights", "short.npy"], 1, "500 weights"),
+            (["points.npy", "--weights", "negative.npy"], 1, "weight"), (["points.npy", "--weights", "absent.npy"], 1, "absent.npy"),
+            (["points.npy", "--lift", "cubes"], 2, "--lift"), (["points.npy", "--lift", "monomials:0"], 2, "--lift"),
+            (["points.npy", "-o", "points.npy"], 2, ".npz"), (["points.npy", "--method", "other"], 2, "other"), ([], 2, "points"),
+        ]
+        for entry in cases {
+            let outcome = try BuiltTool.run(["reduce"] + entry.arguments, in: folder)
+            #expect(outcome.status == entry.status, "\(entry.arguments): \(outcome.errors)")
+            #expect(outcome.errors.contains(entry.mentions), "\(entry.arguments): \(outcome.errors)")
+            #expect(outcome.errors.split(separator: "\n").count == 1, "\(entry.arguments): \(outcome.errors)")
+        }
+        #expect(try folder.files() == before)
+    }
+}
