@@ -11,12 +11,12 @@ import NeuralNetworks
 package struct DenseChain: Sendable {
     package struct Stage: Sendable {
         /// Row-major (outputs, inputs), that is column-major inputs×outputs.
-        var weight: [Float]
-        var bias: [Float]
-        var inputs: Int
-        var outputs: Int
+        package var weight: [Float]
+        package var bias: [Float]
+        package var inputs: Int
+        package var outputs: Int
         /// What follows; `.identity` after the last stage.
-        var activation: Activation
+        package var activation: Activation
     }
 
     package var stages: [Stage]

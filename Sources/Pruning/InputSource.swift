@@ -46,18 +46,14 @@ extension Pruner {
                 throw .unsupported(what: "--input-model ascended", needs: "a chain of linear layers with several outputs")
             }
             var generator = SeededGenerator(seed: settings.seed)
-            do throws(FactorizationError) {
-                let drawn = try AscendedSamples(chain, prior: prior, count: settings.sampleCount, using: &generator)
-                let shape = [drawn.count] + (inputShape ?? [chain.inputCount])
-                return (
-                    .samples(ActivationTensor(shape: shape, values: drawn.inputs)),
-                    .init(
-                        model: model, text: "\(drawn.count) class-ascended samples of Gaussian inputs, \(text)", isMeasured: false,
-                        warnings: warnings)
-                )
-            } catch {
-                throw .factorization(layer: "the input prior", error)
-            }
+            let drawn = try sampledInputs(
+                chain, prior, count: settings.sampleCount, strength: AscendedSamples.Settings().strength, using: &generator)
+            return (
+                .samples(drawn),
+                .init(
+                    model: model, text: "\(settings.sampleCount) class-ascended samples of Gaussian inputs, \(text)", isMeasured: false,
+                    warnings: warnings)
+            )
         case .batchNorm, .synthetic:
             throw .unsupported(what: "--input-model \(model.rawValue)", needs: "a network with batch normalization")
         case .auto:
@@ -78,8 +74,22 @@ extension Pruner {
         return settings.reweighting == .sequential && chain.classCount > 1 ? .ascended : .gaussian
     }
 
+    /// Draws from the prior, climbed with the given strength.
+    func sampledInputs(
+        _ chain: DenseChain, _ prior: ActivationMoments, count: Int, strength: Double, using generator: inout SeededGenerator
+    ) throws(PruningError) -> ActivationTensor {
+        var climb = AscendedSamples.Settings()
+        climb.strength = strength
+        do throws(FactorizationError) {
+            let drawn = try AscendedSamples(chain, prior: prior, count: count, settings: climb, using: &generator)
+            return ActivationTensor(shape: [drawn.count] + (inputShape ?? [chain.inputCount]), values: drawn.inputs)
+        } catch {
+            throw .factorization(layer: "the input prior", error)
+        }
+    }
+
     /// Input moments under the declared prior, or under the documented default.
-    private func gaussianPrior() throws(PruningError) -> (ActivationMoments, String, [String]) {
+    func gaussianPrior() throws(PruningError) -> (moments: ActivationMoments, text: String, warnings: [String]) {
         guard let chain else {
             throw .unsupported(what: "--input-model \(settings.inputModel.rawValue)", needs: "a chain of linear layers")
         }

@@ -34,6 +34,22 @@ public struct NeuronPoints: Sendable {
     /// Share of Σ‖pᵢ‖² that the r directions retain, 0…1; 1 when all points are zero.
     public let retainedEnergy: Double
 
+    private init(points: Matrix, representation: PointRepresentation, retainedEnergy: Double) {
+        self.points = points
+        self.representation = representation
+        self.retainedEnergy = retainedEnergy
+    }
+
+    /// The points in their `count` leading directions, all of them when there are fewer.
+    public func leading(_ count: Int) -> NeuronPoints {
+        guard count < rank else { return self }
+        let first = points.selectingRows(Array(0..<count))
+        let (part, whole) = (first.frobeniusNorm, points.frobeniusNorm)
+        return NeuronPoints(
+            points: first, representation: representation,
+            retainedEnergy: whole > 0 ? retainedEnergy * (part / whole) * (part / whole) : 1)
+    }
+
     /// r.
     public var rank: Int { points.rows }
     /// n.

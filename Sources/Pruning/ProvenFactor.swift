@@ -62,6 +62,6 @@ package enum ProvenFactor: Equatable, Sendable {
             : .none(reason: "the kept points do not span all \(r) dimensions: some direction sees only removed channels")
     }
 
-    var value: Double? { if case .factor(let value) = self { value } else { nil } }
-    var reason: String? { if case .none(let reason) = self { reason } else { nil } }
+    package var value: Double? { if case .factor(let value) = self { value } else { nil } }
+    package var reason: String? { if case .none(let reason) = self { reason } else { nil } }
 }

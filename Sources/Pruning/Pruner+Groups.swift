@@ -193,12 +193,15 @@ extension Pruner {
         } else {
             kept = Array(0..<m)
         }
-        let factor = ProvenFactor(points: ranked.points.points, kept: kept)
+        // m points cannot witness more than m directions, and m directions only badly: rules that do not peel get the
+        // guarantee in the leading m/2 directions.
+        let points = settings.selection.usesSensitivities ? ranked.points : ranked.points.leading(Swift.max(1, m / 2))
+        let factor = ProvenFactor(points: points.points, kept: kept)
         layer.provenFactor = factor.value
         layer.provenFactorAbsence = factor.reason
-        layer.representation = ranked.points.representation.rawValue
-        layer.rank = ranked.points.rank
-        layer.retainedEnergy = ranked.points.retainedEnergy
+        layer.representation = points.representation.rawValue
+        layer.rank = points.rank
+        layer.retainedEnergy = points.retainedEnergy
         layer.method = Pruner.method(settings.selection, m == n ? .none : reweighting, description, m == n)
         if m < n {
             try apply(reweighting, kept: kept, factors: factors, ranked: ranked, sequential: sequential, ridge: ridge, errors: &errors, refit: &refit)

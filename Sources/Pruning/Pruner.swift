@@ -127,13 +127,15 @@ public struct Pruner: Sendable {
         }
         let changed = refit.changed
         let cut = try refit.network.cutting(kept)
+        let agreement = try predictedAgreement(refit.network, source: source, description: description)
         try report("finished", total)
         return PruningPlan(
             version: PruningPlan.currentVersion, settings: settings, fingerprint: network.fingerprint, groups: kept,
             replacements: changed.sorted().compactMap { name in
                 cut.parameters[name].map { PruningPlan.Replacement(parameter: name, $0) }
             },
-            layers: layers, warnings: warnings, inputModelDescription: description.text, seconds: seconds(clock.now - began))
+            layers: layers, warnings: warnings,
+            predictedAgreement: agreement, inputModelDescription: description.text, seconds: seconds(clock.now - began))
     }
 
     private func allocate(_ ranked: [RankedGroup]) throws(PruningError) -> [Int] {

@@ -1,0 +1,53 @@
+// How often the pruned network will answer as the original does, without a label: agreement on inputs of the model.
+
+import Coresets
+import NeuralNetworks
+
+extension Pruner {
+    /// Inputs drawn afresh to predict agreement on.
+    private static let freshCount = 1024
+
+    /// Share of inputs on which both networks have the same largest output; `nil` without inputs or with a single output.
+    ///
+    /// Sampling models draw anew, so that the fit is not judged on what it has seen; calibration images are used as they are.
+    func predictedAgreement(
+        _ pruned: Network, source: InputSource, description: InputSource.Description
+    ) throws(PruningError) -> Double? {
+        let inputs: ActivationTensor
+        switch (source, description.model) {
+        case (.nothing, _): return nil
+        case (.gaussian(let prior), _): inputs = try drawn(prior, strength: 0)
+        case (.samples, .ascended): inputs = try drawn(try gaussianPrior().moments, strength: AscendedSamples.Settings().strength)
+        case (.samples(let given), _): inputs = given
+        }
+        var (same, count) = (0, 0)
+        do {
+            let (before, after) = (try Evaluator(network), try Evaluator(pruned))
+            for first in stride(from: 0, to: inputs.batchCount, by: Pruner.streamingBatch) {
+                let batch = inputs.samples(first..<Swift.min(first + Pruner.streamingBatch, inputs.batchCount))
+                guard let a = try before.forward(batch).observed.first, let b = try after.forward(batch).observed.first,
+                    a.sampleSize > 1
+                else { return nil }
+                for n in 0..<batch.batchCount where Pruner.largest(a, n) == Pruner.largest(b, n) { same += 1 }
+                count += batch.batchCount
+            }
+        } catch {
+            throw .evaluation("\(error)")
+        }
+        return count > 0 ? Double(same) / Double(count) : nil
+    }
+
+    private func drawn(_ prior: ActivationMoments, strength: Double) throws(PruningError) -> ActivationTensor {
+        guard let chain else { throw .unsupported(what: "drawing inputs", needs: "a chain of linear layers") }
+        var generator = SeededGenerator(seed: settings.seed).stream(1)
+        return try sampledInputs(chain, prior, count: Pruner.freshCount, strength: strength, using: &generator)
+    }
+
+    /// Index of the largest output of one sample, lowest among equals.
+    private static func largest(_ tensor: ActivationTensor, _ sample: Int) -> Int {
+        let size = tensor.sampleSize
+        var best = 0
+        for k in 1..<size where tensor.values[sample * size + k] > tensor.values[sample * size + best] { best = k }
+        return best
+    }
+}

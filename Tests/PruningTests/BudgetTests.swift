@@ -1,0 +1,85 @@
+// Counts and allocation.
+
+import NeuralNetworks
+import Pruning
+import Testing
+
+@Suite struct BudgetTests {
+    @Test(arguments: [
+        (300, 0.5, 1, 150), (300, 0.1, 1, 30), (5, 0.1, 1, 1), (5, 1e-9, 1, 1), (16, 0.3, 1, 5), (10, 0.25, 1, 3), (16, 1, 1, 16),
+        (100, 0.3, 8, 32), (6, 0.5, 8, 6), (64, 0.01, 8, 8),
+    ])
+    func `kept counts`(_ n: Int, _ ratio: Double, _ multiple: Int, _ expected: Int) {
+        #expect(Budget.count(of: n, ratio: ratio, multiple: multiple) == expected)
+    }
+
+    private func plan(_ budget: Budget, _ change: (inout PruningSettings) -> Void = { _ in }) throws -> (PruningPlan, Network) {
+        let network = Network.perceptron([30, 40, 50, 20, 6])
+        var settings = PruningSettings(budget: budget)
+        settings.sampleCount = 200
+        settings.inputPrior = InputPrior(mean: [0], deviation: [1])
+        change(&settings)
+        return (try Pruner(network: network, settings: settings).plan(), network)
+    }
+
+    @Test(arguments: [0.9, 0.5, 0.2])
+    func `targets are met to one channel`(_ fraction: Double) throws {
+        for budget in [Budget.neurons(fraction), .parameters(fraction), .multiplyAdds(fraction)] {
+            let (plan, network) = try plan(budget)
+            let pruned = try plan.apply(to: network)
+            func size(_ network: Network, _ counts: [Int]) -> Double {
+                switch budget {
+                case .keep, .neurons: Double(counts.reduce(0, +))
+                case .parameters: Double(network.cost.parameters)
+                case .multiplyAdds: Double(network.cost.multiplyAdds ?? 0)
+                }
+            }
+            let counts = plan.groups.map(\.kept.count)
+            let target = fraction * size(network, plan.groups.map(\.channels))
+            #expect(size(pruned, counts) <= target + 0.5, "\(budget)")
+            // One more channel anywhere would be too many.
+            for g in counts.indices where counts[g] < plan.groups[g].channels {
+                var raised = plan.groups
+                raised[g].kept = Array(0..<counts[g] + 1)
+                let larger = try network.keeping(Dictionary(uniqueKeysWithValues: raised.map { ($0.name, Array(0..<$0.kept.count)) }))
+                #expect(size(larger, raised.map(\.kept.count)) > target, "\(budget) group \(g)")
+            }
+        }
+    }
+
+    @Test func `a target out of reach is an error that says how far one gets`() {
+        #expect(throws: PruningError.self) { try plan(.parameters(1e-3)) }
+    }
+
+    @Test func `single layers override the budget, and rounding holds`() throws {
+        let (overridden, _) = try plan(.neurons(0.5)) { $0.layerRatios = ["fc2": 0.9] }
+        #expect(overridden.groups[1].kept.count == 45)
+        #expect(overridden.groups.reduce(0) { $0 + $1.kept.count } == 55)
+        let (rounded, _) = try plan(.parameters(0.5)) { $0.roundTo = 8 }
+        #expect(rounded.groups.allSatisfy { $0.kept.count % 8 == 0 || $0.kept.count == $0.channels })
+    }
+
+    @Test func `the redundant layer gives way`() throws {
+        // Every neuron of fc2 four times over.
+        var network = Network.perceptron([20, 30, 32, 30, 6])
+        guard let weight = network.parameters["fc2.weight"], let bias = network.parameters["fc2.bias"] else { return }
+        for i in 8..<32 {
+            for j in 0..<30 { network.parameters["fc2.weight"]?.values[i * 30 + j] = weight.values[(i % 8) * 30 + j] }
+            network.parameters["fc2.bias"]?.values[i] = bias.values[i % 8]
+        }
+        var settings = PruningSettings(budget: .neurons(Double(92 - 24) / 92))
+        settings.sampleCount = 400
+        settings.ridge = 1e-6
+        settings.inputPrior = InputPrior(mean: [0], deviation: [1])
+        let plan = try Pruner(network: network, settings: settings).plan()
+        #expect(plan.groups.map(\.kept.count) == [30, 8, 30])
+    }
+
+    @Test func `the lower hull is convex, below the curve, and touches it at both ends`() {
+        let curve = [1.0, 0.9, 0.2, 0.19, 0.18, 0.05, 0.05, 0]
+        let hull = BudgetAllocation.lowerHull(curve)
+        #expect(hull.first == curve.first && hull.last == curve.last)
+        for k in curve.indices { #expect(hull[k] <= curve[k] + 1e-15) }
+        for k in 1..<curve.count - 1 { #expect(hull[k - 1] + hull[k + 1] - 2 * hull[k] >= -1e-15) }
+    }
+}
