@@ -126,22 +126,3 @@ extension Layer {
         }
     }
 }
-
-extension Activation {
-    /// Name as in description files.
-    public var name: String {
-        switch self {
-        case .identity: "identity"
-        case .relu: "relu"
-        case .leakyReLU: "leaky-relu"
-        case .clippedReLU: "clipped-relu"
-        case .gelu(let approximateTanh): approximateTanh ? "gelu-tanh" : "gelu"
-        case .tanh: "tanh"
-        case .sigmoid: "sigmoid"
-        case .silu: "silu"
-        case .hardSwish: "hard-swish"
-        case .hardSigmoid: "hard-sigmoid"
-        case .elu: "elu"
-        }
-    }
-}
