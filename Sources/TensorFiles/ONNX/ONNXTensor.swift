@@ -190,3 +190,8 @@ extension ONNXWireTensor {
         }
     }
 }
+
+extension ONNXWireTensor {
+    /// The element type, when its elements are numbers that this module can convert.
+    package var numericType: DType? { elementType.dtype.flatMap { $0.isOpaque ? nil : $0 } }
+}

@@ -1,0 +1,336 @@
+// Operations on constants, and the shape arithmetic that exporters write into graphs: Shape, Gather, Concat, Reshape, ….
+//
+// Semantics: the operator definitions of ONNX (https://onnx.ai/onnx/operators). What an operation cannot do here, it leaves
+// undone (`nil`); the node then becomes an unknown operation. Sizes are bounded by a budget, so that a small file cannot
+// describe a large constant.
+
+struct ONNXFolding {
+    /// Elements that all results together may have.
+    private(set) var budget: Int
+
+    init(budget: Int) { self.budget = budget }
+
+    /// The outputs of an operation whose inputs are all known; `nil` when it is not one of these or its inputs do not fit.
+    mutating func fold(_ node: ONNXNodeReader, _ inputs: [ONNXConstant?]) throws(NetworkError) -> [ONNXConstant]? {
+        guard let result = try outputs(node, inputs) else { return nil }
+        // Only a folded constant exists, so a result is paid for after it is made; what could grow checked before.
+        for constant in result { budget -= constant.elements.count }
+        return budget >= 0 ? result : nil
+    }
+
+    private func outputs(_ node: ONNXNodeReader, _ inputs: [ONNXConstant?]) throws(NetworkError) -> [ONNXConstant]? {
+        if node.operation == "Split" {
+            guard let input = inputs.first ?? nil else { return nil }
+            return try split(node, input, inputs.count > 1 ? inputs[1] : nil)
+        }
+        guard var result = try output(node, inputs) else { return nil }
+        for case let input? in inputs { result.sources.formUnion(input.sources) }
+        return [result]
+    }
+
+    private func output(_ node: ONNXNodeReader, _ inputs: [ONNXConstant?]) throws(NetworkError) -> ONNXConstant? {
+        func input(_ index: Int) -> ONNXConstant? { index < inputs.count ? inputs[index] : nil }
+        guard let first = input(0) else { return nil }
+        switch node.operation {
+        case "Identity", "Dropout":
+            return first
+        case "Cast":
+            return cast(first, to: try node.integer("to") ?? 1)
+        case "Shape":
+            let extents = first.shape.map(ONNXExtent.known)
+            return .vector(Array(extents[try node.shapeRange(rank: extents.count)]))
+        case "Size":
+            return ONNXConstant(shape: [], elements: .integers([.known(first.elements.count)]))
+        case "Reshape":
+            let target = try node.version >= 5 ? input(1)?.integers : node.integers("shape")
+            guard let target, try node.integer("allowzero") ?? 0 == 0 else { return nil }
+            return Self.resolve(target, from: first.shape).map(first.reshaped)
+        case "Flatten":
+            guard let axis = Self.position(try node.integer("axis") ?? 1, rank: first.shape.count + 1) else { return nil }
+            return first.reshaped([first.shape[..<axis].reduce(1, *), first.shape[axis...].reduce(1, *)])
+        case "Unsqueeze":
+            guard let axes = try node.axes(input(1)) else { return nil }
+            return Self.unsqueezed(first.shape, axes).map(first.reshaped)
+        case "Squeeze":
+            return Self.squeezed(first.shape, try node.axes(input(1))).map(first.reshaped)
+        case "Transpose":
+            let rank = first.shape.count
+            let permutation = try node.integers("perm") ?? Array((0..<rank).reversed())
+            guard permutation.sorted() == Array(0..<rank) else { return nil }
+            let strides = RowMajor.strides(first.shape)
+            let shape = permutation.map { first.shape[$0] }
+            return first.taking(RowMajor.positions(shape: shape, strides: permutation.map { strides[$0] }), shape: shape)
+        case "Concat":
+            return concatenated(inputs, axis: try node.integer("axis") ?? 0)
+        case "Gather":
+            guard let indices = input(1) else { return nil }
+            return gathered(first, indices, axis: try node.integer("axis") ?? 0)
+        case "Slice":
+            guard let slices = try node.slices(rank: first.shape.count, inputs: Array(inputs.dropFirst())) else { return nil }
+            return sliced(first, slices)
+        case "ConstantOfShape":
+            guard let shape = first.integers, let count = RowMajor.count(shape), count <= budget else { return nil }
+            let value = try node.tensorAttribute("value")
+            switch value?.elements {
+            case .integers(let values): return ONNXConstant(shape: shape, elements: .integers(.init(repeating: values.first ?? .known(0), count: count)))
+            case .floats(let values): return ONNXConstant(shape: shape, elements: .floats(.init(repeating: values.first ?? 0, count: count)))
+            case nil: return ONNXConstant(shape: shape, elements: .floats(.init(repeating: 0, count: count)))
+            }
+        case "Expand":
+            guard let target = input(1)?.integers, let shape = RowMajor.broadcast(first.shape, target),
+                let count = RowMajor.count(shape), count <= budget
+            else { return nil }
+            return first.taking(RowMajor.positions(shape: shape, strides: RowMajor.broadcastStrides(first.shape, to: shape)), shape: shape)
+        case "Range":
+            guard let start = input(0)?.integers?.first, let limit = input(1)?.integers?.first, let step = input(2)?.integers?.first,
+                step != 0, step != .min, start.magnitude < 1 << 40, limit.magnitude < 1 << 40
+            else { return nil }
+            let count = step > 0 ? (limit - start + step - 1) / step : (start - limit - step - 1) / -step
+            guard count <= budget else { return nil }
+            return .vector((0..<max(count, 0)).map { .known(start + $0 * step) })
+        case "Add", "Sub", "Mul", "Div", "Equal", "Min", "Max", "Mod", "Pow":
+            guard inputs.count == 2, let second = input(1) else { return nil }
+            return combined(node.operation, first, second)
+        case "Where":
+            guard let yes = input(1), let no = input(2) else { return nil }
+            return chosen(first, yes, no)
+        case "Neg", "Abs", "Sqrt", "Reciprocal", "Floor", "Ceil", "Not":
+            return mapped(node.operation, first)
+        case "ReduceProd":
+            guard let extents = first.extents, first.shape.count == 1 else { return nil }
+            let product = extents.reduce(.known(1)) { Self.arithmetic("Mul", $0, $1) }
+            return ONNXConstant(shape: try node.integer("keepdims") ?? 1 == 1 ? [1] : [], elements: .integers([product]))
+        default:
+            return nil
+        }
+    }
+
+    // MARK: Rearrangement
+
+    /// The shape that a Reshape target means, 0 copying and -1 filling an axis.
+    static func resolve(_ target: [Int], from shape: [Int]) -> [Int]? {
+        var result = target
+        for axis in result.indices where result[axis] == 0 {
+            guard axis < shape.count else { return nil }
+            result[axis] = shape[axis]
+        }
+        guard let count = RowMajor.count(shape) else { return nil }
+        let free = result.indices.filter { result[$0] == -1 }
+        guard free.count <= 1 else { return nil }
+        if let axis = free.first {
+            result[axis] = 1
+            guard let rest = RowMajor.count(result), rest > 0, count % rest == 0 else { return nil }
+            result[axis] = count / rest
+        }
+        return RowMajor.count(result) == count ? result : nil
+    }
+
+    /// An axis counted from the front; `nil` when there is none such.
+    static func position(_ axis: Int, rank: Int) -> Int? {
+        let position = axis < 0 ? axis &+ rank : axis
+        return (0..<max(rank, 0)).contains(position) ? position : nil
+    }
+
+    static func unsqueezed(_ shape: [Int], _ axes: [Int]) -> [Int]? {
+        guard axes.count <= 64 else { return nil }
+        let rank = shape.count + axes.count
+        let positions = axes.compactMap { position($0, rank: rank) }
+        guard positions.count == axes.count, Set(positions).count == axes.count else { return nil }
+        var rest = shape[...]
+        return (0..<rank).map { positions.contains($0) ? 1 : rest.removeFirst() }
+    }
+
+    /// Without axes every extent of 1 goes.
+    static func squeezed(_ shape: [Int], _ axes: [Int]?) -> [Int]? {
+        guard let axes else { return shape.filter { $0 != 1 } }
+        let positions = axes.compactMap { position($0, rank: shape.count) }
+        guard positions.count == axes.count, positions.allSatisfy({ shape[$0] == 1 }) else { return nil }
+        return shape.indices.filter { !positions.contains($0) }.map { shape[$0] }
+    }
+
+    private func concatenated(_ inputs: [ONNXConstant?], axis: Int) -> ONNXConstant? {
+        let parts = inputs.compactMap { $0 }
+        guard parts.count == inputs.count, let first = parts.first, let axis = Self.position(axis, rank: first.shape.count),
+            parts.allSatisfy({ part in
+                part.shape.count == first.shape.count && part.shape.indices.allSatisfy { $0 == axis || part.shape[$0] == first.shape[$0] }
+            }),
+            parts.reduce(0, { $0 + $1.elements.count }) <= budget
+        else { return nil }
+        var shape = first.shape
+        shape[axis] = parts.reduce(0) { $0 + $1.shape[axis] }
+        let rows = first.shape[..<axis].reduce(1, *)
+        func join<Element>(_ arrays: [[Element]]) -> [Element] {
+            var result: [Element] = []
+            for row in 0..<rows {
+                for array in arrays {
+                    let run = array.count / rows
+                    result += array[row * run..<(row + 1) * run]
+                }
+            }
+            return result
+        }
+        if rows == 0 { return nil }
+        let extents = parts.compactMap { part -> [ONNXExtent]? in if case .integers(let values) = part.elements { values } else { nil } }
+        if extents.count == parts.count { return ONNXConstant(shape: shape, elements: .integers(join(extents))) }
+        let floats = parts.compactMap(\.floats)
+        return floats.count == parts.count ? ONNXConstant(shape: shape, elements: .floats(join(floats))) : nil
+    }
+
+    private func gathered(_ data: ONNXConstant, _ indices: ONNXConstant, axis: Int) -> ONNXConstant? {
+        guard let axis = Self.position(axis, rank: data.shape.count), let wanted = indices.integers else { return nil }
+        let extent = data.shape[axis]
+        let rows = wanted.compactMap { Self.position($0, rank: extent) }
+        guard rows.count == wanted.count else { return nil }
+        let outer = data.shape[..<axis].reduce(1, *), inner = data.shape[(axis + 1)...].reduce(1, *)
+        let shape = Array(data.shape[..<axis]) + indices.shape + Array(data.shape[(axis + 1)...])
+        guard let count = RowMajor.count(shape), count <= budget else { return nil }
+        var positions: [Int] = []
+        positions.reserveCapacity(count)
+        for block in 0..<outer {
+            for row in rows { positions += (block * extent + row) * inner..<(block * extent + row + 1) * inner }
+        }
+        return data.taking(positions, shape: shape)
+    }
+
+    private func sliced(_ data: ONNXConstant, _ slices: [SliceRange]) -> ONNXConstant? {
+        var shape: [Int] = [], strides: [Int] = [], start = 0
+        for (axis, stride) in RowMajor.strides(data.shape).enumerated() {
+            guard slices[axis].step != 0 else { return nil }
+            let (first, count) = slices[axis].resolved(extent: data.shape[axis])
+            shape.append(count)
+            // A step beyond the axis takes one element, whatever its size.
+            strides.append(count > 1 ? stride * slices[axis].step : 0)
+            start += count > 0 ? first * stride : 0
+        }
+        return data.taking(RowMajor.positions(shape: shape, strides: strides, start: start), shape: shape)
+    }
+
+    private func split(_ node: ONNXNodeReader, _ data: ONNXConstant, _ sizes: ONNXConstant?) throws(NetworkError) -> [ONNXConstant]? {
+        guard let axis = Self.position(try node.integer("axis") ?? 0, rank: data.shape.count),
+            let sizes = try node.splitSizes(sizes, extent: data.shape[axis])
+        else { return nil }
+        var result: [ONNXConstant] = []
+        var start = 0
+        for size in sizes {
+            var slices = [SliceRange](repeating: SliceRange(), count: data.shape.count)
+            slices[axis] = SliceRange(start: start, end: start + size)
+            guard let part = sliced(data, slices) else { return nil }
+            result.append(part)
+            start += size
+        }
+        return result
+    }
+
+    // MARK: Arithmetic
+
+    private func cast(_ data: ONNXConstant, to type: Int) -> ONNXConstant? {
+        var result = data
+        switch type {
+        case 1, 10, 11, 16:
+            // Unknown extents have no value as a number; keep them as extents.
+            if let floats = data.floats { result.elements = .floats(floats) }
+        case 2...7, 12, 13:
+            guard case .floats(let values) = data.elements else { return data }
+            let integers = values.map { Int(exactly: $0.rounded(.towardZero)) }
+            guard integers.allSatisfy({ $0 != nil }) else { return nil }
+            result.elements = .integers(integers.map { .known($0 ?? 0) })
+        case 9:
+            guard let integers = data.integers else { return nil }
+            result.elements = .integers(integers.map { .known($0 == 0 ? 0 : 1) })
+        default:
+            return nil
+        }
+        return result
+    }
+
+    private func combined(_ operation: String, _ a: ONNXConstant, _ b: ONNXConstant) -> ONNXConstant? {
+        guard let shape = RowMajor.broadcast(a.shape, b.shape), let count = RowMajor.count(shape), count <= budget else { return nil }
+        let left = RowMajor.positions(shape: shape, strides: RowMajor.broadcastStrides(a.shape, to: shape))
+        let right = RowMajor.positions(shape: shape, strides: RowMajor.broadcastStrides(b.shape, to: shape))
+        if case .integers(let x) = a.elements, case .integers(let y) = b.elements {
+            return ONNXConstant(
+                shape: shape, elements: .integers(zip(left, right).map { Self.arithmetic(operation, x[$0], y[$1]) }))
+        }
+        guard let x = a.floats, let y = b.floats else { return nil }
+        if operation == "Equal" {
+            return ONNXConstant(shape: shape, elements: .integers(zip(left, right).map { .known(x[$0] == y[$1] ? 1 : 0) }))
+        }
+        guard let function = Self.function(operation) else { return nil }
+        return ONNXConstant(shape: shape, elements: .floats(zip(left, right).map { function(x[$0], y[$1]) }))
+    }
+
+    private static func function(_ operation: String) -> ((Float, Float) -> Float)? {
+        switch operation {
+        case "Add": { $0 + $1 }
+        case "Sub": { $0 - $1 }
+        case "Mul": { $0 * $1 }
+        case "Div": { $0 / $1 }
+        case "Min": { min($0, $1) }
+        case "Max": { max($0, $1) }
+        // Only squares and square roots: more would need a mathematical library for no exporter's sake.
+        case "Pow": { $1 == 2 ? $0 * $0 : $1 == 0.5 ? $0.squareRoot() : .nan }
+        default: nil
+        }
+    }
+
+    /// Integer arithmetic that keeps what it can of open extents; overflow and division by zero are unknown.
+    static func arithmetic(_ operation: String, _ a: ONNXExtent, _ b: ONNXExtent) -> ONNXExtent {
+        guard let x = a.known, let y = b.known else {
+            switch (operation, a, b) {
+            case ("Mul", .batch, .known(1)), ("Mul", .known(1), .batch), ("Div", .batch, .known(1)): return .batch
+            case ("Add", .batch, .known(0)), ("Add", .known(0), .batch), ("Sub", .batch, .known(0)): return .batch
+            // The batch size is positive, so it never equals the markers -1 and 0.
+            case ("Equal", .batch, .known(...0)), ("Equal", .known(...0), .batch): return .known(0)
+            default: return .unknown
+            }
+        }
+        func checked(_ result: (partialValue: Int, overflow: Bool)) -> ONNXExtent { result.overflow ? .unknown : .known(result.partialValue) }
+        switch operation {
+        case "Add": return checked(x.addingReportingOverflow(y))
+        case "Sub": return checked(x.subtractingReportingOverflow(y))
+        case "Mul": return checked(x.multipliedReportingOverflow(by: y))
+        case "Div": return y == 0 ? .unknown : checked(x.dividedReportingOverflow(by: y))
+        case "Mod": return y == 0 || y == -1 ? .unknown : .known(x % y)
+        case "Min": return .known(min(x, y))
+        case "Max": return .known(max(x, y))
+        case "Equal": return .known(x == y ? 1 : 0)
+        default: return .unknown
+        }
+    }
+
+    private func chosen(_ condition: ONNXConstant, _ yes: ONNXConstant, _ no: ONNXConstant) -> ONNXConstant? {
+        guard let flags = condition.integers, case .integers(let x) = yes.elements, case .integers(let y) = no.elements,
+            let inner = RowMajor.broadcast(yes.shape, no.shape), let shape = RowMajor.broadcast(condition.shape, inner),
+            let count = RowMajor.count(shape), count <= budget
+        else { return nil }
+        func positions(_ source: [Int]) -> [Int] { RowMajor.positions(shape: shape, strides: RowMajor.broadcastStrides(source, to: shape)) }
+        let (a, b, c) = (positions(condition.shape), positions(yes.shape), positions(no.shape))
+        return ONNXConstant(
+            shape: shape, elements: .integers(a.indices.map { flags[a[$0]] != 0 ? x[b[$0]] : y[c[$0]] }))
+    }
+
+    private func mapped(_ operation: String, _ data: ONNXConstant) -> ONNXConstant? {
+        var result = data
+        if case .integers(let values) = data.elements {
+            switch operation {
+            case "Neg": result.elements = .integers(values.map { Self.arithmetic("Sub", .known(0), $0) })
+            case "Abs": result.elements = .integers(values.map { $0 == .batch ? .batch : $0.known.map { $0 == .min ? .unknown : .known(abs($0)) } ?? .unknown })
+            case "Not": result.elements = .integers(values.map { $0.known.map { .known($0 == 0 ? 1 : 0) } ?? .unknown })
+            case "Floor", "Ceil": break
+            default: return nil
+            }
+            return result
+        }
+        guard let values = data.floats else { return nil }
+        switch operation {
+        case "Neg": result.elements = .floats(values.map { -$0 })
+        case "Abs": result.elements = .floats(values.map(abs))
+        case "Sqrt": result.elements = .floats(values.map { $0.squareRoot() })
+        case "Reciprocal": result.elements = .floats(values.map { 1 / $0 })
+        case "Floor": result.elements = .floats(values.map { $0.rounded(.down) })
+        case "Ceil": result.elements = .floats(values.map { $0.rounded(.up) })
+        default: return nil
+        }
+        return result
+    }
+}
