@@ -56,7 +56,7 @@ extension Network {
     }
 
     /// Shapes of a node's outputs; `nil` where unknown.
-    private func outputShapes(of node: Node, inputs: [[Int]?], isConstant: [Bool]) throws(NetworkError) -> [[Int]?] {
+    func outputShapes(of node: Node, inputs: [[Int]?], isConstant: [Bool]) throws(NetworkError) -> [[Int]?] {
         let unknown = [[Int]?](repeating: nil, count: node.outputs.count)
         switch node.layer {
         case .constant(let name):

@@ -1,5 +1,7 @@
 // What is known of a tensor before the network runs: trained values, and shape arithmetic with the batch size left open.
 
+import TensorFiles
+
 /// An extent of a shape, or any integer computed from extents.
 enum ONNXExtent: Equatable, Sendable {
     case known(Int)
@@ -27,8 +29,20 @@ struct ONNXConstant: Sendable {
 
     var shape: [Int]
     var elements: Elements
+    /// Element type in the file; for computed constants that of what they were computed from.
+    var dtype: DType
     /// Activations whose shapes the elements were computed from; empty for what the file states itself.
     var sources: Set<Network.ValueID> = []
+
+    init(shape: [Int], elements: Elements, dtype: DType? = nil, sources: Set<Network.ValueID> = []) {
+        self.shape = shape
+        self.elements = elements
+        self.sources = sources
+        switch elements {
+        case .floats: self.dtype = dtype ?? .f32
+        case .integers: self.dtype = dtype ?? .i64
+        }
+    }
 
     /// No shape of an activation in its past: a run with smaller tensors would find the same elements.
     var isLiteral: Bool { sources.isEmpty }

@@ -25,6 +25,11 @@ struct ONNXFolding {
         }
         guard var result = try output(node, inputs) else { return nil }
         for case let input? in inputs { result.sources.formUnion(input.sources) }
+        if case .floats = result.elements, node.operation != "Cast", node.operation != "ConstantOfShape",
+            let source = inputs.compactMap({ $0 }).first(where: \.dtype.isFloatingPoint)
+        {
+            result.dtype = source.dtype
+        }
         return [result]
     }
 
@@ -228,15 +233,19 @@ struct ONNXFolding {
         switch type {
         case 1, 10, 11, 16:
             // Unknown extents have no value as a number; keep them as extents.
-            if let floats = data.floats { result.elements = .floats(floats) }
+            guard let floats = data.floats else { return data }
+            result.elements = .floats(floats)
+            result.dtype = type == 10 ? .f16 : type == 11 ? .f64 : type == 16 ? .bf16 : .f32
         case 2...7, 12, 13:
             guard case .floats(let values) = data.elements else { return data }
             let integers = values.map { Int(exactly: $0.rounded(.towardZero)) }
             guard integers.allSatisfy({ $0 != nil }) else { return nil }
             result.elements = .integers(integers.map { .known($0 ?? 0) })
+            result.dtype = .i64
         case 9:
             guard let integers = data.integers else { return nil }
             result.elements = .integers(integers.map { .known($0 == 0 ? 0 : 1) })
+            result.dtype = .bool
         default:
             return nil
         }

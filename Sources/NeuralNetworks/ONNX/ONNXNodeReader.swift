@@ -124,7 +124,8 @@ struct ONNXNodeReader {
     /// The parts of a Split along an axis of the given extent; `nil` when they are not known.
     func splitSizes(_ input: ONNXConstant?, extent: Int?) throws(NetworkError) -> [Int]? {
         let count = wire.output.count
-        if let stated = try input.map({ $0.integers }) ?? integers("split") {
+        let stated = if let input { input.integers } else { try integers("split") }
+        if let stated {
             guard stated.count == count, stated.allSatisfy({ $0 >= 0 }) else {
                 throw .invalidNode(name: name, reason: "expected \(count) parts of at least 0, found \(stated)")
             }
@@ -147,11 +148,11 @@ extension ONNXModel {
     func constant(_ tensor: ONNXWireTensor, node: String) throws(NetworkError) -> ONNXConstant? {
         guard let shape = tensor.shape, let type = tensor.numericType else { return nil }
         do throws(TensorFileError) {
-            if type.isFloatingPoint { return ONNXConstant(shape: shape, elements: .floats(try values(of: tensor).floats())) }
+            if type.isFloatingPoint { return ONNXConstant(shape: shape, elements: .floats(try values(of: tensor).floats()), dtype: type) }
             guard let count = RowMajor.count(shape), count <= 1 << 16 else { return nil }
             // Unsigned 64-bit numbers beyond Int are no extents.
             guard let integers = try? values(of: tensor).int64s() else { return nil }
-            return ONNXConstant(shape: shape, elements: .integers(integers.map { .known(Int($0)) }))
+            return ONNXConstant(shape: shape, elements: .integers(integers.map { .known(Int($0)) }), dtype: type)
         } catch {
             throw .unreadableTensor(name: tensor.name.isEmpty ? node : tensor.name, reason: "\(error)")
         }

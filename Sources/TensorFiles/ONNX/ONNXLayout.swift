@@ -43,7 +43,7 @@ struct ONNXLayout {
     /// - Parameter externalName: name of the external data file; nil keeps everything inside.
     init(_ model: ONNXModel, externalName: String?) throws(TensorFileError) {
         var wire = model.wire
-        let total = model.payloads.reduce(0) { $0 + $1.count }
+        let total = model.wire.graph.initializer.reduce(0) { $0 + ($1.hasPayloadIndex ? model.payloads[Int($1.payloadIndex)].count : 0) }
         var writer = TensorWriter(
             payloads: model.payloads, externalName: externalName, externalizesAll: externalName != nil && total >= Self.maximumByteCount)
 

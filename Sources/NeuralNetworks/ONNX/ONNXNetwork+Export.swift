@@ -1,0 +1,293 @@
+import TensorFiles
+
+extension ONNXNetwork {
+    /// The model with a changed network in the place of the original one.
+    ///
+    /// Trained tensors are replaced where they are, in their element type and kind of storage; a tensor that other nodes
+    /// read whole gets a sibling. A bias that surgery added becomes an input, or an Add behind a MatMul. Channel counts in
+    /// groups, splits, slices, paddings and reshapes follow; constants that nothing reads any more are dropped, and declared
+    /// shapes are brought up to date. Everything else stays as it was, so an unchanged network gives the original model.
+    ///
+    /// - Parameter changed: a network made from `network` by surgery: same nodes, other parameters and attributes.
+    /// - Throws: `invalidNetwork` or `invalidNode` when the networks do not correspond, `unreadableTensor` when a value cannot
+    ///   be stored in a tensor's element type.
+    public func model(for changed: Network) throws(NetworkError) -> ONNXModel {
+        var exporter = try ONNXExporter(self, changed)
+        return try exporter.run()
+    }
+}
+
+/// Edits a model until it describes a changed network.
+struct ONNXExporter {
+    let source: ONNXNetwork
+    let changed: Network
+    var model: ONNXModel
+    var graph: ONNXWireGraph
+    private var initializers: [String: Int] = [:]
+    private var names: Set<String> = []
+    /// Nodes to add behind others, by position in the original graph.
+    private var additions: [Int: [ONNXWireNode]] = [:]
+    /// Constants whose shape changed where they are.
+    private var storedShapes: [String: [Int]] = [:]
+    private var isEdited = false
+
+    init(_ source: ONNXNetwork, _ changed: Network) throws(NetworkError) {
+        try changed.validateGraph()
+        let original = source.network
+        guard changed.nodes.count == original.nodes.count, changed.inputs == original.inputs, changed.outputs == original.outputs else {
+            throw .invalidNetwork(reason: "expected a network of the same graph as the model's, found \(changed.nodes.count) nodes instead of \(original.nodes.count)")
+        }
+        for (old, new) in zip(original.nodes, changed.nodes) {
+            guard old.name == new.name, old.inputs == new.inputs, old.outputs == new.outputs, old.layer.isSameOperation(as: new.layer) else {
+                throw .invalidNode(name: new.name, reason: "expected node \(old.name) (\(old.layer.operationName)) of the model, found \(new.layer.operationName)")
+            }
+        }
+        self.source = source
+        self.changed = try changed.inferringShapes()
+        model = source.model
+        graph = source.model.wire.graph
+        for (index, tensor) in graph.initializer.enumerated() { initializers[tensor.name] = index }
+        names = Set(initializers.keys).union(graph.input.map(\.name))
+        for node in graph.node { names.formUnion(node.output) }
+    }
+
+    mutating func run() throws(NetworkError) -> ONNXModel {
+        try writeParameters()
+        for (old, new) in zip(source.network.nodes, changed.nodes) { try writeAttributes(old, new) }
+        guard isEdited else { return source.model }
+        if !additions.isEmpty {
+            graph.node = graph.node.indices.flatMap { [graph.node[$0]] + (additions[$0] ?? []) }
+        }
+        dropUnused()
+        updateDeclarations()
+        model.wire.graph = graph
+        do throws(TensorFileError) { try model.validate() } catch { throw .invalidNetwork(reason: "\(error)") }
+        return model
+    }
+
+    // MARK: Parameters
+
+    private mutating func writeParameters() throws(NetworkError) {
+        var users: [String: Int] = [:]
+        for node in graph.node {
+            for name in Set(node.input) { users[name, default: 0] += node.input.filter { $0 == name }.count }
+            // Whatever reads it from inside a graph of its own cannot be told of a new name.
+            for name in node.capturedNames { users[name, default: 0] += 1 << 20 }
+        }
+        for output in graph.output { users[output.name, default: 0] += 1 << 20 }
+        let usesByParameter = Dictionary(grouping: source.uses, by: \.parameter)
+        for (name, parameter) in changed.parameters.sorted(by: { $0.key < $1.key }) {
+            guard let binding = source.bindings[name] else { continue }
+            guard source.network.parameters[name] != parameter else { continue }
+            isEdited = true
+            let uses = usesByParameter[name] ?? []
+            let tensor = try tensor(of: parameter, name: name, binding: binding)
+            if users[binding.constant] == uses.count, try replace(binding.constant, by: tensor) {
+                storedShapes[binding.constant] = tensor.shape
+            } else {
+                let fresh = try addInitializer(near: binding.constant, tensor)
+                for use in uses { graph.node[use.node].input[use.slot] = fresh }
+            }
+        }
+        for (old, new) in zip(source.network.nodes, changed.nodes) { try writeNewBias(old, new) }
+    }
+
+    /// The values as the model stores them.
+    private func tensor(of parameter: Parameter, name: String, binding: ONNXBinding) throws(NetworkError) -> Tensor {
+        let before = source.network.parameters[name]?.shape ?? []
+        guard before.count == parameter.shape.count else {
+            throw .wrongTensorShape(name: name, node: binding.constant, expected: "\(before.count) axes", found: parameter.shape)
+        }
+        var shape = parameter.shape
+        if binding.storedShape != before {
+            // The model has more or fewer axes of extent 1; the others correspond in order.
+            shape = binding.storedShape
+            let axes = before.indices.filter { before[$0] != 1 }
+            for (stored, axis) in zip(shape.indices.filter { shape[$0] != 1 }, axes) { shape[stored] = parameter.shape[axis] }
+        }
+        return try Self.tensor(binding.transform.undone(on: parameter.values), shape: shape, dtype: dtype(of: binding.constant), name: name)
+    }
+
+    private static func tensor(_ values: [Float], shape: [Int], dtype: DType, name: String) throws(NetworkError) -> Tensor {
+        do throws(TensorFileError) {
+            return try Tensor.float32(values, shape: shape).converted(to: dtype)
+        } catch {
+            throw .unreadableTensor(name: name, reason: "\(error)")
+        }
+    }
+
+    private func dtype(of constant: String) -> DType {
+        if let index = initializers[constant], let type = graph.initializer[index].numericType { return type }
+        return source.constants[constant]?.dtype ?? .f32
+    }
+
+    /// Replaces a constant where it is: an initializer, or the value of a Constant node.
+    private mutating func replace(_ name: String, by tensor: Tensor) throws(NetworkError) -> Bool {
+        do throws(TensorFileError) {
+            if let index = initializers[name] {
+                try model.setValues(tensor, of: &graph.initializer[index])
+                return true
+            }
+            guard let node = graph.node.firstIndex(where: { $0.output == [name] && $0.opType == "Constant" && $0.domain.isEmpty }),
+                let place = graph.node[node].attribute.firstIndex(where: { $0.name == "value" && $0.hasT })
+            else { return false }
+            try model.setValues(tensor, of: &graph.node[node].attribute[place].t)
+            return true
+        } catch {
+            throw .unreadableTensor(name: name, reason: "\(error)")
+        }
+    }
+
+    mutating func addInitializer(near name: String, _ values: Tensor) throws(NetworkError) -> String {
+        isEdited = true
+        var tensor = ONNXWireTensor()
+        tensor.name = freshName(name)
+        do throws(TensorFileError) { try model.setValues(values, of: &tensor) } catch { throw .unreadableTensor(name: name, reason: "\(error)") }
+        graph.initializer.append(tensor)
+        initializers[tensor.name] = graph.initializer.count - 1
+        return tensor.name
+    }
+
+    /// A constant of integers for one input of a node.
+    mutating func setInput(_ node: Int, _ slot: Int, _ values: [Int], hint: String) throws(NetworkError) {
+        let name = try addInitializer(near: hint, Tensor.int64(values))
+        setInput(node, slot, name)
+    }
+
+    mutating func setInput(_ node: Int, _ slot: Int, _ name: String) {
+        isEdited = true
+        while graph.node[node].input.count <= slot { graph.node[node].input.append("") }
+        graph.node[node].input[slot] = name
+    }
+
+    mutating func setAttribute(_ node: Int, _ name: String, _ change: (inout ONNXWireAttribute) -> Void) {
+        isEdited = true
+        if let index = graph.node[node].attribute.firstIndex(where: { $0.name == name }) {
+            change(&graph.node[node].attribute[index])
+        } else {
+            var attribute = ONNXWireAttribute()
+            attribute.name = name
+            change(&attribute)
+            graph.node[node].attribute.append(attribute)
+        }
+    }
+
+    mutating func removeAttribute(_ node: Int, _ name: String) {
+        graph.node[node].attribute.removeAll { $0.name == name }
+    }
+
+    private mutating func freshName(_ name: String) -> String {
+        if names.insert(name).inserted { return name }
+        var result = name + "_cut"
+        var count = 1
+        while !names.insert(result).inserted {
+            count += 1
+            result = "\(name)_cut\(count)"
+        }
+        return result
+    }
+
+    private mutating func writeNewBias(_ old: Network.Node, _ new: Network.Node) throws(NetworkError) {
+        let weight: String, before, after: String?
+        switch (old.layer, new.layer) {
+        case (.linear(let a), .linear(let b)): (weight, before, after) = (b.weight, a.bias, b.bias)
+        case (.convolution(let a), .convolution(let b)): (weight, before, after) = (b.weight, a.bias, b.bias)
+        default: return
+        }
+        guard before != after else { return }
+        guard before == nil, let after, let parameter = changed.parameters[after], let origin = source.origins[new.name] else {
+            throw .invalidNode(name: new.name, reason: "expected the bias of the model or a new one, found \(after ?? "none")")
+        }
+        let dtype = source.bindings[weight].map { self.dtype(of: $0.constant) } ?? .f32
+        let name = try addInitializer(near: after, Self.tensor(parameter.values, shape: [parameter.values.count], dtype: dtype, name: after))
+        guard graph.node[origin.node].opType == "MatMul" else {
+            setInput(origin.node, 2, name)
+            removeAttribute(origin.node, "beta")
+            return
+        }
+        let output = graph.node[origin.node].output[0]
+        let product = freshName(output)
+        graph.node[origin.node].output[0] = product
+        var sum = ONNXWireNode()
+        sum.name = freshName(graph.node[origin.node].name + "/bias")
+        sum.opType = "Add"
+        sum.input = [product, name]
+        sum.output = [output]
+        additions[origin.node, default: []].append(sum)
+    }
+
+    // MARK: What is left over
+
+    /// Drops nodes that computed constants, and tensors, that were read before and are not any more.
+    private mutating func dropUnused() {
+        var before = Set(source.model.wire.graph.output.map(\.name))
+        for node in source.model.wire.graph.node {
+            before.formUnion(node.input)
+            before.formUnion(node.capturedNames)
+        }
+        while true {
+            var used = Set(graph.output.map(\.name))
+            for node in graph.node {
+                used.formUnion(node.input)
+                used.formUnion(node.capturedNames)
+            }
+            func isDead(_ name: String) -> Bool { before.contains(name) && !used.contains(name) }
+            let count = graph.node.count
+            graph.node.removeAll { node in
+                !node.output.isEmpty && node.output.allSatisfy { source.constants[$0] != nil && !used.contains($0) } && node.output.contains(where: isDead)
+            }
+            if graph.node.count < count { continue }
+            let dead = Set(graph.initializer.map(\.name).filter(isDead))
+            graph.initializer.removeAll { dead.contains($0.name) }
+            graph.input.removeAll { dead.contains($0.name) }
+            return
+        }
+    }
+
+    /// Declared shapes of what changed; those of values that are no longer followed are dropped, which ONNX allows.
+    private mutating func updateDeclarations() {
+        var live = Set(changed.inputs)
+        for node in changed.nodes { live.formUnion(node.outputs) }
+        var shapes: [String: (old: [Int]?, new: [Int]?)] = [:]
+        for value in live { shapes[changed.values[value].name] = (source.network.values[value].shape, changed.values[value].shape) }
+        let made = Set(graph.node.flatMap(\.output))
+
+        func update(_ info: inout ONNXWireValueInfo) -> Bool {
+            if let stored = storedShapes[info.name] {
+                info.setExtents(stored[...], from: 0)
+                return true
+            }
+            guard let (old, new) = shapes[info.name] else { return source.constants[info.name] != nil || initializers[info.name] != nil }
+            if old != new, let new { info.setExtents(new[...], from: 1) }
+            return true
+        }
+        graph.valueInfo = graph.valueInfo.compactMap { info in
+            var info = info
+            return (made.contains(info.name) || initializers[info.name] != nil) && update(&info) ? info : nil
+        }
+        for index in graph.output.indices { _ = update(&graph.output[index]) }
+        for index in graph.input.indices { _ = update(&graph.input[index]) }
+    }
+}
+
+extension ONNXWireValueInfo {
+    /// Sets the extents from an axis on; a declaration without a shape or of another rank is left alone.
+    fileprivate mutating func setExtents(_ extents: ArraySlice<Int>, from start: Int) {
+        guard type.tensorType.shape.dim.count == extents.count + start else { return }
+        for (axis, extent) in extents.enumerated() where type.tensorType.shape.dim[axis + start].dimValue != extent {
+            type.tensorType.shape.dim[axis + start].dimValue = Int64(extent)
+        }
+    }
+}
+
+extension Layer {
+    /// The same kind of layer, whatever its parameters and attributes.
+    fileprivate func isSameOperation(as other: Layer) -> Bool {
+        switch (self, other) {
+        case (.linear, .linear), (.convolution, .convolution), (.batchNormalization, .batchNormalization), (.normalization, .normalization),
+            (.pooling, .pooling), (.split, .split), (.reshape, .reshape), (.padding, .padding), (.slice, .slice), (.attention, .attention):
+            true
+        default: self == other
+        }
+    }
+}

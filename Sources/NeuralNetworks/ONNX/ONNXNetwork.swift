@@ -1,0 +1,84 @@
+// ONNX in, smaller ONNX out: a model, the network it describes, and how each part of one came from the other.
+
+import TensorFiles
+
+/// A network read from an ONNX model, with what is needed to write a changed network back into that model.
+///
+/// ```swift
+/// let source = try ONNXNetwork(ONNX.read(path: "model.onnx"))
+/// let smaller = try source.network.keeping(["conv1": [0, 2, 5]])
+/// try ONNX.write(source.model(for: smaller), to: "smaller.onnx", force: false)
+/// ```
+///
+/// Known operations become layers; subgraphs that only compute shapes are evaluated and disappear. An operation that is
+/// not known becomes a `barrier` with a warning that names it, never an error.
+public struct ONNXNetwork: Sendable {
+    /// The model as read.
+    public let model: ONNXModel
+    /// The network it describes.
+    public let network: Network
+    /// One line for each kind of operation that is not known, and for whatever else a user should be told.
+    public let warnings: [String]
+
+    /// Where parameters live in the model.
+    let bindings: [String: ONNXBinding]
+    /// Which inputs of which nodes read the parameters.
+    let uses: [ONNXParameterUse]
+    /// Which nodes of the model make up each node of the network, by its name.
+    let origins: [String: ONNXOrigin]
+    /// Constants that the model computes or states, by name: shapes, axes, sizes.
+    let constants: [String: ONNXConstant]
+    /// Batch size where the model fixes it.
+    let fixedBatch: Int?
+
+    /// Reads the network of a model.
+    ///
+    /// - Parameter inputShapes: shapes of inputs without the batch axis, by name, for models that leave extents open.
+    /// - Throws: ``NetworkError`` naming node and tensor where the model contradicts itself.
+    /// - Complexity: one read of the parameters; memory: one Float per parameter.
+    public init(_ model: ONNXModel, inputShapes: [String: [Int]] = [:]) throws(NetworkError) {
+        var importer = try ONNXImporter(model, inputShapes: inputShapes)
+        try importer.run()
+        self.model = model
+        network = importer.network
+        warnings = importer.allWarnings
+        bindings = importer.bindings
+        uses = importer.uses
+        origins = importer.origins
+        constants = importer.knownConstants
+        fixedBatch = importer.fixedBatch
+    }
+}
+
+/// A parameter's place in the model.
+struct ONNXBinding: Sendable, Equatable {
+    /// What the network's values are, compared with the model's.
+    enum Transform: Sendable, Hashable {
+        case same
+        /// Multiplied by a factor: a Gemm's alpha or beta, −1 for what is subtracted.
+        case scaled(Float)
+        /// One over the model's values: what is divided by.
+        case reciprocal
+    }
+
+    /// Name of the constant in the model.
+    var constant: String
+    /// Its shape there; the parameter may lack or add axes of extent 1.
+    var storedShape: [Int]
+    var transform: Transform
+}
+
+/// One input of one node of the model that reads a parameter.
+struct ONNXParameterUse: Sendable {
+    var node: Int
+    var slot: Int
+    var parameter: String
+}
+
+/// The nodes of the model that a node of the network stands for.
+struct ONNXOrigin: Sendable {
+    /// The one that computes, or the last of several.
+    var node: Int
+    /// Others that were merged into it.
+    var absorbed: [Int] = []
+}
