@@ -13,9 +13,11 @@ extension ONNXExporter {
         case (.split(_, let before), .split(_, let after)):
             if before != after { try writeSplit(origin.node, after) }
         case (.slice(let before), .slice(let after)):
-            if try before != after || inputChanged && !isLiteral(origin.node, slots: 1...4) { try writeSlice(origin.node, after) }
+            let isLiteral = try isLiteral(origin.node, slots: 1...4)
+            if before != after || inputChanged && !isLiteral { try writeSlice(origin.node, after) }
         case (.padding(let before, let after, _), .padding(let newBefore, let newAfter, _)):
-            if try before != newBefore || after != newAfter || inputChanged && !isLiteral(origin.node, slots: 1...1) {
+            let isLiteral = try isLiteral(origin.node, slots: 1...1)
+            if before != newBefore || after != newAfter || inputChanged && !isLiteral {
                 try writePadding(origin.node, newBefore + newAfter)
             }
         case (.attention(let before, _), .attention(let after, _)):
