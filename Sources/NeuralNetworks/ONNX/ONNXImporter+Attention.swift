@@ -5,7 +5,7 @@ import TensorFiles
 
 extension ONNXImporter {
     /// Recognizes the attention around a softmax; leaves everything as it is when some part differs.
-    mutating func fuseAttention(_ view: ONNXPatternView, _ softmax: Int) throws(NetworkError) {
+    mutating func fuseAttention(_ view: ONNXPatternView, _ softmax: Int, last: Int) throws(NetworkError) {
         let reader = ONNXNodeReader(graph.node[softmax], index: softmax, model: model)
         guard reader.version >= 13, [-1, 3].contains(try reader.integer("axis") ?? -1) else { return }
 
@@ -32,13 +32,13 @@ extension ONNXImporter {
             shape.count == 2, shape[1] == values.count * values.width
         else { return }
         nodes.append(joined)
-        guard view.isClosed(nodes), Set(nodes).count == nodes.count else { return }
+        guard joined == last, view.isClosed(nodes), Set(nodes).count == nodes.count else { return }
         var inputs: [Network.ValueID] = []
         for name in [queries.name, keys.name, values.name] {
             guard case .activation(let value)? = facts[name] else { return }
             inputs.append(value)
         }
-        replace(
+        try replace(
             Set(nodes), root: ONNXNodeReader(graph.node[joined], index: joined, model: model),
             with: .attention(heads: queries.count, scale: scale), inputs: inputs)
     }

@@ -10,20 +10,27 @@
 import TensorFiles
 
 extension ONNXImporter {
-    mutating func fusePatterns() throws(NetworkError) {
-        let view = ONNXPatternView(graph)
-        for index in graph.node.indices {
-            switch graph.node[index].opType {
-            case "Erf": try fuseHalfProduct(view, around: index, input: erfInput(view, index), .gelu(approximateTanh: false))
-            case "Tanh": try fuseHalfProduct(view, around: index, input: tanhInput(view, index), .gelu(approximateTanh: true))
-            case "Sigmoid": try fuseGate(view, index, .silu)
-            case "HardSigmoid": try fuseGate(view, index, .hardSwish)
-            case "Clip": try fuseClippedGate(view, index)
-            case "Sqrt": try fuseLayerNormalization(view, index)
-            default: break
+    /// Replaces the pattern whose last node has just been visited, if there is one.
+    mutating func fusePattern(_ view: ONNXPatternView, endingAt last: Int) throws(NetworkError) {
+        guard ["Mul", "Div", "Add", "Reshape"].contains(view.operation(last)) else { return }
+        // The node that a pattern is recognized by lies at most four steps back.
+        var seen: Set<Int> = [last]
+        var frontier = [last]
+        for _ in 0..<4 {
+            frontier = frontier.flatMap { view.inputs($0).compactMap(view.maker) }.filter { seen.insert($0).inserted }
+            for index in frontier {
+                switch view.operation(index) {
+                case "Erf": try fuseHalfProduct(view, around: index, input: erfInput(view, index), last: last, .gelu(approximateTanh: false))
+                case "Tanh": try fuseHalfProduct(view, around: index, input: tanhInput(view, index), last: last, .gelu(approximateTanh: true))
+                case "Sigmoid": try fuseGate(view, index, last: last, .silu)
+                case "HardSigmoid": try fuseGate(view, index, last: last, .hardSwish)
+                case "Clip": try fuseClippedGate(view, index, last: last)
+                case "Sqrt": try fuseLayerNormalization(view, index, last: last)
+                case "Softmax": try fuseAttention(view, index, last: last)
+                default: break
+                }
             }
         }
-        for index in graph.node.indices where graph.node[index].opType == "Softmax" { try fuseAttention(view, index) }
     }
 
     /// The scalar a name stands for.
@@ -45,10 +52,10 @@ extension ONNXImporter {
         return nil
     }
 
-    private mutating func replace(_ nodes: [Int], with layer: Layer, inputs: [String]) {
+    private mutating func replace(_ nodes: [Int], with layer: Layer, inputs: [String]) throws(NetworkError) {
         let values = inputs.compactMap { name in if case .activation(let value)? = facts[name] { value } else { nil } }
         guard let root = nodes.last, values.count == inputs.count else { return }
-        replace(Set(nodes), root: ONNXNodeReader(graph.node[root], index: root, model: model), with: layer, inputs: values)
+        try replace(Set(nodes), root: ONNXNodeReader(graph.node[root], index: root, model: model), with: layer, inputs: values)
     }
 
     // MARK: GELU
@@ -78,7 +85,7 @@ extension ONNXImporter {
 
     /// ½·x·(1 + f) where f is the node `center`, fed from x.
     private mutating func fuseHalfProduct(
-        _ view: ONNXPatternView, around center: Int, input: (name: String, nodes: [Int])?, _ activation: Activation
+        _ view: ONNXPatternView, around center: Int, input: (name: String, nodes: [Int])?, last root: Int, _ activation: Activation
     ) throws(NetworkError) {
         guard let input, let sum = view.soleUser(center), try operand(view, sum, "Add", beside: 1) != nil, let first = view.soleUser(sum),
             view.operation(first) == "Mul", let output = view.outputs(sum).first, let other = view.inputs(first).first(where: { $0 != output })
@@ -98,8 +105,8 @@ extension ONNXImporter {
         } else {
             return
         }
-        guard view.isClosed(nodes) else { return }
-        replace(nodes, with: .activation(activation), inputs: [input.name])
+        guard nodes.last == root, view.isClosed(nodes) else { return }
+        try replace(nodes, with: .activation(activation), inputs: [input.name])
     }
 
     private func isHalved(_ view: ONNXPatternView, _ node: Int) throws(NetworkError) -> Bool {
@@ -109,19 +116,19 @@ extension ONNXImporter {
 
     // MARK: Gates
 
-    private mutating func fuseGate(_ view: ONNXPatternView, _ gate: Int, _ activation: Activation) throws(NetworkError) {
+    private mutating func fuseGate(_ view: ONNXPatternView, _ gate: Int, last root: Int, _ activation: Activation) throws(NetworkError) {
         if activation == .hardSwish {
             // Only the slope of 1/6 became an activation.
             guard case .activation(.hardSigmoid)? = network.nodes.first(where: { origins[$0.name]?.node == gate })?.layer else { return }
         }
         guard let input = view.inputs(gate).first, let output = view.outputs(gate).first, let product = view.soleUser(gate),
-            view.operation(product) == "Mul", Set(view.inputs(product)) == [input, output], view.isClosed([gate, product])
+            product == root, view.operation(product) == "Mul", Set(view.inputs(product)) == [input, output], view.isClosed([gate, product])
         else { return }
-        replace([gate, product], with: .activation(activation), inputs: [input])
+        try replace([gate, product], with: .activation(activation), inputs: [input])
     }
 
     /// x·clip(x + 3, 0, 6)/6.
-    private mutating func fuseClippedGate(_ view: ONNXPatternView, _ clip: Int) throws(NetworkError) {
+    private mutating func fuseClippedGate(_ view: ONNXPatternView, _ clip: Int, last root: Int) throws(NetworkError) {
         guard case .activation(.clippedReLU(maximum: 6))? = network.nodes.first(where: { origins[$0.name]?.node == clip })?.layer,
             let sum = view.maker(view.inputs(clip).first), let input = try operand(view, sum, "Add", beside: 3),
             let output = view.outputs(clip).first, let first = view.soleUser(clip)
@@ -136,8 +143,8 @@ extension ONNXImporter {
         } else {
             return
         }
-        guard view.isClosed(nodes) else { return }
-        replace(nodes, with: .activation(.hardSwish), inputs: [input])
+        guard nodes.last == root, view.isClosed(nodes) else { return }
+        try replace(nodes, with: .activation(.hardSwish), inputs: [input])
     }
 
     private func isSixth(_ view: ONNXPatternView, _ node: Int) throws(NetworkError) -> Bool {
@@ -147,7 +154,7 @@ extension ONNXImporter {
 
     // MARK: Layer normalization
 
-    private mutating func fuseLayerNormalization(_ view: ONNXPatternView, _ root: Int) throws(NetworkError) {
+    private mutating func fuseLayerNormalization(_ view: ONNXPatternView, _ root: Int, last: Int) throws(NetworkError) {
         guard let sum = view.maker(view.inputs(root).first), view.operation(sum) == "Add", view.inputs(sum).count == 2,
             case let (first, second) = (try scalar(view.inputs(sum)[0]), try scalar(view.inputs(sum)[1])), let epsilon = first ?? second,
             let variance = view.maker(view.inputs(sum)[first == nil ? 0 : 1]), try isMean(variance),
@@ -163,17 +170,21 @@ extension ONNXImporter {
             nodes.append(numerator)
         }
         nodes.append(quotient)
-        var scale: String?, shift: String?
-        if let next = view.soleUser(quotient), view.operation(next) == "Mul", let name = vector(view, next, beside: quotient) {
+        var vectors: [(node: Int, slot: Int)] = []
+        if let next = view.soleUser(quotient), view.operation(next) == "Mul", let slot = vectorSlot(view, next, beside: quotient) {
             nodes.append(next)
-            scale = try parameter(ONNXNodeReader(graph.node[next], index: next, model: model), name.slot)
-            if let last = view.soleUser(next), view.operation(last) == "Add", let name = vector(view, last, beside: next) {
-                nodes.append(last)
-                shift = try parameter(ONNXNodeReader(graph.node[last], index: last, model: model), name.slot)
+            vectors.append((next, slot))
+            if let sum = view.soleUser(next), view.operation(sum) == "Add", let slot = vectorSlot(view, sum, beside: next) {
+                nodes.append(sum)
+                vectors.append((sum, slot))
             }
         }
-        guard view.isClosed(nodes) else { return }
-        replace(
+        guard nodes.last == last, view.isClosed(nodes) else { return }
+        let names = try vectors.map { node, slot throws(NetworkError) in
+            try parameter(ONNXNodeReader(graph.node[node], index: node, model: model), slot)
+        }
+        let scale = names.first, shift = names.count > 1 ? names[1] : nil
+        try replace(
             nodes, with: .normalization(.init(kind: .layer, axis: -1, scale: scale, shift: shift, epsilon: epsilon)), inputs: [input])
     }
 
@@ -191,12 +202,11 @@ extension ONNXImporter {
         return view.operation(node) == "Mul" && inputs.count == 2 && inputs[0] == inputs[1] ? inputs[0] : nil
     }
 
-    /// The constant vector that a node combines with the output of another.
-    private func vector(_ view: ONNXPatternView, _ node: Int, beside other: Int) -> (slot: Int, name: String)? {
+    /// The input with the constant vector that a node combines with the output of another.
+    private func vectorSlot(_ view: ONNXPatternView, _ node: Int, beside other: Int) -> Int? {
         guard let output = view.outputs(other).first, view.inputs(node).count == 2, let place = view.inputs(node).firstIndex(of: output) else { return nil }
         let reader = ONNXNodeReader(graph.node[node], index: node, model: model)
-        guard let shape = weightShape(reader, 1 - place), shape.count == 1, let name = reader.input(1 - place) else { return nil }
-        return (1 - place, name)
+        return weightShape(reader, 1 - place)?.count == 1 ? 1 - place : nil
     }
 }
 

@@ -73,8 +73,12 @@ struct ONNXImporter {
         addInputs()
         let order: [Int]
         do throws(TensorFileError) { order = try graph.topologicalOrder() } catch { throw .invalidNetwork(reason: "\(error)") }
-        for index in order { try visit(ONNXNodeReader(graph.node[index], index: index, model: model)) }
-        try fusePatterns()
+        let view = ONNXPatternView(graph)
+        for index in order {
+            try visit(ONNXNodeReader(graph.node[index], index: index, model: model))
+            // Everything a pattern that ends here consists of has been visited now.
+            try fusePattern(view, endingAt: index)
+        }
         for output in graph.output {
             switch facts[output.name] {
             case .activation(let value): network.outputs.append(value)
@@ -82,8 +86,25 @@ struct ONNXImporter {
             case .opaque, nil: warnings.append("output \(output.name) has no numbers and is left alone")
             }
         }
+        dropUnusedConstants()
         try network.validateGraph()
         network = try network.inferringShapes()
+    }
+
+    /// Scalars of patterns that became one layer.
+    private mutating func dropUnusedConstants() {
+        var used = Set(network.outputs)
+        for node in network.nodes { used.formUnion(node.inputs) }
+        network.nodes.removeAll { node in
+            if case .constant = node.layer { return !used.contains(node.outputs[0]) }
+            return false
+        }
+        let parameters = Set(network.nodes.flatMap(\.layer.parameterNames))
+        for name in network.parameters.keys where !parameters.contains(name) {
+            network.parameters[name] = nil
+            bindings[name] = nil
+        }
+        uses.removeAll { !parameters.contains($0.parameter) }
     }
 
     var allWarnings: [String] {
@@ -144,14 +165,21 @@ struct ONNXImporter {
         }
         // Behind an unknown operation nobody knows whether the first axis is still the batch. What then seems to contradict
         // itself is not the model's fault, and not understood either.
-        let before = self
+        let counts = (nodes: network.nodes.count, values: network.values.count)
         do throws(NetworkError) {
             if try lower(node) {
                 uncertain.formUnion(node.wire.output)
                 return
             }
         } catch {
-            self = before
+            for dropped in network.nodes[counts.nodes...] {
+                nodeNames.remove(dropped.name)
+                origins[dropped.name] = nil
+            }
+            network.nodes.removeSubrange(counts.nodes...)
+            network.values.removeSubrange(counts.values...)
+            constantValues = constantValues.filter { $0.value < counts.values }
+            constantIDs = constantIDs.filter { $0 < counts.values }
         }
         try addBarrier(node)
     }
@@ -229,7 +257,10 @@ struct ONNXImporter {
             throw .invalidNode(name: node.name, reason: "expected a tensor of numbers as input \(slot), found none")
         }
         let result = try parameter(name, constant, values, shape: shape ?? constant.shape, transform: transform, node: node.name)
-        uses.append(ONNXParameterUse(node: node.index, slot: slot, parameter: result))
+        // A pattern may take up what one of its nodes had read before.
+        if !uses.contains(where: { $0.node == node.index && $0.slot == slot && $0.parameter == result }) {
+            uses.append(ONNXParameterUse(node: node.index, slot: slot, parameter: result))
+        }
         return result
     }
 
@@ -338,10 +369,14 @@ struct ONNXImporter {
     }
 
     /// Replaces the layers of several nodes by one, at the place of the last.
-    mutating func replace(_ nodes: Set<Int>, root: ONNXNodeReader, with layer: Layer, inputs: [Network.ValueID]) {
+    mutating func replace(_ nodes: Set<Int>, root: ONNXNodeReader, with layer: Layer, inputs: [Network.ValueID]) throws(NetworkError) {
         guard let place = network.nodes.lastIndex(where: { origins[$0.name]?.node == root.index }) else { return }
         network.nodes[place].layer = layer
         network.nodes[place].inputs = inputs
+        let shapes = try network.outputShapes(
+            of: network.nodes[place], inputs: inputs.map { network.values[$0].shape }, isConstant: inputs.map(constantIDs.contains))
+        for (value, shape) in zip(network.nodes[place].outputs, shapes) { if let shape { network.values[value].shape = shape } }
+        if !inputs.contains(where: { uncertain.contains(network.values[$0].name) }) { uncertain.subtract(root.wire.output) }
         let kept = network.nodes[place].name
         var result: [Network.Node] = []
         for node in network.nodes {

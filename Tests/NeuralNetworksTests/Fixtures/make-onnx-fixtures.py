@@ -252,6 +252,8 @@ def custom_operation():
     x = g.input("input", ["N", 3, 6, 6])
     x = g.node("Relu", [g.conv(x, "before", 6, 3)])
     x = g.node("Mystery", [x, g.weight("secret", 6)], domain="com.example", strength=3.0, name="mystery")
+    # Only the file can know what the operation makes.
+    g.infos.append(helper.make_tensor_value_info(x, TensorProto.FLOAT, ["N", 6, 6, 6]))
     x = g.node("Relu", [g.conv(x, "between", 5, 6)])
     x = g.node("Relu", [g.conv(x, "after", 7, 5)])
     x = g.node("Flatten", [g.node("GlobalAveragePool", [x])])

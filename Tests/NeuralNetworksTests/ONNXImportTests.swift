@@ -1,0 +1,127 @@
+// Models in, networks out: the numbers must be onnxruntime's.
+
+import NeuralNetworks
+import TensorFiles
+import Testing
+
+struct ONNXImportTests {
+    @Test(arguments: ONNXFixture.evaluated) func networkComputesWhatOnnxruntimeComputes(_ name: String) throws {
+        let source = try ONNXFixture.source(name)
+        #expect(source.warnings.isEmpty)
+        let (input, expected) = try ONNXFixture.expected(name)
+        let found = try source.network.output(input)
+        #expect(found.shape == expected.shape)
+        // Both sum in Float32, in different orders; the half precision model rounds every activation to 11 bits.
+        #expect(relativeError(found, expected) <= (name == "half" ? 0x1p-8 : 0x1p-17))
+    }
+
+    @Test func activationsSpelledOutAreRecognized() throws {
+        let layers = try ONNXFixture.source("spelled").network.nodes.map(\.layer)
+        let activations = layers.compactMap { if case .activation(let activation) = $0 { activation } else { nil } }
+        #expect(
+            activations == [
+                .gelu(approximateTanh: false), .gelu(approximateTanh: false), .gelu(approximateTanh: false), .gelu(approximateTanh: true),
+                .silu, .hardSwish, .hardSwish,
+            ])
+        guard case .normalization(let normalization)? = layers.first else {
+            Issue.record("expected layer normalization first, found \(String(describing: layers.first))")
+            return
+        }
+        #expect(normalization.kind == .layer && normalization.scale == "ln_scale" && normalization.shift == "ln_shift")
+        #expect(layers.filter { if case .linear = $0 { true } else { false } }.count == 8)
+        // One normalization, seven activations, eight linear layers with their biases: nothing else is left.
+        #expect(layers.count == 16)
+    }
+
+    @Test func attentionSpelledOutIsRecognized() throws {
+        let network = try ONNXFixture.source("attention").network
+        let attention = try #require(network.nodes.first { if case .attention = $0.layer { true } else { false } })
+        #expect(attention.layer == .attention(heads: 3, scale: 0.5))
+        let group = try #require(try network.channelGroups().first { $0.producers.count == 3 && $0.consumers.count == 1 })
+        #expect(group.barrier == nil && group.count == 3)
+    }
+
+    @Test func tensorsOfFoldedConstantsAreParameters() throws {
+        let cntk = try ONNXFixture.source("cntk")
+        let linear = try #require(cntk.network.nodes.compactMap { if case .linear(let layer) = $0.layer { layer } else { nil } }.first)
+        #expect(linear.isTransposed)
+        #expect(cntk.network.parameters[linear.weight]?.shape == [24, 5])
+        #expect(cntk.network.parameters[linear.bias ?? ""]?.shape == [5])
+        let convolutions = cntk.network.nodes.compactMap { if case .convolution(let layer) = $0.layer { layer } else { nil } }
+        #expect(convolutions.map { cntk.network.parameters[$0.bias ?? ""]?.shape } == [[4], [6]])
+    }
+
+    @Test func unknownOperationsAreBarriersWithAWarning() throws {
+        let source = try ONNXFixture.source("custom")
+        #expect(source.warnings.count == 1)
+        #expect(source.warnings[0].contains("com.example.Mystery") && source.warnings[0].contains("mystery"))
+        let groups = try source.network.channelGroups()
+        #expect(Dictionary(uniqueKeysWithValues: groups.map { ($0.id, $0.barrier == nil) }) == ["before": false, "between": true, "after": true, "fc": false])
+        // Evaluation stops there and says so.
+        #expect { try Evaluator(source.network).forward(ActivationTensor(shape: [1, 3, 6, 6], values: .init(repeating: 0, count: 108))) } throws: {
+            "\($0)".contains("mystery") && "\($0)".contains("Mystery")
+        }
+    }
+
+    @Test func valuesReadInsideOfABranchStayWhole() throws {
+        let source = try ONNXFixture.source("branch")
+        let groups = Dictionary(uniqueKeysWithValues: try source.network.channelGroups().map { ($0.id, $0.barrier) })
+        #expect(groups["second"] != .some(nil), "the branches read what node second makes")
+        #expect(source.warnings.contains { $0.contains("If") && $0.contains("choice") })
+    }
+
+    @Test(arguments: [
+        ("/layer1/layer1.0/conv1/Conv", "onnx::Conv_193", "layer1.0.conv1"), ("/features/features.1/conv/conv.0/conv.0.0/Conv", "x", "features.1.conv.0.0"),
+        ("anything", "fc1.weight", "fc1"), ("Conv_3", "w", "Conv_3"), ("/conv1/Conv", "onnx::Conv_1", "conv1"),
+    ]) func layersAreNamedAsInTheProgramThatMadeThem(node: String, weight: String, expected: String) throws {
+        var model = try ONNXFixture.model("sequence")
+        model.wire.graph.node[0].name = node
+        model.wire.graph.node[0].input[1] = weight
+        model.wire.graph.initializer[0].name = weight
+        #expect(try ONNXNetwork(model).network.nodes[0].name == expected)
+    }
+}
+
+/// The shared models, and the weights-only file of the same network.
+struct SharedModel: Sendable, CustomTestStringConvertible {
+    var file: String
+    var network: String
+    var images: String
+    var correct: Int
+    var scaling = InputScaling()
+    var testDescription: String { file }
+
+    static let all: [SharedModel] = [
+        .init(file: "lenet300_mnist", network: "lenet300_mnist", images: "mnist_test2000.npz", correct: 1957),
+        .init(file: "lenet300_fashion", network: "lenet300_fashion", images: "fashion_test2000.npz", correct: 1809),
+        .init(file: "lenet5_mnist", network: "lenet5_mnist", images: "mnist_test2000.npz", correct: 1975),
+        .init(file: "resnet20_cifar10", network: "resnet20_cifar10", images: "cifar10_test500.npz", correct: 455, scaling: SharedData.cifarScaling),
+        .init(file: "resnet20_cifar10_bn", network: "resnet20_cifar10", images: "cifar10_test500.npz", correct: 455, scaling: SharedData.cifarScaling),
+        .init(file: "resnet20_cifar10_dynamo", network: "resnet20_cifar10", images: "cifar10_test500.npz", correct: 455, scaling: SharedData.cifarScaling),
+        .init(file: "resnet56_cifar10", network: "resnet56_cifar10", images: "cifar10_test500.npz", correct: 470, scaling: SharedData.cifarScaling),
+    ]
+
+    func source() throws -> ONNXNetwork { try ONNXNetwork(ONNX.read(path: SharedData.folder + file + ".onnx")) }
+
+    func data() throws -> LabelledImages { try LabelledImages(archive: SharedData.archive(images), scaling: scaling) }
+}
+
+@Suite(.needsSharedData) struct ONNXSharedModelsTests {
+    @Test(arguments: SharedModel.all) func logitsAndAccuracyAreThoseOfPyTorch(model: SharedModel) throws {
+        let source = try model.source()
+        #expect(source.warnings.isEmpty)
+        let data = try model.data()
+        let logits = try Evaluator(source.network).logits(of: data.images)
+        #expect(try Evaluator.accuracy(logits: logits, labels: data.labels).correct == model.correct)
+        let expected = try #require(try SharedData.archive("reference_logits.npz")[model.network])
+        for (found, value) in zip(logits.values, try expected.floats()) { #expect((found - value).magnitude <= 1e-4) }
+    }
+
+    @Test(arguments: SharedModel.all.filter { $0.file.hasPrefix("resnet") }) func shortcutsAreFollowedIntoTheirPadding(model: SharedModel) throws {
+        let network = try model.source().network
+        let paddings = network.nodes.compactMap { if case .padding(let before, let after, 0) = $0.layer { [before, after] } else { nil } }
+        #expect(paddings == [[[0, 8, 0, 0], [0, 8, 0, 0]], [[0, 16, 0, 0], [0, 16, 0, 0]]])
+        #expect(network.unknownOperations.isEmpty)
+        #expect(try network.channelGroups().contains { $0.id == "layer1.0.conv1" && $0.isInner && $0.barrier == nil && $0.count == 16 })
+    }
+}
