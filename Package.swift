@@ -72,14 +72,9 @@ let package = Package(
         .testTarget(name: "LinearAlgebraTests", dependencies: ["LinearAlgebra", "ReferenceImplementations", "TestSupport"]),
         .testTarget(name: "ConvexGeometryTests", dependencies: ["ConvexGeometry", "LinearAlgebra", "ReferenceImplementations", "TestSupport"]),
         .testTarget(name: "CoresetsTests", dependencies: ["Coresets", "ConvexGeometry", "LinearAlgebra", "TestSupport"]),
-<<<<<<< ours
         .testTarget(name: "TensorFilesTests", dependencies: ["TensorFiles", "TestSupport"], resources: [.copy("Fixtures")]),
-        .testTarget(name: "NeuralNetworksTests", dependencies: ["NeuralNetworks", "TensorFiles", "TestSupport"]),
-=======
-        .testTarget(name: "TensorFilesTests", dependencies: ["TensorFiles", "TestSupport"]),
         .testTarget(
             name: "NeuralNetworksTests", dependencies: ["NeuralNetworks", "TensorFiles", "TestSupport"], exclude: ["Fixtures"]),
->>>>>>> theirs
         .testTarget(name: "PruningTests", dependencies: ["Pruning", "NeuralNetworks", "Coresets", "TestSupport"]),
         .testTarget(name: "CommandLineToolTests", dependencies: ["TensorFiles", "TestSupport"]),
     ],

@@ -136,6 +136,11 @@ extension BenchmarkRun {
 }
 
 extension BenchmarkLine {
+    /// Median time in units of the pace measured beside it; absent when no pace was measured.
+    package var pacedSeconds: Double? {
+        paces.count == samples.count && !samples.isEmpty ? SampleStatistics.median(pacedSamples) : nil
+    }
+
     /// Samples divided by how slow the machine was at that moment.
     var pacedSamples: [Double] {
         guard paces.count == samples.count else { return samples }

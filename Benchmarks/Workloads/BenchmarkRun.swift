@@ -1,5 +1,6 @@
 // The benchmark loop: for every workload prepare → run and verify → time all candidates in turns → verify again → report.
 
+import ConvexGeometry
 import Foundation
 import LinearAlgebra
 
@@ -61,8 +62,9 @@ package struct BenchmarkRun {
             try run.measure(workload)
             run.results.seconds = start.duration(to: .now).seconds
         }
+        if !isCancelled() { run.collectTraces() }
         run.results.complete = !isCancelled()
-        run.results.scaling = ScalingFit.fits(of: run.results.lines)
+        run.results.seconds = start.duration(to: .now).seconds
         return run.results
     }
 
@@ -82,6 +84,15 @@ package struct BenchmarkRun {
             machine: machine, coreType: machine.coreType, threads: configuration.threads, peakGflops: peaks[0].gflops,
             peaks: peaks, version: configuration.version, commit: Revision.current(), date: Date().ISO8601Format(),
             quick: configuration.quick, lines: [], scaling: [], traces: [], curves: [], complete: false, seconds: 0)
+    }
+
+    /// How the gap falls, method by method; a report without it is still a report, so that failures leave it out.
+    private mutating func collectTraces() {
+        guard configuration.workloads.contains(where: { $0.suite == .ellipsoid }) else { return }
+        Kernels.threads = configuration.threads[0]
+        for method in [MinimumVolumeEllipsoid.Method.interiorPoint, .awaySteps, .khachiyan] where !isCancelled() {
+            if let trace = try? EllipsoidWorkloads.trace(.correlated, 10_000, 20, method: method) { results.traces.append(trace) }
+        }
     }
 
     private mutating func measure(_ workload: Workload) throws {

@@ -46,6 +46,11 @@ package enum SampleStatistics {
     package static func pairedRatio(_ numerator: [Double], over denominator: [Double], seed: UInt64 = 1) -> Interval {
         precondition(numerator.count == denominator.count && !numerator.isEmpty, "paired samples are expected")
         let count = numerator.count
+        // With one or two rounds there is nothing to resample: the spread of the rounds is all that is known.
+        if count < 3 {
+            let ratios = zip(numerator, denominator).map { $0 / $1 }
+            return Interval(estimate: median(numerator) / median(denominator), low: ratios.min() ?? 0, high: ratios.max() ?? 0)
+        }
         var generator = SplitMix64(seed: seed)
         return interval(estimate: median(numerator) / median(denominator)) {
             var top: [Double] = []

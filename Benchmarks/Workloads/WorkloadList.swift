@@ -4,7 +4,10 @@ package enum WorkloadList {
         suites.flatMap { suite -> [Workload] in
             switch suite {
             case .kernels: KernelWorkloads.all
-            case .ellipsoid, .caratheodory, .coreset, .layers, .network: []
+            case .ellipsoid: EllipsoidWorkloads.all
+            case .caratheodory: CaratheodoryWorkloads.all
+            case .coreset: CoresetWorkloads.all
+            case .layers, .network: []
             }
         }
     }

@@ -13,7 +13,8 @@ struct Benchmark: ParsableCommand {
               loewner benchmark --quick
               loewner benchmark ellipsoid caratheodory --report report.html -o results.json
               loewner benchmark --baseline results.json
+              loewner benchmark history
             """,
-        subcommands: [BenchmarkRunCommand.self, BenchmarkWorkerCommand.self],
+        subcommands: [BenchmarkRunCommand.self, BenchmarkHistoryCommand.self, BenchmarkWorkerCommand.self],
         defaultSubcommand: BenchmarkRunCommand.self)
 }

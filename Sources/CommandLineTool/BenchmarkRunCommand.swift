@@ -33,8 +33,38 @@ struct BenchmarkRunCommand: ParsableCommand {
     @Option(name: [.short, .long], help: "Results as JSON, rewritten after every line.")
     var output: String?
 
+    @Option(help: ArgumentHelp("Write a report; may be repeated.", valueName: "R.html|R.md"))
+    var report: [String] = []
+
+    @Option(help: "JSON Lines file that the results are appended to. Default: \\$XDG_STATE_HOME/loewner/benchmarks.jsonl, under ~/.local/state.")
+    var history: String?
+
+    @Flag(help: "Append to no history.")
+    var noHistory = false
+
     @OptionGroup var overwrite: OverwriteOptions
     @OptionGroup var format: FormatOptions
+
+    /// What a report file holds, by its extension.
+    private enum ReportKind {
+        case html
+        case markdown
+
+        init?(path: String) {
+            switch URL(fileURLWithPath: path).pathExtension.lowercased() {
+            case "html", "htm": self = .html
+            case "md", "markdown": self = .markdown
+            default: return nil
+            }
+        }
+    }
+
+    func validate() throws {
+        for path in report where ReportKind(path: path) == nil {
+            throw ValidationError("expected a report named .html or .md, found \(path)")
+        }
+        if quick, large { throw ValidationError("expected --quick or --large, found both") }
+    }
 
     func run() throws {
         let workloads = try selectedWorkloads()
@@ -45,7 +75,7 @@ struct BenchmarkRunCommand: ParsableCommand {
         let baselines = try parseBaselines()
         let counts = try parseThreads()
         let previous = try baselines.file.map(readResults)
-        try overwrite.check(output, inputs: [baselines.file].compactMap { $0 })
+        for path in [output].compactMap({ $0 }) + report { try overwrite.check(path, inputs: [baselines.file].compactMap { $0 }) }
         Interruption.catch()
 
         let table = BenchmarkTable(isSilent: format.json)
@@ -68,6 +98,13 @@ struct BenchmarkRunCommand: ParsableCommand {
         }
         bar.clear()
         try write(results)
+        for path in report {
+            let text = ReportKind(path: path) == .html ? BenchmarkPage.html(results) : BenchmarkMarkdown.text(results)
+            try AtomicFile.write(Array(text.utf8), to: path, force: overwrite.force)
+        }
+        if !noHistory, !results.lines.isEmpty, let path = history ?? BenchmarkHistory.defaultPath {
+            try BenchmarkHistory.append(HistoryEntry(results), to: path)
+        }
         if format.json { try JSONOutput.show(results) } else { table.finish(results) }
         try conclude(results)
     }

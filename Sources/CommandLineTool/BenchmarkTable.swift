@@ -20,10 +20,10 @@ struct BenchmarkTable {
             return
         }
         let text = row(
-            line.name, line.sizeText + (line.threads == 1 ? "" : " t=\(line.threads)"), Format.seconds(seconds),
+            line.name, BenchmarkRows.size(line), Format.seconds(seconds),
             line.gflops.map { Format.fixed($0, 1) } ?? "", line.shareOfPeak.map { Format.fixed(100 * $0, 0) + "%" } ?? "",
             line.baseline.map { String($0.split(separator: " ").first == "1" ? "1 thread" : $0.split(separator: " ")[0]) } ?? "",
-            line.speedup.map(speedupText) ?? "", String(format: "%.0e", error), mark(line))
+            line.speedup.map(BenchmarkRows.ratio) ?? "", String(format: "%.0e", error), mark(line))
         Console.say(line.verified ? text : Ink.red(text))
         if let failure = line.failure { Console.say(Ink.red("  " + failure)) }
     }
@@ -32,11 +32,10 @@ struct BenchmarkTable {
         guard !isSilent else { return }
         Console.say()
         for fit in results.scaling where fit.side == "product" {
-            let error = fit.exponentError.map { " ± \(Format.fixed($0, 2))" } ?? ""
             let next = fit.extrapolated.first.map {
                 "; extrapolated, not run: \(Format.seconds($0.seconds)) at \(fit.variable)=\($0.value)"
             } ?? ""
-            Console.say("\(fit.name)\(fit.fixed.isEmpty ? "" : " " + fit.fixed): time ∝ \(fit.variable)^\(Format.fixed(fit.exponent, 2))\(error)\(next)")
+            Console.say("\(fit.name)\(fit.fixed.isEmpty ? "" : " " + fit.fixed): time ∝ \(BenchmarkRows.law(fit))\(next)")
         }
         let peak = results.peaks[0]
         Console.say("peak \(Format.fixed(peak.gflops, 1)) GFLOP/s, \(Format.fixed(peak.gigabytesPerSecond, 1)) GB/s (\(results.coreType), \(peak.threads) thread\(peak.threads == 1 ? "" : "s"))")
@@ -51,10 +50,6 @@ struct BenchmarkTable {
         case .same: return "="
         case nil: return " "
         }
-    }
-
-    private func speedupText(_ value: Double) -> String {
-        Format.fixed(value, value < 9.995 ? 2 : value < 99.95 ? 1 : 0) + "×"
     }
 
     private func row(

@@ -32,7 +32,7 @@ struct Prune: ParsableCommand {
     @Option(help: "Write the plan, replayable with `loewner apply`.")
     var plan: String?
 
-    @Option(help: ArgumentHelp("Write the report: .md or .json.", valueName: "file"))
+    @Option(help: ArgumentHelp("Write the report: .html, .md or .json.", valueName: "file"))
     var report: String?
 
     @Flag(help: "Plan and report, write no network.")
@@ -47,7 +47,7 @@ struct Prune: ParsableCommand {
     func validate() throws {
         if output == nil, !dryRun { throw ValidationError("expected -o OUT or --dry-run, found neither") }
         if let report, ReportFormat(path: report) == nil {
-            throw ValidationError("expected --report to end in .md or .json, found \(report)")
+            throw ValidationError("expected --report to end in .html, .md or .json, found \(report)")
         }
     }
 
@@ -79,7 +79,7 @@ struct Prune: ParsableCommand {
         if !dryRun, let output { try original.write(pruned, to: output, force: overwrite.force) }
         if let plan { try AtomicFile.write(Array(try JSONOutput.text(made).utf8), to: plan, force: overwrite.force) }
         if let report, let format = ReportFormat(path: report) {
-            try AtomicFile.write(Array(try format.render(account).utf8), to: report, force: overwrite.force)
+            try AtomicFile.write(Array(try format.render(account, made).utf8), to: report, force: overwrite.force)
         }
         if format.json {
             try JSONOutput.show(account)
@@ -123,12 +123,13 @@ struct Prune: ParsableCommand {
 
 /// What a report file holds, by its ending.
 enum ReportFormat: String {
-    case md, json
+    case html, md, json
 
     init?(path: String) { self.init(rawValue: URL(fileURLWithPath: path).pathExtension.lowercased()) }
 
-    func render(_ report: PruningReport) throws -> String {
+    func render(_ report: PruningReport, _ plan: PruningPlan) throws -> String {
         switch self {
+        case .html: PruneReportPage.html(report, plan: plan)
         case .md: report.markdown
         case .json: try JSONOutput.text(report)
         }

@@ -44,6 +44,25 @@ struct AxisScale {
         ticks = stride(from: first, through: high + 1e-9 * step, by: step).map { $0.magnitude < 1e-9 * step ? 0 : $0 }
     }
 
+    /// A logarithmic scale with given ends and ticks.
+    init(logarithmicFrom low: Double, to high: Double, ticks: [Double]) {
+        kind = .logarithmic
+        self.low = low
+        self.high = high
+        self.ticks = ticks
+    }
+
+    /// A logarithmic scale that ends at 1, 2 or 5 times powers of ten around `values`, where whole decades would waste room.
+    init(spanning values: [Double], maximumTicks: Int = 7) {
+        let usable = values.filter { $0 > 0 && $0.isFinite }
+        let steps = (-12...15).flatMap { power in [1.0, 2, 5].map { $0 * pow(10, Double(power)) } }
+        let low = steps.last { $0 <= (usable.min() ?? 1) * 1.0001 } ?? steps[0]
+        let high = max(steps.first { $0 >= (usable.max() ?? 10) * 0.9999 } ?? 1e15, low * 2)
+        let inside = steps.filter { $0 >= low * 0.999 && $0 <= high * 1.001 }
+        let decades = inside.filter { abs(log10($0) - log10($0).rounded()) < 1e-9 }
+        self.init(logarithmicFrom: low, to: high, ticks: inside.count <= maximumTicks ? inside : decades)
+    }
+
     /// Where a value lies, 0 at the low end and 1 at the high end; `nil` for what a logarithm cannot show.
     func position(_ value: Double) -> Double? {
         switch kind {
@@ -62,8 +81,11 @@ struct AxisScale {
         case .logarithmic:
             let exponent = Int(log10(value).rounded())
             switch exponent {
-            case -2...4: return exponent >= 0 ? Format.count(Int(value.rounded())) : Format.fixed(value, -exponent)
-            default: return "10" + Self.superscript(exponent)
+            case -2...5: return value >= 1 ? Format.count(Int(value.rounded())) : Format.fixed(value, max(1, -Int(floor(log10(value) + 1e-9))))
+            default:
+                let power = Int(floor(log10(value) + 1e-9))
+                let factor = (value / pow(10, Double(power))).rounded()
+                return (factor == 1 ? "" : "\(Int(factor))·") + "10" + Self.superscript(power)
             }
         }
     }

@@ -1,0 +1,112 @@
+// `loewner inspect`: what is in a model, what could be cut, and what could not.
+
+import ArgumentParser
+import NeuralNetworks
+
+struct Inspect: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "List layers, shapes, parameters, multiply–adds, channel groups and barriers of a model.",
+        discussion: """
+            EXAMPLE:
+              loewner inspect resnet20.safetensors --network resnet20-cifar
+            """)
+
+    @Argument(help: "The network.")
+    var model: String
+
+    @OptionGroup var network: NetworkOptions
+    @OptionGroup var threading: ThreadOptions
+    @OptionGroup var format: FormatOptions
+
+    private struct Report: Encodable {
+        let parameters: Int
+        let macs: Int?
+        let inputs: [Port]
+        let outputs: [Port]
+        let layers: [LayerRow]
+        let groups: [GroupRow]
+        let unknownOperations: [String]
+    }
+
+    private struct Port: Encodable {
+        let name: String
+        let shape: [Int]?
+    }
+
+    private struct LayerRow: Encodable {
+        let name: String
+        let kind: String
+        let inputShape: [Int]?
+        let outputShape: [Int]?
+        let parameters: Int
+        let macs: Int?
+    }
+
+    private struct GroupRow: Encodable {
+        let name: String
+        let channels: Int
+        let producers: [String]
+        let consumers: [String]
+        /// Whether pruning with one ratio for all layers cuts it: hidden, with one producer, and free of barriers.
+        let prunable: Bool
+        let inner: Bool
+        let barrier: String?
+    }
+
+    func run() throws {
+        threading.apply()
+        let network = try network.read(model).network.inferringShapes()
+        let report = try report(network)
+        if format.json { try JSONOutput.show(report) } else { show(report) }
+    }
+
+    private func report(_ network: Network) throws -> Report {
+        let cost = network.cost
+        func port(_ value: Network.ValueID) -> Port { Port(name: network.values[value].name, shape: network.values[value].shape) }
+        let layers = network.nodes.indices.map { index in
+            let node = network.nodes[index]
+            let own = network.cost(of: index)
+            return LayerRow(
+                name: node.name, kind: node.layer.operationName, inputShape: node.inputs.first.flatMap { network.values[$0].shape },
+                outputShape: node.outputs.first.flatMap { network.values[$0].shape }, parameters: own.parameters, macs: own.multiplyAdds)
+        }
+        let groups = try network.channelGroups().map { group in
+            GroupRow(
+                name: group.id, channels: group.count, producers: group.producers.map { network.nodes[$0].name },
+                consumers: group.consumers.map { network.nodes[$0].name },
+                prunable: group.isInner && group.barrier == nil && group.slices.contains { $0.role == .consumer }, inner: group.isInner,
+                barrier: group.barrier)
+        }
+        return Report(
+            parameters: cost.parameters, macs: cost.multiplyAdds, inputs: network.inputs.map(port), outputs: network.outputs.map(port),
+            layers: layers, groups: groups, unknownOperations: network.unknownOperations)
+    }
+
+    private func show(_ report: Report) {
+        var layers = ConsoleTable([
+            ("layer", .left), ("kind", .left), ("output", .right), ("parameters", .right), ("multiply–adds", .right),
+        ])
+        for row in report.layers {
+            layers.append([
+                row.name, row.kind, row.outputShape.map(Self.text) ?? "?", row.parameters > 0 ? Format.count(row.parameters) : "",
+                row.macs.map { $0 > 0 ? Format.count($0) : "" } ?? "?",
+            ])
+        }
+        layers.append(["total", "", "", Format.count(report.parameters), report.macs.map(Format.count) ?? "?"])
+        layers.show()
+        Console.say()
+        var groups = ConsoleTable([("channel group", .left), ("channels", .right), ("read by", .left), ("", .left)])
+        for row in report.groups {
+            let readers = row.consumers.prefix(3).joined(separator: ", ") + (row.consumers.count > 3 ? ", … (\(row.consumers.count))" : "")
+            let remark = row.barrier.map { "whole: \($0)" } ?? (row.prunable ? "" : row.inner ? "not read by a layer with weights" : "tied to a residual stream")
+            groups.append([row.name, Format.count(row.channels), readers, remark])
+        }
+        groups.show()
+        let prunable = report.groups.filter(\.prunable)
+        Console.say()
+        Console.say("\(prunable.count) of \(report.groups.count) groups can be pruned, \(Format.count(prunable.reduce(0) { $0 + $1.channels })) channels")
+        for operation in report.unknownOperations { Console.say(Ink.yellow("unknown operation: ") + operation + "; what touches it is kept whole") }
+    }
+
+    private static func text(_ shape: [Int]) -> String { shape.map(String.init).joined(separator: "×") }
+}

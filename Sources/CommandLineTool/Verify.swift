@@ -1,0 +1,154 @@
+// `loewner verify`: is the smaller network what the plan says, does slicing equal masking, and what did it buy?
+
+import ArgumentParser
+import BenchmarkSuite
+import Foundation
+import NeuralNetworks
+import Pruning
+
+struct Verify: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Check a pruned network against its plan, and measure size and latency.",
+        discussion: """
+            Compares the pruned network with the original whose removed channels are masked by zeros, on the images of
+            --data or on seeded normal inputs, and times both networks in turns.
+
+            EXAMPLE:
+              loewner verify lenet.safetensors small.safetensors --plan plan.json --data test.npz
+            """)
+
+    @Argument(help: "The network before pruning.")
+    var original: String
+
+    @Argument(help: "The network after pruning.")
+    var pruned: String
+
+    @Option(help: "The plan that prune --plan wrote.")
+    var plan: String
+
+    @Option(help: "Images, with labels if there are any: .npz with images (N, …).")
+    var data: String?
+
+    @Option(help: "Seed of the inputs when there is no --data.")
+    var seed: UInt64 = 0
+
+    @OptionGroup var network: NetworkOptions
+    @OptionGroup var images: ImageOptions
+    @OptionGroup var threading: ThreadOptions
+    @OptionGroup var format: FormatOptions
+
+    private struct Report: Encodable {
+        var identical: Bool
+        var maximumDifference: Double
+        var tolerance: Double
+        var verified: Bool
+        var inputCount: Int
+        var agreementWithOriginal: Double?
+        var accuracyBefore: Double?
+        var accuracyAfter: Double?
+        var parametersBefore: Int
+        var parametersAfter: Int
+        var macsBefore: Int?
+        var macsAfter: Int?
+        var bytesBefore: Int
+        var bytesAfter: Int
+        var secondsBefore: Double
+        var secondsAfter: Double
+        var speedup: Double
+        var speedupLow: Double
+        var speedupHigh: Double
+        var latencyBatch: Int
+        var threads: Int
+    }
+
+    func run() throws {
+        let threads = threading.apply()
+        let plan = try PlanFile.read(self.plan)
+        let before = try network.read(original)
+        let after = try network.read(pruned)
+        let replayed = try plan.apply(to: before.network)
+        let masked = try plan.masked(before.network)
+        let labelled = try data.map { try images.read($0, needsLabels: false) }
+        let inputs = try labelled?.images ?? drawnInputs(before.network)
+
+        let bar = ProgressBar(quiet: format.json)
+        bar.update("comparing", fraction: 0.2)
+        let outputs = try [before.network, after.network, masked].map { try Evaluator($0).logits(of: inputs) }
+        let largest = outputs[2].values.reduce(0) { max($0, $1.magnitude) }
+        guard outputs[1].values.count == outputs[2].values.count else {
+            throw CommandFailure.failure("expected \(outputs[2].sampleSize) outputs of \(pruned), found \(outputs[1].sampleSize)")
+        }
+        let difference = zip(outputs[1].values, outputs[2].values).reduce(Float(0)) { max($0, ($1.0 - $1.1).magnitude) }
+        // Sums of some thousand terms in another order, through some layers: a thousand roundings of the largest output.
+        let tolerance = 1000 * Double(Float.ulpOfOne) * Double(max(largest, 1))
+        let identical = replayed.parameters == after.network.parameters
+
+        bar.update("timing", fraction: 0.6)
+        let batch = min(64, inputs.batchCount)
+        let times = try NetworkLatency.measure(before.network, after.network, inputs: inputs.samples(0..<batch))
+        bar.clear()
+        let labels = labelled?.labels ?? []
+        let accuracies = labels.isEmpty ? nil : try outputs.prefix(2).map { try Evaluator.accuracy(logits: $0, labels: labels).fraction }
+        let costs = try [before.network, after.network].map { try $0.inferringShapes().cost }
+        let report = Report(
+            identical: identical, maximumDifference: Double(difference), tolerance: tolerance,
+            verified: identical && Double(difference) <= tolerance, inputCount: inputs.batchCount,
+            agreementWithOriginal: Self.agreement(outputs[0], outputs[1]), accuracyBefore: accuracies?[0], accuracyAfter: accuracies?[1],
+            parametersBefore: costs[0].parameters, parametersAfter: costs[1].parameters, macsBefore: costs[0].multiplyAdds,
+            macsAfter: costs[1].multiplyAdds, bytesBefore: Self.size(original), bytesAfter: Self.size(pruned),
+            secondsBefore: times.before, secondsAfter: times.after, speedup: times.ratio.estimate, speedupLow: times.ratio.low,
+            speedupHigh: times.ratio.high, latencyBatch: batch, threads: threads)
+        if format.json { try JSONOutput.show(report) } else { show(report) }
+        if !report.verified {
+            throw CommandFailure.failure(
+                identical
+                    ? "expected sliced and masked outputs to differ by at most \(Format.number(tolerance)), found \(Format.number(report.maximumDifference))"
+                    : "expected \(pruned) to hold exactly what the plan says, found other tensors")
+        }
+    }
+
+    /// Standard normal inputs of the network's own shape.
+    private func drawnInputs(_ network: Network) throws -> ActivationTensor {
+        guard let input = network.inputs.first, let shape = try network.inferringShapes().values[input].shape else {
+            throw CommandFailure.failure("expected --data for a network whose input shape is unknown, found none")
+        }
+        var generator = SplitMix64(seed: seed)
+        let count = 64
+        return ActivationTensor(shape: [count] + shape, values: (0..<count * shape.reduce(1, *)).map { _ in Float(generator.normal()) })
+    }
+
+    /// Share of inputs on which both outputs are largest at the same place.
+    private static func agreement(_ a: ActivationTensor, _ b: ActivationTensor) -> Double? {
+        guard a.sampleSize == b.sampleSize, a.sampleSize > 1, a.batchCount > 0 else { return nil }
+        let size = a.sampleSize
+        func best(_ tensor: ActivationTensor, _ row: Int) -> Int {
+            (1..<size).reduce(0) { tensor.values[row * size + $1] > tensor.values[row * size + $0] ? $1 : $0 }
+        }
+        return Double((0..<a.batchCount).filter { best(a, $0) == best(b, $0) }.count) / Double(a.batchCount)
+    }
+
+    private static func size(_ path: String) -> Int {
+        let attributes = try? FileManager.default.attributesOfItem(atPath: path)
+        return (attributes?[.size] as? NSNumber)?.intValue ?? 0
+    }
+
+    private func show(_ report: Report) {
+        Console.say(report.identical ? Ink.green("the file holds exactly what the plan says") : Ink.red("the file differs from what the plan says"))
+        Console.say("sliced against masked, \(report.inputCount) inputs: largest difference \(Format.number(report.maximumDifference)), allowed \(Format.number(report.tolerance))")
+        var table = ConsoleTable([("", .left), ("before", .right), ("after", .right), ("", .right)])
+        func share(_ before: Int, _ after: Int) -> String { Format.percent(Double(after) / Double(max(before, 1))) }
+        table.append(["parameters", Format.count(report.parametersBefore), Format.count(report.parametersAfter), share(report.parametersBefore, report.parametersAfter)])
+        if let before = report.macsBefore, let after = report.macsAfter {
+            table.append(["multiply–adds", Format.count(before), Format.count(after), share(before, after)])
+        }
+        table.append(["file", Format.bytes(report.bytesBefore), Format.bytes(report.bytesAfter), share(report.bytesBefore, report.bytesAfter)])
+        table.append(["time of \(report.latencyBatch) inputs", Format.seconds(report.secondsBefore), Format.seconds(report.secondsAfter), "\(Format.fixed(report.speedup, 2))× (\(Format.fixed(report.speedupLow, 2))–\(Format.fixed(report.speedupHigh, 2)))"])
+        if let before = report.accuracyBefore, let after = report.accuracyAfter {
+            table.append(["accuracy", "\(Format.fixed(100 * before, 2)) %", "\(Format.fixed(100 * after, 2)) %", ""])
+        }
+        table.show()
+        if let agreement = report.agreementWithOriginal {
+            Console.say("both networks name the same class on \(Format.percent(agreement)) of the inputs")
+        }
+    }
+}
