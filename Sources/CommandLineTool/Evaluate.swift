@@ -13,7 +13,7 @@ struct Evaluate: ParsableCommand {
               loewner evaluate lenet.safetensors --data test.npz
             """)
 
-    @Argument(help: "The network: .safetensors or .npz.")
+    @Argument(help: "The network: .onnx, .safetensors or .npz.")
     var model: String
 
     @Option(help: "Labelled images: .npz with images (N, …) and labels (N).")

@@ -1,0 +1,80 @@
+// The one place where models are opened and written, whatever their format.
+
+import Foundation
+import NeuralNetworks
+import TensorFiles
+
+/// A model as it was read: the network, and what its file holds beside it for writing a changed network back.
+struct ModelFile {
+    /// What makes a network of a file of weights.
+    enum Topology {
+        case known(KnownArchitecture)
+        case described(NetworkDescription)
+    }
+
+    private enum Content {
+        case weights(TensorArchive, Topology?)
+        case onnx(ONNXNetwork)
+    }
+
+    let path: String
+    let network: Network
+    private let content: Content
+
+    /// Reads `.onnx` files as models, all others as tensors that `topology` makes a network of; chains of linear layers need none.
+    init(path: String, topology: Topology?) throws {
+        self.path = path
+        if Self.fileExtension(path) == "onnx" {
+            let model = try ONNX.read(path: path)
+            let source = try Self.naming(path) { try ONNXNetwork(model) }
+            content = .onnx(source)
+            network = source.network
+        } else {
+            let archive = try TensorArchive.read(path: path)
+            content = .weights(archive, topology)
+            network = try Self.naming(path) { try Self.network(archive, topology) }
+        }
+    }
+
+    /// Whether the file says how its tensors are connected.
+    var hasOwnTopology: Bool { if case .onnx = content { true } else { false } }
+
+    /// What a user should know about the file: operations that are not understood, for instance.
+    var warnings: [String] { if case .onnx(let source) = content { source.warnings } else { [] } }
+
+    /// Fails when `output` names another format than the input's.
+    func checkFormat(of output: String) throws {
+        let (from, to) = (Self.fileExtension(path), Self.fileExtension(output))
+        guard from == to else { throw CommandFailure.usage("expected an output ending in .\(from) like the input, found \(output)") }
+    }
+
+    /// Writes `network`, a smaller version of this one: the original file with other tensors, everything else as it was.
+    func write(_ network: Network, to output: String, force: Bool) throws {
+        switch content {
+        case .weights(let archive, _): try network.archive(replacing: archive).write(to: output, force: force)
+        case .onnx(let source): try ONNX.write(source.model(for: network), to: output, force: force)
+        }
+    }
+
+    /// The network that reading the file of `write` gives: `network` in the file's element types and names.
+    func reread(_ network: Network) throws -> Network {
+        switch content {
+        case .weights(let archive, let topology): try Self.network(network.archive(replacing: archive), topology)
+        case .onnx(let source): try ONNXNetwork(source.model(for: network)).network
+        }
+    }
+
+    private static func network(_ archive: TensorArchive, _ topology: Topology?) throws -> Network {
+        switch topology {
+        case nil: try Network(archive: archive)
+        case .known(let architecture): try Network(archive: archive, architecture: architecture)
+        case .described(let description): try Network(archive: archive, description: description)
+        }
+    }
+
+    private static func naming<Result>(_ path: String, _ body: () throws -> Result) throws -> Result {
+        do { return try body() } catch { throw CommandFailure.failure("\(path): \(error)") }
+    }
+
+    private static func fileExtension(_ path: String) -> String { URL(fileURLWithPath: path).pathExtension.lowercased() }
+}
