@@ -22,8 +22,8 @@ package struct AscendedSamples: Sendable {
     /// How far to climb.
     package struct Settings: Sendable {
         /// β of (1); 0 draws from the prior.
-        package var strength = 3.0
-        package var steps = 15
+        package var strength = 6.0
+        package var steps = 30
 
         package init() {}
     }

@@ -3,7 +3,8 @@
 // With S kept, M = (C_SS + λI)⁻¹ and V' = A_Sᵀ·M, removing i and refitting raises the objective exactly by
 //   cost(i) = ‖V'_i‖²/M_ii                                                                              (1)
 //   M ← M − M_i·M_iᵀ/M_ii,   V' ← V' − V'_i·M_iᵀ/M_ii                                                     (2)
-// and only W = V'ᵀV' is needed of V', so every step is O(|S|²). Cost 4n³ flops to set up, then 2n³ in all to empty the set.
+// and only W = V'ᵀV' is needed of V', so every step is O(|S|²). W is formed from V' itself: (C + λI)⁻¹·B·(C + λI)⁻¹ would
+// square a condition number that duplicate channels make 1/λ. Cost n³ + 3n²q flops to set up, then 2n³ to empty the set.
 // Source: optimal brain surgeon, Hassibi & Stork, NeurIPS 1992, for the quadratic objective of Reconstruction.
 
 import LinearAlgebra
@@ -16,21 +17,21 @@ package struct BackwardElimination: Sendable {
     package var costs: [Double]
 
     /// Removes channels until `remaining` are left.
-    package init(_ problem: Reconstruction, remaining: Int, gram: Matrix? = nil) throws(FactorizationError) {
+    package init(_ problem: Reconstruction, remaining: Int) throws(FactorizationError) {
         let n = problem.count
         precondition(remaining >= 0 && remaining <= n, "cannot keep more channels than there are")
         order = []
         costs = []
         guard n > remaining else { return }
         var normal = problem.channels.covariance
-        // Without a ridge a dead or duplicate channel makes C singular; rounding level is added so that it goes first.
-        let floor = Double(n) * Double.ulpOfOne * Swift.max(problem.channels.meanVariance, .leastNormalMagnitude)
+        // Without a ridge a dead or duplicate channel makes C singular; a trace is added so that it goes first: enough to
+        // leave three digits to (2), too little to change an order that the data determines.
+        let floor = 1e-12 * Swift.max(problem.channels.meanVariance, .leastNormalMagnitude)
         let ridge = Swift.max(problem.ridge, floor)
         for i in 0..<n { normal[i, i] += ridge }
-        var inverse = try Cholesky(normal).inverse()
-        let b = gram ?? problem.crossGram
-        var weights = inverse.times(b).times(inverse)
-        weights.symmetrizeFromLower()
+        let factor = try Cholesky(normal)
+        var inverse = factor.inverse()
+        var weights = factor.solve(problem.cross).gram()
         var open = Array(0..<n)
         var columnM = [Double](repeating: 0, count: n)
         var columnW = [Double](repeating: 0, count: n)

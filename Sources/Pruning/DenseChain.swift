@@ -17,6 +17,8 @@ package struct DenseChain: Sendable {
         package var outputs: Int
         /// What follows; `.identity` after the last stage.
         package var activation: Activation
+        /// Name of the tensor that `weight` came from.
+        package var parameter: String
     }
 
     package var stages: [Stage]
@@ -51,7 +53,7 @@ package struct DenseChain: Sendable {
                 stages.append(
                     Stage(
                         weight: weight, bias: bias ?? [Float](repeating: 0, count: outputs), inputs: inputs, outputs: outputs,
-                        activation: .identity))
+                        activation: .identity, parameter: layer.weight))
             case .activation(let activation):
                 guard let last = stages.indices.last, stages[last].activation == .identity else { return nil }
                 stages[last].activation = activation

@@ -39,6 +39,12 @@ struct ConsumerErrors: Sendable {
     var errors: [Double]
     var energies: [Double]
 
+    /// The errors after the output layer was refitted once more, when this is the output layer.
+    func replaced(by final: ClassifierRefit.Errors) -> ConsumerErrors {
+        guard consumer.layer.weight == final.parameter, final.errors.count == consumer.outputCount else { return self }
+        return ConsumerErrors(consumer: consumer, errors: final.errors, energies: final.energies)
+    }
+
     /// Relative error over the outputs that survive; removed outputs owe nothing to anybody.
     func relative(keptOutputs: [Int]?) -> (error: Double, energy: Double) {
         let kept = keptOutputs.map(Set.init)
@@ -90,10 +96,15 @@ extension Pruner {
 
     private var needsErrorCurve: Bool { if case .keep = settings.budget { false } else { true } }
 
+    /// The rule for a group of n channels.
+    private func selection(of n: Int) -> Selection {
+        settings.selection == .backward && n > Pruner.backwardLimit ? .greedy : settings.selection
+    }
+
     /// All channels, best first, for the rules that rank; `nil` for those that draw.
     private func order(_ ranked: RankedGroup) throws(PruningError) -> [Int]? {
         let n = ranked.count
-        switch settings.selection {
+        switch selection(of: n) {
         case .greedy:
             guard let problem = ranked.problem else { return nil }
             return ForwardSelection(problem, count: n).order
@@ -148,12 +159,15 @@ extension Pruner {
         }
         // Sequential refits of linear consumers choose on what the pruned network computes.
         var sequential: Reconstruction?
+        var choice: Reconstruction?
         var reweighting = settings.reweighting
         if reweighting == .sequential, m < n {
             if case .samples(let inputs) = source, let consumer = ranked.weights.consumers.first, ranked.weights.consumers.count == 1,
                 consumer.isLinear, consumer.positionsPerChannel == 1
             {
-                sequential = try sequentialProblem(consumer, channels: n, inputs: inputs, refitted: refit.network, ridge: ridge)
+                let problem = try sequentialProblem(consumer, channels: n, inputs: inputs, refitted: refit.network, ridge: ridge)
+                sequential = problem
+                if settings.selection.usesMoments { choice = try weightedForSelection(problem, consumer: consumer, inputs: inputs) }
             } else {
                 reweighting = .leastSquares
             }
@@ -162,11 +176,11 @@ extension Pruner {
         var kept: [Int]
         if m == n {
             kept = Array(0..<n)
-        } else if settings.selection == .greedy, let sequential {
-            kept = ForwardSelection(sequential, count: m).order.sorted()
-        } else if settings.selection == .backward, let sequential {
+        } else if selection(of: n) == .greedy, let choice {
+            kept = ForwardSelection(choice, count: m).order.sorted()
+        } else if selection(of: n) == .backward, let choice {
             do {
-                let removed = Set(try BackwardElimination(sequential, remaining: m).order)
+                let removed = Set(try BackwardElimination(choice, remaining: m).order)
                 kept = (0..<n).filter { !removed.contains($0) }
             } catch {
                 throw .factorization(layer: ranked.name, error)
@@ -202,7 +216,7 @@ extension Pruner {
         layer.representation = points.representation.rawValue
         layer.rank = points.rank
         layer.retainedEnergy = points.retainedEnergy
-        layer.method = Pruner.method(settings.selection, m == n ? .none : reweighting, description, m == n)
+        layer.method = Pruner.method(selection(of: n), m == n ? .none : reweighting, description, m == n)
         if m < n {
             try apply(reweighting, kept: kept, factors: factors, ranked: ranked, sequential: sequential, ridge: ridge, errors: &errors, refit: &refit)
         } else if ranked.problem != nil {

@@ -24,7 +24,8 @@ public struct PruningSettings: Sendable, Equatable, Codable {
     /// The network's input normalization (`--mean`, `--std`), per channel; empty for 0 and 1.
     public var inputShift: [Double]
     public var inputScale: [Double]
-    /// λ of the refit as a fraction of tr(C)/n; `nil` for 1e-4 with measured activations and 1e-3 with modeled ones.
+    /// λ of the refit as a fraction of tr(C)/n; `nil` for 1e-4 with measured activations, 1e-3 with modeled
+    /// ones, and 1e-2 for sequential refits of dense chains.
     public var ridge: Double?
     /// Whether sequential reweighting ends by matching class probabilities in the output layer; for networks whose outputs
     /// are logits.
@@ -58,7 +59,7 @@ public struct PruningSettings: Sendable, Equatable, Codable {
         case .best:
             points = .function
             rank = .energy(0.99)
-            selection = .greedy
+            selection = .backward
             reweighting = .sequential
         }
     }

@@ -19,10 +19,11 @@ import Testing
         settings.sampleCount = 200
         settings.inputPrior = InputPrior(mean: [0], deviation: [1])
         change(&settings)
-        return (try Pruner(network: network, settings: settings).plan(), network)
+        // Multiply–adds are known only where shapes are.
+        return (try Pruner(network: network, settings: settings).plan(), try network.inferringShapes())
     }
 
-    @Test(.disabled("known failure, to be mended with the feature it covers"), arguments: [0.9, 0.5, 0.2])
+    @Test(arguments: [0.9, 0.5, 0.2])
     func `targets are met to one channel`(_ fraction: Double) throws {
         for budget in [Budget.neurons(fraction), .parameters(fraction), .multiplyAdds(fraction)] {
             let (plan, network) = try plan(budget)
@@ -59,7 +60,7 @@ import Testing
         #expect(rounded.groups.allSatisfy { $0.kept.count % 8 == 0 || $0.kept.count == $0.channels })
     }
 
-    @Test(.disabled("known failure, to be mended with the feature it covers")) func `the redundant layer gives way`() throws {
+    @Test func `the redundant layer gives way`() throws {
         // Every neuron of fc2 four times over.
         var network = Network.perceptron([20, 30, 32, 30, 6])
         guard let weight = network.parameters["fc2.weight"], let bias = network.parameters["fc2.bias"] else { return }
@@ -67,6 +68,10 @@ import Testing
             for j in 0..<30 { network.parameters["fc2.weight"]?.values[i * 30 + j] = weight.values[(i % 8) * 30 + j] }
             network.parameters["fc2.bias"]?.values[i] = bias.values[i % 8]
         }
+        // Random weights leave some neurons of fc3 that never fire and rightly go before anything else: center them all.
+        let inputs = ActivationTensor.random([2000, 20], seed: 3)
+        let z = try #require(try Evaluator(network, observing: [5]).forward(inputs)[5])
+        for i in 0..<30 { network.parameters["fc3.bias"]?.values[i] -= (0..<2000).reduce(0) { $0 + z.values[$1 * 30 + i] } / 2000 }
         var settings = PruningSettings(budget: .neurons(Double(92 - 24) / 92))
         settings.sampleCount = 400
         settings.ridge = 1e-6
