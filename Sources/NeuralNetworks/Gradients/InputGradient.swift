@@ -1,0 +1,269 @@
+// Reverse-mode differentiation of a network with respect to its inputs.
+//
+//     L = g(statistics of what every batch normalization reads) + Σ_samples ℓ(outputs)                       (1)
+//
+// A batch normalization here is frozen: it normalizes by stored (or given) statistics, so that samples are independent and
+// ∂L/∂x of what channel c of a normalization reads is  a_c + b_c·x  with a, b the same for the whole batch. A pass for the
+// statistics and a pass for the gradient therefore both stream chunks of samples, and memory does not grow with the batch.
+// The weights are constants. Cost of a gradient: a forward pass and one of about the same size backwards.
+
+import LinearAlgebra
+
+/// A network prepared for gradients with respect to its inputs.
+///
+/// ```swift
+/// let gradient = try InputGradient(network)
+/// let seen = try gradient.normalizationStatistics(of: images)            // per batch normalization
+/// let slope = try gradient.gradient(at: images, normalizationSeeds: [node: .init(offset: a, slope: b)])
+/// ```
+public struct InputGradient: Sendable {
+    /// ∂L/∂x = offset + slope·x for the values x that each channel of a batch normalization reads.
+    public struct NormalizationSeed: Sendable {
+        public var offset: [Float]
+        public var slope: [Float]
+
+        public init(offset: [Float], slope: [Float]) {
+            self.offset = offset
+            self.slope = slope
+        }
+    }
+
+    /// ∂ℓ/∂z for the outputs z of one sample: reads the outputs, writes the gradient. The first argument is the sample's index.
+    public typealias OutputSeed = @Sendable (Int, UnsafeBufferPointer<Float>, UnsafeMutableBufferPointer<Float>) -> Void
+
+    let plan: EvaluationPlan
+    private let network: Network
+    private let backward: [BackwardStep]
+    /// Storage that each batch normalization reads, by node index.
+    private let normalizations: [(node: Int, storage: Int, channels: Int, positions: Int)]
+    private let outputStorage: Int
+
+    /// Prepares a network with one input and one output.
+    ///
+    /// - Parameters:
+    ///   - statistics: replacements for the stored mean and variance of batch normalizations, by node index.
+    ///   - inputShape: shape of one input; the network's own by default.
+    /// - Throws: `unsupported` naming the node that cannot be differentiated, and what an ``Evaluator`` throws.
+    public init(
+        _ network: Network, statistics: [Int: ChannelStatistics] = [:], inputShape: [Int]? = nil
+    ) throws(NetworkError) {
+        guard network.inputs.count == 1, network.outputs.count == 1 else {
+            throw .invalidNetwork(reason: "expected one input and one output, found \(network.inputs.count) and \(network.outputs.count)")
+        }
+        try network.validateGraph()
+        let shaped = try network.inferringShapes(inputShapes: inputShape.map { [$0] })
+        self.network = shaped
+        let ancestors = shaped.ancestors(of: shaped.outputs)
+        // What is observed is not fused into the step before it.
+        var taps: [Network.ValueID] = []
+        for index in ancestors {
+            let node = shaped.nodes[index]
+            switch node.layer {
+            case .batchNormalization: taps.append(node.inputs[0])
+            case .activation(let activation) where !activation.hasDerivativeFromOutput: taps.append(node.inputs[0])
+            default: break
+            }
+        }
+        taps.append(shaped.outputs[0])
+        let constants = shaped.constantValues
+        var seen: Set<Network.ValueID> = []
+        taps = taps.filter { !constants.contains($0) && seen.insert($0).inserted }
+        plan = try PlanBuilder.plan(
+            for: shaped, from: shaped.inputs, observing: taps, statistics: statistics, foldsBatchNormalization: false,
+            keepsObserved: false
+        ).keepingEverything()
+
+        var backward: [BackwardStep] = []
+        for step in plan.steps { backward.append(try BackwardStep(step, node: shaped.nodes[step.node].name)) }
+        self.backward = backward
+        normalizations = plan.steps.compactMap { step in
+            guard case .channelAffine(let kernel) = step.kernel else { return nil }
+            return (step.node, step.inputs[0], kernel.channels, kernel.positions)
+        }
+        outputStorage = plan.taps.last?.storage ?? 0
+    }
+
+    /// Mean and population variance of what every batch normalization reads, by node index.
+    ///
+    /// Sums are taken per chunk of samples in Double and added in order, so that the result does not depend on the threads.
+    public func normalizationStatistics(
+        of inputs: ActivationTensor, threads: Int? = nil
+    ) throws(NetworkError) -> [Int: ChannelStatistics] {
+        let widths = normalizations.map(\.channels)
+        let total = widths.reduce(0, +)
+        let chunks = try self.chunks(inputs, threads: threads)
+        // Per chunk: Σ(x − o) and Σ(x − o)² about the first sample's first value of each channel, o.
+        var sums = [[Double]](repeating: [], count: chunks.count)
+        var origins = [Float](repeating: 0, count: total)
+        try forEachChunk(inputs, chunks.prefix(1), threads: 1, needsGradients: false) { _, pointers, _, _ in
+            var at = 0
+            for entry in normalizations {
+                for channel in 0..<entry.channels { origins[at + channel] = pointers[entry.storage][channel * entry.positions] }
+                at += entry.channels
+            }
+        }
+        let origin = origins
+        try sums.withUnsafeMutableBufferPointer { (sums) throws(NetworkError) in
+            // Chunks write to their own place.
+            nonisolated(unsafe) let sums = sums
+            try forEachChunk(inputs, chunks[...], threads: threads, needsGradients: false) { index, pointers, _, count in
+                var own = [Double](repeating: 0, count: 2 * total)
+                var at = 0
+                for entry in normalizations {
+                    for image in 0..<count {
+                        for channel in 0..<entry.channels {
+                            let x = pointers[entry.storage] + (image * entry.channels + channel) * entry.positions
+                            let o = origin[at + channel]
+                            var (first, second) = (Float(0), Float(0))
+                            for i in 0..<entry.positions {
+                                let value = x[i] - o
+                                first += value
+                                second += value * value
+                            }
+                            own[2 * (at + channel)] += Double(first)
+                            own[2 * (at + channel) + 1] += Double(second)
+                        }
+                    }
+                    at += entry.channels
+                }
+                sums[index] = own
+            }
+        }
+        var result: [Int: ChannelStatistics] = [:]
+        var at = 0
+        for entry in normalizations {
+            let count = Double(max(1, inputs.batchCount * entry.positions))
+            var statistics = ChannelStatistics(mean: [], variance: [])
+            for channel in at..<at + entry.channels {
+                let mean = sums.reduce(0) { $0 + $1[2 * channel] } / count
+                let square = sums.reduce(0) { $0 + $1[2 * channel + 1] } / count
+                statistics.mean.append(Float(Double(origin[channel]) + mean))
+                statistics.variance.append(Float(max(0, square - mean * mean)))
+            }
+            result[entry.node] = statistics
+            at += entry.channels
+        }
+        return result
+    }
+
+    /// ∂L/∂inputs for the seeds of (1).
+    ///
+    /// - Parameters:
+    ///   - normalizationSeeds: by node index of the batch normalization.
+    ///   - outputSeed: called for every sample, concurrently for different ones.
+    /// - Returns: a tensor shaped like `inputs`.
+    public func gradient(
+        at inputs: ActivationTensor, normalizationSeeds: [Int: NormalizationSeed] = [:], outputSeed: OutputSeed? = nil,
+        threads: Int? = nil
+    ) throws(NetworkError) -> ActivationTensor {
+        var result = [Float](repeating: 0, count: inputs.values.count)
+        let size = inputs.sampleSize
+        let outputSize = plan.storages[outputStorage].size
+        let source = plan.sources[0].storage
+        let chunks = try self.chunks(inputs, threads: threads)
+        try result.withUnsafeMutableBufferPointer { (result) throws(NetworkError) in
+            guard let base = result.baseAddress else { return }
+            // Samples write to their own place.
+            nonisolated(unsafe) let target = base
+            try forEachChunk(inputs, chunks[...], threads: threads, needsGradients: true) { index, pointers, gradients, count in
+                for storage in plan.storages.indices {
+                    gradients[storage].update(repeating: 0, count: plan.storages[storage].size * count)
+                }
+                if let outputSeed {
+                    for image in 0..<count {
+                        outputSeed(
+                            chunks[index].lowerBound + image,
+                            UnsafeBufferPointer(start: pointers[outputStorage] + image * outputSize, count: outputSize),
+                            UnsafeMutableBufferPointer(start: gradients[outputStorage] + image * outputSize, count: outputSize))
+                    }
+                }
+                let workspace = gradients[plan.storages.count]
+                for (step, backward) in zip(plan.steps, backward).reversed() {
+                    backward.run(step, count: count, values: pointers, gradients: gradients, workspace: workspace)
+                    guard let seed = normalizationSeeds[step.node], case .channelAffine(let kernel) = step.kernel else { continue }
+                    kernel.addSeed(seed, count: count, x: pointers[step.inputs[0]], dx: gradients[step.inputs[0]])
+                }
+                (target + chunks[index].lowerBound * size).update(from: gradients[source], count: count * size)
+            }
+        }
+        return ActivationTensor(shape: inputs.shape, values: result)
+    }
+
+    // MARK: Chunks
+
+    /// Ranges of samples whose activations and gradients are in memory at a time; they do not depend on the thread count.
+    private func chunks(_ inputs: ActivationTensor, threads: Int?) throws(NetworkError) -> [Range<Int>] {
+        let batch = inputs.batchCount
+        guard inputs.sampleSize == plan.storages[plan.sources[0].storage].size else {
+            throw .wrongInputShape(
+                node: network.values[plan.sources[0].value].name,
+                expected: "samples of shape \(NetworkError.text(plan.sources[0].shape))", found: inputs.sampleShape)
+        }
+        let floats = max(1, 2 * plan.storages.reduce(0) { $0 + $1.size })
+        let size = max(1, min(64, (1 << 20) / floats))
+        return stride(from: 0, to: batch, by: size).map { $0..<min(batch, $0 + size) }
+    }
+
+    /// Evaluates every chunk forward and hands over the values of all storages, and zero-initialized room for gradients.
+    private func forEachChunk(
+        _ inputs: ActivationTensor, _ chunks: ArraySlice<Range<Int>>, threads: Int?, needsGradients: Bool,
+        body: (Int, [UnsafeMutablePointer<Float>], [UnsafeMutablePointer<Float>], Int) -> Void
+    ) throws(NetworkError) {
+        guard let largest = chunks.map(\.count).max() else { return }
+        let constants = BufferSet(copying: plan.constants)
+        let results = BufferSet(sizes: [])
+        defer { constants.deallocate() }
+        let scratchSizes = plan.scratchSizes.map { $0 * largest } + [plan.workspaceSize]
+        let gradientSizes = needsGradients
+            ? plan.storages.map { max($0.size, 1) * largest } + [backward.map(\.workspaceSize).max() ?? 0] : []
+        inputs.values.withUnsafeBufferPointer { buffer in
+            let source = buffer.baseAddress ?? UnsafePointer(bitPattern: 16)!
+            withConcurrentChunks(
+                count: chunks.count, threads: max(1, threads ?? Kernels.threads),
+                makeWorkspace: { (BufferSet(sizes: scratchSizes), BufferSet(sizes: gradientSizes)) },
+                release: {
+                    $0.0.deallocate()
+                    $0.1.deallocate()
+                }
+            ) { index, buffers in
+                let range = chunks[chunks.startIndex + index]
+                let pointers = plan.pointers(
+                    first: range.lowerBound, sources: [source], constants: constants, results: results, scratch: buffers.0,
+                    scratchOffset: 0)
+                for step in plan.steps {
+                    step.run(count: range.count, pointers: pointers, workspace: buffers.0[plan.scratchSizes.count])
+                }
+                body(index, pointers, gradientSizes.indices.map { buffers.1[$0] }, range.count)
+            }
+        }
+    }
+}
+
+extension EvaluationPlan {
+    /// The plan with a buffer of its own for every value: what is needed backwards must not be overwritten.
+    func keepingEverything() -> EvaluationPlan {
+        var plan = self
+        plan.scratchSizes = []
+        for index in plan.storages.indices {
+            guard case .scratch = plan.storages[index].location else { continue }
+            plan.storages[index].location = .scratch(plan.scratchSizes.count)
+            plan.scratchSizes.append(plan.storages[index].size)
+        }
+        return plan
+    }
+}
+
+extension Network {
+    /// Indices of the nodes that some of `values` depend on, in topological order.
+    func ancestors(of values: [ValueID]) -> [Int] {
+        var makers: [ValueID: Int] = [:]
+        for (index, node) in nodes.enumerated() { for value in node.outputs { makers[value] = index } }
+        var found: Set<Int> = []
+        var stack = values
+        while let value = stack.popLast() {
+            guard let index = makers[value], found.insert(index).inserted else { continue }
+            stack.append(contentsOf: nodes[index].inputs)
+        }
+        return found.sorted()
+    }
+}
