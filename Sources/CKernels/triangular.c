@@ -131,17 +131,29 @@ CK_CLONES void ck_unit_lower_right_solve(double *t, ptrdiff_t t_stride, ptrdiff_
     }
 }
 
-CK_CLONES void ck_mean_row(const double *sum, double mass, const double *shift, ptrdiff_t dimension, ptrdiff_t stride,
-                           double *row) {
-    double reciprocal = 1 / mass;
-    for (ptrdiff_t j = 0; j < stride; j += 8) {
-        v8 lanes = CK_LANES + CK_SPLAT((double)j), last = CK_SPLAT((double)dimension);
-        v8 mean = *(const v8 *)(sum + j) * CK_SPLAT(reciprocal) - *(const v8 *)(shift + j);
-        v8 value = (v8)((i8)mean & (lanes < last));
-        *(v8 *)(row + j) = CK_SELECT(lanes == last, CK_SPLAT(1.0), value);
-    }
+// y ← y − x·row over the first `width` entries.
+CK_INLINE void subtract_row(double x, const double *row, ptrdiff_t width, double *y) {
+    v8 factor = CK_SPLAT(x);
+    ptrdiff_t j = 0;
+    for (; j + 8 <= width; j += 8) *(v8 *)(y + j) -= factor * *(const v8 *)(row + j);
+    for (; j < width; j++) y[j] -= x * row[j];
 }
 
-CK_CLONES void ck_add(const double *a, const double *b, ptrdiff_t width, double *sum) {
-    for (ptrdiff_t j = 0; j < width; j += 8) *(v8 *)(sum + j) = *(const v8 *)(a + j) + *(const v8 *)(b + j);
+CK_CLONES void ck_solve_combination(const double *lu, ptrdiff_t stride, ptrdiff_t width, double *r) {
+    for (ptrdiff_t i = 0; i < width; i++) {
+        r[i] /= lu[i * stride + i];
+        subtract_row(r[i], lu + i * stride + i + 1, width - i - 1, r + i + 1);
+    }
+    for (ptrdiff_t i = width - 1; i > 0; i--) subtract_row(r[i], lu + i * stride, i, r);
+}
+
+CK_CLONES void ck_weighted_row(const double *sum, double factor, const double *shift, ptrdiff_t dimension, ptrdiff_t stride,
+                               double *row) {
+    v8 mass = CK_SPLAT(sum[dimension]), scale = CK_SPLAT(factor), last = CK_SPLAT((double)dimension);
+    for (ptrdiff_t j = 0; j < stride; j += 8) {
+        v8 lanes = CK_LANES + CK_SPLAT((double)j);
+        v8 value = *(const v8 *)(sum + j) - mass * *(const v8 *)(shift + j);
+        value = CK_SELECT(lanes == last, mass, (v8)((i8)value & (lanes < last)));
+        *(v8 *)(row + j) = scale * value;
+    }
 }

@@ -23,17 +23,12 @@ struct SurvivorSystem {
         stride = moments.high.count
         rows = [Double](repeating: 0, count: points.count * stride)
         let stride = stride, features = moments.width
-        var one = 1.0
-        withUnsafePointer(to: &one) { unit in
-            moments.center.withUnsafeBufferPointer { center in
-                rows.withUnsafeMutableBufferPointer { rows in
-                    for (q, index) in points.indices.enumerated() {
-                        let row = rows.baseAddress! + q * stride
-                        _ = source.moments(
-                            of: index..<index + 1, weights: WeightView(base: unit, step: 0), center: center.baseAddress!,
-                            stride: stride, sum: row, centeredMagnitude: nil, magnitude: nil)
-                        row[features] = 1
-                    }
+        moments.center.withUnsafeBufferPointer { center in
+            rows.withUnsafeMutableBufferPointer { rows in
+                for (q, index) in points.indices.enumerated() {
+                    let row = rows.baseAddress! + q * stride
+                    source.copyFeatures(of: index, about: center.baseAddress!, stride: stride, into: row)
+                    row[features] = 1
                 }
             }
         }
@@ -51,10 +46,11 @@ struct SurvivorSystem {
                         VectorKernels.addCompensated(
                             -weights[q], rows.baseAddress! + q * stride, width: stride, high: high.baseAddress!, low: low.baseAddress!)
                     }
+                    for k in 0..<stride { high[k] += low[k] }
                 }
             }
         }
-        return zip(high, low).map { $0 + $1 }
+        return high
     }
 
     /// The three errors of (CaratheodoryReduction) for a residual.
@@ -78,31 +74,53 @@ struct SurvivorSystem {
     // MARK: correction
 
     /// Brings the weights as close to the input's sums as Double allows.
+    ///
+    /// Unknown are the relative corrections η, δ = xη, so that no equation is swamped by weights that are large elsewhere.
     mutating func correct() throws(GeometryError) {
         guard points.count > 0, moments.mass > 0 else { return }
         var best = residual(points.weights)
         var bestSize = size(best)
-        let goodEnough = 0.5 * Double.ulpOfOne
+        let goodEnough = Double.ulpOfOne
         guard bestSize > goodEnough else { return }
-        if points.count == width, let factor = try factorized() {
-            for _ in 0..<3 where bestSize > goodEnough {
-                guard let delta = try? factor.solve(Matrix(rows: width, columns: 1, elements: scaledRight(best))),
-                    accept(delta.elements, &best, &bestSize)
-                else { break }
-            }
-        }
+        if points.count == width { refine(&best, &bestSize, until: goodEnough) }
         // Singular, fewer points than equations, or a weight that the exact solution would make negative.
-        let needsMore = 4 * Double.ulpOfOne
-        if bestSize > needsMore {
+        if bestSize > 4 * goodEnough {
             for _ in 0..<3 where bestSize > goodEnough {
                 guard accept(try leastSquares(best), &best, &bestSize) else { break }
             }
         }
     }
 
+    // Iterative refinement: one factorization of the weighted survivors about the mean, residuals in two terms.
+    private mutating func refine(_ best: inout [Double], _ bestSize: inout Double, until goodEnough: Double) {
+        let base = points.weights
+        let solver = NullSpaceElimination(width: width, capacity: width)
+        rows.withUnsafeBufferPointer { rows in
+            moments.shift.withUnsafeBufferPointer { shift in
+                for q in 0..<width {
+                    VectorKernels.weightedRow(
+                        rows.baseAddress! + q * stride, factor: base[q], shift: shift.baseAddress!, dimension: features, stride: stride,
+                        row: solver.rows + q * stride)
+                }
+            }
+        }
+        guard solver.factorCombination() else { return }
+        for _ in 0..<3 where bestSize > goodEnough {
+            var right = aboutMean(best)
+            let delta = right.withUnsafeMutableBufferPointer {
+                let relative = solver.solveCombination($0.baseAddress!)
+                return (0..<width).map { base[$0] * relative[$0] }
+            }
+            guard accept(delta, &best, &bestSize) else { return }
+        }
+    }
+
     private mutating func accept(_ delta: [Double], _ best: inout [Double], _ bestSize: inout Double) -> Bool {
-        let candidate = zip(points.weights, delta).map { $0 + $1 }
-        guard candidate.allSatisfy({ $0 > 0 && $0.isFinite }) else { return false }
+        var candidate = points.weights
+        for q in candidate.indices {
+            candidate[q] += delta[q]
+            guard candidate[q] > 0, candidate[q].isFinite else { return false }
+        }
         let r = residual(candidate)
         let size = size(r)
         guard size < bestSize else { return false }
@@ -112,56 +130,36 @@ struct SurvivorSystem {
         return true
     }
 
-    // Scale of each equation: the largest entry of the feature among the survivors, about the mean.
-    private func scales() -> [Double] {
+    private func aboutMean(_ r: [Double]) -> [Double] {
+        (0..<width).map { k in k < features ? r[k] - moments.shift[k] * r[features] : r[features] }
+    }
+
+    // Equations as rows, survivors as columns, about the mean; columns times `columnScale`, rows scaled to entries ≤ 1.
+    private func equations(columnScale: (Int) -> Double) -> (matrix: Matrix, scale: [Double]) {
+        var a = Matrix(rows: width, columns: points.count) { k, q in
+            columnScale(q) * (k < features ? rows[q * stride + k] - moments.shift[k] : 1)
+        }
         var scale = [Double](repeating: 0, count: width)
-        for q in 0..<points.count {
-            for k in 0..<features { scale[k] = max(scale[k], (rows[q * stride + k] - moments.shift[k]).magnitude) }
-        }
-        scale[features] = 1
-        return scale.map { $0 > 0 ? $0 : 1 }
+        for q in 0..<points.count { for k in 0..<width { scale[k] = max(scale[k], a[k, q].magnitude) } }
+        for k in 0..<width where !(scale[k] > 0) { scale[k] = 1 }
+        for q in 0..<points.count { for k in 0..<width { a[k, q] /= scale[k] } }
+        return (a, scale)
     }
 
-    // Equations as rows, survivors as columns, about the mean and scaled to entries ≤ 1.
-    private func equations() -> Matrix {
-        let scale = scales()
-        return Matrix(rows: width, columns: points.count) { k, q in
-            k < features ? (rows[q * stride + k] - moments.shift[k]) / scale[k] : 1
-        }
-    }
-
-    private func scaledRight(_ r: [Double]) -> [Double] {
-        let scale = scales()
-        return (0..<width).map { k in k < features ? (r[k] - moments.shift[k] * r[features]) / scale[k] : r[features] }
-    }
-
-    private func factorized() throws(GeometryError) -> LU? {
-        do {
-            let factor = try LU(equations())
-            return factor.firstZeroPivot == nil ? factor : nil
-        } catch {
-            throw .factorization(error.description)
-        }
-    }
-
-    // Corrections relative to the weights, from a rank-revealing QR: directions in which the survivors cannot move
-    // are left alone.
+    // η from a rank-revealing QR: directions in which the survivors cannot move are left alone.
     private func leastSquares(_ r: [Double]) throws(GeometryError) -> [Double] {
-        var a = equations()
-        let largest = points.weights.max() ?? 1
-        let relative = points.weights.map { $0 / largest }
-        for q in 0..<points.count { for k in 0..<width { a[k, q] *= relative[q] } }
+        let weights = points.weights
+        let (a, scale) = equations { weights[$0] }
         do {
             let qr = try PivotedQR(a)
             let rank = qr.rank(relativeTolerance: 0x1p-44)
-            let projected = qr.q(columns: rank).times(scaledRight(r), transposeSelf: true)
-            var solution = [Double](repeating: 0, count: points.count)
-            var y = projected
+            var y = qr.q(columns: rank).times(zip(aboutMean(r), scale).map { $0 / $1 }, transposeSelf: true)
             for i in Swift.stride(from: rank - 1, through: 0, by: -1) {
                 for j in (i + 1)..<max(rank, i + 1) { y[i] -= qr.r[i, j] * y[j] }
                 y[i] /= qr.r[i, i]
             }
-            for i in 0..<rank { solution[qr.permutation[i]] = y[i] * relative[qr.permutation[i]] }
+            var solution = [Double](repeating: 0, count: points.count)
+            for i in 0..<rank { solution[qr.permutation[i]] = y[i] * weights[qr.permutation[i]] }
             return solution
         } catch {
             throw .factorization(error.description)
@@ -174,7 +172,7 @@ struct SurvivorSystem {
     mutating func removeDependent() throws(GeometryError) -> Int {
         guard points.count > 1 else { return points.count }
         do {
-            let qr = try PivotedQR(equations())
+            let qr = try PivotedQR(equations { _ in 1 }.matrix)
             let rank = qr.rank(relativeTolerance: Double(width) * Double.ulpOfOne)
             let dependent = points.count - rank
             guard dependent > 0 else { return rank }

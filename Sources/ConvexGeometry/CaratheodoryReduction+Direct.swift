@@ -27,15 +27,8 @@ struct DirectReduction<Source: FeatureSource> {
     private func row(of i: Int, _ m: InputMoments) -> [Double] {
         let features = source.width
         var result = [Double](repeating: 0, count: m.high.count)
-        var one = 1.0
-        withUnsafePointer(to: &one) { unit in
-            m.center.withUnsafeBufferPointer { center in
-                result.withUnsafeMutableBufferPointer {
-                    _ = source.moments(
-                        of: i..<i + 1, weights: WeightView(base: unit, step: 0), center: center.baseAddress!, stride: m.high.count,
-                        sum: $0.baseAddress!, centeredMagnitude: nil, magnitude: nil)
-                }
-            }
+        m.center.withUnsafeBufferPointer {
+            source.copyFeatures(of: i, about: $0.baseAddress!, stride: m.high.count, into: &result)
         }
         for k in 0..<features { result[k] = m.spread[k] > 0 ? (result[k] - m.shift[k]) / (m.spread[k] / m.mass) : 0 }
         return result[0..<features] + [1]

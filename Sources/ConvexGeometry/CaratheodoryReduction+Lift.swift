@@ -51,16 +51,28 @@ extension CaratheodoryReduction {
 /// Points whose coordinates can be read one by one.
 protocol PointAccess: FeatureSource {
     func coordinate(_ point: Int, _ k: Int) -> Double
+    /// z = p − anchor, then zᵢzⱼ for i ≤ j, of every point of a range.
+    func secondMoments(of range: Range<Int>, about anchor: UnsafePointer<Double>, into out: UnsafeMutablePointer<Double>)
 }
 
 extension DoublePoints: PointAccess {
     @inline(__always)
     func coordinate(_ point: Int, _ k: Int) -> Double { base[point * width + k] }
+
+    func secondMoments(of range: Range<Int>, about anchor: UnsafePointer<Double>, into out: UnsafeMutablePointer<Double>) {
+        VectorKernels.secondMoments(
+            base + range.lowerBound * width, dimension: width, count: range.count, anchor: anchor, into: out)
+    }
 }
 
 extension FloatPoints: PointAccess {
     @inline(__always)
     func coordinate(_ point: Int, _ k: Int) -> Double { Double(base[point * width + k]) }
+
+    func secondMoments(of range: Range<Int>, about anchor: UnsafePointer<Double>, into out: UnsafeMutablePointer<Double>) {
+        VectorKernels.secondMoments(
+            base + range.lowerBound * width, dimension: width, count: range.count, anchor: anchor, into: out)
+    }
 }
 
 extension PointAccess {
@@ -78,26 +90,9 @@ extension PointAccess {
     // z = p − anchor and all products of two of its entries, as features.
     func secondMomentFeatures(about anchor: [Double]) -> (source: TiledFeatures<Self>, anchor: [Double]) {
         let source = TiledFeatures(count: count, width: width + width * (width + 1) / 2, base: self) { range, out in
-            secondMoments(of: range, center: anchor, into: out)
+            anchor.withUnsafeBufferPointer { secondMoments(of: range, about: $0.baseAddress!, into: out) }
         }
         return (source, anchor)
-    }
-
-    // z, then zᵢzⱼ for i ≤ j, of every point of the range.
-    private func secondMoments(of range: Range<Int>, center: [Double], into out: UnsafeMutablePointer<Double>) {
-        var target = out
-        center.withUnsafeBufferPointer { center in
-            for i in range {
-                let z = target
-                for k in 0..<width { z[k] = coordinate(i, k) - center[k] }
-                target += width
-                for k in 0..<width {
-                    let factor = z[k]
-                    for j in k..<width { target[j - k] = factor * z[j] }
-                    target += width - k
-                }
-            }
-        }
     }
 }
 
@@ -109,14 +104,14 @@ struct TiledFeatures<Base: FeatureSource>: FeatureSource {
     private let evaluate: (Range<Int>, UnsafeMutablePointer<Double>) -> Void
     private let tile: Tile
 
-    // One buffer for the life of the source, small enough for the second-level cache.
+    // One buffer for the life of the source, small enough for the first-level cache unless the features are many.
     private final class Tile {
         let points: Int
         let features: UnsafeMutablePointer<Double>
         let sum: UnsafeMutablePointer<Double>
 
         init(width: Int) {
-            points = max(16, 8192 / max(1, width))
+            points = max(8, 4096 / max(1, width) & ~3)
             features = .allocate(capacity: max(1, points * width))
             sum = .allocate(capacity: VectorKernels.stride(width + 1))
         }
@@ -136,7 +131,7 @@ struct TiledFeatures<Base: FeatureSource>: FeatureSource {
     }
 
     func moments(
-        of range: Range<Int>, weights: WeightView, center: UnsafePointer<Double>, stride: Int, sum: UnsafeMutablePointer<Double>,
+        of range: Range<Int>, weights: WeightView, center: UnsafePointer<Double>?, stride: Int, sum: UnsafeMutablePointer<Double>,
         centeredMagnitude: UnsafeMutablePointer<Double>?, magnitude: UnsafeMutablePointer<Double>?
     ) -> Double {
         var mass = 0.0
@@ -149,7 +144,7 @@ struct TiledFeatures<Base: FeatureSource>: FeatureSource {
                 tile.features, end: tile.features + part.count * width, dimension: width, count: part.count,
                 weights: weights.from(start), weightStep: weights.step, center: center, stride: stride, sum: isFirst ? sum : tile.sum,
                 centeredMagnitude: centeredMagnitude, magnitude: magnitude)
-            if !isFirst { VectorKernels.add(sum, tile.sum, width: stride, sum: sum) }
+            if !isFirst { for k in 0..<width { sum[k] += tile.sum[k] } }
             isFirst = false
             start = part.upperBound
         }

@@ -7,14 +7,26 @@ protocol FeatureSource {
     var count: Int { get }
     var width: Int { get }
 
-    /// sum ← Σ wᵢ(fᵢ − c) over a range of points, the magnitudes added up when asked for; returns Σ wᵢ.
+    /// sum ← Σ wᵢ(fᵢ − c) over a range of points, c the origin when there is none; the magnitudes added up when asked for; returns Σ wᵢ.
     func moments(
-        of range: Range<Int>, weights: WeightView, center: UnsafePointer<Double>, stride: Int, sum: UnsafeMutablePointer<Double>,
+        of range: Range<Int>, weights: WeightView, center: UnsafePointer<Double>?, stride: Int, sum: UnsafeMutablePointer<Double>,
         centeredMagnitude: UnsafeMutablePointer<Double>?, magnitude: UnsafeMutablePointer<Double>?
     ) -> Double
 
     /// The first entry that is not finite, as (point, coordinate, value).
     func firstNonFinite() -> (Int, Int, Double)?
+}
+
+extension FeatureSource {
+    /// f − c of one point, zeros up to `stride`.
+    func copyFeatures(of point: Int, about center: UnsafePointer<Double>?, stride: Int, into row: UnsafeMutablePointer<Double>) {
+        var one = 1.0
+        withUnsafePointer(to: &one) {
+            _ = moments(
+                of: point..<point + 1, weights: WeightView(base: $0, step: 0), center: center, stride: stride, sum: row,
+                centeredMagnitude: nil, magnitude: nil)
+        }
+    }
 }
 
 /// Weights of n points: stored, or one value for all.
@@ -45,7 +57,7 @@ struct DoublePoints: FeatureSource {
 
     @inline(__always)
     func moments(
-        of range: Range<Int>, weights: WeightView, center: UnsafePointer<Double>, stride: Int, sum: UnsafeMutablePointer<Double>,
+        of range: Range<Int>, weights: WeightView, center: UnsafePointer<Double>?, stride: Int, sum: UnsafeMutablePointer<Double>,
         centeredMagnitude: UnsafeMutablePointer<Double>?, magnitude: UnsafeMutablePointer<Double>?
     ) -> Double {
         VectorKernels.moments(
@@ -75,7 +87,7 @@ struct FloatPoints: FeatureSource {
 
     @inline(__always)
     func moments(
-        of range: Range<Int>, weights: WeightView, center: UnsafePointer<Double>, stride: Int, sum: UnsafeMutablePointer<Double>,
+        of range: Range<Int>, weights: WeightView, center: UnsafePointer<Double>?, stride: Int, sum: UnsafeMutablePointer<Double>,
         centeredMagnitude: UnsafeMutablePointer<Double>?, magnitude: UnsafeMutablePointer<Double>?
     ) -> Double {
         VectorKernels.moments(

@@ -28,8 +28,10 @@ package struct NullSpaceElimination: ~Copyable {
     package let survivors: UnsafeMutablePointer<Int64>
     package let survivorWeights: UnsafeMutablePointer<Double>
 
+    private let storage: UnsafeMutablePointer<Double>
     private let order: UnsafeMutablePointer<Int64>
     private let permuted: UnsafeMutablePointer<Double>
+    private let nonbasicCosts: UnsafeMutablePointer<Double>?
     private let coefficients: UnsafeMutablePointer<Double>
     private var basis: ck_basis
     private var pending: ck_exchanges
@@ -44,42 +46,40 @@ package struct NullSpaceElimination: ~Copyable {
         precondition(width > 0 && capacity >= 0, "an elimination needs a positive width")
         self.width = width
         self.capacity = capacity
-        stride = VectorKernels.stride(width)
-        rows = Self.allocate(capacity * stride)
-        weights = Self.allocate(capacity)
-        costs = hasCosts ? Self.allocate(capacity) : nil
-        survivors = .allocate(capacity: width)
-        survivorWeights = Self.allocate(stride)
-        order = .allocate(capacity: max(1, capacity))
-        permuted = Self.allocate(2 * capacity)
-        coefficients = Self.allocate(capacity * Self.block)
-        basis = ck_basis(
-            weight: survivorWeights, name: survivors, cost: hasCosts ? Self.allocate(stride) : nil, scratch: Self.allocate(2 * stride),
-            width: width, stride: stride, slack: 0)
-        let blocked = width > Self.smallWidth
-        pending = ck_exchanges(
-            z: Self.allocate(blocked ? Self.block * stride : stride), w: Self.allocate(blocked ? Self.block * Self.block : Self.block),
-            pivot: .allocate(capacity: Self.block), count: 0, capacity: Self.block)
-    }
-
-    deinit {
-        for pointer in [rows, weights, survivorWeights, permuted, coefficients, basis.scratch!, pending.z!, pending.w!] {
-            pointer.deallocate()
+        let stride = VectorKernels.stride(width)
+        self.stride = stride
+        // One allocation for everything; small reductions would spend their time on many.
+        let held = width > Self.smallWidth ? Self.block : 1
+        let list = (capacity + 7) & ~7, small = (4 + held + (hasCosts ? 1 : 0)) * stride + (hasCosts ? 5 : 3) * list
+        let total = small + held * Self.block + Self.block + list * (stride + Self.block) + 64
+        let raw = UnsafeMutableRawPointer.allocate(byteCount: 8 * total, alignment: 64)
+        storage = raw.bindMemory(to: Double.self, capacity: total)
+        storage.initialize(repeating: 0, count: small + held * Self.block + Self.block)
+        var free = storage
+        func take(_ count: Int) -> UnsafeMutablePointer<Double> {
+            defer { free += (count + 7) & ~7 }
+            return free
         }
-        costs?.deallocate()
-        basis.cost?.deallocate()
-        survivors.deallocate()
-        order.deallocate()
-        pending.pivot.deallocate()
+        func takeNames(_ count: Int) -> UnsafeMutablePointer<Int64> {
+            UnsafeMutableRawPointer(take(count)).bindMemory(to: Int64.self, capacity: count)
+        }
+        weights = take(list)
+        permuted = take(list)
+        costs = hasCosts ? take(list) : nil
+        nonbasicCosts = hasCosts ? take(list) : nil
+        order = takeNames(list)
+        survivors = takeNames(stride)
+        survivorWeights = take(stride)
+        basis = ck_basis(
+            weight: survivorWeights, name: survivors, cost: hasCosts ? take(stride) : nil, scratch: take(2 * stride), width: width,
+            stride: stride, slack: 0)
+        pending = ck_exchanges(
+            z: take(held * stride), w: take(held * Self.block), pivot: takeNames(Self.block), count: 0, capacity: Self.block)
+        rows = take(list * stride)
+        coefficients = take(list * Self.block)
     }
 
-    // Zeroed and aligned to a cache line.
-    private static func allocate(_ count: Int) -> UnsafeMutablePointer<Double> {
-        let bytes = UnsafeMutableRawPointer.allocate(byteCount: max(1, count) * 8, alignment: 64)
-        let pointer = bytes.bindMemory(to: Double.self, capacity: max(1, count))
-        pointer.initialize(repeating: 0, count: max(1, count))
-        return pointer
-    }
+    deinit { storage.deallocate() }
 
     /// Eliminates the first `count` rows; afterwards `survivors` and `survivorWeights` hold the answer.
     /// - Returns: the number of survivors, min(count, D).
@@ -112,6 +112,9 @@ package struct NullSpaceElimination: ~Copyable {
         basis.slack = total * 0x1p-56
         for i in basisSize..<stride { survivorWeights[i] = 0 }
         for k in 0..<count {
+            for j in basisSize..<stride { rows[k * stride + j] = 0 }
+        }
+        for k in 0..<count {
             pending.count = 0
             // One at a time: this path ends a reduction and handles few rows.
             names.withUnsafeBufferPointer {
@@ -124,6 +127,24 @@ package struct NullSpaceElimination: ~Copyable {
                 for j in 0..<stride { rows[later * stride + j] += factor * pending.z[j] }
             }
         }
+    }
+
+    // MARK: combinations
+
+    /// Factors the first `width` rows, so that ``solveCombination(_:)`` can express vectors by them; destroys the rows.
+    /// - Returns: whether they are independent (to rounding, an exact zero pivot is rare).
+    package func factorCombination() -> Bool {
+        precondition(capacity >= width, "more rows than the workspace holds")
+        for i in 0..<width { order[i] = Int64(i) }
+        factor(columns: 0..<width, rowCount: width)
+        return (0..<width).allSatisfy { rows[$0 * stride + $0] != 0 }
+    }
+
+    /// The coefficients η with Σ ηᵢ·(row i) = `vector`, which is destroyed. Cost 2·D².
+    package func solveCombination(_ vector: UnsafeMutablePointer<Double>) -> UnsafePointer<Double> {
+        ck_solve_combination(rows, stride, width, vector)
+        for i in 0..<width { permuted[Int(order[i])] = vector[i] }
+        return UnsafePointer(permuted)
     }
 
     // MARK: P·A = L·U, recursively by columns
@@ -173,7 +194,7 @@ package struct NullSpaceElimination: ~Copyable {
     // MARK: exchange
 
     private mutating func exchange(rowCount m: Int) {
-        let nonbasic = permuted, nonbasicCosts = permuted + capacity
+        let nonbasic = permuted
         for i in 0..<width {
             survivors[i] = order[i]
             survivorWeights[i] = weights[Int(order[i])]
@@ -181,7 +202,7 @@ package struct NullSpaceElimination: ~Copyable {
         }
         for k in width..<m {
             nonbasic[k - width] = weights[Int(order[k])]
-            if let costs { nonbasicCosts[k - width] = costs[Int(order[k])] }
+            if let costs { nonbasicCosts![k - width] = costs[Int(order[k])] }
         }
         let t = rows + width * stride
         var k = 0
@@ -189,7 +210,7 @@ package struct NullSpaceElimination: ~Copyable {
             let size = min(Self.block, m - width - k)
             pending.count = 0
             ck_exchange_rows(
-                t + k * stride, size, nonbasic + k, order + width + k, costs == nil ? nil : nonbasicCosts + k, &basis, &pending)
+                t + k * stride, size, nonbasic + k, order + width + k, nonbasicCosts.map { $0 + k }, &basis, &pending)
             k += size
             let rest = m - width - k
             guard pending.count > 0, rest > 0 else { continue }

@@ -12,11 +12,12 @@ package enum VectorKernels {
 
     /// sum ← Σ wᵢ(xᵢ − c) over a run of points, and Σ wᵢ|xᵢ − c|, Σ wᵢ|xᵢ| added to the other two; returns Σ wᵢ.
     ///
-    /// `weightStep` is 1, or 0 to use the first weight for all points. NaN is returned for a negative or NaN weight.
+    /// `weightStep` is 1, or 0 to use the first weight for all points. Without a center it is the origin, and
+    /// `magnitude` must be `nil`, as both are the same. NaN is returned for a negative or NaN weight.
     @inline(__always)
     package static func moments(
         _ points: UnsafePointer<Double>, end: UnsafePointer<Double>, dimension: Int, count: Int, weights: UnsafePointer<Double>,
-        weightStep: Int, center: UnsafePointer<Double>, stride: Int, sum: UnsafeMutablePointer<Double>,
+        weightStep: Int, center: UnsafePointer<Double>?, stride: Int, sum: UnsafeMutablePointer<Double>,
         centeredMagnitude: UnsafeMutablePointer<Double>?, magnitude: UnsafeMutablePointer<Double>?
     ) -> Double {
         ck_moments_f64(points, end, dimension, count, weights, weightStep, center, stride, sum, centeredMagnitude, magnitude)
@@ -26,7 +27,7 @@ package enum VectorKernels {
     @inline(__always)
     package static func moments(
         _ points: UnsafePointer<Float>, end: UnsafePointer<Float>, dimension: Int, count: Int, weights: UnsafePointer<Double>,
-        weightStep: Int, center: UnsafePointer<Double>, stride: Int, sum: UnsafeMutablePointer<Double>,
+        weightStep: Int, center: UnsafePointer<Double>?, stride: Int, sum: UnsafeMutablePointer<Double>,
         centeredMagnitude: UnsafeMutablePointer<Double>?, magnitude: UnsafeMutablePointer<Double>?
     ) -> Double {
         ck_moments_f32(points, end, dimension, count, weights, weightStep, center, stride, sum, centeredMagnitude, magnitude)
@@ -40,18 +41,43 @@ package enum VectorKernels {
         ck_axpy_compensated(x, row, width, high, low)
     }
 
-    /// row ← sum/mass − shift, then 1 at `dimension` and zeros up to `stride`.
+    /// row ← factor·(sum − mass·shift), mass = sum[dimension]; row[dimension] ← factor·mass, and zeros up to `stride`.
     @inline(__always)
-    package static func meanRow(
-        _ sum: UnsafePointer<Double>, mass: Double, shift: UnsafePointer<Double>, dimension: Int, stride: Int,
+    package static func weightedRow(
+        _ sum: UnsafePointer<Double>, factor: Double, shift: UnsafePointer<Double>, dimension: Int, stride: Int,
         row: UnsafeMutablePointer<Double>
     ) {
-        ck_mean_row(sum, mass, shift, dimension, stride, row)
+        ck_weighted_row(sum, factor, shift, dimension, stride, row)
     }
 
-    /// sum ← a + b.
+    /// sum ← sum of `count` rows of `stride` entries.
     @inline(__always)
-    package static func add(_ a: UnsafePointer<Double>, _ b: UnsafePointer<Double>, width: Int, sum: UnsafeMutablePointer<Double>) {
-        ck_add(a, b, width, sum)
+    package static func sumRows(_ rows: UnsafePointer<Double>, count: Int, stride: Int, sum: UnsafeMutablePointer<Double>) {
+        ck_sum_rows(rows, count, stride, sum)
+    }
+
+    /// sum += Σ |row − mass·shift| over rows of weighted sums, mass = row[dimension].
+    @inline(__always)
+    package static func addDeviations(
+        _ rows: UnsafePointer<Double>, count: Int, shift: UnsafePointer<Double>, dimension: Int, stride: Int,
+        sum: UnsafeMutablePointer<Double>
+    ) {
+        ck_add_deviations(rows, count, shift, dimension, stride, sum)
+    }
+
+    /// z = x − anchor and all products zᵢzⱼ, i ≤ j, of `count` points, one point after the other.
+    @inline(__always)
+    package static func secondMoments(
+        _ points: UnsafePointer<Double>, dimension: Int, count: Int, anchor: UnsafePointer<Double>, into out: UnsafeMutablePointer<Double>
+    ) {
+        ck_second_moments_f64(points, dimension, count, anchor, out)
+    }
+
+    /// The same for points in single precision.
+    @inline(__always)
+    package static func secondMoments(
+        _ points: UnsafePointer<Float>, dimension: Int, count: Int, anchor: UnsafePointer<Double>, into out: UnsafeMutablePointer<Double>
+    ) {
+        ck_second_moments_f32(points, dimension, count, anchor, out)
     }
 }

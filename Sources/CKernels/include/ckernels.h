@@ -19,9 +19,10 @@
 /// Weighted sums of a run of consecutive points about a center.
 ///
 /// sum ← Σ wᵢ(xᵢ − c) (overwritten, `stride` entries); when they are not null,
-/// centered_magnitude += Σ wᵢ|xᵢ − c| and magnitude += Σ wᵢ|xᵢ|.
+/// centered_magnitude += Σ wᵢ|xᵢ − c| and magnitude += Σ wᵢ|xᵢ|. A null `center` is the origin; `magnitude` must then
+/// be null, as the two are the same.
 /// `weight_step` is 1, or 0 to use weights[0] for all. `end` is one past the last readable element of the point
-/// array: rows are read in whole vectors as far as it allows. Partial sums are kept over 16 points at a time.
+/// array: rows are read in whole vectors as far as it allows. Partial sums are kept over a few points at a time.
 /// Returns Σ wᵢ, NaN when a weight is negative or NaN.
 double ck_moments_f64(const double *points, const double *end, ptrdiff_t dimension, ptrdiff_t count,
                       const double *weights, ptrdiff_t weight_step, const double *center, ptrdiff_t stride,
@@ -38,6 +39,10 @@ void ck_axpy_compensated(double x, const double *row, ptrdiff_t width, double *h
 /// Interchanges move whole rows (`stride` entries) and `order` with them. width ≤ 64, a multiple of 8 unless the
 /// panel is the last one. A column without a nonzero pivot gets zero multipliers.
 void ck_lu_panel(double *a, ptrdiff_t stride, ptrdiff_t m, ptrdiff_t column, ptrdiff_t width, int64_t *order);
+
+/// r ← η with Σᵢ ηᵢ·(row i of P·L·U) = r, for a square LU of `width` rows as `ck_lu_panel` leaves it, in pivot order:
+/// ηᵢ belongs to row order[i]. Pivots must not be zero.
+void ck_solve_combination(const double *lu, ptrdiff_t stride, ptrdiff_t width, double *r);
 
 /// X ← L⁻¹·X, L unit lower of order h ≤ 64, X h×width.
 void ck_unit_lower_left_solve(const double *l, ptrdiff_t l_stride, ptrdiff_t h, double *x, ptrdiff_t x_stride,
@@ -85,11 +90,21 @@ void ck_exchange_coefficients(const double *t, ptrdiff_t stride, ptrdiff_t rows,
 void ck_eliminate_small(double *a, ptrdiff_t m, const double *weight, const double *cost, int64_t *order,
                         ck_basis *basis);
 
-/// Rows of an elimination from weighted sums: row ← sum/mass − shift, row[dimension] ← 1, zeros up to stride.
-void ck_mean_row(const double *sum, double mass, const double *shift, ptrdiff_t dimension, ptrdiff_t stride,
-                 double *row);
+/// Rows of an elimination from weighted sums: row ← factor·(sum − mass·shift), mass = sum[dimension];
+/// row[dimension] ← factor·mass, zeros up to stride.
+void ck_weighted_row(const double *sum, double factor, const double *shift, ptrdiff_t dimension, ptrdiff_t stride,
+                     double *row);
 
-/// sum ← a + b over `width` entries.
-void ck_add(const double *a, const double *b, ptrdiff_t width, double *sum);
+/// sum ← sum of `count` rows of `stride` entries.
+void ck_sum_rows(const double *rows, ptrdiff_t count, ptrdiff_t stride, double *sum);
+
+/// sum += Σ |row − mass·shift| over rows of weighted sums, mass = row[dimension]; entries beyond `dimension` are not
+/// defined afterwards.
+void ck_add_deviations(const double *rows, ptrdiff_t count, const double *shift, ptrdiff_t dimension, ptrdiff_t stride,
+                       double *sum);
+
+/// z = x − anchor and the products zᵢzⱼ, i ≤ j, of `count` points of d coordinates, d + d(d+1)/2 numbers each.
+void ck_second_moments_f64(const double *x, ptrdiff_t d, ptrdiff_t count, const double *anchor, double *out);
+void ck_second_moments_f32(const float *x, ptrdiff_t d, ptrdiff_t count, const double *anchor, double *out);
 
 #endif
