@@ -169,39 +169,35 @@ struct SurvivorSystem {
     // MARK: dependent survivors
 
     /// Eliminates survivors that depend on others, so that as many are left as their numerical rank; returns the rank.
+    ///
+    /// The rank is that of the points, whatever their weights. As many features span the others; which ones is decided
+    /// on the weighted points, so that none that is left out is small beside those that give it.
     mutating func removeDependent() throws(GeometryError) -> Int {
-        guard points.count > 1 else { return points.count }
+        let count = points.count
+        guard count > 1 else { return count }
+        let rank: Int, weighted: Matrix, spanning: [Int]
         do {
-            let qr = try PivotedQR(equations { _ in 1 }.matrix)
-            let rank = qr.rank(relativeTolerance: Double(width) * Double.ulpOfOne)
-            let dependent = points.count - rank
-            guard dependent > 0 else { return rank }
-            // Relations R₁₁⁻¹R₁₂: dependent survivor j = Σᵢ tᵢ·(independent survivor i).
-            var elimination = NullSpaceElimination(width: width, capacity: dependent)
-            var names: [Int64] = []
-            for j in 0..<dependent {
-                let t = elimination.rows + j * elimination.stride
-                for i in Swift.stride(from: rank - 1, through: 0, by: -1) {
-                    var value = qr.r[i, rank + j]
-                    for k in (i + 1)..<max(rank, i + 1) { value -= qr.r[i, k] * t[k] }
-                    t[i] = value / qr.r[i, i]
-                }
-                names.append(Int64(qr.permutation[rank + j]))
-                elimination.weights[j] = points.weights[qr.permutation[rank + j]]
-            }
-            for i in 0..<rank {
-                elimination.survivors[i] = Int64(qr.permutation[i])
-                elimination.survivorWeights[i] = points.weights[qr.permutation[i]]
-            }
-            elimination.exchangeRelations(count: dependent, basisSize: rank, names: names)
-            var kept: [(Int, Double)] = []
-            for i in 0..<rank where elimination.survivorWeights[i] > 0 { kept.append((Int(elimination.survivors[i]), elimination.survivorWeights[i])) }
-            kept.sort { $0.0 < $1.0 }
-            rows = kept.flatMap { rows[$0.0 * stride..<($0.0 + 1) * stride] }
-            points = WeightedPoints(indices: kept.map { points.indices[$0.0] }, weights: kept.map(\.1))
-            return rank
+            rank = try PivotedQR(equations { _ in 1 }.matrix).rank(relativeTolerance: Double(width) * Double.ulpOfOne)
+            guard rank < count else { return rank }
+            weighted = equations { points.weights[$0] }.matrix
+            spanning = Array(try PivotedQR(weighted.transposed()).permutation.prefix(rank))
         } catch {
             throw .factorization(error.description)
         }
+        var elimination = NullSpaceElimination(width: rank, capacity: count)
+        for q in 0..<count {
+            let row = elimination.rows + q * elimination.stride
+            row.initialize(repeating: 0, count: elimination.stride)
+            for (j, k) in spanning.enumerated() { row[j] = weighted[k, q] }
+            elimination.weights[q] = 1
+        }
+        let left = elimination.run(count: count)
+        let kept = (0..<left).filter { elimination.survivorWeights[$0] > 0 }
+            .map { (at: Int(elimination.survivors[$0]), factor: elimination.survivorWeights[$0]) }
+            .sorted { $0.at < $1.at }
+        rows = kept.flatMap { rows[$0.at * stride..<($0.at + 1) * stride] }
+        points = WeightedPoints(
+            indices: kept.map { points.indices[$0.at] }, weights: kept.map { points.weights[$0.at] * $0.factor })
+        return rank
     }
 }

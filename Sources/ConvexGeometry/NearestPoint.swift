@@ -67,8 +67,35 @@ struct NearestPoint {
         offset = x
         let length = x.reduce(0) { $0 + $1 * $1 }.squareRoot()
         let unit = x.map { length > 0 ? -$0 / length : 0 }
-        normal = unit
-        support = z.times(unit, transposeSelf: true).max() ?? 0
+        let levels = z.times(unit, transposeSelf: true)
+        var best = (normal: unit, support: levels.max() ?? 0)
+        if length > 0, let refined = try Self.faceNormal(z, unit, levels, noise: 0x1p-48 * largest * largest / length) {
+            let support = z.times(refined, transposeSelf: true).max() ?? 0
+            if support < best.support { best = (refined, support) }
+        }
+        (normal, support) = best
+    }
+
+    // x is a difference of numbers much larger than itself when the target is close to the hull, and its direction is
+    // then mostly noise. What lies on the face (within that noise) fixes the normal better: it is orthogonal to all of it.
+    private static func faceNormal(_ z: Matrix, _ unit: [Double], _ levels: [Double], noise: Double) throws(GeometryError) -> [Double]? {
+        let top = levels.max() ?? 0
+        let face = levels.indices.filter { levels[$0] >= top - 2 * noise }
+        guard face.count > 1 else { return nil }
+        do {
+            let differences = Matrix(rows: z.rows, columns: face.count - 1) { k, j in z[k, face[j + 1]] - z[k, face[0]] }
+            let qr = try PivotedQR(differences)
+            let rank = qr.rank(relativeTolerance: 0x1p-44)
+            guard rank < z.rows else { return nil }
+            let q = qr.q(columns: rank)
+            var normal = unit
+            // Twice: the second projection removes what rounding left of the first.
+            for _ in 0..<2 { normal = zip(normal, q.times(q.times(normal, transposeSelf: true))).map { $0 - $1 } }
+            let length = normal.reduce(0) { $0 + $1 * $1 }.squareRoot()
+            return length > 0.5 ? normal.map { $0 / length } : nil
+        } catch {
+            throw .factorization(error.description)
+        }
     }
 
     private static func square(_ z: Matrix, _ i: Int) -> Double { z.column(i).reduce(0) { $0 + $1 * $1 } }

@@ -103,32 +103,6 @@ package struct NullSpaceElimination: ~Copyable {
         return width
     }
 
-    /// Exchanges `count` rows that are already expressed in the basis: row t of `relations` says that its point is
-    /// Σ tᵢ·(basic point i). `survivors` and `survivorWeights` must hold the basis, `rows` the relations.
-    package mutating func exchangeRelations(count: Int, basisSize: Int, names: [Int64]) {
-        var total = 0.0
-        for i in 0..<basisSize { total += survivorWeights[i] }
-        for i in 0..<count { total += weights[i] }
-        basis.slack = total * 0x1p-56
-        for i in basisSize..<stride { survivorWeights[i] = 0 }
-        for k in 0..<count {
-            for j in basisSize..<stride { rows[k * stride + j] = 0 }
-        }
-        for k in 0..<count {
-            pending.count = 0
-            // One at a time: this path ends a reduction and handles few rows.
-            names.withUnsafeBufferPointer {
-                ck_exchange_rows(rows + k * stride, 1, weights + k, $0.baseAddress! + k, nil, &basis, &pending)
-            }
-            guard pending.count > 0 else { continue }
-            let at = Int(pending.pivot[0])
-            for later in (k + 1)..<max(k + 1, count) {
-                let factor = rows[later * stride + at]
-                for j in 0..<stride { rows[later * stride + j] += factor * pending.z[j] }
-            }
-        }
-    }
-
     // MARK: combinations
 
     /// Factors the first `width` rows, so that ``solveCombination(_:)`` can express vectors by them; destroys the rows.

@@ -81,4 +81,41 @@ import Testing
         }
         #expect(try folder.files() == before)
     }
+
+    @Test func targetInsideAndOutside() throws {
+        let folder = try ScratchFolder()
+        let (points, _) = try Self.write(to: folder)
+        let mean = (0..<Self.dimension).map { k in (0..<Self.count).reduce(0) { $0 + points[$1 * Self.dimension + k] } / Double(Self.count) }
+        try folder.write(try NPY.encode(.float64(mean)), to: "mean.npy")
+        try folder.write(try NPY.encode(.float64(mean.map { $0 + 100 })), to: "far.npy")
+        try folder.write(try NPY.encode(.float64([1, 2])), to: "short.npy")
+        let inside = try BuiltTool.run(["reduce", "points.npy", "--target", "mean.npy", "-o", "t.npz", "--json"], in: folder).json()
+        #expect(try #require(inside["error"] as? Double) <= 1e-14)
+        #expect(try #require(inside["supportCount"] as? Int) <= Self.dimension + 1)
+        let outside = try BuiltTool.run(["reduce", "points.npy", "--target", "far.npy", "-o", "u.npz", "--json"], in: folder)
+        #expect(outside.status == 1)
+        #expect(outside.errors.split(separator: "\n").count == 1 && outside.errors.contains("outside"))
+        let report = try outside.json()
+        #expect(try #require(report["distance"] as? Double) > 100 && (report["normal"] as? [Double])?.count == Self.dimension)
+        #expect(try BuiltTool.run(["reduce", "points.npy", "--target", "short.npy"], in: folder).status == 1)
+        #expect(try BuiltTool.run(["reduce", "points.npy", "--target", "mean.npy", "--minimal"], in: folder).status == 2)
+        #expect(try !folder.files().contains("u.npz"))
+    }
+
+    @Test func singlePrecisionAndExistingOutputs() throws {
+        let folder = try ScratchFolder()
+        let (points, _) = try Self.write(to: folder)
+        try folder.write(try NPY.encode(try .float32(points.map { Float($0) }, shape: [Self.count, Self.dimension])), to: "single.npy")
+        #expect(try BuiltTool.run(["reduce", "single.npy", "-o", "r.npz"], in: folder).status == 0)
+        let before = try folder.read("r.npz")
+        let again = try BuiltTool.run(["reduce", "points.npy", "-o", "r.npz"], in: folder)
+        #expect(again.status != 0 && again.errors.contains("--force"))
+        #expect(try folder.read("r.npz") == before)
+        var bad = points
+        bad[13] = .infinity
+        try folder.write(try NPY.encode(try .float64(bad, shape: [Self.count, Self.dimension])), to: "bad.npy")
+        let outcome = try BuiltTool.run(["reduce", "bad.npy", "-o", "r.npz", "--force"], in: folder)
+        #expect(outcome.status == 1 && outcome.errors.contains("point 2, coordinate 3"))
+        #expect(try folder.read("r.npz") == before)
+    }
 }

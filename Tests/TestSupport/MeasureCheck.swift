@@ -1,5 +1,18 @@
 // A second opinion on reduced measures: plain loops in double-double arithmetic, nothing shared with the library.
 
+/// A sum carried in double-double, about 32 digits.
+package struct TwoTermSum {
+    private var total = DoubleDouble(0)
+
+    package init() {}
+
+    package mutating func add(_ x: Double) { total = total + DoubleDouble(x) }
+
+    package mutating func add(_ x: Double, times y: Double) { total = total + DoubleDouble(x) * DoubleDouble(y) }
+
+    package var value: Double { total.value }
+}
+
 /// What a reduced measure keeps of the whole one, measured from the raw input.
 package struct MeasureCheck {
     /// maxₖ |Σ(w' − w)pₖ| / Σw|pₖ|.
