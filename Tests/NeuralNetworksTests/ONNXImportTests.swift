@@ -5,7 +5,7 @@ import TensorFiles
 import Testing
 
 struct ONNXImportTests {
-    @Test(.disabled("known failure, to be mended with the feature it covers"), arguments: ONNXFixture.evaluated) func networkComputesWhatOnnxruntimeComputes(_ name: String) throws {
+    @Test(arguments: ONNXFixture.evaluated) func networkComputesWhatOnnxruntimeComputes(_ name: String) throws {
         let source = try ONNXFixture.source(name)
         #expect(source.warnings.isEmpty)
         let (input, expected) = try ONNXFixture.expected(name)
@@ -33,7 +33,7 @@ struct ONNXImportTests {
         #expect(layers.count == 16)
     }
 
-    @Test(.disabled("known failure, to be mended with the feature it covers")) func attentionSpelledOutIsRecognized() throws {
+    @Test func attentionSpelledOutIsRecognized() throws {
         let network = try ONNXFixture.source("attention").network
         let attention = try #require(network.nodes.first { if case .attention = $0.layer { true } else { false } })
         #expect(attention.layer == .attention(heads: 3, scale: 0.5))

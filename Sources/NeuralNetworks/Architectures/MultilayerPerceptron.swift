@@ -30,6 +30,9 @@ extension Network {
             guard let shape = archive[name]?.shape, shape.count == 2, let number = Int(digits) else {
                 throw unrecognized("a matrix named <prefix><number>.weight", name, archive[name]?.shape ?? [])
             }
+            guard shape.allSatisfy({ $0 > 0 }) else {
+                throw .wrongTensorShape(name: name, node: layer, expected: "at least one row and one column", found: shape)
+            }
             links.append((String(layer.dropLast(digits.count)), number, layer, shape))
             weights.insert(layer)
         }

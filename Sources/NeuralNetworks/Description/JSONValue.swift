@@ -79,8 +79,6 @@ struct JSONMembers {
         return members.removeValue(forKey: key)
     }
 
-    func has(_ key: String) -> Bool { members[key] != nil }
-
     mutating func text(_ key: String) throws(NetworkError) -> String? {
         guard let value = take(key) else { return nil }
         guard let text = value.text else { throw invalid(key, "a string", value) }

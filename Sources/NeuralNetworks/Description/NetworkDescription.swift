@@ -105,7 +105,7 @@ private struct DescriptionReader {
                 inputs.append(value)
             }
         }
-        let activation = members.has("activation") ? try Self.activation(members.take("activation"), place: members.place) : nil
+        let activation = try members.take("activation").map { value throws(NetworkError) in try Self.activation(value, place: members.place) }
         let layer = try layer(type, name, &members)
         try members.finish()
         last = builder.append(name, layer, from: inputs)
@@ -218,8 +218,7 @@ private struct DescriptionReader {
     }
 
     /// A name, or an object with the function and its constant.
-    static func activation(_ value: JSONValue?, place: String) throws(NetworkError) -> Activation {
-        guard let value else { return .identity }
+    static func activation(_ value: JSONValue, place: String) throws(NetworkError) -> Activation {
         if let name = value.text { return try activation(named: name, constant: nil, place: place) }
         var members = try JSONMembers(value, place: place + ", activation")
         guard let name = try members.text("function") else {

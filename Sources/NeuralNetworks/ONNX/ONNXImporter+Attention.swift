@@ -27,9 +27,11 @@ extension ONNXImporter {
             let joined = view.soleUser(turned), view.operation(joined) == "Reshape"
         else { return }
         nodes += [weighted, turned]
-        guard queries.count == keys.count, keys.count == values.count, queries.width == keys.width,
-            case .activation(let result)? = facts[view.outputs(joined).first ?? ""], let shape = shape(result),
-            shape.count == 2, shape[1] == values.count * values.width
+        // Its own shape is not known: the products before it were unknown operations until now.
+        guard queries.count == keys.count, keys.count == values.count, queries.width == keys.width, keys.tokens == values.tokens,
+            let target = try constant(ONNXNodeReader(graph.node[joined], index: joined, model: model), 1)?.extents,
+            ReshapeTarget(target, from: [queries.tokens, values.count, values.width], fixedBatch: fixedBatch)
+                == .shape([queries.tokens, values.count * values.width])
         else { return }
         nodes.append(joined)
         guard joined == last, view.isClosed(nodes), Set(nodes).count == nodes.count else { return }
@@ -66,6 +68,7 @@ extension ONNXImporter {
 
     private struct Heads {
         var name: String
+        var tokens: Int
         var count: Int
         var width: Int
     }
@@ -81,7 +84,7 @@ extension ONNXImporter {
             inputShape == [shape[0], shape[1] * shape[2]]
         else { return nil }
         nodes += [split, turn]
-        return Heads(name: source, count: shape[1], width: shape[2])
+        return Heads(name: source, tokens: shape[0], count: shape[1], width: shape[2])
     }
 
     /// Keys are transposed once more, in the same step or in one of its own; they may be scaled before or after.

@@ -52,9 +52,15 @@ struct ONNXLayout {
         graph.initializer = []
         // Only what nodes or sparse tensors detached is put back here; that is copied, and rare.
         try writer.inline(&graph)
+        let hasGraph = wire.hasGraph
         wire.clearGraph()
 
         let head = try Self.serialized(wire)
+        guard hasGraph else {
+            pieces = [.bytes(head)]
+            byteCount = head.count
+            return
+        }
         let body = try Self.serialized(graph)
         var tensors: [Piece] = []
         for tensor in initializers {
