@@ -5,6 +5,7 @@
 // ourselves and, when the choice made at load is weaker than what the CPU offers, choose again in place.
 
 internal import CLapack
+import Dispatch
 #if canImport(Glibc)
 import Glibc
 #elseif canImport(Darwin)
@@ -42,6 +43,8 @@ public enum Kernels {
     public static var processorCount: Int { Int(openblas_get_num_procs()) }
 
     /// Threads that one BLAS call may use. Process-global; results differ in the last bits between counts.
+    ///
+    /// While some task is inside ``withSingleThread(_:)`` this is 1, and a new value takes effect when the last one has left.
     public static var threads: Int {
         get {
             _ = selection
@@ -50,17 +53,28 @@ public enum Kernels {
         set {
             precondition(newValue >= 1, "thread count must be at least 1")
             _ = selection
-            openblas_set_num_threads(Int32(clamping: newValue))
+            singleThreadRegions.setThreads(newValue)
         }
     }
 
+    /// Threads that BLAS calls may use outside of ``withSingleThread(_:)``, whoever is inside at the moment: the count to
+    /// spread work over, so that the answer does not depend on what else the process does.
+    public static var configuredThreads: Int {
+        _ = selection
+        return singleThreadRegions.configuredThreads
+    }
+
     /// Runs `body` with one BLAS thread per call: for work that the project itself spreads over cores.
+    ///
+    /// Regions of several tasks may overlap; the count returns when the last one ends.
     public static func withSingleThread<R, E: Error>(_ body: () throws(E) -> R) throws(E) -> R {
-        let before = threads
-        if before != 1 { threads = 1 }
-        defer { if before != 1 { threads = before } }
+        _ = selection
+        singleThreadRegions.enter()
+        defer { singleThreadRegions.leave() }
         return try body()
     }
+
+    private static let singleThreadRegions = SingleThreadRegions()
 
     @inline(__always)
     static func ensureSelected() { _ = selection }
@@ -103,5 +117,44 @@ public enum Kernels {
         return Selection(
             coreTypeAtLoad: atLoad, coreType: coreName(), recommended: best, requestedByUser: user,
             canReselect: canReselect)
+    }
+}
+
+/// How many tasks want one BLAS thread, and the count to return to when none does any more.
+private final class SingleThreadRegions: @unchecked Sendable {
+    // Guarded by `lock`.
+    private var depth = 0
+    private var outside = 1
+    private let lock = DispatchSemaphore(value: 1)
+
+    var configuredThreads: Int { locked { depth > 0 ? outside : Int(openblas_get_num_threads()) } }
+
+    func setThreads(_ count: Int) {
+        locked {
+            if depth > 0 { outside = count } else { openblas_set_num_threads(Int32(clamping: count)) }
+        }
+    }
+
+    func enter() {
+        locked {
+            if depth == 0 {
+                outside = Int(openblas_get_num_threads())
+                if outside != 1 { openblas_set_num_threads(1) }
+            }
+            depth += 1
+        }
+    }
+
+    func leave() {
+        locked {
+            depth -= 1
+            if depth == 0, outside != 1 { openblas_set_num_threads(Int32(clamping: outside)) }
+        }
+    }
+
+    private func locked<R>(_ body: () -> R) -> R {
+        lock.wait()
+        defer { lock.signal() }
+        return body()
     }
 }

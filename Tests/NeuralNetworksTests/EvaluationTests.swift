@@ -167,6 +167,21 @@ struct ConvolutionCase: Sendable {
         #expect(throws: NetworkError.self) { try Evaluator(network, statistics: [1: ChannelStatistics(mean: [0], variance: [1])]) }
     }
 
+    /// Evaluations that overlap must not change each other's thread counts, and with them the order of the sums.
+    @Test func concurrentEvaluationsGiveTheSameBits() async throws {
+        var net = RandomNetwork(seed: 12)
+        var value = net.input([3, 32, 32])
+        for (index, channels) in [19, 37, 64].enumerated() { value = try net.relu("r\(index)", try net.convolution("c\(index)", value, channels, padding: 1)) }
+        let network = try net.network(outputs: value)
+        let batch = net.batch(5, [3, 32, 32])
+        let evaluator = try Evaluator(network)
+        let alone = try evaluator.forward(batch, threads: 1).observed[0]
+        try await withThrowingTaskGroup(of: ActivationTensor.self) { group in
+            for task in 0..<24 { group.addTask { try evaluator.forward(batch, threads: 1 + task % 3).observed[0] } }
+            for try await result in group { #expect(result == alone) }
+        }
+    }
+
     @Test func refusesWrongBatches() throws {
         var net = RandomNetwork(seed: 11)
         let input = net.input([3, 4, 5])

@@ -57,12 +57,12 @@ public struct Evaluator: Sendable {
     /// - Parameters:
     ///   - inputs: one tensor per source, all with the same batch axis. Axes of extent 1 may be missing or added, and a
     ///     source of one axis takes any shape with as many values.
-    ///   - threads: cores to use; by default as many as BLAS may use (`Kernels.threads`).
+    ///   - threads: cores to use; by default as many as BLAS may use (`Kernels.configuredThreads`).
     /// - Returns: the observed values.
     /// - Throws: `wrongInputShape`.
     public func forward(_ inputs: [ActivationTensor], threads: Int? = nil) throws(NetworkError) -> Activations {
         let batch = try checkedBatch(inputs)
-        let workers = max(1, threads ?? Kernels.threads)
+        let workers = max(1, threads ?? Kernels.configuredThreads)
         let results = BufferSet(sizes: plan.resultSizes.map { $0 * batch })
         let constants = BufferSet(copying: plan.constants)
         let chunk = plan.chunkSize(batch: batch, threads: workers)
@@ -99,7 +99,7 @@ public struct Evaluator: Sendable {
         let compatible = network.inputs.count == shapes.count ? zip(network.inputs, shapes).map { network.values[$0].shape ?? $1 } : shapes
         let evaluator = try Evaluator(
             network, from: nil, observing: taps, statistics: [:], inputShapes: compatible, recordsStatistics: true)
-        return try evaluator.record(inputs, threads: max(1, threads ?? Kernels.threads))
+        return try evaluator.record(inputs, threads: max(1, threads ?? Kernels.configuredThreads))
     }
 
     private func record(_ inputs: [ActivationTensor], threads: Int) throws(NetworkError) -> [Int: ChannelStatistics] {
