@@ -1,7 +1,9 @@
 // `loewner inspect`: what is in a model, what could be cut, and what could not.
 
 import ArgumentParser
+import Foundation
 import NeuralNetworks
+import TensorFiles
 
 struct Inspect: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -9,12 +11,17 @@ struct Inspect: ParsableCommand {
         discussion: """
             EXAMPLE:
               loewner inspect resnet20.safetensors --network resnet20-cifar
+              loewner inspect resnet20.onnx --graph resnet20.svg
             """)
 
     @Argument(help: "The network.")
     var model: String
 
+    @Option(help: ArgumentHelp("Draw the graph, channel groups colored: .svg for a browser, .dot for Graphviz.", valueName: "file"))
+    var graph: String?
+
     @OptionGroup var network: NetworkOptions
+    @OptionGroup var overwrite: OverwriteOptions
     @OptionGroup var threading: ThreadOptions
     @OptionGroup var format: FormatOptions
 
@@ -40,6 +47,11 @@ struct Inspect: ParsableCommand {
         let outputShape: [Int]?
         let parameters: Int
         let macs: Int?
+        /// Channel group of its outputs; absent for nodes that pass channels on.
+        let group: String?
+        let prunable: Bool?
+        /// Why not, or what is cut with it.
+        let remark: String?
     }
 
     private struct GroupRow: Encodable {
@@ -53,22 +65,34 @@ struct Inspect: ParsableCommand {
         let barrier: String?
     }
 
+    func validate() throws {
+        if let graph, !["svg", "dot"].contains(Self.fileExtension(graph)) {
+            throw ValidationError("expected --graph to end in .svg or .dot, found \(graph)")
+        }
+    }
+
     func run() throws {
+        try overwrite.check(graph, inputs: [model])
         threading.apply()
         let network = try network.read(model).network.inferringShapes()
         let report = try report(network)
+        if let graph {
+            let drawing = try Self.fileExtension(graph) == "svg" ? network.svg() : network.dot()
+            try AtomicFile.write(Array(drawing.utf8), to: graph, force: overwrite.force)
+        }
         if format.json { try JSONOutput.show(report) } else { show(report) }
     }
 
     private func report(_ network: Network) throws -> Report {
         let cost = network.cost
         func port(_ value: Network.ValueID) -> Port { Port(name: network.values[value].name, shape: network.values[value].shape) }
+        let summary = try network.summary()
         let layers = network.nodes.indices.map { index in
-            let node = network.nodes[index]
-            let own = network.cost(of: index)
+            let node = network.nodes[index], row = summary.nodes[index]
             return LayerRow(
                 name: node.name, kind: node.layer.operationName, inputShape: node.inputs.first.flatMap { network.values[$0].shape },
-                outputShape: node.outputs.first.flatMap { network.values[$0].shape }, parameters: own.parameters, macs: own.multiplyAdds)
+                outputShape: node.outputs.first.flatMap { network.values[$0].shape }, parameters: row.parameters, macs: row.multiplyAdds,
+                group: row.group, prunable: row.isPrunable, remark: row.remark)
         }
         let groups = try network.channelGroups().map { group in
             GroupRow(
@@ -84,15 +108,16 @@ struct Inspect: ParsableCommand {
 
     private func show(_ report: Report) {
         var layers = ConsoleTable([
-            ("layer", .left), ("kind", .left), ("output", .right), ("parameters", .right), ("multiply–adds", .right),
+            ("node", .left), ("operation", .left), ("shape", .right), ("parameters", .right), ("multiply–adds", .right),
+            ("group", .left), ("prunable", .left),
         ])
         for row in report.layers {
             layers.append([
                 row.name, row.kind, row.outputShape.map(Self.text) ?? "?", row.parameters > 0 ? Format.count(row.parameters) : "",
-                row.macs.map { $0 > 0 ? Format.count($0) : "" } ?? "?",
+                row.macs.map { $0 > 0 ? Format.count($0) : "" } ?? "?", row.group ?? "", Self.verdict(row),
             ])
         }
-        layers.append(["total", "", "", Format.count(report.parameters), report.macs.map(Format.count) ?? "?"])
+        layers.append(["total", "", "", Format.count(report.parameters), report.macs.map(Format.count) ?? "?", "", ""])
         layers.show()
         Console.say()
         var groups = ConsoleTable([("channel group", .left), ("channels", .right), ("read by", .left), ("", .left)])
@@ -107,6 +132,15 @@ struct Inspect: ParsableCommand {
         Console.say("\(prunable.count) of \(report.groups.count) groups can be pruned, \(Format.count(prunable.reduce(0) { $0 + $1.channels })) channels")
         for operation in report.unknownOperations { Console.say(Ink.yellow("unknown operation: ") + operation + "; what touches it is kept whole") }
     }
+
+    /// Whether a node's channels may go, and what else must be known about that.
+    private static func verdict(_ row: LayerRow) -> String {
+        guard let prunable = row.prunable else { return row.remark ?? "" }
+        guard prunable else { return row.remark ?? "no" }
+        return row.remark.map { "yes, \($0)" } ?? "yes"
+    }
+
+    private static func fileExtension(_ path: String) -> String { URL(fileURLWithPath: path).pathExtension.lowercased() }
 
     private static func text(_ shape: [Int]) -> String { shape.map(String.init).joined(separator: "×") }
 }

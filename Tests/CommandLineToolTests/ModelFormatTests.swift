@@ -1,0 +1,112 @@
+// Every format through every verb: what goes in as ONNX comes out as ONNX, and a description file stands for a name.
+
+import Foundation
+import TensorFiles
+import Testing
+
+@Suite struct ModelFormatTests {
+    /// The small models of the library's tests, with onnxruntime's answers.
+    private static let fixtures = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .appendingPathComponent("NeuralNetworksTests/Fixtures")
+
+    private static func fixture(_ name: String) -> String { fixtures.appendingPathComponent(name).path }
+
+    private static let paper = ["--recipe", "paper", "--select", "l2", "--reweight", "none"]
+
+    @Test(arguments: ["zoo8", "zoo13", "zoo21", "depthwise", "grouped", "concat", "external", "cntk", "attention", "nhwc", "half"])
+    func smallModelsAreEvaluatedPrunedVerifiedAndReplayed(_ name: String) throws {
+        let folder = try ScratchFolder()
+        let model = Self.fixture(name + ".onnx")
+        let answers = try TensorArchive.read(path: Self.fixture("expected.npz"))
+        try TensorArchive([("images", try answers.tensor(named: name + ".input"))]).write(to: folder.path("data.npz"), force: false)
+
+        let pruned = try BuiltTool.run(["prune", model, "-o", "small.onnx", "--plan", "plan.json", "--keep", "0.5", "--json"] + Self.paper, in: folder)
+        #expect(pruned.status == 0, "\(pruned.errors)")
+        #expect(try pruned.json()["parametersAfter"] as? Int ?? .max < pruned.json()["parametersBefore"] as? Int ?? 0)
+
+        let verified = try BuiltTool.run(
+            ["verify", model, "small.onnx", "--plan", "plan.json", "--data", "data.npz", "--raw", "--json"], in: folder)
+        #expect(verified.status == 0, "\(verified.errors)")
+        #expect(try verified.json()["verified"] as? Bool == true)
+
+        let applied = try BuiltTool.run(["apply", "plan.json", model, "-o", "again.onnx"], in: folder)
+        #expect(applied.status == 0, "\(applied.errors)")
+        #expect(try ONNX.read(path: folder.path("again.onnx")).tensorNames == ONNX.read(path: folder.path("small.onnx")).tensorNames)
+        if name != "external" { #expect(try folder.read("again.onnx") == folder.read("small.onnx")) }
+    }
+
+    @Test func customOperationsAreKeptWholeByName() throws {
+        let folder = try ScratchFolder()
+        let inspected = try BuiltTool.run(["inspect", Self.fixture("custom.onnx"), "--json", "--graph", "graph.svg"], in: folder)
+        #expect(inspected.status == 0, "\(inspected.errors)")
+        #expect(inspected.errors.contains("com.example.Mystery"))
+        let groups = try #require(try inspected.json()["groups"] as? [[String: Any]])
+        let before = try #require(groups.first { $0["name"] as? String == "before" })
+        #expect((before["barrier"] as? String)?.contains("mystery") == true)
+        #expect(before["prunable"] as? Bool == false)
+        #expect(groups.contains { $0["prunable"] as? Bool == true })
+        let drawing = String(decoding: try folder.read("graph.svg"), as: UTF8.self)
+        #expect(drawing.hasPrefix("<svg") && drawing.contains("mystery") && drawing.hasSuffix("</svg>\n"))
+
+        let pruned = try BuiltTool.run(["prune", Self.fixture("custom.onnx"), "-o", "small.onnx", "--keep", "0.5", "--json"] + Self.paper, in: folder)
+        #expect(pruned.status == 0, "\(pruned.errors)")
+        #expect(try ONNX.read(path: folder.path("small.onnx")).tensor(named: "before.weight") == ONNX.read(path: Self.fixture("custom.onnx")).tensor(named: "before.weight"))
+    }
+
+    @Test func descriptionFilesStandForNames() throws {
+        let folder = try ScratchFolder()
+        try SmallNetwork.write(to: folder)
+        let description = """
+            {"input": [2], "layers": [{"type": "linear", "name": "fc1", "activation": "relu"}, {"type": "linear", "name": "fc2"}]}
+            """
+        try folder.write(description.utf8, to: "net.json")
+        try folder.write(description.replacing("fc2", with: "fc9").utf8, to: "other.json")
+        try folder.write("{".utf8, to: "broken.json")
+        let evaluated = try BuiltTool.run(["evaluate", "net.safetensors", "--network", "net.json", "--data", "data.npz", "--json"], in: folder)
+        #expect(try evaluated.json()["correct"] as? Int == 3, "\(evaluated.errors)")
+        for (file, word) in [("other.json", "fc9.weight"), ("broken.json", "expected JSON"), ("absent.json", "absent.json")] {
+            let refused = try BuiltTool.run(["evaluate", "net.safetensors", "--network", file, "--data", "data.npz"], in: folder)
+            #expect(refused.status == 1 && refused.errors.contains(word), "\(refused.errors)")
+            #expect(refused.errors.split(separator: "\n").count == 1)
+        }
+    }
+
+    @Test func badModelsAndDrawingsAreOneLine() throws {
+        let folder = try ScratchFolder()
+        try SmallNetwork.write(to: folder)
+        let model = Self.fixture("zoo13.onnx")
+        try folder.write(try Data(contentsOf: URL(fileURLWithPath: model)).dropLast(30), to: "cut.onnx")
+        try folder.write(try folder.read("net.safetensors"), to: "disguised.onnx")
+        let files = try folder.files()
+        let cases: [(arguments: [String], status: Int32, mentions: String)] = [
+            (["inspect", "cut.onnx"], 1, "cut.onnx"), (["inspect", "disguised.onnx"], 1, "disguised.onnx"),
+            (["inspect", model, "--graph", "graph.png"], 2, ".svg or .dot"), (["inspect", model, "--graph", "no/graph.svg"], 1, "folder"),
+            (["prune", model, "-o", "small.safetensors"], 2, ".onnx"), (["prune", "net.safetensors", "-o", "small.onnx"], 2, ".safetensors"),
+        ]
+        for entry in cases {
+            let outcome = try BuiltTool.run(entry.arguments, in: folder)
+            #expect(outcome.status == entry.status, "\(entry.arguments): \(outcome.errors)")
+            #expect(outcome.errors.contains(entry.mentions), "\(entry.arguments): \(outcome.errors)")
+            #expect(outcome.errors.split(separator: "\n").count == 1, "\(entry.arguments): \(outcome.errors)")
+        }
+        #expect(try folder.files() == files)
+    }
+
+    @Test(.enabled(if: SharedData.isPresent, "../shared/data is not there"), arguments: [
+        ("lenet300_mnist", "mnist_test2000", 1957), ("lenet5_mnist", "mnist_test2000", 1975), ("resnet20_cifar10", "cifar10_test500", 455),
+        ("resnet20_cifar10_bn", "cifar10_test500", 455), ("resnet20_cifar10_dynamo", "cifar10_test500", 455),
+    ])
+    func realModelsKeepTheirAccuracyAndTheirLogitsWhenPruned(_ name: String, _ images: String, _ correct: Int) throws {
+        let folder = try ScratchFolder()
+        let model = SharedData.path(name + ".onnx")
+        let data = ["--data", SharedData.path(images + ".npz")] + (name.hasPrefix("resnet") ? ["--mean", "0.485,0.456,0.406", "--std", "0.229,0.224,0.225"] : [])
+        #expect(try BuiltTool.run(["evaluate", model, "--json"] + data, in: folder).json()["correct"] as? Int == correct)
+        for keep in ["0.6", "0.1"] {
+            let pruned = try BuiltTool.run(
+                ["prune", model, "-o", "small.onnx", "--plan", "plan.json", "--keep", keep, "--force"] + Self.paper, in: folder)
+            #expect(pruned.status == 0, "\(pruned.errors)")
+            let verified = try BuiltTool.run(["verify", model, "small.onnx", "--plan", "plan.json", "--json"] + data, in: folder)
+            #expect(try verified.json()["verified"] as? Bool == true, "\(verified.errors)")
+        }
+    }
+}
