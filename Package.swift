@@ -76,6 +76,8 @@ let package = Package(
         .testTarget(
             name: "NeuralNetworksTests", dependencies: ["NeuralNetworks", "TensorFiles", "TestSupport"], exclude: ["Fixtures"]),
         .testTarget(name: "PruningTests", dependencies: ["Pruning", "NeuralNetworks", "Coresets", "TestSupport"]),
+        .testTarget(
+            name: "BenchmarkSuiteTests", dependencies: ["BenchmarkSuite", "Pruning", "LinearAlgebra", "ReferenceImplementations", "TestSupport"]),
         .testTarget(name: "CommandLineToolTests", dependencies: ["TensorFiles", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6],

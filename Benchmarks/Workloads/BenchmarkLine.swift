@@ -47,6 +47,8 @@ package struct BenchmarkLine: Codable, Sendable {
     package var baselineSeconds: Double?
     /// Error of the baseline's own answer.
     package var baselineError: Double?
+    /// Why the baseline's answer does not count.
+    package var baselineFailure: String?
     /// baselineSeconds / seconds, of paired rounds.
     package var speedup: Double?
     package var speedupLow: Double?

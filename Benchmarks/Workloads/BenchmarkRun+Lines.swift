@@ -8,6 +8,7 @@ extension BenchmarkRun {
         let seconds: Double
         let iterations: Int?
         let verification: Verification
+        let curve: (() -> ErrorCurve)?
 
         /// Runs once for page faults and caches, times a second run, and checks its answer.
         init(threads: Int, clock: Timepiece, _ run: () throws -> Answer) throws {
@@ -19,6 +20,7 @@ extension BenchmarkRun {
             guard let answer else { throw BenchmarkError.workerFailed }
             self.seconds = seconds
             iterations = answer.iterations
+            curve = answer.curve
             verification = try answer.check()
         }
     }
@@ -31,34 +33,6 @@ extension BenchmarkRun {
         var clock: Timepiece
         var first: WarmUp
         var memoryBytes: Int?
-    }
-
-    /// What the subject is compared with.
-    struct Opponent {
-        let name: String
-        let candidate: Candidate
-        let error: Double
-        let passed: Bool
-        let finish: () -> Void
-
-        /// Other code, or other threads, in this process.
-        init(name: String, warmUp: WarmUp, threads: Int, clock: Timepiece, _ run: @escaping () throws -> Answer) {
-            self.name = name
-            candidate = Sampler.inProcess(threads: threads, clock: clock, estimate: warmUp.seconds, run)
-            error = warmUp.verification.error
-            passed = warmUp.verification.passed
-            finish = {}
-        }
-
-        /// The same code in another process.
-        init(worker: WorkerProcess) {
-            let greeting = worker.greeting
-            name = "\(greeting.coreType) kernels"
-            candidate = Candidate(sample: worker.sample, estimate: greeting.estimate)
-            error = greeting.error
-            passed = greeting.error <= greeting.tolerance
-            finish = worker.stop
-        }
     }
 
     func line(_ subject: Subject, samples: [Double], paces: [Double], last: Verification) -> BenchmarkLine {
@@ -77,7 +51,6 @@ extension BenchmarkRun {
             ].compactMap { $0 }
             share = shares.max()
         }
-        let passed = first.passed && last.passed
         return BenchmarkLine(
             suite: workload.suite, name: workload.name,
             sizes: Dictionary(workload.sizes.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 }),
@@ -86,21 +59,27 @@ extension BenchmarkRun {
             paces: paces, gflops: gflops, gigabytesPerSecond: gigabytes, shareOfPeak: share,
             intensity: zipped(instance.flops, instance.bytes) { $0 / $1 }, singlePrecision: instance.singlePrecision,
             memoryBytes: subject.memoryBytes, iterations: subject.first.iterations, errorMeasure: worst.measure,
-            error: worst.error.isFinite ? worst.error : nil, tolerance: worst.tolerance, verified: passed,
-            failure: passed ? nil : "expected \(worst.measure) at most \(worst.tolerance), found \(worst.error)")
+            error: worst.error.isFinite ? worst.error : nil, tolerance: worst.tolerance, verified: first.passed && last.passed,
+            failure: first.failure ?? last.failure)
     }
 
     func compare(_ line: BenchmarkLine, with opponent: Opponent, own: Rounds, other: Rounds) -> BenchmarkLine {
         var line = line
-        let rounds = own.indices.filter { $0 < other.count && own[$0] != nil && other[$0] != nil }
-        let ratio = SampleStatistics.pairedRatio(rounds.compactMap { other[$0] }, over: rounds.compactMap { own[$0] })
         line.baseline = opponent.name
-        line.baselineSeconds = SampleStatistics.median(other.compactMap { $0 })
         line.baselineError = opponent.error.isFinite ? opponent.error : nil
-        line.setSpeedup(ratio, noise: 0)
-        if !opponent.passed {
+        line.baselineFailure = opponent.failure
+        // Our own code must be right on both sides; a stranger's wrong answer is reported, and its time means nothing.
+        if let failure = opponent.failure, !opponent.isForeign {
             line.verified = false
-            line.failure = "the answer of the baseline failed its check: error \(opponent.error)"
+            line.failure = "the baseline failed: \(failure)"
+        }
+        // A program that answered once may still fail later: such rounds do not count.
+        let other = other.map { $0.flatMap { $0.isFinite ? $0 : nil } }
+        let rounds = own.indices.filter { $0 < other.count && own[$0] != nil && other[$0] != nil }
+        guard !rounds.isEmpty else { return line }
+        line.baselineSeconds = SampleStatistics.median(other.compactMap { $0 })
+        if opponent.failure == nil || !opponent.isForeign {
+            line.setSpeedup(SampleStatistics.pairedRatio(rounds.compactMap { other[$0] }, over: rounds.compactMap { own[$0] }), noise: 0)
         }
         return line
     }

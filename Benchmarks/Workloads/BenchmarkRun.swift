@@ -17,10 +17,14 @@ package struct BenchmarkRun {
         package var version: String
         /// A previous run to compare with.
         package var previous: BenchmarkResults?
+        /// The user's own network in place of the published ones.
+        package var model: SubjectNetwork?
+        /// Other programs to run beside ours.
+        package var peers: [Peer]
 
         package init(
             workloads: [Workload], threads: [Int], comparisons: Set<Comparison>, quick: Bool, executable: URL?, version: String,
-            previous: BenchmarkResults? = nil
+            previous: BenchmarkResults? = nil, model: SubjectNetwork? = nil, peers: [Peer] = []
         ) {
             self.workloads = workloads
             self.threads = threads
@@ -29,6 +33,8 @@ package struct BenchmarkRun {
             self.executable = executable
             self.version = version
             self.previous = previous
+            self.model = model
+            self.peers = peers
         }
     }
 
@@ -63,6 +69,7 @@ package struct BenchmarkRun {
             run.results.seconds = start.duration(to: .now).seconds
         }
         if !isCancelled() { run.collectTraces() }
+        if !isCancelled() { run.collectErrorCurves() }
         run.results.complete = !isCancelled()
         run.results.seconds = start.duration(to: .now).seconds
         return run.results
@@ -95,6 +102,15 @@ package struct BenchmarkRun {
         }
     }
 
+    /// What pruning costs in accuracy, where labelled images are at hand; left out by failures like the traces.
+    private mutating func collectErrorCurves() {
+        guard configuration.workloads.contains(where: { $0.suite == .network }) else { return }
+        Kernels.threads = configuration.threads[0]
+        for subject in configuration.model.map({ [$0] }) ?? NetworkWorkloads.published where !isCancelled() {
+            results.curves += (try? NetworkWorkloads.errorCurves(subject, isCancelled: isCancelled)) ?? []
+        }
+    }
+
     private mutating func measure(_ workload: Workload) throws {
         do {
             let threads = configuration.threads[0]
@@ -104,6 +120,7 @@ package struct BenchmarkRun {
             let clock = Timepiece(threads: threads)
             let first = try WarmUp(threads: threads, clock: clock, instance.run)
             var subject = Subject(workload: workload, instance: instance, threads: threads, clock: clock, first: first)
+            if let curve = first.curve?() { results.curves.append(curve) }
             if let residentBefore, let peak = Machine.peakResidentBytes() { subject.memoryBytes = max(0, peak - residentBefore) }
             try measure(subject, against: opponents(of: subject))
             if workload.comparisons.contains(.threads), configuration.comparisons.contains(.threads) {
@@ -127,12 +144,16 @@ package struct BenchmarkRun {
         defer { for opponent in opponents { opponent.finish() } }
         let own = Sampler.inProcess(threads: subject.threads, clock: subject.clock, estimate: subject.first.seconds, subject.instance.run)
         pacemaker.restart()
+        let present = opponents.indices.filter { opponents[$0].candidate != nil }
         let times = try Sampler.run(
-            [pacemaker.pacing(own)] + opponents.map(\.candidate), effort: effort, isCancelled: isCancelled)
+            [pacemaker.pacing(own)] + present.compactMap { opponents[$0].candidate }, effort: effort, isCancelled: isCancelled)
         Kernels.threads = subject.threads
         let last = try subject.instance.run().check()
         let line = line(subject, samples: times[0].compactMap { $0 }, paces: pacemaker.beats, last: last)
-        var finished = zip(opponents, times.dropFirst()).map { compare(line, with: $0, own: times[0], other: $1) }
+        var finished = opponents.indices.map { index in
+            let other = present.firstIndex(of: index).map { times[$0 + 1] } ?? []
+            return compare(line, with: opponents[index], own: times[0], other: other)
+        }
         if let previous = configuration.previous {
             finished.append(compare(line, with: previous))
         } else if finished.isEmpty {
@@ -161,8 +182,18 @@ package struct BenchmarkRun {
                 environment: ["OPENBLAS_CORETYPE": Self.slowKernels])
             list.append(Opponent(worker: worker))
         }
+        // Peers report CPU time of one thread.
+        if let input = subject.instance.peer, subject.threads == 1 {
+            let files = try PeerFiles(input)
+            for peer in configuration.peers where peer.task == input.task && !isCancelled() {
+                list.append(Opponent(peer: peer, files: files, input: input, seconds: peerPatience, isCancelled: isCancelled))
+            }
+        }
         return list
     }
+
+    /// Seconds that a peer gets for one answer, its start included.
+    private var peerPatience: Double { configuration.quick ? 20 : 120 }
 
     /// What an OpenBLAS that does not know the processor falls back to.
     private static let slowKernels = "Prescott"

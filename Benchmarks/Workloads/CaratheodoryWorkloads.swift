@@ -35,6 +35,12 @@ package enum CaratheodoryWorkloads {
                         throw FactorizationError.singular(pivot: 0)
                     }
                     return answer(indices, kept)
+                },
+                peer: PeerInput(task: .reduce, points: points, dimension: d, weights: weights) { answer in
+                    guard let indices = answer.indices, let kept = answer.weights, indices.count == kept.count,
+                        indices.allSatisfy((0..<n).contains), indices.count <= d + 1
+                    else { return Verification("at most \(d + 1) weighted points", error: .infinity, tolerance: 0) }
+                    return verify(points, d, weights, indices, kept)
                 })
         }
     }

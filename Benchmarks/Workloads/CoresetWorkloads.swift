@@ -18,7 +18,7 @@ package enum CoresetWorkloads {
                 let coreset = try LInfinityCoreset(points: points, settings: .init(construction: construction))
                 return Answer {
                     Verification(
-                        "attained / proven factor", error: attained(points, coreset.indices) / coreset.provenFactor, tolerance: 1)
+                        "attained / proven factor", error: CoresetCheck.attained(points, coreset.indices) / coreset.provenFactor, tolerance: 1)
                 }
             }
         }
@@ -31,40 +31,9 @@ package enum CoresetWorkloads {
                 let bounds = try SensitivityBounds(points: points)
                 return Answer(iterations: bounds.peels) {
                     Verification(
-                        "|pᵀx| / (s·Σ|qᵀx|), largest seen", error: largestShare(points, bounds.sensitivities), tolerance: 1)
+                        "|pᵀx| / (s·Σ|qᵀx|), largest seen", error: CoresetCheck.largestShare(points, bounds.sensitivities), tolerance: 1)
                 }
             }
-        }
-    }
-
-    // Random directions and the coordinate axes.
-    private static func directions(_ d: Int) -> [[Double]] {
-        var generator = SplitMix64(seed: 53)
-        return (0..<d).map { axis in (0..<d).map { $0 == axis ? 1 : 0 } } + (0..<64).map { _ in generator.normals(d) }
-    }
-
-    private static func values(_ points: Matrix, _ x: [Double]) -> [Double] {
-        (0..<points.columns).map { j in
-            var sum = 0.0
-            for k in 0..<points.rows { sum += points.elements[k + j * points.rows] * x[k] }
-            return sum.magnitude
-        }
-    }
-
-    /// max over directions of max_P |pᵀx| / max_C |qᵀx|.
-    private static func attained(_ points: Matrix, _ indices: [Int]) -> Double {
-        directions(points.rows).reduce(1) { worst, x in
-            let all = values(points, x)
-            return max(worst, (all.max() ?? 0) / (indices.map { all[$0] }.max() ?? 0))
-        }
-    }
-
-    /// max over directions and points of |pᵀx| / (s(p)·Σ|qᵀx|): at most 1 when s bounds the sensitivities.
-    private static func largestShare(_ points: Matrix, _ sensitivities: [Double]) -> Double {
-        directions(points.rows).reduce(0) { worst, x in
-            let all = values(points, x)
-            let total = all.reduce(0, +)
-            return all.indices.reduce(worst) { sensitivities[$1] > 0 ? max($0, all[$1] / (sensitivities[$1] * total)) : $0 }
         }
     }
 }

@@ -44,8 +44,30 @@ package enum EllipsoidWorkloads {
                         throw FactorizationError.notPositiveDefinite(order: d)
                     }
                     return Answer(iterations: fit.iterations) { EllipsoidCheck.verify(points, d, fit.support, fit.weights, gap) }
-                })
+                },
+                peer: peerInput(points, dimension: d))
         }
+    }
+
+    /// The ellipsoid of `points` (d×n by columns) as work for another program.
+    package static func peerInput(_ points: [Double], dimension d: Int) -> PeerInput {
+        PeerInput(task: .ellipsoid, points: points, dimension: d, gap: gap) { try check($0, points, d) }
+    }
+
+    /// A peer's answer: its weights as ours, or its ellipsoid by how much larger than the smallest one it is.
+    private static func check(_ answer: PeerAnswer, _ points: [Double], _ d: Int) throws -> Verification {
+        if let indices = answer.indices, let weights = answer.weights {
+            let total = weights.reduce(0, +)
+            guard indices.count == weights.count, indices.allSatisfy((0..<points.count / d).contains), weights.allSatisfy({ $0 >= 0 }), total > 0
+            else { return Verification("weights of points", error: .infinity, tolerance: 0) }
+            return EllipsoidCheck.verify(points, d, indices, weights.map { $0 / total }, gap)
+        }
+        guard let center = answer.center, let shape = answer.shape, center.count == d, shape.count == d, shape.allSatisfy({ $0.count == d })
+        else { return Verification("weights or an ellipsoid", error: .infinity, tolerance: 0) }
+        let fit = try points.withUnsafeBufferPointer {
+            try MinimumVolumeEllipsoid(points: $0, count: points.count / d, dimension: d, settings: .init(gap: gap, threads: Kernels.threads))
+        }
+        return EllipsoidCheck.volume(points, center, shape.flatMap { $0 }, best: fit.ellipsoid.logVolume, gap)
     }
 
     /// The gap over iterations and time of one solve, for the report.
@@ -68,62 +90,5 @@ extension MinimumVolumeEllipsoid.Settings {
     fileprivate init(gap: Double, threads: Int) {
         self.init(gap: gap)
         self.threads = threads
-    }
-}
-
-/// The checker's own certificate, with plain loops.
-enum EllipsoidCheck {
-    /// What rounding may add to a quadratic form of d terms of a well-scaled problem.
-    static func rounding(_ d: Int) -> Double { 1e4 * Double(d) * .ulpOfOne }
-
-    /// max κ/D − 1 over all points for the given weights.
-    static func verify(_ points: [Double], _ d: Int, _ support: [Int], _ weights: [Double], _ gap: Double) -> Verification {
-        let measure = "max κ/D − 1 over all points"
-        let order = d + 1
-        var center = [Double](repeating: 0, count: d)
-        for (index, weight) in zip(support, weights) { for k in 0..<d { center[k] += weight * points[k + index * d] } }
-        var moment = [Double](repeating: 0, count: d * d)
-        for (index, weight) in zip(support, weights) {
-            for b in 0..<d {
-                let scale = weight * (points[b + index * d] - center[b])
-                for a in 0..<d { moment[a + b * d] += scale * (points[a + index * d] - center[a]) }
-            }
-        }
-        guard let l = ReferenceLinearAlgebra.cholesky(moment, order: d) else {
-            return Verification(measure, error: .infinity, tolerance: gap)
-        }
-        let largest = largestForm(points, d, center) { z in
-            for k in 0..<d {
-                z[k] /= l[k + k * d]
-                for i in (k + 1)..<max(d, k + 1) { z[i] -= z[k] * l[i + k * d] }
-            }
-        }
-        return Verification(measure, error: max(0, (1 + largest) / Double(order) - 1), tolerance: gap * (1 + 1e-3) + rounding(d))
-    }
-
-    /// max (x−c)ᵀA(x−c) − 1 over all points.
-    static func excess(_ points: [Double], _ ellipsoid: Ellipsoid) -> Double {
-        let d = ellipsoid.dimension
-        let f = ellipsoid.factor
-        let largest = largestForm(points, d, ellipsoid.center) { z in
-            // z ← F·z, F upper triangular, in place from the top.
-            for i in 0..<d {
-                var sum = 0.0
-                for k in i..<d { sum += f.elements[i + k * d] * z[k] }
-                z[i] = sum
-            }
-        }
-        return largest - 1
-    }
-
-    private static func largestForm(_ points: [Double], _ d: Int, _ center: [Double], _ map: (inout [Double]) -> Void) -> Double {
-        var largest = 0.0
-        var z = [Double](repeating: 0, count: d)
-        for j in 0..<points.count / d {
-            for k in 0..<d { z[k] = points[k + j * d] - center[k] }
-            map(&z)
-            largest = max(largest, z.reduce(0) { $0 + $1 * $1 })
-        }
-        return largest
     }
 }

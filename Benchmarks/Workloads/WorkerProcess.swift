@@ -74,18 +74,3 @@ package final class WorkerProcess {
         }
     }
 }
-
-/// Why a benchmark could not be run.
-package enum BenchmarkError: Error, CustomStringConvertible {
-    case workerFailed
-    case unknownWorkload(String)
-    case unreadableBaseline(path: String, reason: String)
-
-    package var description: String {
-        switch self {
-        case .workerFailed: "expected an answer from the worker process, found none"
-        case .unknownWorkload(let name): "expected the identifier of a workload, found \(name)"
-        case .unreadableBaseline(let path, let reason): "expected a results file of this tool at \(path), found \(reason)"
-        }
-    }
-}

@@ -57,16 +57,19 @@ package struct Instance {
     package var run: () throws -> Answer
     /// The same work in plain Swift.
     package var plain: (() throws -> Answer)?
+    /// The same work for other programs.
+    package var peer: PeerInput?
 
     package init(
         flops: Double? = nil, bytes: Double? = nil, singlePrecision: Bool = false, run: @escaping () throws -> Answer,
-        plain: (() throws -> Answer)? = nil
+        plain: (() throws -> Answer)? = nil, peer: PeerInput? = nil
     ) {
         self.flops = flops
         self.bytes = bytes
         self.singlePrecision = singlePrecision
         self.run = run
         self.plain = plain
+        self.peer = peer
     }
 }
 
@@ -74,11 +77,14 @@ package struct Instance {
 package struct Answer {
     /// Iterations of the method, where it iterates.
     package var iterations: Int?
+    /// How an error falls with what is kept, for the report; not timed.
+    package var curve: (() -> ErrorCurve)?
     /// Recomputes the error of this answer from the inputs, with loops of its own. Not timed.
     package var check: () throws -> Verification
 
-    package init(iterations: Int? = nil, check: @escaping () throws -> Verification) {
+    package init(iterations: Int? = nil, curve: (() -> ErrorCurve)? = nil, check: @escaping () throws -> Verification) {
         self.iterations = iterations
+        self.curve = curve
         self.check = check
     }
 }
@@ -98,4 +104,7 @@ package struct Verification: Sendable {
 
     /// NaN never passes.
     package var passed: Bool { error <= tolerance }
+
+    /// What is wrong; `nil` when nothing is.
+    package var failure: String? { passed ? nil : "expected \(measure) at most \(tolerance), found \(error)" }
 }

@@ -42,6 +42,7 @@ struct BenchmarkRunCommand: ParsableCommand {
     @Flag(help: "Append to no history.")
     var noHistory = false
 
+    @OptionGroup var subject: BenchmarkSubjectOptions
     @OptionGroup var overwrite: OverwriteOptions
     @OptionGroup var format: FormatOptions
 
@@ -67,7 +68,8 @@ struct BenchmarkRunCommand: ParsableCommand {
     }
 
     func run() throws {
-        let workloads = try selectedWorkloads()
+        let model = try subject.subject()
+        let workloads = try selectedWorkloads(model)
         if list {
             for workload in workloads { Console.say(workload.identifier) }
             return
@@ -75,8 +77,10 @@ struct BenchmarkRunCommand: ParsableCommand {
         let baselines = try parseBaselines()
         let counts = try parseThreads()
         let previous = try baselines.file.map(readResults)
-        for path in [output].compactMap({ $0 }) + report { try overwrite.check(path, inputs: [baselines.file].compactMap { $0 }) }
+        let inputs = [baselines.file, subject.model, subject.data].compactMap { $0 }
+        for path in [output].compactMap({ $0 }) + report { try overwrite.check(path, inputs: inputs) }
         Interruption.catch()
+        let peers = try subject.peerList()
 
         let table = BenchmarkTable(isSilent: format.json)
         let bar = ProgressBar()
@@ -84,7 +88,8 @@ struct BenchmarkRunCommand: ParsableCommand {
         let results = try BenchmarkRun.perform(
             BenchmarkRun.Configuration(
                 workloads: workloads, threads: counts, comparisons: baselines.comparisons, quick: quick,
-                executable: Bundle.main.executableURL, version: Loewner.configuration.version, previous: previous),
+                executable: Bundle.main.executableURL, version: Loewner.configuration.version, previous: previous,
+                model: model, peers: peers),
             isCancelled: { Interruption.requested }
         ) { event in
             switch event {
@@ -117,15 +122,19 @@ struct BenchmarkRunCommand: ParsableCommand {
         if !results.complete { throw CommandFailure.limited("interrupted: \(results.lines.count) lines were measured") }
     }
 
-    private func selectedWorkloads() throws -> [Workload] {
+    private func selectedWorkloads(_ model: SubjectNetwork?) throws -> [Workload] {
+        let suitesOfModels: [Suite] = [.layers, .network]
         let chosen = try suites.map { name in
             guard let suite = Suite(rawValue: name) else {
                 throw CommandFailure.usage("expected suites among \(Suite.allCases.map(\.rawValue).joined(separator: ", ")), found \(name)")
             }
             return suite
         }
+        if model != nil, let other = chosen.first(where: { !suitesOfModels.contains($0) }) {
+            throw CommandFailure.usage("expected suites layers or network with --model, found \(other.rawValue)")
+        }
         let limit: Tier = large ? .large : quick ? .quick : .standard
-        let workloads = WorkloadList.workloads(of: chosen.isEmpty ? Suite.allCases : chosen)
+        let workloads = try WorkloadList.workloads(of: chosen.isEmpty ? (model == nil ? Suite.allCases : suitesOfModels) : chosen, model: model)
             .filter { $0.tier <= limit && (only.map($0.identifier.contains) ?? true) }
         guard !workloads.isEmpty else { throw CommandFailure.usage("expected at least one workload to match, found none") }
         return workloads

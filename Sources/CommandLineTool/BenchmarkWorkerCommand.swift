@@ -15,7 +15,7 @@ struct BenchmarkWorkerCommand: ParsableCommand {
     func run() throws {
         Interruption.ignore()
         let threads = threading.apply()
-        guard let workload = WorkloadList.workloads(of: Suite.allCases).first(where: { $0.identifier == identifier }) else {
+        guard let workload = try WorkloadList.workloads(of: Suite.allCases).first(where: { $0.identifier == identifier }) else {
             throw BenchmarkError.unknownWorkload(identifier)
         }
         let worker = try BenchmarkRun.Worker(workload, threads: threads)
