@@ -92,12 +92,20 @@ extension BenchmarkRun {
         line.baseline = "previous"
         line.baselineSeconds = before.seconds
         line.baselineError = before.error
-        line.setSpeedup(ratio, noise: Self.noiseBetweenRuns)
+        line.setSpeedup(ratio, noise: Self.noiseBetweenRuns(before.pacedSamples, line.pacedSamples))
         return line
     }
 
-    /// Two runs of one build differ by this much without meaning anything: alignment, page placement, frequency.
-    static var noiseBetweenRuns: Double { 0.05 }
+    /// Two runs of one build differ by this much without meaning anything: 5 % for alignment, page placement and frequency,
+    /// and the mean relative interquartile range of both, because samples of one moment share what its neighbors do and
+    /// the bootstrap, which takes them as independent, cannot see that.
+    static func noiseBetweenRuns(_ before: [Double], _ now: [Double]) -> Double {
+        let spreads = [before, now].map { samples in
+            let quartiles = Quartiles(samples)
+            return (quartiles.upper - quartiles.lower) / quartiles.median
+        }
+        return 0.05 + (spreads[0] + spreads[1]) / 2
+    }
 
     func failed(_ workload: Workload, _ reason: String) -> BenchmarkLine {
         BenchmarkLine(

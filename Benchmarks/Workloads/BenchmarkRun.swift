@@ -200,7 +200,7 @@ package struct BenchmarkRun {
 
     private var effort: Sampler.Effort {
         configuration.quick
-            ? Sampler.Effort(seconds: 0.4, minimumRounds: 3, maximumRounds: 15)
+            ? Sampler.Effort(seconds: 0.25, minimumRounds: 3, maximumRounds: 15)
             : Sampler.Effort(seconds: 3, minimumRounds: 5, maximumRounds: 41)
     }
 }

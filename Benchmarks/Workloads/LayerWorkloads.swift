@@ -176,7 +176,7 @@ struct LayerCost: Sendable {
         return n * n * (d + 2 * q + 33)
     }
 
-    func tier(_ flops: Double) -> Tier { flops < 3e9 ? .quick : flops < 2e11 ? .standard : .large }
+    func tier(_ flops: Double) -> Tier { flops < 8e8 ? .quick : flops < 2e11 ? .standard : .large }
 
     /// Plain Swift does about 1 GFLOP/s: half a minute at most.
     func comparisons(_ flops: Double) -> Set<Comparison> { flops < 2e10 ? [.plain, .kernels] : [.threads] }

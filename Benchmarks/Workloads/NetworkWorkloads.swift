@@ -125,7 +125,7 @@ extension NetworkWorkloads {
             }
             points.append(.init(kept: 1, error: whole))
             curves.append(ErrorCurve(
-                name: "\(subject.name), \(name)", measure: "wrong classes, share of \(labelled.images.batchCount) images", points: points))
+                name: "\(subject.name), \(name)", measure: "share wrong of \(labelled.images.batchCount) images", points: points))
         }
         return isCancelled() ? [] : curves
     }

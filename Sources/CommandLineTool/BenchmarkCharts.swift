@@ -83,9 +83,9 @@ enum BenchmarkCharts {
             let roof = [span[0], ridge, span[1]].map { (x: $0, y: min(peak.gflops, $0 * peak.gigabytesPerSecond)) }
             var series = [XYChart.Series(
                 name: "roof: \(Format.fixed(peak.gflops, 0)) GFLOP/s, \(Format.fixed(peak.gigabytesPerSecond, 1)) GB/s", points: roof, mark: .line, color: 3)]
-            let names = lines.map(\.name).reduce(into: [String]()) { if !$0.contains($1) { $0.append($1) } }
+            let names = lines.map(kind).reduce(into: [String]()) { if !$0.contains($1) { $0.append($1) } }
             for (index, name) in names.enumerated() {
-                let members = lines.filter { $0.name == name }
+                let members = lines.filter { kind($0) == name }
                 let color = [0, 1, 2, 4, 5][index % 5]
                 series.append(.init(
                     name: name, points: members.map { (x: $0.intensity ?? 1, y: $0.gflops ?? 1) }, mark: .points, color: color,
@@ -98,6 +98,11 @@ enum BenchmarkCharts {
             ).drawing()
             return (drawing, title)
         }
+    }
+
+    /// What a line does; steps on layers are named after the step and the network.
+    private static func kind(_ line: BenchmarkLine) -> String {
+        line.suite == .layers ? "layers: \(line.name.split(separator: " ").first ?? "")" : line.name
     }
 
     /// Gap of iterative solves, over iterations and over time.

@@ -15,6 +15,7 @@ enum BenchmarkMarkdown {
         for peak in results.peaks {
             text += "Peak with \(peak.threads) thread\(peak.threads == 1 ? "" : "s"): \(Format.fixed(peak.gflops, 1)) GFLOP/s double, \(Format.fixed(peak.gflopsSinglePrecision, 1)) single, \(Format.fixed(peak.gigabytesPerSecond, 1)) GB/s.\n"
         }
+        text += headline(results)
         for suite in Suite.allCases {
             let lines = results.lines.filter { $0.suite == suite }
             guard !lines.isEmpty else { continue }
@@ -35,5 +36,25 @@ enum BenchmarkMarkdown {
             }
         }
         return text + "\n\(BenchmarkRows.method)\n"
+    }
+
+    /// The speedups over plain Swift in short, for a README: of each kind of work the size at which plain Swift takes longest.
+    private static func headline(_ results: BenchmarkResults) -> String {
+        var kinds: [String] = []
+        var longest: [String: BenchmarkLine] = [:]
+        for line in results.lines where line.baseline == Comparison.plain.rawValue && line.verified && line.threads == results.threads.first {
+            // Steps on layers are named after the step and the network.
+            let kind = line.suite == .layers ? "\(line.name.split(separator: " ").first ?? "")" : "\(line.suite.rawValue) \(line.name)"
+            if longest[kind] == nil { kinds.append(kind) }
+            if (longest[kind]?.baselineSeconds ?? 0) < line.baselineSeconds ?? 0 { longest[kind] = line }
+        }
+        guard !kinds.isEmpty else { return "" }
+        var text = "\n## speedup over plain Swift\n\n| work | size | plain Swift | loewner | speedup | error |\n|---|---|---:|---:|---:|---:|\n"
+        for line in kinds.compactMap({ longest[$0] }) {
+            text += "| \(line.suite == .kernels ? "" : line.suite.rawValue + ": ")\(line.name) | \(BenchmarkRows.size(line)) | "
+            text += "\(line.baselineSeconds.map(Format.seconds) ?? "") | \(line.seconds.map(Format.seconds) ?? "") | "
+            text += "\(line.speedup.map(BenchmarkRows.ratio) ?? "") | \(line.error.map { String(format: "%.0e", $0) } ?? "") |\n"
+        }
+        return text
     }
 }

@@ -10,6 +10,9 @@ enum BenchmarkPage {
         for line in results.lines where !line.verified {
             page.note("\(line.identifier): \(line.failure ?? "failed its check")", isBad: true)
         }
+        for line in results.lines where line.verified {
+            if let failure = line.baselineFailure { page.note("\(line.name) \(line.sizeText), compared with \(line.baseline ?? "a peer"): \(failure)") }
+        }
         if !results.complete { page.note("The run was interrupted; what was measured until then is here.") }
         page.paragraph(headline(results))
         page.tiles(tiles(results))

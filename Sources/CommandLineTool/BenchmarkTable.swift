@@ -16,16 +16,23 @@ struct BenchmarkTable {
         guard !isSilent else { return }
         guard let seconds = line.seconds, let error = line.error else {
             Console.say(Ink.red(row(line.name, line.sizeText, "failed", "", "", "", "", "", "✗")))
-            Console.say(Ink.red("  " + (line.failure ?? "unknown reason")))
+            Console.say(Ink.red(Self.note(line.failure ?? "unknown reason")))
             return
         }
         let text = row(
             line.name, BenchmarkRows.size(line), Format.seconds(seconds),
             line.gflops.map { Format.fixed($0, 1) } ?? "", line.shareOfPeak.map { Format.fixed(100 * $0, 0) + "%" } ?? "",
-            line.baseline.map { String($0.split(separator: " ").first == "1" ? "1 thread" : $0.split(separator: " ")[0]) } ?? "",
+            line.baseline.map { $0.replacingOccurrences(of: " kernels", with: "") } ?? "",
             line.speedup.map(BenchmarkRows.ratio) ?? "", String(format: "%.0e", error), mark(line))
         Console.say(line.verified ? text : Ink.red(text))
-        if let failure = line.failure { Console.say(Ink.red("  " + failure)) }
+        if let failure = line.failure { Console.say(Ink.red(Self.note(failure))) }
+        if line.verified, let failure = line.baselineFailure { Console.say(Ink.dim(Self.note("\(line.baseline ?? ""): \(failure)"))) }
+    }
+
+    /// An indented line of at most 80 characters.
+    private static func note(_ text: String) -> String {
+        let line = "  " + text
+        return line.count > 80 ? line.prefix(79) + "…" : line
     }
 
     func finish(_ results: BenchmarkResults) {
@@ -61,7 +68,7 @@ struct BenchmarkTable {
         }
         func right(_ text: String, _ width: Int) -> String { String(repeating: " ", count: max(0, width - text.count)) + text }
         return [
-            left(name, 16), left(size, 14), right(time, 7), right(rate, 7), right(peak, 4), left(against, 8), right(speedup, 7),
+            left(name, 18), left(size, 14), right(time, 7), right(rate, 7), right(peak, 4), left(against, 8), right(speedup, 7),
             right(error, 5), mark,
         ].joined(separator: " ")
     }

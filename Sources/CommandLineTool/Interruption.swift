@@ -11,6 +11,11 @@ enum Interruption {
 
     /// From now on the first Ctrl-C only sets `requested`.
     static func `catch`() {
+        // Whoever started us may have blocked the signal, as test runners do; a blocked one would never arrive.
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        sigaddset(&signals, SIGINT)
+        pthread_sigmask(SIG_UNBLOCK, &signals, nil)
         signal(SIGINT) { _ in
             Interruption.flag.store(true, ordering: .relaxed)
             signal(SIGINT, SIG_DFL)

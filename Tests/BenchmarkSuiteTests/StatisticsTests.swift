@@ -82,7 +82,8 @@ import Testing
 
     @Test func aPowerLawIsFound() throws {
         let values = [100, 200, 400, 800]
-        let fit = try #require(fit(values, values.map { 3e-9 * Double($0 * $0) * Double($0).squareRoot() }))
+        let seconds = values.map { n -> Double in 3e-9 * Double(n * n) * Double(n).squareRoot() }
+        let fit = try #require(self.fit(values, seconds))
         #expect(abs(fit.exponent - 2.5) < 1e-12)
         #expect(try #require(fit.exponentError) < 1e-12)
         #expect(fit.extrapolated.map(\.value) == [1600, 3200])
@@ -96,7 +97,7 @@ import Testing
 
     @Test func noiseWidensTheError() throws {
         let values = [1, 2, 4, 8, 16]
-        let noisy = try #require(fit(values, [1.2, 1.8, 4.4, 7.2, 17]))
+        let noisy = try #require(self.fit(values, [1.2, 1.8, 4.4, 7.2, 17]))
         #expect(try #require(noisy.exponentError) > 0.01)
         #expect(abs(noisy.exponent - 1) < 3 * (noisy.exponentError ?? 0))
         #expect(noisy.extrapolated[0].low < noisy.extrapolated[0].seconds)
@@ -106,6 +107,6 @@ import Testing
         #expect(fit([100], [1]) == nil)
         #expect(fit([100, 100], [1, 2]) == nil)
         #expect(fit([100, 200], [0, 1]) == nil)
-        #expect(try #require(fit([100, 200], [1, 2])).exponentError == nil)
+        #expect(try #require(self.fit([100, 200], [1, 2])).exponentError == nil)
     }
 }

@@ -29,7 +29,7 @@ struct BarChart {
     var legend: [(name: String, color: Int, isPale: Bool)] = []
     let rows: [Row]
 
-    private static let width = 480.0
+    private static let width = 420.0
     private static let barHeight = 9.0
 
     func drawing() -> SVG {

@@ -58,9 +58,9 @@ struct HTMLPage {
         <!DOCTYPE html>
         <html lang="en">
         <head>
-        <meta charset="utf-8">
-        <meta name="viewport" content="width=device-width, initial-scale=1">
-        <meta name="color-scheme" content="light dark">
+        <meta charset="utf-8"/>
+        <meta name="viewport" content="width=device-width, initial-scale=1"/>
+        <meta name="color-scheme" content="light dark"/>
         <title>\(SVG.escape(title))</title>
         <style>
         \(ChartStyle.variables)
@@ -87,7 +87,7 @@ struct HTMLPage {
         .note{border-left:4px solid var(--warn);background:var(--band);padding:8px 12px} .note.bad{border-color:var(--bad)}
         .tiles{display:grid;grid-template-columns:repeat(auto-fill,minmax(150px,1fr));gap:10px;margin:12px 0}
         .tiles div{background:var(--band);padding:10px 12px;border-radius:6px} .tiles b{display:block;font-size:1.25rem;line-height:1.3;overflow-wrap:anywhere} .tiles span{color:var(--soft);font-size:.85rem}
-        .charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,440px),1fr));gap:22px 30px;align-items:start}
+        .charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,370px),1fr));gap:22px 30px;align-items:start}
         figure{margin:0;min-width:0} svg.chart{width:100%;height:auto;display:block;overflow:visible}
         .scroll{overflow-x:auto;margin:10px 0} table{border-collapse:collapse;font-size:.85rem;white-space:nowrap}
         th,td{padding:4px 10px 4px 0;border-bottom:1px solid var(--rule);text-align:left;vertical-align:top} th{color:var(--soft);font-weight:600} .n{text-align:right;font-variant-numeric:tabular-nums} tr.bad td{color:var(--bad)}

@@ -31,10 +31,10 @@ struct XYChart {
     var series: [Series]
     var notes: [Note] = []
 
-    private static let width = 480.0
+    private static let width = 420.0
     private static let left = 62.0
     private static let right = 14.0
-    private static let plotHeight = 230.0
+    private static let plotHeight = 220.0
     /// Mean width of a character of the legend at 12 units.
     private static let characterWidth = 6.4
 
