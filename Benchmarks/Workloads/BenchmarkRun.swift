@@ -201,6 +201,6 @@ package struct BenchmarkRun {
     private var effort: Sampler.Effort {
         configuration.quick
             ? Sampler.Effort(seconds: 0.25, minimumRounds: 3, maximumRounds: 15)
-            : Sampler.Effort(seconds: 3, minimumRounds: 5, maximumRounds: 41)
+            : Sampler.Effort(seconds: 2, minimumRounds: 5, maximumRounds: 41)
     }
 }

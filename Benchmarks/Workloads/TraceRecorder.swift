@@ -1,6 +1,7 @@
 import Synchronization
 
-/// Collects the progress of a solve; the gap shown is the best so far, because what a user holds never gets worse.
+/// Collects the progress of a solve as the method reports it: column generation speaks of the points it works with, so that
+/// its gap rises whenever others join; the last point is the certificate over all points.
 final class TraceRecorder: Sendable {
     private let start = ContinuousClock.now
     private let collected = Mutex<[ConvergenceTrace.Point]>([])

@@ -9,7 +9,9 @@ enum BenchmarkCharts {
     /// Bars of the ratios against one baseline, at most 14 to a chart.
     static func speedups(_ results: BenchmarkResults, against baseline: String) -> [Labelled] {
         let lines = results.lines.filter { $0.baseline == baseline && $0.verified && $0.speedup != nil }
-        let bars = 14
+        // Charts of about equal length.
+        let charts = max(1, (lines.count + 13) / 14)
+        let bars = max(1, (lines.count + charts - 1) / charts)
         return stride(from: 0, to: lines.count, by: bars).map { start in
             let group = Array(lines[start..<min(start + bars, lines.count)])
             let values: [Double] = group.flatMap { line in [line.speedup, line.speedupLow, line.speedupHigh].compactMap { $0 } } + [1]
@@ -115,7 +117,7 @@ enum BenchmarkCharts {
                     mark: .line, color: color)
             }
             let drawing = XYChart(
-                title: title, xLabel: xLabel, yLabel: "gap, max κ/D − 1", xScale: AxisScale(.logarithmic, covering: series.flatMap { $0.points.map(\.x) }),
+                title: title, xLabel: xLabel, yLabel: "gap on the points in work", xScale: AxisScale(.logarithmic, covering: series.flatMap { $0.points.map(\.x) }),
                 yScale: AxisScale(.logarithmic, covering: series.flatMap { $0.points.map(\.y) }), series: series
             ).drawing()
             return (drawing, title)

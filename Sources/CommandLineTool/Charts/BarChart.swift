@@ -53,22 +53,22 @@ struct BarChart {
             svg.text(px(position), bottom + 15, scale.label(tick), anchor: anchor, style: "small")
         }
         svg.text(Self.width / 2, bottom + 34, axisLabel, anchor: .middle)
+        if let reference, let position = scale.position(reference), (0...1).contains(position) {
+            svg.line(px(position), top, px(position), bottom, "bound")
+        }
         var y = top
         for (row, height) in zip(rows, rowHeights) {
             draw(row, at: y, px, &svg)
             y += height
-        }
-        if let reference, let position = scale.position(reference), (0...1).contains(position) {
-            svg.line(px(position), top, px(position), bottom, "bound")
         }
         return svg
     }
 
     private func draw(_ row: Row, at y: Double, _ px: (Double) -> Double, _ svg: inout SVG) {
         let values = row.bars.map(\.text).filter { !$0.isEmpty }.joined(separator: " → ")
-        let room = max(8, Int(Self.width / 6.6) - values.count - 2)
+        let room = max(8, Int(Self.width / 6.6) - values.count - 3)
         let label = row.label.count > room ? row.label.prefix(room - 1) + "…" : Substring(row.label)
-        svg.text(0, y + 14, String(label), style: "axis")
+        svg.text(4, y + 14, String(label), style: "axis")
         svg.text(Self.width, y + 14, values, anchor: .end, style: "value")
         var top = y + 19
         for bar in row.bars {

@@ -11,7 +11,7 @@ enum ChartStyle {
 
     static let rules = """
         .paper{fill:var(--paper)}
-        text{font:12px system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif;fill:var(--ink)}
+        text{font:12px system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif;fill:var(--ink);paint-order:stroke;stroke:var(--paper);stroke-width:3px;stroke-linejoin:round}
         text.label{fill:var(--soft)} text.axis{fill:var(--ink)} text.value{fill:var(--ink);font-size:11px} text.small{fill:var(--soft);font-size:10.5px}
         .grid{stroke:var(--rule);stroke-width:1} .frame{stroke:var(--soft);stroke-width:1;fill:none}
         .cut{stroke:var(--bad);stroke-width:1.5;stroke-dasharray:5 3;fill:none} .bound{stroke:var(--soft);stroke-width:1.5;fill:none}
