@@ -47,7 +47,7 @@ enum BenchmarkRows {
         Every workload is prepared, run and checked, then timed in turns with what it is compared with, and checked again; a time \
         without its error is not shown. Times are medians; with one thread they are CPU time of the process, with several threads \
         wall time. Ratios are of paired rounds with a 95 % bootstrap interval. The peak is what a matrix product and a dot product \
-        of long vectors reach in the same run. Plain Swift is the same method without BLAS and LAPACK, compiled with the same \
+        of long vectors reach in the same run; data that stays in a cache may be read faster than that. Plain Swift is the same method without BLAS and LAPACK, compiled with the same \
         optimization. Extrapolations come from the fitted power law and were not run.
         """
 
