@@ -201,20 +201,33 @@ CK_CLONES void ck_add_deviations(const double *rows, ptrdiff_t count, const doub
     }
 }
 
-// The products of a row end where the next begins, so that whole vectors may be written over each other in order; the
-// last few of a point are written one by one.
+// Products are written in whole vectors over each other in order, as those of one row end where the next begins; the
+// last few of a point one by one. The z of a batch are complete before they are read at odd offsets: a load that meets
+// several stores under way waits for all of them.
 #define CK_DEFINE_SECOND_MOMENTS(T, SUFFIX)                                                                            \
     CK_CLONES void ck_second_moments_##SUFFIX(const T *x, ptrdiff_t d, ptrdiff_t count, const double *anchor, double *out) { \
+        enum { BATCH = 8, LONGEST = 64 };                                                                              \
         ptrdiff_t width = d + d * (d + 1) / 2;                                                                         \
-        for (ptrdiff_t i = 0; i < count; i++, x += d, out += width) {                                                  \
-            for (ptrdiff_t k = 0; k < d; k++) out[k] = (double)x[k] - anchor[k];                                       \
-            double *target = out + d, *end = out + width;                                                              \
-            for (ptrdiff_t k = 0; k < d; target += d - k, k++) {                                                       \
-                v8 factor = CK_SPLAT(out[k]);                                                                          \
-                ptrdiff_t j = 0;                                                                                       \
-                for (; j < d - k && target + j + 8 <= end && out + k + j + 8 <= end; j += 8)                           \
-                    *(v8 *)(target + j) = factor * *(const v8 *)(out + k + j);                                         \
-                for (; j < d - k; j++) target[j] = out[k] * out[k + j];                                                \
+        double batch[BATCH][LONGEST + 8];                                                                              \
+        for (ptrdiff_t first = 0; first < count; first += BATCH) {                                                     \
+            ptrdiff_t size = count - first < BATCH ? count - first : BATCH;                                            \
+            for (ptrdiff_t i = 0; i < size; i++) {                                                                     \
+                double *z = out + (first + i) * width;                                                                 \
+                for (ptrdiff_t k = 0; k < d; k++) z[k] = (double)x[(first + i) * d + k] - anchor[k];                   \
+                if (d > LONGEST) continue;                                                                             \
+                for (ptrdiff_t k = 0; k < d; k++) batch[i][k] = (double)x[(first + i) * d + k] - anchor[k];            \
+                for (ptrdiff_t k = d; k < d + 8; k++) batch[i][k] = 0;                                                 \
+            }                                                                                                          \
+            for (ptrdiff_t i = 0; i < size; i++) {                                                                     \
+                double *point = out + (first + i) * width, *target = point + d, *end = point + width;                  \
+                const double *z = d > LONGEST ? point : batch[i];                                                      \
+                for (ptrdiff_t k = 0; k < d; target += d - k, k++) {                                                   \
+                    v8 factor = CK_SPLAT(z[k]);                                                                        \
+                    ptrdiff_t j = 0;                                                                                   \
+                    for (; j < d - k && target + j + 8 <= end; j += 8)                                                 \
+                        *(v8 *)(target + j) = factor * *(const v8 *)(z + k + j);                                       \
+                    for (; j < d - k; j++) target[j] = z[k] * z[k + j];                                                \
+                }                                                                                                      \
             }                                                                                                          \
         }                                                                                                              \
     }

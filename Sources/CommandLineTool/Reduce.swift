@@ -32,6 +32,9 @@ struct Reduce: ParsableCommand {
     @Option(help: ArgumentHelp("The engine (one-read) or one null vector per dropped point (direct).", valueName: "one-read|direct"))
     var method: MethodArgument = .oneRead
 
+    @Option(name: .customLong("repeat"), help: ArgumentHelp("Reduce so many times and report the median time: small inputs take less than the first call costs.", valueName: "N"))
+    var repetitions = 1
+
     @Option(name: [.short, .long], help: "Write indices and weights to this .npz file.")
     var output: String?
 
@@ -89,6 +92,7 @@ struct Reduce: ParsableCommand {
 
     func validate() throws {
         if let output, !output.hasSuffix(".npz") { throw ValidationError("expected a .npz file for --output, found \(output)") }
+        guard repetitions >= 1 else { throw ValidationError("expected --repeat of at least 1, found \(repetitions)") }
         if target != nil, weights != nil || minimal || lift.isLift || method == .direct {
             throw ValidationError("expected --target without --weights, --minimal, --lift and --method, found both")
         }
@@ -100,21 +104,24 @@ struct Reduce: ParsableCommand {
         let points = try input.read()
         if let target { return try combine(points, target: target, threads: threads) }
         let given = try weights.map { try VectorFile.read($0, count: points.count, of: "weights, one per point,") }
+        let (count, dimension) = (points.count, points.dimension)
         let settings = CaratheodoryReduction.Settings(method: method == .direct ? .direct : .oneRead, minimal: minimal)
 
-        let start = ContinuousClock.now
-        let reduction = try withWeights(given) { weights in
+        let (reduction, seconds) = try withWeights(given) { weights in
             try points.withPoints(
-                double: {
-                    try CaratheodoryReduction(
-                        points: $0, dimension: points.dimension, count: points.count, weights: weights, lift: lift.lift, settings: settings)
+                double: { points in
+                    try timed {
+                        try CaratheodoryReduction(
+                            points: points, dimension: dimension, count: count, weights: weights, lift: lift.lift, settings: settings)
+                    }
                 },
-                float: {
-                    try CaratheodoryReduction(
-                        points: $0, dimension: points.dimension, count: points.count, weights: weights, lift: lift.lift, settings: settings)
+                float: { points in
+                    try timed {
+                        try CaratheodoryReduction(
+                            points: points, dimension: dimension, count: count, weights: weights, lift: lift.lift, settings: settings)
+                    }
                 })
         }
-        let seconds = start.duration(to: .now).seconds
 
         try write(indices: reduction.indices, weights: reduction.weights)
         let report = Report(
@@ -122,6 +129,17 @@ struct Reduce: ParsableCommand {
             supportCount: reduction.indices.count, rank: reduction.rank, error: reduction.error, spreadError: reduction.spreadError,
             massError: reduction.massError, seconds: seconds, readSeconds: points.readSeconds, threads: threads)
         if format.json { try JSONOutput.show(report) } else { show(report) }
+    }
+
+    // The last answer and the median time of all repetitions.
+    private func timed(_ reduce: () throws -> CaratheodoryReduction) throws -> (CaratheodoryReduction, Double) {
+        var seconds: [Double] = []
+        while true {
+            let start = ContinuousClock.now
+            let reduction = try reduce()
+            seconds.append(start.duration(to: .now).seconds)
+            if seconds.count == repetitions { return (reduction, seconds.sorted()[repetitions / 2]) }
+        }
     }
 
     private func write(indices: [Int], weights: [Double]) throws {

@@ -84,7 +84,7 @@ struct SurvivorSystem {
         guard bestSize > goodEnough else { return }
         if points.count == width { refine(&best, &bestSize, until: goodEnough) }
         // Singular, fewer points than equations, or a weight that the exact solution would make negative.
-        if bestSize > 4 * goodEnough {
+        if bestSize > 8 * goodEnough {
             for _ in 0..<3 where bestSize > goodEnough {
                 guard accept(try leastSquares(best), &best, &bestSize) else { break }
             }

@@ -72,6 +72,7 @@ import Testing
             (["points.npy", "--weights", "negative.npy"], 1, "weight"), (["points.npy", "--weights", "absent.npy"], 1, "absent.npy"),
             (["points.npy", "--lift", "cubes"], 2, "--lift"), (["points.npy", "--lift", "monomials:0"], 2, "--lift"),
             (["points.npy", "-o", "points.npy"], 2, ".npz"), (["points.npy", "--method", "other"], 2, "other"), ([], 2, "points"),
+            (["points.npy", "--repeat", "0"], 2, "--repeat"),
         ]
         for entry in cases {
             let outcome = try BuiltTool.run(["reduce"] + entry.arguments, in: folder)
