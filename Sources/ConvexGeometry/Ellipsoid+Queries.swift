@@ -18,12 +18,14 @@ extension Ellipsoid {
         guard rank > 0 else { return result }
         let map = mapToUnitBall
         let (d, r, n) = (dimension, rank, points.columns)
-        let blockSize = Swift.max(32, 32768 / d)
+        let blockSize = Swift.max(256, 32768 / d)
         var shifted = [Double](repeating: 0, count: d * Swift.min(blockSize, n))
         var image = [Double](repeating: 0, count: r * Swift.min(blockSize, n))
         for start in stride(from: 0, to: n, by: blockSize) {
             let count = Swift.min(blockSize, n - start)
-            for j in 0..<count { for k in 0..<d { shifted[k + j * d] = points.elements[k + (start + j) * d] - center[k] } }
+            points.elements.withUnsafeBufferPointer {
+                LeverageKernels.shift($0.baseAddress! + start * d, dimension: d, count: count, origin: center, into: &shifted)
+            }
             BLAS.gemm(.normal, .normal, r, count, d, 1, map.elements, r, shifted, d, 0, &image, r)
             image.withUnsafeBufferPointer { z in
                 for j in 0..<count { result[start + j] = BLAS.nrm2(r, z.baseAddress! + j * r, 1) }

@@ -11,7 +11,7 @@ extension EllipsoidSolver {
         let radius = radiusSquared.squareRoot()
         let center = self.center(support, weights)
         // F = R of W·B/radius, W the map from raw points to κ.
-        let map = Matrix(rows: r, columns: d, elements: answer.factor.leverageMap(frame).matrix.map { $0 / radius })
+        let map = Matrix(rows: r, columns: d, elements: answer.factor.leverageMap(frame, base: 0).matrix.map { $0 / radius })
         let factor = (frame.basis.map { map.times($0) } ?? map).triangularFactor()
         let logVolume = Ellipsoid.logUnitBallVolume(r) + Double(r) * Elementary.log(radius) + answer.factor.logDeterminant - frame.logDeterminant
         var ellipsoid = Ellipsoid(center: center, factor: factor, basis: frame.basis, logVolume: logVolume)
@@ -49,15 +49,18 @@ extension EllipsoidSolver {
         // Largest excess over 1 of gauge and √(quadratic form), and how far both are from the exact κ.
         func evaluate(_ indices: [Int]) -> (excess: Double, noise: Double) {
             var result = (excess: 0.0, noise: 0.0)
-            for index in indices {
-                let point = source.gather([index])
-                let exact = (kappa[index] - (isCentered ? 0 : 1)) / squaredRadius
-                var squares = [ellipsoid.gauge(of: point)]
-                squares[0] *= squares[0]
-                if settings.requiresShape { squares.append(ellipsoid.quadraticForm(at: point)) }
-                for square in squares {
-                    result.excess = Swift.max(result.excess, 0.5 * (square - 1))
-                    result.noise = Swift.max(result.noise, (square - exact).magnitude)
+            let run = Swift.max(1, 1 << 20 / d)
+            for start in stride(from: 0, to: indices.count, by: run) {
+                let indices = indices[start..<Swift.min(start + run, indices.count)]
+                let points = Matrix(rows: d, columns: indices.count, elements: source.gather(Array(indices)))
+                let gauges = ellipsoid.gauges(of: points)
+                let forms = settings.requiresShape ? ellipsoid.quadraticForms(at: points) : []
+                for (j, index) in indices.enumerated() {
+                    let exact = (kappa[index] - base) / squaredRadius
+                    for square in forms.isEmpty ? [gauges[j] * gauges[j]] : [gauges[j] * gauges[j], forms[j]] {
+                        result.excess = Swift.max(result.excess, 0.5 * (square - 1))
+                        result.noise = Swift.max(result.noise, (square - exact).magnitude)
+                    }
                 }
             }
             return result
@@ -74,11 +77,18 @@ extension EllipsoidSolver {
 }
 
 extension Ellipsoid {
-    /// (x−c)ᵀA(x−c) from the shape itself, in basis coordinates when flat.
-    func quadraticForm(at point: [Double]) -> Double {
-        let offset = zip(point, center).map { $0 - $1 }
-        let z = basis.map { $0.times(offset, transposeSelf: true) } ?? offset
-        guard !z.isEmpty else { return 0 }
-        return BLAS.dot(z.count, shape.times(z), 1, z, 1)
+    /// (x−c)ᵀA(x−c) of every column, from the shape itself, in basis coordinates when flat.
+    func quadraticForms(at points: Matrix) -> [Double] {
+        let (d, n, r) = (dimension, points.columns, rank)
+        guard r > 0 else { return [Double](repeating: 0, count: n) }
+        var z = points
+        for j in 0..<n { for k in 0..<d { z.elements[k + j * d] -= center[k] } }
+        if let basis { z = basis.times(z, transposeSelf: true) }
+        let image = shape.times(z)
+        return image.elements.withUnsafeBufferPointer { image in
+            z.elements.withUnsafeBufferPointer { z in
+                (0..<n).map { BLAS.dot(r, image.baseAddress! + $0 * r, 1, z.baseAddress! + $0 * r, 1) }
+            }
+        }
     }
 }

@@ -1,10 +1,9 @@
 // Column generation: a second-order master on a working set, candidates from a pool, certificate from all points.
 //
 //   1  read all points: leverages in the metric of a sample; pool = the farthest
-//   2  working set = the farthest of the pool, without duplicates
-//   3  master on the working set, to a tolerance that tightens round by round
-//   4  leverages of the pool; violators join the working set; until the pool is satisfied
-//   5  read all points: the certificate. Violators left → new pool, back to 3
+//   2  projected Newton on the pool, which keeps a working set of its own; or, where that does not converge,
+//   3  interior-point masters on a working set, to a tolerance that tightens round by round; violators of the pool join
+//   4  read all points: the certificate. Violators left → new pool, back to 2
 
 import LinearAlgebra
 
@@ -15,6 +14,21 @@ struct CandidatePool {
     var images: [Double]
     /// κ of the candidates for the current weights.
     var kappa: [Double]
+
+    /// Where a point of the pool is in it; `indices` ascends.
+    func position(of index: Int) -> Int {
+        var (low, high) = (0, indices.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if indices[middle] < index { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+
+    func contains(_ index: Int) -> Bool {
+        let position = position(of: index)
+        return position < indices.count && indices[position] == index
+    }
 }
 
 /// The points the master sees, as positions in the pool, with weights ≥ 0.
@@ -24,18 +38,33 @@ struct WorkingSet {
 }
 
 extension EllipsoidSolver {
+    /// Below it the number of contact points is near D²/2, where projected Newton steps are erratic, and the
+    /// interior-point method cheap.
+    private static var leastOrderOfProjectedNewton: Int { 8 }
+
     /// Tolerance of the last masters: leaves room for what the certificate adds.
     private var tightest: Double { 0.3 * settings.gap }
 
     mutating func solveByColumnGeneration() throws(GeometryError) -> CertifiedDesign {
-        try readLeverages(.identity(frame.rank))
-        reframe()
-        var pool = makePool(including: [])
-        var work = firstWorkingSet(pool)
-        var tolerance = work.positions.count == source.pointCount ? tightest : Swift.max(tightest, 3e-2)
+        if let start = settings.start, let certified = try certify(start.normalized) {
+            if isSolved(certified) { return certified }
+        } else {
+            try readLeverages(.identity(frame.rank))
+            reframe()
+        }
+        var (pool, work) = firstCandidates()
+        var tolerance = Swift.max(tightest, 3e-2)
         var best: CertifiedDesign?
+        var round = 0
         while true {
-            solvePool(&pool, &work, &tolerance)
+            defer { round += 1 }
+            if !solveByProjectedNewton(pool, &work) {
+                if work.positions.isEmpty { work = firstWorkingSet(pool) }
+                if work.positions.count == source.pointCount { tolerance = tightest }
+                solvePool(&pool, &work, &tolerance, isBold: round == 0)
+            } else {
+                tolerance = tightest
+            }
             let design = WeightedDesign(indices: work.positions.map { pool.indices[$0] }, weights: work.weights)
             guard let certified = try certify(design) else {
                 if let best { return try recertify(best) }
@@ -46,13 +75,42 @@ extension EllipsoidSolver {
             let wasTight = tolerance <= tightest * 1.0001
             tolerance = Swift.max(tightest, Swift.min(0.02 * certified.gap, tolerance))
             if pool.indices.count < source.pointCount { pool = makePool(including: design.indices) } else { pool.kappa = kappa }
-            var positions: [Int: Int] = [:]
-            for (position, index) in pool.indices.enumerated() { positions[index] = position }
-            work.positions = design.indices.compactMap { positions[$0] }
+            work.positions = design.indices.map { pool.position(of: $0) }
             let added = grow(&work, pool)
             // A tight master whose points are the only violators is at the limit of rounding.
             if !budget.check() || (wasTight && added == 0) { return try recertify(best ?? certified) }
         }
+    }
+
+    /// The farthest points, and the weights of a warm start; of a cold one the masters find their own.
+    private func firstCandidates() -> (CandidatePool, WorkingSet) {
+        guard let start = settings.start, kappa.contains(where: { $0 != 0 }) else {
+            return (makePool(including: []), WorkingSet(positions: [], weights: []))
+        }
+        let pool = makePool(including: start.indices)
+        var work = WorkingSet(positions: start.indices.map { pool.position(of: $0) }, weights: start.weights)
+        _ = grow(&work, pool)
+        return (pool, work)
+    }
+
+    /// The fast master on the whole pool; false, with a start for the interior-point method, where it is not the right one.
+    private mutating func solveByProjectedNewton(_ pool: CandidatePool, _ work: inout WorkingSet) -> Bool {
+        guard order >= Self.leastOrderOfProjectedNewton, pool.indices.count > 2 * order, isProjectedNewtonAdmitted else { return false }
+        let isCold = work.positions.isEmpty
+        var start = [Double](repeating: 0, count: pool.indices.count)
+        for (position, weight) in zip(work.positions, work.weights) { start[position] = weight }
+        var master = ProjectedNewtonMaster(lifted: lift(pool.images), order: order, weights: isCold ? nil : start, kappa: pool.kappa)
+        let (weights, outcome) = master.solve(
+            gap: tightest, deficit: 0.3 * Swift.min(1, settings.supportDeficit), isCold: isCold, budget: &budget)
+        let kept = weights.indices.filter { weights[$0] > 0 }
+        if outcome == .unsuitable {
+            isProjectedNewtonAdmitted = false
+            if isCold { return false }
+        }
+        if outcome == .converged || outcome == .stopped || isCold {
+            work = WorkingSet(positions: kept, weights: kept.map { weights[$0] })
+        }
+        return outcome != .unsuitable
     }
 
     /// κ must belong to the answer that is returned.
@@ -61,19 +119,19 @@ extension EllipsoidSolver {
     }
 
     /// Steps 3 and 4 until every candidate is satisfied or the effort is spent.
-    private mutating func solvePool(_ pool: inout CandidatePool, _ work: inout WorkingSet, _ tolerance: inout Double) {
+    private mutating func solvePool(_ pool: inout CandidatePool, _ work: inout WorkingSet, _ tolerance: inout Double, isBold: Bool) {
         let goal = 0.5 * settings.gap
+        var rounds = 0
         while true {
             let isTight = tolerance <= tightest * 1.0001
-            let outcome = runMaster(pool, &work, tolerance, isTight)
+            let outcome = runMaster(pool, &work, tolerance, isTight, isBold: isBold && rounds < 4)
+            rounds += 1
             let factor = DesignFactor(
                 images: gather(pool, work.positions), rank: frame.rank, weights: work.weights, isCentered: isCentered)
             guard outcome != .stopped, let factor else { return }
-            factor.leverages(ofImages: pool.images, count: pool.indices.count, into: &pool.kappa)
-            if !isCentered { for i in pool.kappa.indices { pool.kappa[i] += 1 } }
+            factor.leverages(ofImages: pool.images, count: pool.indices.count, base: base, into: &pool.kappa)
             let gap = (pool.kappa.max() ?? 0) / Double(order) - 1
-            // A coarse master need not be exact on the pool before the first full read.
-            if isTight ? gap <= goal : (pool.indices.count < source.pointCount && gap <= 1.2 * tolerance && tolerance > 1e-3) { return }
+            if isTight, gap <= goal { return }
             if grow(&work, pool) == 0, isTight { return }
             tolerance = Swift.max(tightest, Swift.min(0.05 * gap, tolerance))
         }
@@ -81,9 +139,9 @@ extension EllipsoidSolver {
 
     /// One master; leaves in `work` the points with weight.
     private mutating func runMaster(
-        _ pool: CandidatePool, _ work: inout WorkingSet, _ tolerance: Double, _ isTight: Bool
+        _ pool: CandidatePool, _ work: inout WorkingSet, _ tolerance: Double, _ isTight: Bool, isBold: Bool
     ) -> InteriorPointMaster.Outcome {
-        var master = InteriorPointMaster(lifted: lift(gather(pool, work.positions)), order: order, weights: work.weights)
+        var master = InteriorPointMaster(lifted: lift(gather(pool, work.positions)), order: order, weights: work.weights, isBold: isBold)
         let deficit = isTight && settings.supportDeficit < 1 ? settings.supportDeficit : nil
         let (weights, outcome) = master.solve(gap: tolerance, deficit: deficit, count: work.positions.count, budget: &budget)
         let kept = weights.indices.filter { weights[$0] > (isTight ? 0 : 1e-13) }
@@ -113,13 +171,10 @@ extension EllipsoidSolver {
     /// The farthest points by the last full read, and `required` ones.
     private func makePool(including required: [Int]) -> CandidatePool {
         let n = source.pointCount
-        let size = Swift.max(5000, 60 * order, Swift.min(n / 25, 200_000))
+        let size = Swift.max(4000 + 12 * order, Swift.min(n / 100, 100_000))
         var indices = 2 * n <= 3 * size ? Array(0..<n) : indicesOfLargest(kappa, size)
         if indices.count < n {
-            let present = Set(indices)
-            indices += required.filter { !present.contains($0) }
-            if required.isEmpty { indices += spanningPoints().filter { !present.contains($0) } }
-            indices.sort()
+            indices = Set(indices).union(required.isEmpty ? spanningPoints() : required).sorted()
         }
         return CandidatePool(indices: indices, images: frame.images(source, indices), kappa: indices.map { kappa[$0] })
     }
@@ -146,9 +201,7 @@ extension EllipsoidSolver {
             positions = Array(pool.indices.indices)
         } else {
             positions = distinct(indicesOfLargest(pool.kappa, size), pool)
-            let place = Dictionary(uniqueKeysWithValues: zip(pool.indices, pool.indices.indices))
-            let present = Set(positions)
-            positions += Set(spanningPoints()).sorted().compactMap { place[$0] }.filter { !present.contains($0) }
+            positions = Set(positions).union(spanningPoints().filter(pool.contains).map(pool.position)).sorted()
         }
         positions = distinct(positions, pool).sorted()
         return WorkingSet(positions: positions, weights: [Double](repeating: 1 / Double(positions.count), count: positions.count))
@@ -168,11 +221,21 @@ extension EllipsoidSolver {
         return added.count
     }
 
-    /// One of each group of points with equal coordinates.
+    /// One of each group of points with equal coordinates: those have equal κ, so few coordinates are looked at.
     private func distinct(_ positions: [Int], _ pool: CandidatePool) -> [Int] {
         let r = frame.rank
-        var seen = Set<ArraySlice<Double>>(minimumCapacity: positions.count)
-        return positions.filter { seen.insert(pool.images[$0 * r..<($0 + 1) * r]).inserted }
+        func coordinates(_ position: Int) -> ArraySlice<Double> { pool.images[position * r..<(position + 1) * r] }
+        var first: [UInt64: Int] = [:]
+        var seen = Set<ArraySlice<Double>>()
+        return positions.filter { position in
+            let key = pool.kappa[position].bitPattern
+            guard let other = first[key] else {
+                first[key] = position
+                return true
+            }
+            seen.insert(coordinates(other))
+            return seen.insert(coordinates(position)).inserted
+        }
     }
 
     /// Far outliers make the metric of a sample useless for the points that matter: a frame from the farthest points.
@@ -184,63 +247,4 @@ extension EllipsoidSolver {
         guard let next = PointFrame(source, around: union, isCentered: isCentered), next.rank == frame.rank else { return }
         frame = next
     }
-}
-
-extension DesignFactor {
-    /// The metric of the frame itself.
-    static func identity(_ rank: Int) -> DesignFactor {
-        DesignFactor(rank: rank, mean: [Double](repeating: 0, count: rank), inverse: Matrix.identity(rank).elements, logDeterminant: 0)
-    }
-
-    private init(rank: Int, mean: [Double], inverse: [Double], logDeterminant: Double) {
-        self.rank = rank
-        self.mean = mean
-        self.inverse = inverse
-        self.logDeterminant = logDeterminant
-    }
-}
-
-/// Indices of the `count` largest values, ascending; ties go to the lowest index. O(n).
-func indicesOfLargest(_ values: [Double], _ count: Int) -> [Int] {
-    let n = values.count
-    guard count < n else { return Array(0..<n) }
-    guard count > 0 else { return [] }
-    // The count-th largest by quickselect on a copy; then one scan.
-    var copy = values
-    let threshold = copy.withUnsafeMutableBufferPointer { select($0, n - count) }
-    var result: [Int] = []
-    result.reserveCapacity(count)
-    var ties = count
-    for value in values where value > threshold { _ = value; ties -= 1 }
-    for i in 0..<n {
-        if values[i] > threshold {
-            result.append(i)
-        } else if values[i] == threshold, ties > 0 {
-            result.append(i)
-            ties -= 1
-        }
-    }
-    return result
-}
-
-/// The k-th smallest (0-based), reordering the buffer; Hoare's quickselect with a median of three.
-private func select(_ a: UnsafeMutableBufferPointer<Double>, _ k: Int) -> Double {
-    var (low, high) = (0, a.count - 1)
-    while low < high {
-        let middle = low + (high - low) / 2
-        let (x, y, z) = (a[low], a[middle], a[high])
-        let pivot = Swift.max(Swift.min(x, y), Swift.min(Swift.max(x, y), z))
-        var (i, j) = (low, high)
-        while i <= j {
-            while a[i] < pivot { i += 1 }
-            while a[j] > pivot { j -= 1 }
-            if i <= j {
-                a.swapAt(i, j)
-                i += 1
-                j -= 1
-            }
-        }
-        if k <= j { high = j } else if k >= i { low = i } else { return a[k] }
-    }
-    return a[k]
 }

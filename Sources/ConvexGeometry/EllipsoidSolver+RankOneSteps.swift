@@ -166,7 +166,7 @@ private struct RankOneState {
                 for start in stride(from: 0, to: count, by: block) {
                     let size = Swift.min(block, count - start)
                     BLAS.gemm(.transposed, .normal, order, size, order, 1, upper, order, q.baseAddress! + start * order, order, 0, &z, order)
-                    squaredNorms(z, order, size, into: kappa.baseAddress! + start)
+                    LeverageKernels.columnNorms(z, rows: order, count: size, into: kappa.baseAddress! + start)
                 }
             }
         }

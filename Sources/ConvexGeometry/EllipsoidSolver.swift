@@ -11,9 +11,13 @@ struct EllipsoidSolver<Source: PointSource> {
     var budget: EffortBudget
     /// κ of every point at the last full pass.
     var kappa: [Double]
+    /// False once the point set turned out to be one of those that projected Newton steps do not suit.
+    var isProjectedNewtonAdmitted = true
 
     /// D
     var order: Int { frame.rank + (isCentered ? 0 : 1) }
+    /// What κ has beyond the squared norm of an image: the share of the lifted coordinate.
+    var base: Double { isCentered ? 0 : 1 }
 
     init(_ source: Source, _ settings: MinimumVolumeEllipsoid.Settings) throws(GeometryError) {
         self.source = source
@@ -68,7 +72,7 @@ struct EllipsoidSolver<Source: PointSource> {
     /// A delicate frame is exempt: it computes in twice the precision, about a center that is never stored.
     private func centerNoise(_ factor: DesignFactor) -> Double {
         guard !isCentered, !frame.isDelicate else { return 0 }
-        let map = factor.leverageMap(frame)
+        let map = factor.leverageMap(frame, base: 0)
         var sum = 0.0
         for k in 0..<frame.dimension {
             let ulp = frame.origin[k] * .ulpOfOne
@@ -83,17 +87,12 @@ struct EllipsoidSolver<Source: PointSource> {
     /// One read of the data: κ of all points into `kappa`.
     mutating func readLeverages(_ factor: DesignFactor) throws(GeometryError) {
         budget.dataPasses += 1
-        let map = factor.leverageMap(frame)
+        let map = factor.leverageMap(frame, base: base)
         let (source, threads) = (self.source, settings.threads)
         kappa.withUnsafeMutableBufferPointer {
             map.leverages(of: source, into: $0.baseAddress!, threads: threads)
         }
-        if !isCentered { for i in kappa.indices { kappa[i] += 1 } }
-        var (largest, sum) = (0.0, 0.0)
-        for value in kappa {
-            largest = Swift.max(largest, value)
-            sum += value
-        }
+        let (largest, sum) = LeverageKernels.largest(kappa, count: kappa.count)
         guard sum.isFinite else {
             throw source.firstNonFinite() ?? .shapeNotRepresentable(reason: "coordinates that overflow")
         }
@@ -115,8 +114,8 @@ struct EllipsoidSolver<Source: PointSource> {
             let run = Array(candidates[start..<Swift.min(start + step, candidates.count)])
             let images = frame.images(source, run)
             var values = [Double](repeating: 0, count: run.count)
-            factor.leverages(ofImages: images, count: run.count, into: &values)
-            for (value, index) in zip(values, run) { kappa[index] = value + (isCentered ? 0 : 1) }
+            factor.leverages(ofImages: images, count: run.count, base: base, into: &values)
+            for (value, index) in zip(values, run) { kappa[index] = value }
         }
     }
 }

@@ -9,7 +9,7 @@
 //
 // and are solved twice per factorization: c = μ = 0 (affine), then c = Δu∘Δs and a μ from the affine step (Mehrotra,
 // SIAM J. Optim. 2 (1992)). diag(s/u) keeps (1) definite where the optimum is not unique and H is singular. With
-// D(D+1)/2 < m the matrix has low rank plus diagonal, and (1) is solved by Sherman–Morrison–Woodbury in that dimension.
+// D(D+1) < m the matrix has low rank plus diagonal, and (1) is solved by Sherman–Morrison–Woodbury in that dimension.
 //
 // Cost per step: 2mD² + m²D + m³/3 flops, all in BLAS 3. Tail quadratic: the fraction to the boundary tends to 1.
 // Source of the formulation: Sun & Freund, Oper. Res. 52 (2004); Ahipaşaoğlu, Cipolla & Gondzio, arXiv 2507.03210.
@@ -32,13 +32,18 @@ struct InteriorPointMaster {
     private var scaled: [Double]
     private var factor: [Double]
     private var inverse: [Double]
+    /// Whether points may be dropped on a guess.
+    private let isBold: Bool
 
     /// - Parameters:
     ///   - lifted: D×m.
     ///   - weights: a start, ≥ 0; points with weight 0 are lifted off the boundary.
-    init(lifted: [Double], order: Int, weights: [Double]) {
+    ///   - isBold: whether points may be dropped because they look useless. A caller that brings mistakes back must not
+    ///     allow it for ever: points dropped and brought back in turn make no progress.
+    init(lifted: [Double], order: Int, weights: [Double], isBold: Bool) {
         let m = weights.count
         self.order = order
+        self.isBold = isBold
         q = lifted
         active = Array(0..<m)
         let total = weights.reduce(0, +)
@@ -134,18 +139,16 @@ struct InteriorPointMaster {
     /// M(u), its inverse factor, Z = L⁻¹Q and κ; false when M is not positive definite.
     private mutating func updateLeverages() -> Bool {
         let m = u.count
-        for j in 0..<m {
-            let root = u[j].squareRoot()
-            for k in j * order..<(j + 1) * order { scaled[k] = root * q[k] }
-        }
+        let roots = u.map { $0.squareRoot() }
+        LeverageKernels.scaleColumns(q, rows: order, count: m, by: roots, into: &scaled)
         BLAS.syrk(.lower, .normal, order, m, 1, scaled, order, 0, &factor, order)
         do {
             try LAPACK.potrf(.lower, order, &factor, order)
             for j in 0..<order { for i in 0..<order { inverse[i + j * order] = i >= j ? factor[i + j * order] : 0 } }
             try LAPACK.trtri(.lower, .nonUnit, order, &inverse, order)
         } catch { return false }
-        BLAS.gemm(.normal, .normal, order, m, order, 1, inverse, order, q, order, 0, &z, order)
-        squaredNorms(z, order, m, into: &kappa)
+        multiply(inverse, isLower: true, order, order, q, m, into: &z)
+        LeverageKernels.columnNorms(z, rows: order, count: m, into: &kappa)
         return kappa[0..<m].allSatisfy(\.isFinite)
     }
 
@@ -190,7 +193,7 @@ struct InteriorPointMaster {
         let (meanU, meanS) = (1 / Double(m), s.reduce(0, +) / Double(Swift.max(1, s.count)))
         for j in 0..<m {
             if kappa[j] < threshold { continue }
-            if !s.isEmpty, u[j] * meanS < 1e-3 * s[j] * meanU, kappa[j] < d * (1 - 3 * gap) { continue }
+            if isBold, !s.isEmpty, u[j] * meanS < 1e-3 * s[j] * meanU, kappa[j] < d * (1 - 3 * gap) { continue }
             keep.append(j)
         }
         guard Double(keep.count) < 0.93 * Double(m), keep.count >= order else { return }
@@ -216,7 +219,7 @@ struct InteriorPointMaster {
         let d = Double(order)
         var ratio = [Double](repeating: 0, count: m)
         for j in 0..<m { ratio[j] = s[j] / u[j] }
-        guard let system = NormalSystem(z: z, order: order, count: m, diagonal: ratio) else { return nil }
+        guard var system = NormalSystem(z: z, order: order, count: m, diagonal: ratio) else { return nil }
         func direction(_ target: Double, _ correction: [Double]?) -> (du: [Double], ds: [Double]) {
             var du = [Double](repeating: 0, count: m)
             for j in 0..<m { du[j] = (target - (correction?[j] ?? 0)) / u[j] - d + kappa[j] }
@@ -251,41 +254,4 @@ struct InteriorPointMaster {
         }
         return target
     }
-}
-
-/// H + diag(r) of equation (1), factored.
-private struct NormalSystem {
-    private let count: Int
-    private var matrix: [Double]
-
-    init?(z: [Double], order: Int, count m: Int, diagonal: [Double]) {
-        count = m
-        matrix = [Double](repeating: 0, count: m * m)
-        BLAS.syrk(.lower, .transposed, m, order, 1, z, order, 0, &matrix, m)
-        matrix.withUnsafeMutableBufferPointer { k in
-            for j in 0..<m {
-                let column = k.baseAddress! + j * m
-                for i in j..<m { column[i] *= column[i] }
-                column[j] += diagonal[j]
-            }
-        }
-        let saved = (0..<m).map { matrix[$0 + $0 * m] }
-        let largest = saved.max() ?? 0
-        do {
-            try LAPACK.potrf(.lower, m, &matrix, m)
-        } catch {
-            // Rounding made a singular H indefinite: a shift at rounding level only moves weights among optima.
-            BLAS.syrk(.lower, .transposed, m, order, 1, z, order, 0, &matrix, m)
-            matrix.withUnsafeMutableBufferPointer { k in
-                for j in 0..<m {
-                    let column = k.baseAddress! + j * m
-                    for i in j..<m { column[i] *= column[i] }
-                    column[j] = saved[j] + 1e-12 * largest
-                }
-            }
-            do { try LAPACK.potrf(.lower, m, &matrix, m) } catch { return nil }
-        }
-    }
-
-    func solve(_ b: inout [Double]) { LAPACK.potrs(.lower, count, 1, matrix, count, &b, count) }
 }

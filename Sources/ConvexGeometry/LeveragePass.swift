@@ -1,12 +1,13 @@
-// One read of the points: κ̃ᵢ = ‖W·(pᵢ − o) − w‖² for every point.
+// One read of the points: κᵢ = base + ‖W·(pᵢ − o) − w‖² for every point.
 //
-// Blocks of a few hundred points stay in the second-level cache: shift, one dgemm with the inverted factor, norms of
-// columns. Shifting by o first keeps an offset of 1e8 from eating the digits of the product.
+// Short points go through a fused kernel; longer ones in blocks that stay in the second-level cache: shift, one dgemm
+// with the inverted factor, norms of columns. Shifting by o first keeps an offset of 1e8 from eating the digits of the
+// product. A lower triangular W is multiplied by strips of rows, which saves up to half the work.
 
 import Dispatch
 import LinearAlgebra
 
-/// The affine map p ↦ W·(p − o) − w to ℝʳ whose squared norm is a leverage.
+/// The affine map p ↦ W·(p − o) − w to ℝʳ whose squared norm is a leverage, up to the constant `base`.
 struct LeverageMap: Sendable {
     let rank: Int
     let dimension: Int
@@ -16,11 +17,26 @@ struct LeverageMap: Sendable {
     let offset: [Double]
     /// o, d numbers.
     let origin: [Double]
+    /// What is added to the squared norm.
+    let base: Double
+    private let isLower: Bool
+    private let isShifted: Bool
 
-    /// Points per block: the shifted block and its image take about 512 KiB.
-    var blockSize: Int { Swift.max(16, 32768 / Swift.max(dimension, rank) / 4 * 4) }
+    init(rank r: Int, dimension d: Int, matrix: [Double], offset: [Double], origin: [Double], base: Double) {
+        rank = r
+        dimension = d
+        self.matrix = matrix
+        self.offset = offset
+        self.origin = origin
+        self.base = base
+        isLower = r == d && (1..<Swift.max(d, 1)).allSatisfy { k in (0..<k).allSatisfy { matrix[$0 + k * r] == 0 } }
+        isShifted = origin.contains { $0 != 0 }
+    }
 
-    /// κ̃ of all points of `source` into `out`, on `threads` tasks; bytes do not depend on their number.
+    /// Points per block: what a block occupies fits the second-level cache, and the product has columns enough.
+    var blockSize: Int { Swift.max(256, 32768 / Swift.max(dimension, rank) / 8 * 8) }
+
+    /// κ of all points of `source` into `out`, on `threads` tasks; bytes do not depend on their number.
     func leverages(of source: some PointSource, into out: UnsafeMutablePointer<Double>, threads: Int) {
         let n = source.pointCount
         let blocks = (n + blockSize - 1) / blockSize
@@ -35,9 +51,46 @@ struct LeverageMap: Sendable {
         }
     }
 
+    /// κ of `count` points in memory, one after the other.
+    func leverages(of points: UnsafePointer<Double>, count: Int, into out: UnsafeMutablePointer<Double>) {
+        guard let source = try? BorrowedPoints(UnsafeBufferPointer(start: points, count: count * dimension), count: count, dimension: dimension)
+        else { return }
+        run(source, 0..<count, out)
+    }
+
     private func run(_ source: some PointSource, _ range: Range<Int>, _ out: UnsafeMutablePointer<Double>) {
+        if Swift.max(rank, dimension) <= LeverageKernels.shortestProduct {
+            runFused(source, range, out)
+        } else {
+            runBlocked(source, range, out)
+        }
+    }
+
+    private func runFused(_ source: some PointSource, _ range: Range<Int>, _ out: UnsafeMutablePointer<Double>) {
         let (d, r) = (dimension, rank)
-        let isShifted = origin.contains { $0 != 0 }
+        let vectors = (Swift.max(r, d) + 7) / 8
+        var padded = [Double](repeating: 0, count: 8 * vectors * d)
+        for k in 0..<d { for i in 0..<r { padded[i + 8 * vectors * k] = matrix[i + r * k] } }
+        let shift = offset + [Double](repeating: 0, count: 8 * vectors - r)
+        for start in stride(from: range.lowerBound, to: range.upperBound, by: blockSize) {
+            let count = Swift.min(blockSize, range.upperBound - start)
+            source.withBlock(start..<start + count) { block in
+                switch block {
+                case .double(let p):
+                    LeverageKernels.leverages(
+                        p, dimension: d, count: count, origin: origin, matrix: padded, vectors: vectors, offset: shift,
+                        isLower: isLower, constant: base, into: out + start)
+                case .float(let p):
+                    LeverageKernels.leverages(
+                        p, dimension: d, count: count, origin: origin, matrix: padded, vectors: vectors, offset: shift,
+                        isLower: isLower, constant: base, into: out + start)
+                }
+            }
+        }
+    }
+
+    private func runBlocked(_ source: some PointSource, _ range: Range<Int>, _ out: UnsafeMutablePointer<Double>) {
+        let (d, r) = (dimension, rank)
         withUnsafeTemporaryAllocation(of: Double.self, capacity: (d + r) * blockSize) { workspace in
             let shifted = workspace.baseAddress!
             let image = shifted + d * blockSize
@@ -47,66 +100,32 @@ struct LeverageMap: Sendable {
                     var input = UnsafePointer(shifted)
                     switch block {
                     case .double(let p) where !isShifted: input = p
-                    case .double(let p):
-                        origin.withUnsafeBufferPointer { o in
-                            for j in 0..<count { for k in 0..<d { shifted[k + j * d] = p[k + j * d] - o[k] } }
-                        }
-                    case .float(let p):
-                        origin.withUnsafeBufferPointer { o in
-                            for j in 0..<count { for k in 0..<d { shifted[k + j * d] = Double(p[k + j * d]) - o[k] } }
-                        }
+                    case .double(let p): LeverageKernels.shift(p, dimension: d, count: count, origin: origin, into: shifted)
+                    case .float(let p): LeverageKernels.shift(p, dimension: d, count: count, origin: origin, into: shifted)
                     }
-                    BLAS.gemm(.normal, .normal, r, count, d, 1, matrix, r, input, d, 0, image, r)
+                    matrix.withUnsafeBufferPointer {
+                        multiply($0.baseAddress!, isLower: isLower, r, d, input, count, into: image)
+                    }
                 }
-                offset.withUnsafeBufferPointer { squaredNorms(image, r, count, minus: $0.baseAddress!, into: out + start) }
+                LeverageKernels.columnNorms(image, rows: r, count: count, offset: offset, base: base, into: out + start)
             }
         }
     }
 }
 
-/// outⱼ = ‖zⱼ − w‖² for the columns of an r×count block.
-@inline(__always)
-func squaredNorms(_ z: UnsafePointer<Double>, _ r: Int, _ count: Int, minus w: UnsafePointer<Double>, into out: UnsafeMutablePointer<Double>) {
-    for j in 0..<count {
-        let column = z + j * r
-        var (a, b) = (SIMD4<Double>(), SIMD4<Double>())
-        var k = 0
-        while k + 8 <= r {
-            let x = UnsafeRawPointer(column + k).loadUnaligned(as: SIMD4<Double>.self) - UnsafeRawPointer(w + k).loadUnaligned(as: SIMD4<Double>.self)
-            let y = UnsafeRawPointer(column + k + 4).loadUnaligned(as: SIMD4<Double>.self) - UnsafeRawPointer(w + k + 4).loadUnaligned(as: SIMD4<Double>.self)
-            a += x * x
-            b += y * y
-            k += 8
-        }
-        var sum = (a + b).sum()
-        while k < r {
-            let x = column[k] - w[k]
-            sum += x * x
-            k += 1
-        }
-        out[j] = sum
+/// image ← W·input, W r×d and input d×count by columns; strips of rows when W is lower triangular.
+func multiply(
+    _ matrix: UnsafePointer<Double>, isLower: Bool, _ r: Int, _ d: Int, _ input: UnsafePointer<Double>, _ count: Int,
+    into image: UnsafeMutablePointer<Double>
+) {
+    guard isLower, r >= 96 else {
+        return BLAS.gemm(.normal, .normal, r, count, d, 1, matrix, r, input, d, 0, image, r)
     }
-}
-
-/// outⱼ = ‖zⱼ‖² for the columns of an r×count block.
-func squaredNorms(_ z: UnsafePointer<Double>, _ r: Int, _ count: Int, into out: UnsafeMutablePointer<Double>) {
-    for j in 0..<count {
-        let column = z + j * r
-        var (a, b) = (SIMD4<Double>(), SIMD4<Double>())
-        var k = 0
-        while k + 8 <= r {
-            let x = UnsafeRawPointer(column + k).loadUnaligned(as: SIMD4<Double>.self)
-            let y = UnsafeRawPointer(column + k + 4).loadUnaligned(as: SIMD4<Double>.self)
-            a += x * x
-            b += y * y
-            k += 8
-        }
-        var sum = (a + b).sum()
-        while k < r {
-            sum += column[k] * column[k]
-            k += 1
-        }
-        out[j] = sum
+    // A strip is at least 48 rows, the height at which the product runs at full speed.
+    let strips = Swift.min(8, r / 48)
+    for strip in 0..<strips {
+        let (first, last) = (strip * r / strips, (strip + 1) * r / strips)
+        BLAS.gemm(.normal, .normal, last - first, count, last, 1, matrix + first, r, input, d, 0, image + first, r)
     }
 }
 

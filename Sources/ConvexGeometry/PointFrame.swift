@@ -32,6 +32,11 @@ struct PointFrame {
     /// Relative error of y computed in plain Double, from cancellation in T·(p − o).
     let noise: Double
 
+    /// Whether T is square and lower triangular.
+    var isLowerTriangular: Bool {
+        rank == dimension && (1..<Swift.max(rank, 1)).allSatisfy { k in (0..<k).allSatisfy { transform[$0 + k * rank] == 0 } }
+    }
+
     /// Whether y must be computed with compensated sums: a certificate should be right to about 1e-9.
     var isDelicate: Bool { noise > 1e-10 }
 }
@@ -105,8 +110,12 @@ extension PointFrame {
         }
         guard spread.allSatisfy({ $0 > 0x1p-1000 && $0 < 0x1p1000 }) else { return nil }
         let scale = spread.map(powerOfTwo(atLeast:))
-        var scaled = points
-        for j in 0..<m { for k in 0..<d { scaled[k + j * d] = (points[k + j * d] - origin[k]) / scale[k] } }
+        // Dividing by a power of two is exact, and so is multiplying by its inverse.
+        let inverseScale = scale.map { 1 / $0 }
+        let scaled = [Double](unsafeUninitializedCapacity: m * d) { out, count in
+            for j in 0..<m { for k in 0..<d { out[k + j * d] = (points[k + j * d] - origin[k]) * inverseScale[k] } }
+            count = m * d
+        }
         var gram = [Double](repeating: 0, count: d * d)
         BLAS.syrk(.lower, .normal, d, m, 1 / Double(m), scaled, d, 0, &gram, d)
         do {

@@ -49,12 +49,13 @@ struct DesignFactor {
         logDeterminant = factor.diagonal.reduce(0) { $0 + Elementary.log($1) }
     }
 
-    /// The map from raw points.
-    func leverageMap(_ frame: PointFrame) -> LeverageMap {
+    /// The map from raw points to κ, or to κ − 1 when `base` is 0.
+    func leverageMap(_ frame: PointFrame, base: Double) -> LeverageMap {
         let (r, d) = (rank, frame.dimension)
         var matrix = [Double](repeating: 0, count: r * d)
+        // A triangular transform times a triangular factor: zeros above the diagonal stay exact.
         BLAS.gemm(.normal, .normal, r, d, r, 1, inverse, r, frame.transform, r, 0, &matrix, r)
-        return LeverageMap(rank: r, dimension: d, matrix: matrix, offset: imageOfMean, origin: frame.origin)
+        return LeverageMap(rank: r, dimension: d, matrix: matrix, offset: imageOfMean, origin: frame.origin, base: base)
     }
 
     /// R⁻ᵀ·ȳ
@@ -64,19 +65,25 @@ struct DesignFactor {
         return result
     }
 
-    /// κ̃ of points given in frame coordinates.
-    func leverages(ofImages y: UnsafePointer<Double>, count: Int, into out: UnsafeMutablePointer<Double>) {
-        let r = rank
-        let blockSize = Swift.max(16, 32768 / r)
-        let w = imageOfMean
-        withUnsafeTemporaryAllocation(of: Double.self, capacity: r * blockSize) { workspace in
-            let z = workspace.baseAddress!
-            for start in stride(from: 0, to: count, by: blockSize) {
-                let size = Swift.min(blockSize, count - start)
-                BLAS.gemm(.normal, .normal, r, size, r, 1, inverse, r, y + start * r, r, 0, z, r)
-                w.withUnsafeBufferPointer { squaredNorms(z, r, size, minus: $0.baseAddress!, into: out + start) }
-            }
-        }
+    /// `base` + κ̃ of points given in frame coordinates.
+    func leverages(ofImages y: UnsafePointer<Double>, count: Int, base: Double, into out: UnsafeMutablePointer<Double>) {
+        let origin = [Double](repeating: 0, count: rank)
+        LeverageMap(rank: rank, dimension: rank, matrix: inverse, offset: imageOfMean, origin: origin, base: base)
+            .leverages(of: y, count: count, into: out)
+    }
+}
+
+extension DesignFactor {
+    /// The metric of the frame itself.
+    static func identity(_ rank: Int) -> DesignFactor {
+        DesignFactor(rank: rank, mean: [Double](repeating: 0, count: rank), inverse: Matrix.identity(rank).elements, logDeterminant: 0)
+    }
+
+    private init(rank: Int, mean: [Double], inverse: [Double], logDeterminant: Double) {
+        self.rank = rank
+        self.mean = mean
+        self.inverse = inverse
+        self.logDeterminant = logDeterminant
     }
 }
 
@@ -91,8 +98,10 @@ extension PointFrame {
             CompensatedProduct.affineImage(transform, r, d, origin, points, m, into: &result)
             return result
         }
-        for j in 0..<m { for k in 0..<d { points[k + j * d] -= origin[k] } }
-        BLAS.gemm(.normal, .normal, r, m, d, 1, transform, r, points, d, 0, &result, r)
+        points.withUnsafeMutableBufferPointer {
+            LeverageKernels.shift($0.baseAddress!, dimension: d, count: m, origin: origin, into: $0.baseAddress!)
+        }
+        multiply(transform, isLower: isLowerTriangular, r, d, points, m, into: &result)
         return result
     }
 }

@@ -232,3 +232,79 @@ extension Matrix {
     /// M·Mᵀ
     func gramOfRows() -> Matrix { times(self, transposeOther: true) }
 }
+
+@Suite struct MinimumVolumeEllipsoidUpdatingTests {
+    private static func points(_ n: Int, seed: UInt64) -> Matrix { Matrix(columns: PointMuseum.gaussian(n, 6, seed: seed)) }
+
+    @Test func pointsInsideChangeNothing() throws {
+        let old = Self.points(2000, seed: 60)
+        let fit = try MinimumVolumeEllipsoid(points: old)
+        let inside = Matrix(columns: (0..<20).map { j in zip(old.column(j), fit.ellipsoid.center).map { 0.5 * ($0 + $1) } })
+        let again = try fit.adding(MatrixPoints(inside), to: MatrixPoints(old))
+        #expect(again.weights == fit.weights && again.support == fit.support && again.ellipsoid == fit.ellipsoid)
+    }
+
+    @Test(arguments: MinimumVolumeEllipsoid.Centering.allCases)
+    func pointsOutsideAreFittedFromTheOldWeights(_ centering: MinimumVolumeEllipsoid.Centering) throws {
+        let (old, new) = (Self.points(3000, seed: 61), Self.points(30, seed: 62))
+        let stretched = Matrix(rows: 6, columns: 30) { 1.5 * new[$0, $1] }
+        let settings = MinimumVolumeEllipsoid.Settings(centering: centering)
+        let fit = try MinimumVolumeEllipsoid(points: old, settings: settings)
+        let warm = try fit.adding(MatrixPoints(stretched), to: MatrixPoints(old), settings: settings)
+        let all = Matrix(rows: 6, columns: 3030, elements: old.elements + stretched.elements)
+        let cold = try MinimumVolumeEllipsoid(points: all, settings: settings)
+        #expect(warm.status == .solved && cold.status == .solved)
+        #expect(warm.support.contains { $0 >= 3000 })
+        let checked = try #require(EllipsoidChecker(
+            columns: (0..<3030).map { Array(all.column($0)) }, support: warm.support, weights: warm.weights, isCentered: centering == .origin))
+        #expect(warm.certificate.gap >= checked.gap - 1e-9)
+        #expect((warm.ellipsoid.logVolume - cold.ellipsoid.logVolume).magnitude
+            <= warm.certificate.logVolumeBound + cold.certificate.logVolumeBound + 1e-12)
+        for gauge in warm.ellipsoid.gauges(of: all) { #expect(gauge <= 1 + 64 * 6 * .ulpOfOne) }
+    }
+
+    @Test func aBadStartIsRefused() {
+        let points = Self.points(50, seed: 63)
+        for start in [
+            MinimumVolumeEllipsoid.Start(indices: [0, 50], weights: [1, 1]), .init(indices: [0, 0], weights: [1, 1]),
+            .init(indices: [0, 1], weights: [1, .nan]), .init(indices: [0], weights: []),
+        ] {
+            var settings = MinimumVolumeEllipsoid.Settings()
+            settings.start = start
+            #expect(throws: GeometryError.self) { try MinimumVolumeEllipsoid(points: points, settings: settings) }
+        }
+        // A start that does not span is no reason to fail.
+        var settings = MinimumVolumeEllipsoid.Settings()
+        settings.start = .init(indices: [1, 2], weights: [1, 1])
+        #expect((try? MinimumVolumeEllipsoid(points: points, settings: settings))?.status == .solved)
+    }
+
+    /// Each vertex of the inscribed ellipsoid is a convex combination of the support, by the formula of its docstring.
+    @Test(arguments: MinimumVolumeEllipsoid.Centering.allCases)
+    func inscribedEllipsoidIsInsideTheHull(_ centering: MinimumVolumeEllipsoid.Centering) throws {
+        let points = Self.points(400, seed: 64)
+        let fit = try MinimumVolumeEllipsoid(points: points, settings: .init(centering: centering))
+        let (axes, d) = (try fit.inscribed.principalAxes(), 6)
+        var scatter = Matrix(rows: d, columns: d)
+        let offsets = fit.support.map { j in zip(points.column(j), fit.ellipsoid.center).map { $0 - $1 } }
+        for (p, u) in zip(offsets, fit.weights) { for a in 0..<d { for b in 0..<d { scatter[a, b] += u * p[a] * p[b] } } }
+        let inverse = try Cholesky(scatter)
+        for k in 0..<d {
+            let v = axes.directions.column(k).map { $0 * axes.lengths[k] }
+            let dual = inverse.solve(v)
+            let lambda = zip(offsets, fit.weights).map { p, u in
+                u * ((centering == .free ? 1 : 0) + zip(p, dual).reduce(0) { $0 + $1.0 * $1.1 })
+            }
+            if centering == .free {
+                #expect(lambda.allSatisfy { $0 >= -1e-12 })
+                #expect((lambda.reduce(0, +) - 1).magnitude <= 1e-9)
+            } else {
+                #expect(lambda.reduce(0) { $0 + $1.magnitude } <= 1 + 1e-9)
+            }
+            for a in 0..<d {
+                let sum = zip(lambda, offsets).reduce(0) { $0 + $1.0 * $1.1[a] }
+                #expect((sum - v[a]).magnitude <= 1e-9 * axes.lengths[0])
+            }
+        }
+    }
+}

@@ -107,4 +107,35 @@ void ck_add_deviations(const double *rows, ptrdiff_t count, const double *shift,
 void ck_second_moments_f64(const double *x, ptrdiff_t d, ptrdiff_t count, const double *anchor, double *out);
 void ck_second_moments_f32(const float *x, ptrdiff_t d, ptrdiff_t count, const double *anchor, double *out);
 
+/// Longest image, in vectors of 8, that ck_leverages takes.
+#define CK_LEVERAGE_VECTORS 3
+
+/// outᵢ ← constant + ‖W·(xᵢ − o) − w‖² for `count` points of `dimension` ≤ 8·`vectors` coordinates.
+///
+/// `matrix` holds the columns of W, 8·vectors entries each, zero beyond the rank; `offset` is w, padded alike. `lower`
+/// says that W is lower triangular. 1 ≤ vectors ≤ CK_LEVERAGE_VECTORS. A point's result does not depend on the others.
+void ck_leverages_f64(const double *points, ptrdiff_t dimension, ptrdiff_t count, const double *origin,
+                      const double *matrix, ptrdiff_t vectors, const double *offset, int lower, double constant,
+                      double *out);
+void ck_leverages_f32(const float *points, ptrdiff_t dimension, ptrdiff_t count, const double *origin,
+                      const double *matrix, ptrdiff_t vectors, const double *offset, int lower, double constant,
+                      double *out);
+
+/// outⱼ ← base + ‖zⱼ − offset‖² for the columns of a column-major rows×count matrix; `offset` may be null.
+void ck_column_norms(const double *z, ptrdiff_t rows, ptrdiff_t count, const double *offset, double base, double *out);
+
+/// Squares every entry of the lower triangle of a column-major matrix.
+void ck_square_lower_f32(float *a, ptrdiff_t order);
+void ck_square_lower_f64(double *a, ptrdiff_t order);
+
+/// Column j of `out` ← scaleⱼ · column j of `a`, column-major rows×count.
+void ck_scale_columns(const double *a, ptrdiff_t rows, ptrdiff_t count, const double *scale, double *out);
+
+/// outⱼ ← xⱼ − origin for `count` points of `dimension` coordinates.
+void ck_shift_f64(const double *points, ptrdiff_t dimension, ptrdiff_t count, const double *origin, double *out);
+void ck_shift_f32(const float *points, ptrdiff_t dimension, ptrdiff_t count, const double *origin, double *out);
+
+/// The largest entry (NaN ignored, −∞ when there is none); `sum` receives the sum of all, NaN and ∞ included.
+double ck_largest(const double *x, ptrdiff_t count, double *sum);
+
 #endif

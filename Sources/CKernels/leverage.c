@@ -1,0 +1,154 @@
+// Squared norms of an affine image of every point: the read of the data in which an ellipsoid method spends its time.
+//
+// For short points a matrix product is bound by packing; here the matrix stays in the first-level cache, the images of
+// eight points stay in registers, and a point is read once. A lower triangular matrix costs half.
+
+#include "vectors.h"
+
+// Lane i of *out is base plus the sum of the lanes of a[i].
+CK_INLINE void row_sums(const v8 a[8], double base, v8 *out) {
+    v8 b[4], c[2];
+    for (int i = 0; i < 4; i++)
+        b[i] = __builtin_shufflevector(a[2 * i], a[2 * i + 1], 0, 8, 2, 10, 4, 12, 6, 14) +
+               __builtin_shufflevector(a[2 * i], a[2 * i + 1], 1, 9, 3, 11, 5, 13, 7, 15);
+    for (int i = 0; i < 2; i++)
+        c[i] = __builtin_shufflevector(b[2 * i], b[2 * i + 1], 0, 1, 8, 9, 4, 5, 12, 13) +
+               __builtin_shufflevector(b[2 * i], b[2 * i + 1], 2, 3, 10, 11, 6, 7, 14, 15);
+    *out = CK_SPLAT(base) + (__builtin_shufflevector(c[0], c[1], 0, 1, 2, 3, 8, 9, 10, 11) +
+                             __builtin_shufflevector(c[0], c[1], 4, 5, 6, 7, 12, 13, 14, 15));
+}
+
+// Eight points, images of N vectors; columns of the matrix are 8·N apart. With `lower`, vector v of column k is zero
+// for 8·v + 7 < k.
+#define CK_DEFINE_EIGHT(T, SUFFIX, N)                                                                                  \
+    CK_INLINE void eight_##SUFFIX##_##N(const T *x, ptrdiff_t d, const double *o, const double *w,                     \
+                                        const double *offset, int lower, double base, v8 *out) {                       \
+        v8 z[8][N], sums[8];                                                                                           \
+        for (int p = 0; p < 8; p++)                                                                                    \
+            for (int v = 0; v < N; v++) z[p][v] = -*(const v8 *)(offset + 8 * v);                                      \
+        _Pragma("clang loop unroll(full)") for (int first = 0; first < N; first++) {                                   \
+            ptrdiff_t stop = first == N - 1 ? d : 8 * first + 8 < d ? 8 * first + 8 : d;                               \
+            for (ptrdiff_t k = 8 * first; k < stop; k++) {                                                             \
+                v8 origin = CK_SPLAT(o[k]);                                                                            \
+                _Pragma("clang loop unroll(full)") for (int p = 0; p < 8; p++) {                                       \
+                    v8 value = CK_SPLAT((double)x[p * d + k]) - origin;                                                \
+                    _Pragma("clang loop unroll(full)") for (int v = 0; v < N; v++)                                     \
+                        if (!lower || v >= first) z[p][v] += *(const v8 *)(w + 8 * (N * k + v)) * value;               \
+                }                                                                                                      \
+            }                                                                                                          \
+        }                                                                                                              \
+        for (int p = 0; p < 8; p++) {                                                                                  \
+            sums[p] = z[p][0] * z[p][0];                                                                               \
+            for (int v = 1; v < N; v++) sums[p] += z[p][v] * z[p][v];                                                  \
+        }                                                                                                              \
+        row_sums(sums, base, out);                                                                                     \
+    }
+
+#define CK_LEVERAGE_CASE(SUFFIX, N)                                                                                    \
+    case N:                                                                                                            \
+        for (; i + 8 <= count; i += 8)                                                                                 \
+            if (lower) eight_##SUFFIX##_##N(x + i * d, d, o, w, offset, 1, constant, (v8 *)(out + i));                 \
+            else eight_##SUFFIX##_##N(x + i * d, d, o, w, offset, 0, constant, (v8 *)(out + i));                       \
+        if (i < count) {                                                                                               \
+            if (lower) eight_##SUFFIX##_##N(last, d, o, w, offset, 1, constant, &rest);                                \
+            else eight_##SUFFIX##_##N(last, d, o, w, offset, 0, constant, &rest);                                      \
+        }                                                                                                              \
+        break;
+
+#define CK_DEFINE_LEVERAGES(T, SUFFIX)                                                                                 \
+    CK_DEFINE_EIGHT(T, SUFFIX, 1)                                                                                      \
+    CK_DEFINE_EIGHT(T, SUFFIX, 2)                                                                                      \
+    CK_DEFINE_EIGHT(T, SUFFIX, 3)                                                                                      \
+    CK_CLONES void ck_leverages_##SUFFIX(const T *x, ptrdiff_t d, ptrdiff_t count, const double *o, const double *w,   \
+                                         ptrdiff_t vectors, const double *offset, int lower, double constant,          \
+                                         double *out) {                                                                \
+        v8 rest = CK_SPLAT(constant);                                                                                  \
+        ptrdiff_t i = 0;                                                                                               \
+        T last[8 * 8 * CK_LEVERAGE_VECTORS];                                                                           \
+        ptrdiff_t left = count % 8;                                                                                    \
+        if (left) {                                                                                                    \
+            memset(last, 0, sizeof last);                                                                              \
+            memcpy(last, x + (count - left) * d, (size_t)(left * d) * sizeof(T));                                      \
+        }                                                                                                              \
+        switch (vectors) {                                                                                             \
+            CK_LEVERAGE_CASE(SUFFIX, 1)                                                                                \
+            CK_LEVERAGE_CASE(SUFFIX, 2)                                                                                \
+            CK_LEVERAGE_CASE(SUFFIX, 3)                                                                                \
+        }                                                                                                              \
+        for (ptrdiff_t j = 0; j < left; j++) out[i + j] = rest[j];                                                     \
+    }
+
+CK_DEFINE_LEVERAGES(double, f64)
+CK_DEFINE_LEVERAGES(float, f32)
+
+CK_CLONES void ck_column_norms(const double *z, ptrdiff_t rows, ptrdiff_t count, const double *offset, double base,
+                               double *out) {
+    for (ptrdiff_t j = 0; j < count; j++) {
+        const double *column = z + j * rows;
+        v8 a = CK_SPLAT(0.0), b = a;
+        ptrdiff_t k = 0;
+        for (; k + 16 <= rows; k += 16) {
+            v8 x = *(const v8 *)(column + k), y = *(const v8 *)(column + k + 8);
+            if (offset) {
+                x -= *(const v8 *)(offset + k);
+                y -= *(const v8 *)(offset + k + 8);
+            }
+            a += x * x;
+            b += y * y;
+        }
+        a += b;
+        double sum = ((a[0] + a[1]) + (a[2] + a[3])) + ((a[4] + a[5]) + (a[6] + a[7]));
+        for (; k < rows; k++) {
+            double x = column[k] - (offset ? offset[k] : 0);
+            sum += x * x;
+        }
+        out[j] = base + sum;
+    }
+}
+
+CK_CLONES void ck_square_lower_f32(float *a, ptrdiff_t order) {
+    for (ptrdiff_t j = 0; j < order; j++)
+        for (ptrdiff_t i = j; i < order; i++) a[i + j * order] *= a[i + j * order];
+}
+
+CK_CLONES void ck_square_lower_f64(double *a, ptrdiff_t order) {
+    for (ptrdiff_t j = 0; j < order; j++)
+        for (ptrdiff_t i = j; i < order; i++) a[i + j * order] *= a[i + j * order];
+}
+
+CK_CLONES void ck_scale_columns(const double *a, ptrdiff_t rows, ptrdiff_t count, const double *scale, double *out) {
+    for (ptrdiff_t j = 0; j < count; j++)
+        for (ptrdiff_t k = 0; k < rows; k++) out[k + j * rows] = scale[j] * a[k + j * rows];
+}
+
+CK_CLONES void ck_shift_f64(const double *x, ptrdiff_t d, ptrdiff_t count, const double *origin, double *out) {
+    for (ptrdiff_t j = 0; j < count; j++)
+        for (ptrdiff_t k = 0; k < d; k++) out[k + j * d] = x[k + j * d] - origin[k];
+}
+
+CK_CLONES void ck_shift_f32(const float *x, ptrdiff_t d, ptrdiff_t count, const double *origin, double *out) {
+    for (ptrdiff_t j = 0; j < count; j++)
+        for (ptrdiff_t k = 0; k < d; k++) out[k + j * d] = (double)x[k + j * d] - origin[k];
+}
+
+CK_CLONES double ck_largest(const double *x, ptrdiff_t count, double *sum) {
+    v8 most = CK_SPLAT(-__builtin_inf()), total = CK_SPLAT(0.0);
+    ptrdiff_t i = 0;
+    for (; i + 8 <= count; i += 8) {
+        v8 value = *(const v8 *)(x + i);
+        i8 larger = value > most;
+        most = CK_SELECT(larger, value, most);
+        total += value;
+    }
+    double result = -__builtin_inf(), rest = 0;
+    for (int lane = 0; lane < 8; lane++) {
+        if (most[lane] > result) result = most[lane];
+        rest += total[lane];
+    }
+    for (; i < count; i++) {
+        if (x[i] > result) result = x[i];
+        rest += x[i];
+    }
+    *sum = rest;
+    return result;
+}

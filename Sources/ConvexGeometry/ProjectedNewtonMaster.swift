@@ -1,0 +1,235 @@
+// The fast method for point sets whose contact points are few beside D²/2: projected Newton with conjugate gradients.
+//
+//     maximize  φ(u) = log det M(u) − D·Σu,   M(u) = Σ uᵢqᵢqᵢᵀ,   u ≥ 0        (its optimum has Σu = 1)
+//
+// Notation: κᵢ = qᵢᵀM⁻¹qᵢ, K = QᵀM⁻¹Q, H = K∘K; ∇φ = κ − D, ∇²φ = −H.
+//
+// Start. Alone, point i would be in equilibrium (κᵢ = D) at uᵢ + 1/D − 1/κᵢ, by Sherman–Morrison; that the others move
+// as well is one factor α for all, fixed by Σu = 1:
+//
+//     uᵢ ← max(0, uᵢ + 1/D − α/κᵢ)                                                                       (1)
+//
+// Steps. On the free points F = {uᵢ > 0 or κᵢ > D}: maximize (κ − D)ᵀΔ − ½ΔᵀHΔ subject to u + Δ ≥ 0, by conjugate
+// gradients in which points that would become negative are fixed at −uᵢ; then u ← max(0, u + tΔ), t halved until φ
+// does not fall. For random directions H/D² is the identity, a rank-one part, and noise of norm about √(8m)/D, so
+// ten products suffice; H may be in single precision, because κ and φ are not.
+//
+// Cost per step: m²D + 3mD² flops, no factorization beyond order D. When progress is not that of Newton's method (many
+// contact points beside D²/2: H nearly singular) the caller is told and the interior-point master takes over.
+// Sources: Bertsekas, SIAM J. Control Optim. 20 (1982); Dembo, Eisenstat & Steihaug, SIAM J. Numer. Anal. 19 (1982).
+
+import LinearAlgebra
+
+struct ProjectedNewtonMaster {
+    enum Outcome { case converged, unsuitable, stopped }
+
+    private let order: Int
+    /// Lifted points, D×m. Points leave the working set, the full set is looked at again before convergence is claimed.
+    private let full: [Double]
+    private var q: [Double]
+    /// Column j of `q` is column `active[j]` of `full`.
+    private var active: [Int]
+    private var u: [Double]
+    private var kappa: [Double]
+    private var design: CholeskyDesign
+    private var z: [Double]
+
+    /// - Parameters:
+    ///   - lifted: D×m, spanning.
+    ///   - weights: a start, ≥ 0, or nil for (1) from the κ given.
+    ///   - kappa: κ of the points in any metric near that of the points.
+    init(lifted: [Double], order: Int, weights: [Double]?, kappa: [Double]) {
+        self.order = order
+        full = lifted
+        q = lifted
+        active = Array(kappa.indices)
+        self.kappa = kappa
+        z = [Double](repeating: 0, count: lifted.count)
+        design = CholeskyDesign(order: order)
+        u = weights ?? [Double](repeating: 0, count: kappa.count)
+        if weights == nil {
+            equilibrate(fraction: 1)
+            // Most of the rest will never matter; `restore` finds what does. In many dimensions it costs a step to find.
+            let near = indicesOfLargest(kappa, order < 32 ? 20 * order : kappa.count)
+            keep(Set(near).union(u.indices.filter { u[$0] > 0 }).sorted())
+        }
+    }
+
+    /// Runs until max κ/D − 1 ≤ `gap` over all points and 1 − min κ/D ≤ `deficit` over the support.
+    ///
+    /// Returns weights for all points of the caller, sum 1.
+    mutating func solve(gap goal: Double, deficit: Double, isCold: Bool, budget: inout EffortBudget) -> (weights: [Double], outcome: Outcome) {
+        guard var objective = evaluate() else { return (expanded(), .unsuitable) }
+        if isCold {
+            guard approach(&objective, budget: &budget) else { return (expanded(), budget.exhausted == nil ? .unsuitable : .stopped) }
+        }
+        var (previous, slow, restored) = (Double.infinity, 0, 0)
+        // In few dimensions the other master is cheaper than persistence.
+        let patience = order < 16 ? 3 : 10
+        while true {
+            let (above, below) = distances()
+            if above <= goal, below <= deficit {
+                if active.count * order == full.count { return (expanded(), .converged) }
+                guard restore(above: goal) else { return (expanded(), .unsuitable) }
+                if distances().above <= goal { return (expanded(), .converged) }
+                restored += 1
+                continue
+            }
+            guard budget.spendIteration(gap: above) else { return (expanded(), .stopped) }
+            slow = Swift.max(above, below) > 0.5 * previous ? slow + 1 : 0
+            previous = Swift.max(above, below)
+            // Points dropped and brought back in turn would make no progress.
+            if restored < 4 { shrink(above: above, below: below) }
+            guard slow < patience, let step = step(objective, goal: Swift.min(goal, deficit), gap: previous), step.length > 1.0 / 64 else {
+                return (expanded(), .unsuitable)
+            }
+            objective = step.objective
+        }
+    }
+
+    // MARK: Start
+
+    /// Equation (1) while it pays: it costs no Hessian.
+    private mutating func approach(_ objective: inout Double, budget: inout EffortBudget) -> Bool {
+        var previous = Double.infinity
+        for _ in 0..<6 {
+            let gap = distances().above
+            guard gap > 0.02, gap < 0.7 * previous else { break }
+            guard budget.spendIteration(gap: gap) else { return false }
+            previous = gap
+            shrink(above: gap, below: gap)
+            // Undamped, neighbors that both rise to cover the same direction overshoot.
+            equilibrate(fraction: 0.7)
+            guard let next = evaluate() else { return false }
+            objective = next
+        }
+        return true
+    }
+
+    private mutating func equilibrate(fraction: Double) {
+        let d = Double(order)
+        func mass(_ alpha: Double) -> Double {
+            var sum = 0.0
+            for j in u.indices { sum += Swift.max(0, u[j] + 1 / d - alpha / kappa[j]) }
+            return sum
+        }
+        var (low, high) = (0.0, (kappa.max() ?? d) * (1 / d + (u.max() ?? 0)))
+        for _ in 0..<40 {
+            let middle = 0.5 * (low + high)
+            if mass(middle) > 1 { low = middle } else { high = middle }
+        }
+        for j in u.indices {
+            let target = Swift.max(0, u[j] + 1 / d - low / kappa[j])
+            u[j] = target == 0 ? 0 : u[j] + fraction * (target - u[j])
+        }
+        let total = u.reduce(0, +)
+        for j in u.indices { u[j] /= total }
+    }
+
+    // MARK: Steps
+
+    /// M, Z = L⁻¹Q and κ of the working set for the current weights; returns φ.
+    private mutating func evaluate() -> Double? {
+        guard design.factor(q, u), design.isWellConditioned, design.invert() else { return nil }
+        design.leverages(q, count: u.count, images: &z, into: &kappa)
+        return design.logDeterminant - Double(order) * u.reduce(0, +)
+    }
+
+    /// max κ/D − 1 and 1 − min κ/D over the support, for weights of sum 1.
+    private func distances() -> (above: Double, below: Double) {
+        let scale = u.reduce(0, +) / Double(order)
+        var (most, least) = (0.0, Double.infinity)
+        for j in u.indices {
+            most = Swift.max(most, kappa[j])
+            if u[j] > 0 { least = Swift.min(least, kappa[j]) }
+        }
+        return (most * scale - 1, 1 - least * scale)
+    }
+
+    private mutating func step(_ objective: Double, goal: Double, gap: Double) -> (objective: Double, length: Double)? {
+        let d = Double(order)
+        let free = freePoints()
+        let model = HessianModel(images: z, order: order, columns: free)
+        // Tight enough for the quadratic tail, or to land at the goal in this step.
+        let tolerance = Swift.min(1e-2, Swift.max(1e-5, 0.5 * gap, 0.1 * goal / gap))
+        let direction = model.solve(gradient: free.map { kappa[$0] - d }, floor: free.map { -u[$0] }, tolerance: tolerance)
+        guard direction.allSatisfy(\.isFinite) else { return nil }
+        let before = u
+        var length = 1.0
+        while length > 1.0 / 128 {
+            for (j, delta) in zip(free, direction) { u[j] = Swift.max(0, before[j] + length * delta) }
+            if design.factor(q, u) {
+                let next = design.logDeterminant - d * u.reduce(0, +)
+                if next >= objective - 1e-13 * (d + objective.magnitude), design.invert() {
+                    design.leverages(q, count: u.count, images: &z, into: &kappa)
+                    return (next, length)
+                }
+            }
+            length *= 0.5
+        }
+        u = before
+        _ = evaluate()
+        return nil
+    }
+
+    /// The support, and the points that want to join it most: all at once they would overshoot together.
+    private func freePoints() -> [Int] {
+        let d = Double(order)
+        let joining = u.indices.filter { u[$0] == 0 && kappa[$0] > d }
+        let limit = Swift.max(order, (u.count - joining.count) / 8)
+        guard joining.count > limit else { return u.indices.filter { u[$0] > 0 || kappa[$0] > d } }
+        let chosen = indicesOfLargest(joining.map { kappa[$0] }, limit).map { joining[$0] }
+        return (u.indices.filter { u[$0] > 0 } + chosen).sorted()
+    }
+
+    // MARK: Working set
+
+    /// Leaves out what is without weight and well inside; `restore` brings back mistakes.
+    private mutating func shrink(above: Double, below: Double) {
+        let threshold = Double(order) * (1 - 4 * Swift.max(above, below, 1e-3)) / u.reduce(0, +)
+        let keep = u.indices.filter { u[$0] > 0 || kappa[$0] > threshold }
+        if Double(keep.count) < 0.85 * Double(u.count) { self.keep(keep) }
+    }
+
+    private mutating func keep(_ keep: [Int]) {
+        for (to, from) in keep.enumerated() where to != from {
+            for k in 0..<order {
+                q[k + to * order] = q[k + from * order]
+                z[k + to * order] = z[k + from * order]
+            }
+            (u[to], kappa[to], active[to]) = (u[from], kappa[from], active[from])
+        }
+        let removed = u.count - keep.count
+        u.removeLast(removed)
+        kappa.removeLast(removed)
+        active.removeLast(removed)
+        q.removeLast(removed * order)
+        z.removeLast(removed * order)
+    }
+
+    /// κ of all points; those above join the working set without weight.
+    private mutating func restore(above goal: Double) -> Bool {
+        let count = full.count / order
+        guard active.count < count else { return true }
+        var all = [Double](repeating: 0, count: count)
+        design.leverages(full, count: count, into: &all)
+        let bound = Double(order) * (1 + goal) / u.reduce(0, +)
+        var present = [Bool](repeating: false, count: count)
+        for j in active { present[j] = true }
+        let joining = all.indices.filter { !present[$0] && all[$0] > bound }
+        guard !joining.isEmpty else { return true }
+        active += joining
+        u += [Double](repeating: 0, count: joining.count)
+        for j in joining { q += full[j * order..<(j + 1) * order] }
+        kappa = [Double](repeating: 0, count: active.count)
+        z = [Double](repeating: 0, count: q.count)
+        return evaluate() != nil
+    }
+
+    private func expanded() -> [Double] {
+        var result = [Double](repeating: 0, count: full.count / order)
+        let total = u.reduce(0, +)
+        for (j, index) in active.enumerated() { result[index] = u[j] / total }
+        return result
+    }
+}

@@ -1,0 +1,75 @@
+// The loops of leverage passes that BLAS has no routine for, in Swift types.
+
+internal import CKernels
+
+package enum LeverageKernels {
+    /// Points of at most this many coordinates, with images no longer, are read by `leverages`.
+    package static let shortestProduct = 8 * Int(CK_LEVERAGE_VECTORS)
+
+    /// outᵢ ← constant + ‖W·(xᵢ − o) − w‖²; `matrix` has columns of 8·vectors entries, zero beyond the rank.
+    @inline(__always)
+    package static func leverages(
+        _ points: UnsafePointer<Double>, dimension: Int, count: Int, origin: UnsafePointer<Double>, matrix: UnsafePointer<Double>,
+        vectors: Int, offset: UnsafePointer<Double>, isLower: Bool, constant: Double, into out: UnsafeMutablePointer<Double>
+    ) {
+        ck_leverages_f64(points, dimension, count, origin, matrix, vectors, offset, isLower ? 1 : 0, constant, out)
+    }
+
+    /// The same for points in single precision; arithmetic is in double.
+    @inline(__always)
+    package static func leverages(
+        _ points: UnsafePointer<Float>, dimension: Int, count: Int, origin: UnsafePointer<Double>, matrix: UnsafePointer<Double>,
+        vectors: Int, offset: UnsafePointer<Double>, isLower: Bool, constant: Double, into out: UnsafeMutablePointer<Double>
+    ) {
+        ck_leverages_f32(points, dimension, count, origin, matrix, vectors, offset, isLower ? 1 : 0, constant, out)
+    }
+
+    /// outⱼ ← base + ‖zⱼ − offset‖² for the columns of a rows×count matrix.
+    @inline(__always)
+    package static func columnNorms(
+        _ z: UnsafePointer<Double>, rows: Int, count: Int, offset: UnsafePointer<Double>? = nil, base: Double = 0,
+        into out: UnsafeMutablePointer<Double>
+    ) {
+        ck_column_norms(z, rows, count, offset, base, out)
+    }
+
+    /// Squares every entry of the lower triangle.
+    @inline(__always)
+    package static func squareLower(_ a: UnsafeMutablePointer<Float>, order: Int) { ck_square_lower_f32(a, order) }
+
+    /// Squares every entry of the lower triangle.
+    @inline(__always)
+    package static func squareLower(_ a: UnsafeMutablePointer<Double>, order: Int) { ck_square_lower_f64(a, order) }
+
+    /// Column j of `out` ← scaleⱼ · column j of `a`.
+    @inline(__always)
+    package static func scaleColumns(
+        _ a: UnsafePointer<Double>, rows: Int, count: Int, by scale: UnsafePointer<Double>, into out: UnsafeMutablePointer<Double>
+    ) {
+        ck_scale_columns(a, rows, count, scale, out)
+    }
+
+    /// outⱼ ← xⱼ − origin.
+    @inline(__always)
+    package static func shift(
+        _ points: UnsafePointer<Double>, dimension: Int, count: Int, origin: UnsafePointer<Double>, into out: UnsafeMutablePointer<Double>
+    ) {
+        ck_shift_f64(points, dimension, count, origin, out)
+    }
+
+    /// outⱼ ← xⱼ − origin, single-precision points.
+    @inline(__always)
+    package static func shift(
+        _ points: UnsafePointer<Float>, dimension: Int, count: Int, origin: UnsafePointer<Double>, into out: UnsafeMutablePointer<Double>
+    ) {
+        ck_shift_f32(points, dimension, count, origin, out)
+    }
+
+    /// The largest entry and the sum of all; the sum is not finite when an entry is not.
+    @inline(__always)
+    package static func largest(_ x: UnsafePointer<Double>, count: Int) -> (largest: Double, sum: Double) {
+        var sum = 0.0
+        let largest = ck_largest(x, count, &sum)
+        return (largest, sum)
+    }
+}
