@@ -112,27 +112,30 @@ extension Pruner {
 
     /// Refits the output layer of the masked network so that its class probabilities follow the original's.
     ///
+    /// - Parameter statistics: what the original's batch normalizations use on these inputs, where not the stored values.
     /// - Returns: the squared errors of the logits after it; `nil`, and nothing is done, when the network does not end in a
-    ///   linear layer with a bias or when its features were not cut.
-    func refitClassifier(on inputs: ActivationTensor, refit: inout Refit) throws(PruningError) -> ClassifierRefit.Errors? {
+    ///   linear layer with a bias or when nothing before it has changed.
+    func refitClassifier(
+        on inputs: ActivationTensor, statistics: [Int: ChannelStatistics] = [:], refit: inout Refit
+    ) throws(PruningError) -> ClassifierRefit.Errors? {
         guard let (node, layer) = outputLayer, let bias = layer.bias, let weight = refit.network.parameters[layer.weight],
             let constants = refit.network.parameters[bias]
         else { return nil }
         let (classes, width) = layer.isTransposed ? (weight.shape[1], weight.shape[0]) : (weight.shape[0], weight.shape[1])
         func position(_ k: Int, _ j: Int) -> Int { layer.isTransposed ? j * classes + k : k * width + j }
         let columns = (0..<width).filter { j in (0..<classes).contains { weight.values[position($0, j)] != 0 } }
-        guard columns.count < width else { return nil }
+        guard !refit.changed.isEmpty else { return nil }
 
         let (tap, output) = (node.inputs[0], network.outputs[0])
         var (features, targets): ([Double], [Double]) = ([], [])
-        try stream(refit.network, inputs, observing: [tap]) { activations in
+        try stream(refit.network, inputs, observing: [tap], statistics: refit.statistics) { activations in
             guard let tensor = activations[tap] else { return }
             for row in 0..<tensor.values.count / width {
                 for j in columns { features.append(Double(tensor.values[row * width + j])) }
                 features.append(1)
             }
         }
-        try stream(network, inputs, observing: [output]) { activations in
+        try stream(network, inputs, observing: [output], statistics: statistics) { activations in
             if let tensor = activations[output] { targets.append(contentsOf: tensor.values.map(Double.init)) }
         }
         let count = targets.count / classes

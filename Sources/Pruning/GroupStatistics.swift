@@ -1,21 +1,25 @@
 // Activations of a group as samples: channels × positions, as its consumers read them.
 
+import Coresets
 import LinearAlgebra
 import NeuralNetworks
 
 extension Consumer {
     /// Samples of the group's channels as columns: one per image, position on the axis, and place.
     ///
-    /// - Parameter tensor: the value the consumer reads, (N, channels, …) for a convolution, (N, …, features) for a
-    ///   linear layer.
-    func samples(_ tensor: ActivationTensor, channels: Int) -> Matrix {
+    /// - Parameters:
+    ///   - tensor: the value the consumer reads, (N, channels, …) for a convolution, (N, …, features) for a linear layer.
+    ///   - limit: places per image that are looked at, drawn where there are more.
+    func samples(_ tensor: ActivationTensor, channels: Int, limit: Int = .max, using generator: inout SeededGenerator) -> Matrix {
         let layout = ChannelLayout(tensor.shape, isLinear: isLinear)
         let repeats = positionsPerChannel
-        var elements = [Double](repeating: 0, count: channels * layout.samples * repeats)
+        let perImage = layout.samples / Swift.max(1, tensor.batchCount)
+        let places = SampledPlace.draw(samples: tensor.batchCount, places: perImage, limit: limit, using: &generator)
+        var elements = [Double](repeating: 0, count: channels * places.count * repeats)
         let positions = (0..<channels).map { layer.map.positions(of: $0) }
         var column = 0
-        for s in 0..<layout.samples {
-            let base = layout.base(ofSample: s)
+        for place in places {
+            let base = layout.base(ofSample: place.sample * perImage + place.place)
             for k in 0..<repeats {
                 for c in 0..<channels {
                     elements[column * channels + c] = Double(tensor.values[base + positions[c][k] * layout.stride])

@@ -19,6 +19,8 @@ enum InputSource: Sendable {
         var text: String
         var isMeasured: Bool
         var warnings: [String]
+        /// Statistics that batch normalizations use on these inputs, by node, where they are not the stored ones.
+        var statistics: [Int: ChannelStatistics] = [:]
     }
 }
 
@@ -46,15 +48,17 @@ extension Pruner {
                 throw .unsupported(what: "--input-model ascended", needs: "a chain of linear layers with several outputs")
             }
             var generator = SeededGenerator(seed: settings.seed)
+            let count = settings.sampleCount ?? 4096
             let drawn = try sampledInputs(
-                chain, prior, count: settings.sampleCount, strength: AscendedSamples.Settings().strength, using: &generator)
+                chain, prior, count: count, strength: AscendedSamples.Settings().strength, using: &generator)
             return (
                 .samples(drawn),
                 .init(
-                    model: model, text: "\(settings.sampleCount) class-ascended samples of Gaussian inputs, \(text)", isMeasured: false,
+                    model: model, text: "\(count) class-ascended samples of Gaussian inputs, \(text)", isMeasured: false,
                     warnings: warnings)
             )
-        case .batchNorm, .synthetic:
+        case .synthetic: return try syntheticImages()
+        case .batchNorm:
             throw .unsupported(what: "--input-model \(model.rawValue)", needs: "a network with batch normalization")
         case .auto:
             return (
@@ -70,7 +74,7 @@ extension Pruner {
     private func resolvedModel(hasCalibration: Bool) throws(PruningError) -> InputModel {
         guard settings.inputModel == .auto else { return settings.inputModel }
         if hasCalibration { return .calibration }
-        guard let chain else { return .auto }
+        guard let chain else { return (inputShape?.count ?? 0) >= 2 ? .synthetic : .auto }
         return settings.reweighting == .sequential && chain.classCount > 1 ? .ascended : .gaussian
     }
 

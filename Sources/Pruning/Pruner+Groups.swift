@@ -71,8 +71,10 @@ extension Pruner {
         let problem = own.map {
             Reconstruction(moments: $0, outgoing: weights.outgoing, relativeRidge: ridge, hasIntercept: weights.hasConstant)
         }
+        // Convolutions in groups read shares of the channels: there is no one covariance to embed functions with.
+        let isEmbeddable = settings.points != .function || own != nil || weights.consumers.first?.isGrouped != true
         let points = try NeuronPoints(
-            settings.points, incoming: weights.incoming, outgoing: weights.outgoing, covariance: own?.covariance,
+            isEmbeddable ? settings.points : .product, incoming: weights.incoming, outgoing: weights.outgoing, covariance: own?.covariance,
             rank: settings.rank, layer: group.id)
         var ranked = RankedGroup(
             index: index, weights: weights, moments: own, consumerMoments: perConsumer, problem: problem, errors: nil, order: nil,
@@ -152,11 +154,6 @@ extension Pruner {
         let n = ranked.count
         var layer = LayerOutcome(name: ranked.name, before: n, after: m, method: "", seconds: 0)
         var errors: [ConsumerErrors] = []
-        if let bounds = ranked.sensitivities {
-            layer.peels = bounds.peels
-            layer.totalSensitivity = bounds.total
-            layer.cappedSensitivity = bounds.cappedTotal
-        }
         // Sequential refits of linear consumers choose on what the pruned network computes.
         var sequential: Reconstruction?
         var choice: Reconstruction?
@@ -187,35 +184,14 @@ extension Pruner {
             }
         } else if let order = ranked.order {
             kept = order.prefix(m).sorted()
-        } else if let bounds = ranked.sensitivities {
-            var generator = SeededGenerator(seed: seed(of: ranked.index))
-            let norms = (0..<n).map { NeuronPoints.norm(ranked.points.points, $0) }
-            do {
-                let sample = try SensitivitySampling.drawDistinct(
-                    count: m, sensitivities: bounds.sensitivities, norms: norms, generator: &generator)
-                let guarantee = Guarantee(
-                    sample, bounds: bounds,
-                    representation: "\(ranked.points.representation.rawValue) points of rank \(ranked.points.rank)")
-                kept = sample.indices
-                factors = sample.weights
-                layer.draws = sample.drawCount
-                layer.samplingEpsilon = guarantee.epsilon
-                layer.samplingStatement = guarantee.statement
-            } catch {
-                throw .malformedNetwork("\(error) (sampling of \(ranked.name))")
-            }
+        } else if ranked.sensitivities != nil {
+            let sample = try draw(ranked, keeping: m)
+            kept = sample.indices
+            factors = sample.weights
         } else {
             kept = Array(0..<m)
         }
-        // m points cannot witness more than m directions, and m directions only badly: rules that do not peel get the
-        // guarantee in the leading m/2 directions.
-        let points = settings.selection.usesSensitivities ? ranked.points : ranked.points.leading(Swift.max(1, m / 2))
-        let factor = ProvenFactor(points: points.points, kept: kept)
-        layer.provenFactor = factor.value
-        layer.provenFactorAbsence = factor.reason
-        layer.representation = points.representation.rawValue
-        layer.rank = points.rank
-        layer.retainedEnergy = points.retainedEnergy
+        record(guaranteeOf: kept, ranked, in: &layer)
         layer.method = Pruner.method(selection(of: n), m == n ? .none : reweighting, description, m == n)
         if m < n {
             try apply(reweighting, kept: kept, factors: factors, ranked: ranked, sequential: sequential, ridge: ridge, errors: &errors, refit: &refit)
@@ -223,6 +199,50 @@ extension Pruner {
             layer.relativeErrorModel = 0
         }
         return GroupOutcome(kept: kept, layer: layer, errors: errors)
+    }
+
+    /// The kept channels by the ranking or the draw, without a look at the network pruned so far.
+    func channels(_ ranked: RankedGroup, keeping m: Int) throws(PruningError) -> [Int] {
+        if let order = ranked.order { return order.prefix(m).sorted() }
+        return ranked.sensitivities == nil ? Array(0..<m) : try draw(ranked, keeping: m).indices
+    }
+
+    /// Draws m distinct channels by their sensitivities; the same draw every time.
+    private func draw(_ ranked: RankedGroup, keeping m: Int) throws(PruningError) -> SensitivitySampling {
+        var generator = SeededGenerator(seed: seed(of: ranked.index))
+        let norms = (0..<ranked.count).map { NeuronPoints.norm(ranked.points.points, $0) }
+        do {
+            return try SensitivitySampling.drawDistinct(
+                count: m, sensitivities: ranked.sensitivities?.sensitivities ?? [], norms: norms, generator: &generator)
+        } catch {
+            throw .malformedNetwork("\(error) (sampling of \(ranked.name))")
+        }
+    }
+
+    /// Notes what the geometry proves about the kept channels.
+    func record(guaranteeOf kept: [Int], _ ranked: RankedGroup, in layer: inout LayerOutcome) {
+        if let bounds = ranked.sensitivities {
+            layer.peels = bounds.peels
+            layer.totalSensitivity = bounds.total
+            layer.cappedSensitivity = bounds.cappedTotal
+            if settings.selection == .sensitivity, kept.count < ranked.count, let sample = try? draw(ranked, keeping: kept.count) {
+                let guarantee = Guarantee(
+                    sample, bounds: bounds,
+                    representation: "\(ranked.points.representation.rawValue) points of rank \(ranked.points.rank)")
+                layer.draws = sample.drawCount
+                layer.samplingEpsilon = guarantee.epsilon
+                layer.samplingStatement = guarantee.statement
+            }
+        }
+        // m points cannot witness more than m directions, and m directions only badly: rules that do not peel get the
+        // guarantee in the leading m/2 directions.
+        let points = settings.selection.usesSensitivities ? ranked.points : ranked.points.leading(Swift.max(1, kept.count / 2))
+        let factor = ProvenFactor(points: points.points, kept: kept)
+        layer.provenFactor = factor.value
+        layer.provenFactorAbsence = factor.reason
+        layer.representation = points.representation.rawValue
+        layer.rank = points.rank
+        layer.retainedEnergy = points.retainedEnergy
     }
 
     private func apply(
@@ -288,7 +308,7 @@ extension Pruner {
         return [Double](repeating: 0, count: consumer.outputCount)
     }
 
-    private static func method(
+    static func method(
         _ selection: Selection, _ reweighting: Reweighting, _ description: InputSource.Description, _ isWhole: Bool
     ) -> String {
         isWhole ? "kept whole" : "\(selection.rawValue), \(reweighting.rawValue), \(description.model.rawValue)"

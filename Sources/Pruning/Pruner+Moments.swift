@@ -1,5 +1,6 @@
 // Moments of the channels as their consumers read them: by formula, or streamed from a forward pass.
 
+import Coresets
 import LinearAlgebra
 import NeuralNetworks
 
@@ -28,7 +29,9 @@ extension Pruner {
     static let streamingBatch = 64
 
     /// Moments of every group in the original network; empty when nothing is known about inputs.
-    func originalMoments(_ source: InputSource) throws(PruningError) -> MomentTable {
+    func originalMoments(
+        _ source: InputSource, statistics: [Int: ChannelStatistics] = [:]
+    ) throws(PruningError) -> MomentTable {
         var consumers: [MomentKey: (Consumer, Int)] = [:]
         for group in groups {
             for consumer in try GroupWeights(group, in: network).consumers {
@@ -52,10 +55,12 @@ extension Pruner {
             let keys = consumers.keys.sorted { ($0.value, $0.offsets.count, $0.run) < ($1.value, $1.offsets.count, $1.run) }
             var accumulators = keys.map { MomentAccumulator(channels: consumers[$0]?.1 ?? 0) }
             let taps = Array(Set(keys.map(\.value))).sorted()
-            try stream(network, inputs, observing: taps) { activations in
+            var generator = SeededGenerator(seed: settings.seed).stream(2)
+            try stream(network, inputs, observing: taps, statistics: statistics) { activations in
                 for (index, key) in keys.enumerated() {
                     guard let (consumer, channels) = consumers[key], let tensor = activations[key.value] else { continue }
-                    accumulators[index].add(consumer.samples(tensor, channels: channels))
+                    accumulators[index].add(
+                        consumer.samples(tensor, channels: channels, limit: Pruner.placesPerInput, using: &generator))
                 }
             }
             return Dictionary(uniqueKeysWithValues: zip(keys, accumulators.map(\.moments)))
@@ -64,12 +69,14 @@ extension Pruner {
 
     /// Feeds inputs through a network in batches.
     func stream(
-        _ network: Network, _ inputs: ActivationTensor, observing taps: [Network.ValueID], _ body: (Activations) -> Void
+        _ network: Network, _ inputs: ActivationTensor, observing taps: [Network.ValueID],
+        statistics: [Int: ChannelStatistics] = [:], _ body: (Activations) -> Void
     ) throws(PruningError) {
         do {
-            let evaluator = try Evaluator(network, observing: taps)
-            for first in stride(from: 0, to: inputs.batchCount, by: Pruner.streamingBatch) {
-                let batch = inputs.samples(first..<Swift.min(first + Pruner.streamingBatch, inputs.batchCount))
+            let evaluator = try Evaluator(network, observing: taps, statistics: statistics)
+            let size = Swift.min(Pruner.streamingBatch, network.batchSize(observing: taps))
+            for first in stride(from: 0, to: inputs.batchCount, by: size) {
+                let batch = inputs.samples(first..<Swift.min(first + size, inputs.batchCount))
                 body(try evaluator.forward(batch))
             }
         } catch {
@@ -83,6 +90,7 @@ extension Pruner {
     ) throws(PruningError) -> Reconstruction {
         let (input, output) = (consumer.layer.input, consumer.layer.output)
         var accumulator = MomentAccumulator(channels: channels, targets: consumer.outputCount)
+        var generator = SeededGenerator(seed: settings.seed).stream(3)
         do {
             let pruned = try Evaluator(refitted, observing: [input])
             let whole = try Evaluator(network, observing: [output])
@@ -90,7 +98,7 @@ extension Pruner {
                 let batch = inputs.samples(first..<Swift.min(first + Pruner.streamingBatch, inputs.batchCount))
                 guard let h = try pruned.forward(batch)[input], let z = try whole.forward(batch)[output] else { continue }
                 accumulator.add(
-                    consumer.samples(h, channels: channels), targets: consumer.outputSamples(z))
+                    consumer.samples(h, channels: channels, using: &generator), targets: consumer.outputSamples(z))
             }
         } catch {
             throw .evaluation("\(error)")

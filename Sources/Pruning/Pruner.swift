@@ -98,7 +98,7 @@ public struct Pruner: Sendable {
         }
         var warnings = description.warnings
         try report("measuring activations", 1)
-        let moments = try originalMoments(source)
+        let moments = try originalMoments(source, statistics: description.statistics)
         let ridge = relativeRidge(isMeasured: description.isMeasured)
 
         var ranked: [RankedGroup] = []
@@ -114,22 +114,30 @@ public struct Pruner: Sendable {
                     "\(group.id) has \(group.count) channels: chosen by forward selection (backward elimination serves up to \(Pruner.backwardLimit))")
             }
         }
-        var refit = Refit(network)
+        var refit = Refit(network, statistics: description.statistics)
         var outcomes: [GroupOutcome] = []
-        var kept: [PruningPlan.Group] = []
-        for (index, group) in groups.enumerated() {
-            try report("refitting the consumers of \(group.id)", 2 + groups.count + index)
-            let start = clock.now
-            var outcome = try prune(
-                ranked[index], keeping: counts[index], source: source, description: description, ridge: ridge, refit: &refit,
-                warnings: &warnings)
-            outcome.layer.seconds = ranked[index].seconds + seconds(clock.now - start)
-            outcomes.append(outcome)
-            kept.append(PruningPlan.Group(name: group.id, channels: group.count, kept: outcome.kept))
+        if settings.reweighting == .sequential, chain == nil, case .samples(let inputs) = source {
+            outcomes = try pruneSequentially(
+                ranked, counts: counts, inputs: inputs, description: description, ridge: ridge, refit: &refit
+            ) { (index) throws(PruningError) in
+                try report("refitting consumers", 2 + groups.count + Swift.min(index, groups.count - 1))
+            }
+            for index in outcomes.indices { outcomes[index].layer.seconds += ranked[index].seconds }
+        } else {
+            for (index, group) in groups.enumerated() {
+                try report("refitting the consumers of \(group.id)", 2 + groups.count + index)
+                let start = clock.now
+                var outcome = try prune(
+                    ranked[index], keeping: counts[index], source: source, description: description, ridge: ridge, refit: &refit,
+                    warnings: &warnings)
+                outcome.layer.seconds = ranked[index].seconds + seconds(clock.now - start)
+                outcomes.append(outcome)
+            }
         }
+        let kept = zip(groups, outcomes).map { PruningPlan.Group(name: $0.id, channels: $0.count, kept: $1.kept) }
 
         if settings.refitsClassifier, settings.reweighting == .sequential, case .samples(let inputs) = source {
-            if let final = try refitClassifier(on: inputs, refit: &refit) {
+            if let final = try refitClassifier(on: inputs, statistics: description.statistics, refit: &refit) {
                 for index in outcomes.indices {
                     outcomes[index].errors = outcomes[index].errors.map { $0.replaced(by: final) }
                 }
@@ -183,10 +191,13 @@ struct Refit: Sendable {
     private(set) var network: Network
     /// Tensors that differ from a plain cut.
     private(set) var changed: Set<String> = []
+    /// Statistics in force while fitting, by batch-normalization node, where they are not the stored ones.
+    private(set) var statistics: [Int: ChannelStatistics]
     private let original: Network
 
-    init(_ network: Network) {
+    init(_ network: Network, statistics: [Int: ChannelStatistics] = [:]) {
         self.network = network
+        self.statistics = statistics
         original = network
     }
 
@@ -217,6 +228,25 @@ struct Refit: Sendable {
     mutating func replace(_ name: String, _ tensor: Parameter) {
         network.parameters[name] = tensor
         changed.insert(name)
+    }
+
+    /// Makes `constants` the constant part of a consumer's outputs: its bias, or minus what its running mean is lowered by.
+    mutating func shift(_ consumer: Consumer, constants: [Double]) {
+        switch consumer.layer.shift {
+        case .bias(let name):
+            guard var bias = network.parameters[name] else { return }
+            bias.values = constants.map(Float.init)
+            replace(name, bias)
+        case .runningMean(let name, let node):
+            // Each refit replaces the shift of the original mean, never adds to an earlier one.
+            guard var mean = original.parameters[name] else { return }
+            mean.values = zip(mean.values, constants).map { Float(Double($0) - $1) }
+            replace(name, mean)
+            if let own = statistics[node] {
+                statistics[node]?.mean = zip(own.mean, constants).map { Float(Double($0) - $1) }
+            }
+        case .none: return
+        }
     }
 
     /// parameter + sign·shift. Several groups may feed one consumer: the shifts of different groups add up, but each

@@ -68,35 +68,37 @@ public struct PruningReport: Sendable, Equatable, Codable {
         }
     }
 
-    /// E‖z − ẑ‖²/E‖z − E z‖² of every group's consumers on real inputs, both networks run from the input on.
+    /// E‖y − ŷ‖²/E‖y − E y‖² of what every group's consumers bring about (`OutputPath`) on real inputs, both networks run from
+    /// the input on.
     private static func measuredErrors(
         _ plan: PruningPlan, _ network: Network, _ images: ActivationTensor
     ) throws(PruningError) -> [String: Double] {
         let masked = try plan.masked(network)
-        var outputs: [String: [Consumer]] = [:]
-        let positions: [String: [Int: [Int]]]
-        do {
-            let groups = try network.channelGroups()
-            positions = network.keptPositions(plan.groups, of: groups)
-            for group in groups where plan.groups.contains(where: { $0.name == group.id && $0.kept.count < $0.channels }) {
-                outputs[group.id] = try GroupWeights(group, in: network).consumers
-            }
-        } catch let error as PruningError {
-            throw error
-        } catch {
-            throw .malformedNetwork("\(error)")
-        }
-        let taps = Array(Set(outputs.values.flatMap { $0.map { $0.layer.output } })).sorted()
+        var outputs: [String: [Network.ValueID]] = [:]
         var totals: [Network.ValueID: OutputError] = [:]
-        for consumer in outputs.values.joined() {
-            totals[consumer.layer.output] = OutputError(
+        let groups: [ChannelGroup]
+        do { groups = try network.channelGroups() } catch { throw .malformedNetwork("\(error)") }
+        let positions = network.keptPositions(plan.groups, of: groups)
+        var consumers: [(group: String, consumer: Consumer)] = []
+        for group in groups where plan.groups.contains(where: { $0.name == group.id && $0.kept.count < $0.channels }) {
+            for consumer in try GroupWeights(group, in: network).consumers { consumers.append((group.id, consumer)) }
+        }
+        consumers.sort { $0.consumer.layer.node < $1.consumer.layer.node }
+        var pending = Set(consumers.map(\.consumer.layer.node))
+        for (group, consumer) in consumers {
+            let path = try OutputPath(consumer, in: network, statistics: [:], pending: pending)
+            pending.remove(consumer.layer.node)
+            outputs[group, default: []].append(path.observed)
+            totals[path.observed] = OutputError(
                 keptOutputs: positions[consumer.layer.weight]?[consumer.outputAxis] ?? Array(0..<consumer.outputCount),
                 isLinear: consumer.isLinear)
         }
+        let taps = totals.keys.sorted()
         do {
             let (whole, cut) = (try Evaluator(network, observing: taps), try Evaluator(masked, observing: taps))
-            for first in stride(from: 0, to: images.batchCount, by: Pruner.streamingBatch) {
-                let batch = images.samples(first..<Swift.min(first + Pruner.streamingBatch, images.batchCount))
+            let size = Swift.min(Pruner.streamingBatch, network.batchSize(observing: taps))
+            for first in stride(from: 0, to: images.batchCount, by: size) {
+                let batch = images.samples(first..<Swift.min(first + size, images.batchCount))
                 let (z, approximation) = (try whole.forward(batch), try cut.forward(batch))
                 for tap in taps {
                     guard let a = z[tap], let b = approximation[tap] else { continue }
@@ -106,8 +108,8 @@ public struct PruningReport: Sendable, Equatable, Codable {
         } catch {
             throw .evaluation("\(error)")
         }
-        return outputs.compactMapValues { consumers in
-            let errors = consumers.compactMap { totals[$0.layer.output]?.relative }
+        return outputs.compactMapValues { values in
+            let errors = values.compactMap { totals[$0]?.relative }
             return errors.isEmpty ? nil : errors.reduce(0, +) / Double(errors.count)
         }
     }

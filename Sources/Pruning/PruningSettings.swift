@@ -30,8 +30,8 @@ public struct PruningSettings: Sendable, Equatable, Codable {
     /// Whether sequential reweighting ends by matching class probabilities in the output layer; for networks whose outputs
     /// are logits.
     public var refitsClassifier: Bool
-    /// Inputs drawn by the models that sample.
-    public var sampleCount: Int
+    /// Inputs drawn by the models that sample; `nil` for 4096 class-ascended samples or 256 synthetic images.
+    public var sampleCount: Int?
     public var seed: UInt64
 
     /// The default settings of a recipe.
@@ -49,7 +49,7 @@ public struct PruningSettings: Sendable, Equatable, Codable {
         inputScale = []
         ridge = nil
         refitsClassifier = true
-        sampleCount = 4096
+        sampleCount = nil
         switch recipe {
         case .paper:
             points = .product
@@ -80,7 +80,7 @@ public struct PruningSettings: Sendable, Equatable, Codable {
         if let ridge, !(ridge >= 0 && ridge.isFinite) {
             throw .invalidSetting(name: "--ridge", expected: "at least 0 and finite", found: "\(ridge)")
         }
-        guard sampleCount >= 1 else { throw .invalidSetting(name: "--samples", expected: "at least 1", found: "\(sampleCount)") }
+        if let sampleCount, sampleCount < 1 { throw .invalidSetting(name: "--samples", expected: "at least 1", found: "\(sampleCount)") }
         switch rank {
         case .fixed(let r) where r < 1: throw .invalidSetting(name: "--rank", expected: "at least 1", found: "\(r)")
         case .energy(let share) where !(share > 0 && share <= 1):

@@ -61,11 +61,17 @@ package struct Reconstruction: Sendable {
     package var crossGram: Matrix { cross.gram() }
 
     /// The fit (2) from the channels in `kept`, in that order.
-    package func fit(_ kept: [Int]) throws(FactorizationError) -> Fit {
-        var normal = channels.covariance.selectingRows(kept).selectingColumns(kept)
+    ///
+    /// - Parameter prior: V₀, q×|S|: the ridge then pulls towards it, λ‖V' − V₀‖² in (1), instead of towards zero.
+    package func fit(_ kept: [Int], prior: Matrix? = nil) throws(FactorizationError) -> Fit {
+        let covariance = channels.covariance.selectingRows(kept).selectingColumns(kept)
+        var normal = covariance
         for k in kept.indices { normal[k, k] += ridge }
-        let right = cross.selectingRows(kept)
-        let solution = try Reconstruction.solve(normal, right)
+        var right = cross.selectingRows(kept)
+        let start = prior?.transposed()
+        if let start { right = right - covariance.times(start) }
+        var solution = try Reconstruction.solve(normal, right)
+        if let start { solution = solution + start }
         let fitted = solution.times(kept.map { channels.mean[$0] }, transposeSelf: true)
         return Fit(
             weights: solution.transposed(), offset: zip(targetMean, fitted).map { $0 - $1 },

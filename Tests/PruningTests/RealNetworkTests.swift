@@ -45,4 +45,40 @@ import Testing
             #expect(layer.samplingEpsilon != nil)
         }
     }
+
+    /// Accuracy in percent of a convolutional network on its test images.
+    private func convolutional(
+        _ file: String, _ architecture: KnownArchitecture, _ data: String, test: String, keep: Double, calibrated: Bool
+    ) throws -> Double {
+        let network = try SharedFiles.network(file, architecture)
+        var settings = PruningSettings(budget: .keep(keep))
+        var scaling = InputScaling()
+        if data == "cifar10" {
+            (settings.inputShift, settings.inputScale) = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+            scaling = InputScaling(mean: [0.485, 0.456, 0.406], standardDeviation: [0.229, 0.224, 0.225])
+        }
+        let calibration = calibrated ? try SharedFiles.images("\(data)_calib512.npz", scaling: scaling).images : nil
+        let plan = try Pruner(network: network, settings: settings).plan(calibration: calibration)
+        let images = try SharedFiles.images(test, scaling: scaling)
+        return 100 * (try Evaluator(try plan.apply(to: network)).accuracy(on: images)).fraction
+    }
+
+    @Test(arguments: zip([0.4, 0.3, 0.2], [98, 97.5, 94]))
+    func `LeNet-5 with 512 images`(_ keep: Double, _ least: Double) throws {
+        let found = try convolutional(
+            "lenet5_mnist.safetensors", .lenet5, "mnist", test: "mnist_test2000.npz", keep: keep, calibrated: true)
+        #expect(found >= least)
+    }
+
+    @Test(arguments: zip([0.5, 0.3], [78, 60.0])) func `ResNet-20 with 512 images`(_ keep: Double, _ least: Double) throws {
+        let found = try convolutional(
+            "resnet20_cifar10.safetensors", .cifarResNet(depth: 20), "cifar10", test: "cifar10_test500.npz", keep: keep, calibrated: true)
+        #expect(found >= least)
+    }
+
+    @Test func `ResNet-20 without data`() throws {
+        let found = try convolutional(
+            "resnet20_cifar10.safetensors", .cifarResNet(depth: 20), "cifar10", test: "cifar10_test500.npz", keep: 0.5, calibrated: false)
+        #expect(found >= 71)
+    }
 }

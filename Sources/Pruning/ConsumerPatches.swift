@@ -1,0 +1,200 @@
+// What one output of a consumer reads, as a vector: all channels of the group at all taps.
+//
+// A consumer computes z_o(x) = Σ_c Σ_t W[o, c, t]·h[c, t](x) + e at every place x. Its regressors are numbered c·taps + t,
+// t = position of the channel on the weight's axis, then kernel tap; taps outside the image are zero, as padding makes them.
+// A convolution in groups is as many independent consumers: group g reads and writes its own share of the channels.
+
+import Coresets
+import LinearAlgebra
+import NeuralNetworks
+
+/// Geometry of a consumer's reading and writing.
+struct ConsumerPatches: Sendable {
+    private enum Kind: Sendable {
+        /// Channels on the last axis; taps are positions on it.
+        case linear(isTransposed: Bool)
+        /// Channels on axis 1; taps are positions, then kernel rows, then kernel columns.
+        case convolution(Convolution, kernelHeight: Int, kernelWidth: Int)
+    }
+
+    let consumer: Consumer
+    /// Channels of the group (n) and regressors per channel (t).
+    let channels: Int
+    let taps: Int
+    /// Independent shares, and outputs (q) and input channels of one.
+    let shares: Int
+    let outputs: Int
+    private let inputsPerShare: Int
+    private let kind: Kind
+    /// Axis positions of every channel.
+    private let positions: [[Int]]
+
+    init(_ consumer: Consumer, channels: Int, in network: Network) throws(PruningError) {
+        self.consumer = consumer
+        self.channels = channels
+        positions = (0..<channels).map { consumer.layer.map.positions(of: $0) }
+        switch network.nodes[consumer.layer.node].layer {
+        case .linear(let layer):
+            kind = .linear(isTransposed: layer.isTransposed)
+            taps = consumer.positionsPerChannel
+            shares = 1
+        case .convolution(let layer):
+            let kernel = consumer.shape.dropFirst(2)
+            kind = .convolution(
+                layer, kernelHeight: kernel.count == 2 ? kernel[kernel.startIndex] : 1, kernelWidth: kernel.last ?? 1)
+            taps = consumer.positionsPerChannel * kernel.reduce(1, *)
+            shares = layer.groups
+        default:
+            throw .malformedNetwork("expected \(consumer.name) to be a linear layer or a convolution")
+        }
+        outputs = consumer.outputCount / shares
+        inputsPerShare = consumer.shape[consumer.layer.axis]
+    }
+
+    /// Number of regressors, n·t.
+    var count: Int { channels * taps }
+
+    /// Places at which one sample's outputs lie: an output tensor of shape (N, …) has that many per channel.
+    func placeCount(outputShape: [Int]) -> Int {
+        switch kind {
+        case .linear: outputShape.dropFirst().dropLast().reduce(1, *)
+        case .convolution: outputShape.dropFirst(2).reduce(1, *)
+        }
+    }
+
+    /// Regressors of one share: column k belongs to the place `places[k].place` of sample `places[k].sample`.
+    func regressors(of input: ActivationTensor, at places: [SampledPlace], outputShape: [Int], share: Int) -> Matrix {
+        var result = Matrix(rows: count, columns: places.count)
+        result.elements.withUnsafeMutableBufferPointer { target in
+            input.values.withUnsafeBufferPointer { source in
+                switch kind {
+                case .linear:
+                    let features = input.shape[input.shape.count - 1]
+                    let perSample = input.sampleSize
+                    for (k, place) in places.enumerated() {
+                        let base = place.sample * perSample + place.place * features
+                        var row = k * count
+                        for c in 0..<channels {
+                            for p in positions[c] {
+                                target[row] = Double(source[base + p])
+                                row += 1
+                            }
+                        }
+                    }
+                case .convolution(let layer, let kernelHeight, let kernelWidth):
+                    let frame = Frame(layer, input: input.shape, output: outputShape)
+                    for (k, place) in places.enumerated() {
+                        let (top, left) = frame.corner(place.place)
+                        var row = k * count
+                        for c in 0..<channels {
+                            for p in positions[c] {
+                                let plane = source.baseAddress! + (place.sample * frame.channels + share * inputsPerShare + p) * frame.area
+                                for ky in 0..<kernelHeight {
+                                    let y = top + ky * frame.dilationY
+                                    for kx in 0..<kernelWidth {
+                                        let x = left + kx * frame.dilationX
+                                        let isInside = y >= 0 && y < frame.height && x >= 0 && x < frame.width
+                                        target[row] = isInside ? Double(plane[y * frame.width + x]) : 0
+                                        row += 1
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        return result
+    }
+
+    /// Values of a tensor shaped like the consumer's output, for one share's outputs: q × places.
+    func values(of tensor: ActivationTensor, at places: [SampledPlace], share: Int) -> Matrix {
+        let layout = ChannelLayout(tensor.shape, isLinear: consumer.isLinear)
+        let perSample = placeCount(outputShape: tensor.shape)
+        var result = Matrix(rows: outputs, columns: places.count)
+        for (k, place) in places.enumerated() {
+            let base = layout.base(ofSample: place.sample * perSample + place.place)
+            for o in 0..<outputs {
+                result.elements[k * outputs + o] = Double(tensor.values[base + (share * outputs + o) * layout.stride])
+            }
+        }
+        return result
+    }
+
+    /// The stored weights of one share: q × (n·t).
+    func weights(_ values: [Float], share: Int) -> Matrix {
+        Matrix(rows: outputs, columns: count) { o, j in Double(values[index(output: share * outputs + o, regressor: j)]) }
+    }
+
+    /// Writes fitted weights (q × kept·t, kept channels in order) of one share; all other channels become zero.
+    func scatter(_ weights: Matrix, kept: [Int], share: Int, into values: inout [Float]) {
+        for o in 0..<outputs {
+            for j in 0..<count { values[index(output: share * outputs + o, regressor: j)] = 0 }
+            for (s, c) in kept.enumerated() {
+                for t in 0..<taps {
+                    values[index(output: share * outputs + o, regressor: c * taps + t)] = Float(weights[o, s * taps + t])
+                }
+            }
+        }
+    }
+
+    /// Regressors that belong to the kept channels.
+    func regressors(ofChannels kept: [Int]) -> [Int] { kept.flatMap { $0 * taps..<($0 + 1) * taps } }
+
+    private func index(output o: Int, regressor j: Int) -> Int {
+        let inner = consumer.inner
+        let (c, t) = (j / taps, j % taps)
+        switch kind {
+        case .linear(isTransposed: true): return positions[c][t] * consumer.outputCount + o
+        case .linear: return o * inputsPerShare + positions[c][t]
+        case .convolution: return (o * inputsPerShare + positions[c][t / inner]) * inner + t % inner
+        }
+    }
+
+    /// Extents of a convolution's input, and where the window of an output place begins.
+    private struct Frame {
+        let channels, height, width, outWidth: Int
+        let strideY, strideX, dilationY, dilationX, top, left: Int
+        var area: Int { height * width }
+
+        init(_ layer: Convolution, input: [Int], output: [Int]) {
+            let isPlane = input.count == 4
+            channels = input[1]
+            height = isPlane ? input[2] : 1
+            width = input[input.count - 1]
+            outWidth = output[output.count - 1]
+            strideY = isPlane ? layer.strides[0] : 1
+            strideX = layer.strides[layer.strides.count - 1]
+            dilationY = isPlane ? layer.dilations[0] : 1
+            dilationX = layer.dilations[layer.dilations.count - 1]
+            top = isPlane ? layer.padding[0] : 0
+            left = isPlane ? layer.padding[1] : layer.padding[0]
+        }
+
+        func corner(_ place: Int) -> (top: Int, left: Int) {
+            (place / outWidth * strideY - top, place % outWidth * strideX - left)
+        }
+    }
+}
+
+/// One place of one sample of a batch.
+struct SampledPlace: Sendable, Equatable {
+    var sample: Int
+    var place: Int
+
+    /// Up to `limit` distinct places of every sample, ascending; all places when there are no more.
+    static func draw(samples: Int, places: Int, limit: Int, using generator: inout SeededGenerator) -> [SampledPlace] {
+        guard places > limit else {
+            return (0..<samples).flatMap { s in (0..<places).map { SampledPlace(sample: s, place: $0) } }
+        }
+        return (0..<samples).flatMap { s in
+            // Floyd's algorithm: a uniform subset in as many draws as it has members.
+            var chosen: Set<Int> = []
+            for j in places - limit..<places {
+                let candidate = Int.random(in: 0...j, using: &generator)
+                chosen.insert(chosen.contains(candidate) ? j : candidate)
+            }
+            return chosen.sorted().map { SampledPlace(sample: s, place: $0) }
+        }
+    }
+}

@@ -1,0 +1,268 @@
+// Sequential reconstruction of networks whose consumers read patches: consumers in forward order.
+//
+// For each consumer of a cut group, at places drawn once per input:
+//   targets     z* of OutputPath: what the original network computes there, plus what the pruned one owes on the other branch
+//   regressors  all channels of the group at all taps, in the network pruned so far
+//   choose      by gain or cost of whole channels in these moments, weighted by what follows (a of OutputPath)
+//   fit         ridge least squares over kept channels × taps, pulled towards the one-shot combination of channels
+//   replace     the consumer's weights; the constant goes to its bias or to the running mean behind it
+// Both networks advance side by side; moments are accumulated batch by batch in Double.
+
+import Coresets
+import LinearAlgebra
+import NeuralNetworks
+
+extension Pruner {
+    /// Places per input that a refit looks at.
+    static let placesPerInput = 64
+
+    /// One consumer of one cut group.
+    private struct Site {
+        var group: Int
+        var consumer: Consumer
+        var patches: ConsumerPatches
+        var path: OutputPath
+    }
+
+    /// Least-squares problems of a site, one per share, and the spread of what `OutputPath.observed` holds.
+    private struct SiteProblem {
+        var shares: [Reconstruction]
+        /// Var y per output, all shares.
+        var spread: [Double]
+    }
+
+    /// Prunes all groups in forward order of their consumers.
+    ///
+    /// - Parameter chosen: told after each consumer.
+    func pruneSequentially(
+        _ ranked: [RankedGroup], counts: [Int], inputs: ActivationTensor, description: InputSource.Description, ridge: Double,
+        refit: inout Refit, chosen: (Int) throws(PruningError) -> Void
+    ) throws(PruningError) -> [GroupOutcome] {
+        var kept = [[Int]?](repeating: nil, count: ranked.count)
+        for (g, group) in ranked.enumerated() {
+            if counts[g] == group.count {
+                kept[g] = Array(0..<group.count)
+            } else if !isChosenInPlace(group) {
+                kept[g] = try channels(group, keeping: counts[g])
+            }
+        }
+        var errors = [[ConsumerErrors]](repeating: [], count: ranked.count)
+        var durations = [Double](repeating: 0, count: ranked.count)
+        let sites = try sequentialSites(ranked, counts: counts, statistics: description.statistics)
+        var (exact, approximate) = (try ActivationFrontier(inputs, of: network), try ActivationFrontier(inputs, of: network))
+        for (index, site) in sites.enumerated() {
+            let start = ContinuousClock.now
+            try chosen(index)
+            let node = site.consumer.layer.node
+            try exact.advance(to: node, in: network, statistics: description.statistics)
+            try approximate.advance(to: node, in: refit.network, statistics: refit.statistics)
+            let problem = try accumulate(site, index: index, exact, approximate, refit: refit, description, ridge: ridge)
+            do throws(FactorizationError) {
+                if kept[site.group] == nil {
+                    kept[site.group] = try select(problem, site, keeping: counts[site.group])
+                }
+                guard let stay = kept[site.group] else { continue }
+                errors[site.group].append(try replaceWeights(problem, site, kept: stay, refit: &refit))
+            } catch {
+                throw .factorization(layer: site.consumer.name, error)
+            }
+            durations[site.group] += seconds(ContinuousClock.now - start)
+        }
+        return ranked.indices.map { g in
+            let stay = kept[g] ?? []
+            var layer = LayerOutcome(name: ranked[g].name, before: ranked[g].count, after: stay.count, method: "", seconds: durations[g])
+            record(guaranteeOf: stay, ranked[g], in: &layer)
+            layer.method = Pruner.method(settings.selection, .sequential, description, stay.count == ranked[g].count)
+            if stay.count == ranked[g].count { layer.relativeErrorModel = 0 }
+            return GroupOutcome(kept: stay, layer: layer, errors: errors[g])
+        }
+    }
+
+    /// Whether the choice waits for the moments of the consumer in the network pruned so far.
+    private func isChosenInPlace(_ group: RankedGroup) -> Bool {
+        group.weights.consumers.count == 1 && settings.selection.usesMoments
+    }
+
+    /// Consumers of cut groups in node order; each may make up for branches that are final by then.
+    private func sequentialSites(
+        _ ranked: [RankedGroup], counts: [Int], statistics: [Int: ChannelStatistics]
+    ) throws(PruningError) -> [Site] {
+        var consumers: [(group: Int, consumer: Consumer)] = []
+        for (g, group) in ranked.enumerated() where counts[g] < group.count {
+            for consumer in group.weights.consumers { consumers.append((g, consumer)) }
+        }
+        consumers.sort { $0.consumer.layer.node < $1.consumer.layer.node }
+        var pending = Set(consumers.map(\.consumer.layer.node))
+        var sites: [Site] = []
+        for (g, consumer) in consumers {
+            sites.append(
+                Site(
+                    group: g, consumer: consumer, patches: try ConsumerPatches(consumer, channels: ranked[g].count, in: network),
+                    path: try OutputPath(consumer, in: network, statistics: statistics, pending: pending)))
+            pending.remove(consumer.layer.node)
+        }
+        return sites
+    }
+
+    /// Streams both networks past one consumer.
+    private func accumulate(
+        _ site: Site, index: Int, _ exact: ActivationFrontier, _ approximate: ActivationFrontier, refit: Refit,
+        _ description: InputSource.Description, ridge: Double
+    ) throws(PruningError) -> SiteProblem {
+        let (patches, path, layer) = (site.patches, site.path, site.consumer.layer)
+        var accumulators = [MomentAccumulator](
+            repeating: MomentAccumulator(channels: patches.count, targets: patches.outputs), count: patches.shares)
+        var spread = OutputSpread(count: patches.outputs * patches.shares)
+        let inverse = path.inverseScale
+        var generator = SeededGenerator(seed: settings.seed).stream(UInt64(index) + 16)
+        let summand = path.operand.map { [$0] } ?? []
+        // What the original network computes at the places, held until the pruned one has passed the same inputs.
+        var targets: [(places: [SampledPlace], shape: [Int], z: [Matrix], r: [Matrix])] = []
+        try exact.forEachBatch(in: network, statistics: description.statistics, observing: [layer.output] + summand) { _, seen in
+            guard let z = seen[layer.output] else { return }
+            let places = SampledPlace.draw(
+                samples: z.batchCount, places: patches.placeCount(outputShape: z.shape), limit: Pruner.placesPerInput, using: &generator)
+            let shares = 0..<patches.shares
+            targets.append((
+                places, z.shape, shares.map { patches.values(of: z, at: places, share: $0) },
+                path.operand.flatMap { seen[$0] }.map { r in shares.map { patches.values(of: r, at: places, share: $0) } } ?? []
+            ))
+        }
+        let batches = targets.map(\.shape[0])
+        try approximate.forEachBatch(
+            in: refit.network, statistics: refit.statistics, observing: [layer.input] + summand, batches: batches
+        ) { batch, seen in
+            guard let h = seen[layer.input] else { return }
+            let (places, shape, z, r) = targets[batch]
+            let other = path.operand.flatMap { seen[$0] }
+            for share in 0..<patches.shares {
+                var target = z[share]
+                var y = z[share]
+                if !r.isEmpty, let other {
+                    let drift = r[share] - patches.values(of: other, at: places, share: share)
+                    for k in target.elements.indices {
+                        let o = share * patches.outputs + k % patches.outputs
+                        target.elements[k] += drift.elements[k] * inverse[o]
+                        y.elements[k] = path.scale[o] * y.elements[k] + r[share].elements[k]
+                    }
+                } else {
+                    for k in y.elements.indices { y.elements[k] *= path.scale[share * patches.outputs + k % patches.outputs] }
+                }
+                accumulators[share].add(patches.regressors(of: h, at: places, outputShape: shape, share: share), targets: target)
+                spread.add(y, from: share * patches.outputs)
+            }
+            targets[batch].z = []
+            targets[batch].r = []
+        }
+        return SiteProblem(
+            shares: accumulators.map { $0.reconstruction(relativeRidge: ridge, hasIntercept: site.consumer.hasConstant) },
+            spread: spread.variances)
+    }
+
+    /// Greedy or backward choice of whole channels, errors weighted as the rest of the network feels them.
+    private func select(_ problem: SiteProblem, _ site: Site, keeping m: Int) throws(FactorizationError) -> [Int] {
+        let weighted = problem.shares.enumerated().map { share, reconstruction in
+            reconstruction.weighted((0..<site.patches.outputs).map { site.path.scale[share * site.patches.outputs + $0] })
+        }
+        let n = site.patches.channels
+        if settings.selection == .backward {
+            let removed = Set(try BlockSelection.backward(weighted, taps: site.patches.taps, remaining: m).order)
+            return (0..<n).filter { !removed.contains($0) }
+        }
+        return try BlockSelection.forward(weighted, taps: site.patches.taps, count: m).order.sorted()
+    }
+
+    /// Fits the consumer on the kept channels and puts the result in place.
+    private func replaceWeights(
+        _ problem: SiteProblem, _ site: Site, kept: [Int], refit: inout Refit
+    ) throws(FactorizationError) -> ConsumerErrors {
+        let (patches, path, layer) = (site.patches, site.path, site.consumer.layer)
+        let regressors = patches.regressors(ofChannels: kept)
+        var offsets: [Double] = []
+        var errors: [Double] = []
+        guard var weight = refit.network.parameters[layer.weight] else { return ConsumerErrors(consumer: site.consumer, errors: [], energies: []) }
+        for (share, reconstruction) in problem.shares.enumerated() {
+            let original = patches.weights(network.parameters[layer.weight]?.values ?? weight.values, share: share)
+            let prior = try reconstruction.oneShot(original, taps: patches.taps, kept: kept)
+            let fit = try reconstruction.fit(regressors, prior: prior)
+            patches.scatter(fit.weights, kept: kept, share: share, into: &weight.values)
+            offsets += fit.offset
+            errors += fit.errors
+        }
+        refit.replace(layer.weight, weight)
+        refit.shift(site.consumer, constants: offsets)
+        return ConsumerErrors(
+            consumer: site.consumer, errors: zip(errors, path.scale).map { $0 * $1 * $1 }, energies: problem.spread)
+    }
+}
+
+/// Variance of every output over a stream of samples, about the first one.
+private struct OutputSpread {
+    private var origins: [Double]
+    private var sums: [Double]
+    private var squares: [Double]
+    private var counts: [Double]
+
+    init(count: Int) {
+        origins = [Double](repeating: 0, count: count)
+        (sums, squares, counts) = (origins, origins, origins)
+    }
+
+    /// Adds samples as columns; row 0 is output `first`.
+    mutating func add(_ block: Matrix, from first: Int) {
+        for j in 0..<block.columns {
+            for o in 0..<block.rows {
+                let value = block.elements[j * block.rows + o]
+                if counts[first + o] == 0 { origins[first + o] = value }
+                let difference = value - origins[first + o]
+                sums[first + o] += difference
+                squares[first + o] += difference * difference
+                counts[first + o] += 1
+            }
+        }
+    }
+
+    var variances: [Double] {
+        counts.indices.map { k in
+            let n = Swift.max(1, counts[k])
+            return Swift.max(0, squares[k] / n - (sums[k] / n) * (sums[k] / n))
+        }
+    }
+}
+
+extension Reconstruction {
+    /// The same problem with target k counted times `scale[k]`.
+    func weighted(_ scale: [Double]) -> Reconstruction {
+        var result = self
+        for k in 0..<cross.columns {
+            for i in 0..<cross.rows { result.cross[i, k] *= scale[k] }
+            result.targetMean[k] *= scale[k]
+            result.targetEnergies[k] *= scale[k] * scale[k]
+        }
+        return result
+    }
+
+    /// V₀: each removed channel replaced by the best combination of kept ones, the same at every tap.
+    ///
+    /// - Parameters:
+    ///   - outgoing: the original weights, q×(n·t).
+    ///   - taps: t.
+    /// - Returns: q×(|kept|·t).
+    func oneShot(_ outgoing: Matrix, taps: Int, kept: [Int]) throws(FactorizationError) -> Matrix {
+        let n = count / taps
+        let covariance = Matrix(rows: n, columns: n) { i, j in
+            (0..<taps).reduce(0) { $0 + channels.covariance[i * taps + $1, j * taps + $1] } / Double(taps)
+        }
+        var normal = covariance.selectingRows(kept).selectingColumns(kept)
+        let floor = Double(n) * Double.ulpOfOne * Swift.max(channels.meanVariance, .leastNormalMagnitude)
+        for k in kept.indices { normal[k, k] += Swift.max(ridge, floor) }
+        let combination = try Cholesky(normal).solve(covariance.selectingRows(kept))
+        var result = Matrix(rows: outgoing.rows, columns: kept.count * taps)
+        for t in 0..<taps {
+            let slice = outgoing.selectingColumns((0..<n).map { $0 * taps + t })
+            let image = slice.times(combination, transposeOther: true)
+            for k in kept.indices { for o in 0..<outgoing.rows { result[o, k * taps + t] = image[o, k] } }
+        }
+        return result
+    }
+}

@@ -1,0 +1,155 @@
+// Sequential reconstruction of convolutions: against plain loops, against itself, and end to end.
+
+import Coresets
+import Foundation
+import LinearAlgebra
+import NeuralNetworks
+import Pruning
+import TestSupport
+import Testing
+
+private func settings(_ keep: Double, _ change: (inout PruningSettings) -> Void = { _ in }) -> PruningSettings {
+    var settings = PruningSettings(recipe: .best, budget: .keep(keep), seed: 7)
+    settings.refitsClassifier = false
+    change(&settings)
+    return settings
+}
+
+/// Largest difference relative to the largest entry.
+private func distance(_ a: [Float], _ b: [Float]) -> Float {
+    (zip(a, b).map { ($0 - $1).magnitude }.max() ?? 0) / max(a.map(\.magnitude).max() ?? 1, 1)
+}
+
+@Suite struct ConvolutionTests {
+    static let readings: [Network.Reading] = [
+        .init(), .init(hasNormalization: false, hasBias: true), .init(stride: 2), .init(padding: 0), .init(groups: 2),
+        .init(stride: 2, groups: 2, hasNormalization: false, hasBias: true), .init(hasNormalization: false),
+    ]
+
+    @Test(arguments: readings.indices) func `sizes, masks, replay and the predicted error`(_ index: Int) throws {
+        let network = Network.residual(Self.readings[index])
+        let inputs = ActivationTensor.random([24, 2, 7, 7], seed: 2)
+        let plan = try Pruner(network: network, settings: settings(0.5)).plan(calibration: inputs)
+        let a = try #require(plan.groups.first { $0.name == "a" })
+        #expect(a.kept.count == a.channels / 2)
+        let pruned = try plan.apply(to: network)
+        let (sliced, masked) = (try pruned.forward(inputs).observed[0], try plan.masked(network).forward(inputs).observed[0])
+        #expect(distance(sliced.values, masked.values) <= 1e-4)
+        let again = try JSONDecoder().decode(PruningPlan.self, from: JSONEncoder().encode(plan))
+        #expect(try again.apply(to: network).parameters == pruned.parameters)
+        #expect(try Pruner(network: network, settings: settings(0.5)).plan(calibration: inputs).replacements == plan.replacements)
+        // Every place of every image was fitted (49 at most): the predicted error is the measured one.
+        let report = try PruningReport(plan: plan, original: network, pruned: pruned, calibration: inputs)
+        let layer = try #require(report.layers.first { $0.name == "a" })
+        let (predicted, measured) = (try #require(layer.relativeErrorModel), try #require(layer.relativeErrorMeasured))
+        #expect(predicted > 0 && predicted < 1)
+        #expect((predicted - measured).magnitude <= 1e-3 * predicted, "\(predicted) \(measured)")
+        #expect(layer.provenFactor != nil || layer.provenFactorAbsence != nil)
+    }
+
+    @Test func `keeping everything is the identity`() throws {
+        let network = Network.residual()
+        let inputs = ActivationTensor.random([8, 2, 7, 7], seed: 2)
+        let plan = try Pruner(network: network, settings: settings(1)).plan(calibration: inputs)
+        #expect(try plan.apply(to: network).parameters == network.parameters)
+    }
+
+    @Test func `a duplicated channel goes without a trace`() throws {
+        var network = Network.residual(.init(hasNormalization: false, hasBias: true))
+        for name in ["a.weight", "a.bias"] {
+            guard var values = network.parameters[name]?.values else { return }
+            let row = values.count / 8
+            for c in 4..<8 { for i in 0..<row { values[c * row + i] = values[(c - 4) * row + i] } }
+            network.parameters[name]?.values = values
+        }
+        let inputs = ActivationTensor.random([24, 2, 7, 7], seed: 2)
+        for selection in [Selection.greedy, .backward] {
+            let plan = try Pruner(
+                network: network,
+                settings: settings(1) {
+                    $0.layerRatios = ["a": 0.5]
+                    $0.selection = selection
+                    $0.ridge = 1e-9
+                }
+            ).plan(calibration: inputs)
+            let other = ActivationTensor.random([5, 2, 7, 7], seed: 9)
+            let (before, after) = (try network.forward(other).observed[0], try plan.apply(to: network).forward(other).observed[0])
+            #expect(distance(before.values, after.values) <= 1e-3, "\(selection)")
+        }
+    }
+
+    @Test func `synthetic images are seeded and match the statistics better at every step asked for`() throws {
+        let network = try Network.residual().inferringShapes()
+        var (one, two) = (SeededGenerator(seed: 3), SeededGenerator(seed: 3))
+        let images = DeadLeaves.images(count: 16, shape: [2, 7, 7], using: &one)
+        #expect(images == DeadLeaves.images(count: 16, shape: [2, 7, 7], using: &two))
+        #expect(images.values.allSatisfy { $0 >= 0 && $0 <= 1 })
+        let matched = try MatchedImages(images, network: network, low: [0, 0], high: [1, 1])
+        let (first, last) = (try #require(matched.mismatches.first), try #require(matched.mismatches.last))
+        #expect(last < first)
+        #expect(matched.images.values.allSatisfy { $0 >= 0 && $0 <= 1 })
+        let plan = try Pruner(network: network, settings: settings(0.5)).plan()
+        #expect(plan.inputModelDescription.contains("synthetic"))
+        #expect(plan.layers.first { $0.name == "a" }?.relativeErrorModel != nil)
+    }
+}
+
+@Suite struct BlockSelectionTests {
+    /// A random problem: 5 channels of 3 regressors, 4 targets.
+    private static func problem(seed: UInt64, ridge: Double = 1e-6) -> Reconstruction {
+        var generator = TestGenerator(seed: seed)
+        var accumulator = MomentAccumulator(channels: 15, targets: 4)
+        let h = Matrix(rows: 15, columns: 200, elements: generator.normals(3000))
+        let mix = Matrix(rows: 4, columns: 15, elements: generator.normals(60))
+        accumulator.add(h, targets: mix.times(h) + 0.3 * Matrix(rows: 4, columns: 200, elements: generator.normals(800)))
+        return accumulator.reconstruction(relativeRidge: ridge, hasIntercept: true)
+    }
+
+    /// Relative error left by the refit on some channels.
+    private static func error(_ problem: Reconstruction, _ kept: [Int]) throws -> Double {
+        let fit = try problem.fit(kept.flatMap { $0 * 3..<$0 * 3 + 3 })
+        return fit.errors.reduce(0, +) / problem.targetEnergy
+    }
+
+    @Test(arguments: [1, 2, 3] as [UInt64]) func `each step is the best one by brute force, and its change is exact`(_ seed: UInt64) throws {
+        let problem = Self.problem(seed: seed)
+        let forward = try BlockSelection.forward([problem], taps: 3, count: 5)
+        var kept: [Int] = []
+        var left = 1.0
+        for (k, channel) in forward.order.enumerated() {
+            let best = try (0..<5).filter { !kept.contains($0) }.map { try Self.error(problem, kept + [$0]) }.min() ?? 0
+            kept.append(channel)
+            let error = try Self.error(problem, kept)
+            // The ridge of 1e-6 separates objective and error.
+            #expect((error - best).magnitude <= 1e-5)
+            #expect((left - forward.changes[k] - error).magnitude <= 1e-4)
+            left = error
+        }
+        let backward = try BlockSelection.backward([problem], taps: 3, remaining: 1)
+        var stay = Array(0..<5)
+        for (k, channel) in backward.order.enumerated() {
+            let before = try Self.error(problem, stay)
+            let best = try stay.map { gone in try Self.error(problem, stay.filter { $0 != gone }) }.min() ?? 0
+            stay.removeAll { $0 == channel }
+            let error = try Self.error(problem, stay)
+            #expect((error - best).magnitude <= 1e-5)
+            #expect((before + backward.changes[k] - error).magnitude <= 1e-4)
+        }
+    }
+
+    @Test func `the fit is the one of plain loops`() throws {
+        let problem = Self.problem(seed: 4, ridge: 0.01)
+        let kept = Array(3..<12)
+        let prior = Matrix(rows: 4, columns: 9) { i, j in 0.1 * Double(i - j) }
+        let fit = try problem.fit(kept, prior: prior)
+        // Stationarity of ‖z − V'h‖² + λ‖V' − V₀‖²: V'(C + λI) = Aᵀ + λV₀, summed by hand.
+        for o in 0..<4 {
+            for (j, column) in kept.enumerated() {
+                var left = problem.ridge * fit.weights[o, j]
+                for (i, row) in kept.enumerated() { left += fit.weights[o, i] * problem.channels.covariance[row, column] }
+                let right = problem.cross[column, o] + problem.ridge * prior[o, j]
+                #expect((left - right).magnitude <= 1e-12)
+            }
+        }
+    }
+}
