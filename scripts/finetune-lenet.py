@@ -10,7 +10,7 @@ take the widths from the shapes, train. This script is the whole of it for MNIST
 
 The training file holds `images` (N, 28, 28) uint8 and `labels` (N); the network reads pixel/255. Nothing is chosen on the
 test images: the last epoch counts. Recipe: Adam, batch 128, learning rate falling to zero along a cosine, images shifted by
-up to one pixel at random, and soft targets of the unpruned network when `--teacher` names it.
+up to `--shift` pixels at random, and soft targets of the unpruned network when `--teacher` names it.
 """
 import argparse
 import math
@@ -26,6 +26,7 @@ parser.add_argument("--test", required=True, help=".npz with images and labels")
 parser.add_argument("--teacher", help="the unpruned .safetensors, for soft targets")
 parser.add_argument("--epochs", type=int, default=15)
 parser.add_argument("--rate", type=float, default=3e-3, help="first learning rate")
+parser.add_argument("--shift", type=int, default=1, help="largest random shift of a training image, in pixels")
 parser.add_argument("--seed", type=int, default=0)
 parser.add_argument("--threads", type=int, default=1)
 parser.add_argument("--no-scratch", action="store_true", help="skip the same network trained from random weights")
@@ -51,10 +52,11 @@ def forward(tensors, images):
 
 
 def shifted(images):
-    """Every image moved by −1, 0 or 1 pixel in both directions."""
-    padded = F.pad(images, (1, 1, 1, 1))
+    """Every image moved by at most `--shift` pixels in both directions."""
+    reach = options.shift
+    padded = F.pad(images, (reach, reach, reach, reach))
     n = len(images)
-    down, across = torch.randint(0, 3, (n, 1, 1)), torch.randint(0, 3, (n, 1, 1))
+    down, across = torch.randint(0, 2 * reach + 1, (n, 1, 1)), torch.randint(0, 2 * reach + 1, (n, 1, 1))
     rows, columns = torch.arange(28).view(1, 28, 1) + down, torch.arange(28).view(1, 1, 28) + across
     return padded[torch.arange(n).view(n, 1, 1), rows, columns]
 

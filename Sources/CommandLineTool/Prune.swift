@@ -100,7 +100,10 @@ struct Prune: ParsableCommand {
         if let before = report.macsBefore, let after = report.macsAfter { row("multiply–adds", before, after) }
         row("neurons", report.neuronsBefore, report.neuronsAfter)
         if let before = report.accuracyBefore, let after = report.accuracyAfter {
-            sizes.append(["accuracy", Format.percent(before), Format.percent(after), Format.fixed(100 * (after - before), 1) + " points"])
+            sizes.append([
+                "accuracy", Format.fixed(100 * before, 2) + " %", Format.fixed(100 * after, 2) + " %",
+                Format.fixed(100 * (after - before), 2) + " points",
+            ])
         }
         sizes.show()
         Console.say()
@@ -117,6 +120,9 @@ struct Prune: ParsableCommand {
         }
         layers.show()
         Console.say()
+        if let agreement = report.predictedAgreement {
+            Console.say("predicted without labels: the same class on \(Format.percent(agreement)) of \(report.agreementBasis)")
+        }
         Console.say("recipe \(report.recipe), seed \(report.seed), inputs: \(report.inputModel), \(Format.seconds(report.seconds))")
     }
 }

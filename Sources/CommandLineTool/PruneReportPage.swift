@@ -9,7 +9,7 @@ enum PruneReportPage {
         for warning in account.warnings { page.note(warning) }
         page.tiles(tiles(account))
         if let agreement = account.predictedAgreement {
-            page.paragraph("Predicted without labels: the pruned network names the same class on \(Format.percent(agreement)) of the inputs it was fitted on.")
+            page.paragraph("Predicted without labels: the pruned network names the same class on \(Format.percent(agreement)) of \(account.agreementBasis).")
         }
         page.section("Layers")
         page.charts([(sizes(account), "Channels of every layer before and after")] + curves(account))
@@ -22,7 +22,7 @@ enum PruneReportPage {
                     Format.fixed(layer.seconds, 2),
                 ]
             })
-        page.paragraph("Errors are shares of the variance of what the next layer reads. A dash means that the number was not computed.")
+        page.paragraph("Errors are shares of the variance of what the next layer computes\(account.errorBasis.map { ", measured on \($0)" } ?? ""). A dash means that the number was not computed.")
         page.section("Guarantees")
         page.definitions(account.layers.map { ($0.name, guarantee($0)) })
         page.section("Plan")

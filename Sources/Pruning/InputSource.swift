@@ -86,10 +86,14 @@ extension Pruner {
         climb.strength = strength
         do throws(FactorizationError) {
             let drawn = try AscendedSamples(chain, prior: prior, count: count, settings: climb, using: &generator)
-            return ActivationTensor(shape: [drawn.count] + (inputShape ?? [chain.inputCount]), values: drawn.inputs)
+            if drawn.inputs.allSatisfy(\.isFinite) {
+                return ActivationTensor(shape: [drawn.count] + (inputShape ?? [chain.inputCount]), values: drawn.inputs)
+            }
         } catch {
             throw .factorization(layer: "the input prior", error)
         }
+        throw .evaluation(
+            "expected finite inputs from the prior, found weights so large that single precision overflows; --calibration images avoid it")
     }
 
     /// Input moments under the declared prior, or under the documented default.
@@ -126,5 +130,11 @@ extension Pruner {
         return (moments, text, warnings)
     }
 
-    static func short(_ values: [Double]) -> String { values.map { "\($0)" }.joined(separator: ", ") }
+    /// Numbers with at most four decimals.
+    static func short(_ values: [Double]) -> String {
+        values.map { value in
+            let rounded = (value * 1e4).rounded() / 1e4
+            return "\(value.magnitude < 1e9 && (rounded != 0 || value == 0) ? rounded : value)"
+        }.joined(separator: ", ")
+    }
 }

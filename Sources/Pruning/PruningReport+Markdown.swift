@@ -17,7 +17,7 @@ extension PruningReport {
         }
         text += "\n"
         if let predictedAgreement {
-            text += "Predicted without labels: the pruned network names the same class on \(PruningReport.percent(predictedAgreement)) of the inputs it was fitted on.\n\n"
+            text += "Predicted without labels: the pruned network names the same class on \(PruningReport.percent(predictedAgreement)) of \(agreementBasis).\n\n"
         }
         text += "## Layers\n\n"
         text += "| layer | before | after | method | error under the model | measured error | proven factor | seconds |\n"
@@ -27,7 +27,7 @@ extension PruningReport {
             text += "\(PruningReport.percent(layer.relativeErrorModel)) | \(PruningReport.percent(layer.relativeErrorMeasured)) | "
             text += "\(layer.provenFactor.map { PruningReport.fixed($0, 2) } ?? "none") | \(PruningReport.fixed(layer.seconds, 2)) |\n"
         }
-        text += "\nErrors are relative to the variance of what the next layer reads. A dash means that the number was not computed.\n\n"
+        text += "\nErrors are shares of the variance of what the next layer computes\(errorBasis.map { ", measured on \($0)" } ?? ""). A dash means that the number was not computed.\n\n"
         text += "## Guarantees\n\n"
         for layer in layers { text += "* **\(layer.name)**: \(PruningReport.guarantee(layer))\n" }
         text += "\nPlanned in \(PruningReport.fixed(seconds, 2)) s.\n"

@@ -20,6 +20,12 @@ public struct PruningReport: Sendable, Equatable, Codable {
     public var evaluationCount: Int?
     /// Share of inputs on which both networks name the same class, on model-drawn or calibration inputs.
     public var predictedAgreement: Double?
+    /// What `predictedAgreement` was counted on, in words.
+    public var agreementBasis: String {
+        inputModel.hasSuffix("calibration images") ? "the calibration images it was fitted on" : "inputs drawn afresh from that model"
+    }
+    /// What the measured errors were measured on, in words; `nil` when nothing was measured.
+    public var errorBasis: String?
     public var layers: [LayerOutcome]
     public var warnings: [String]
     /// Planning time, forward passes for the report excluded.
@@ -30,8 +36,8 @@ public struct PruningReport: Sendable, Equatable, Codable {
     /// - Parameters:
     ///   - plan: the plan, made for `original`.
     ///   - original, pruned: the network before and after.
-    ///   - calibration: normalized inputs to measure errors on, when there are any.
-    ///   - evaluation: labelled images to count hits on, when there are any.
+    ///   - calibration: normalized inputs to measure errors on when there are no labelled ones.
+    ///   - evaluation: labelled images to count hits and measure errors on, when there are any.
     /// - Throws: `evaluation` when a forward pass fails.
     public init(
         plan: PruningPlan, original: Network, pruned: Network, calibration: ActivationTensor? = nil,
@@ -46,7 +52,9 @@ public struct PruningReport: Sendable, Equatable, Codable {
         neuronsBefore = plan.groups.reduce(0) { $0 + $1.channels }
         neuronsAfter = plan.groups.reduce(0) { $0 + $1.kept.count }
         layers = plan.layers
-        let images = calibration ?? evaluation?.images
+        // Labelled images come first: the fit has not seen them.
+        let images = evaluation?.images ?? calibration
+        errorBasis = images.map { "\($0.batchCount) \(evaluation == nil ? "calibration" : "evaluation") images" }
         if let images {
             let measured = try PruningReport.measuredErrors(plan, original, images)
             for k in layers.indices { layers[k].relativeErrorMeasured = measured[layers[k].name] }
