@@ -25,7 +25,7 @@ parser.add_argument("--train", required=True, help=".npz with images and labels"
 parser.add_argument("--test", required=True, help=".npz with images and labels")
 parser.add_argument("--teacher", help="the unpruned .safetensors, for soft targets")
 parser.add_argument("--epochs", type=int, default=15)
-parser.add_argument("--rate", type=float, default=3e-3, help="first learning rate")
+parser.add_argument("--rate", type=float, default=1.5e-3, help="first learning rate")
 parser.add_argument("--shift", type=int, default=1, help="largest random shift of a training image, in pixels")
 parser.add_argument("--seed", type=int, default=0)
 parser.add_argument("--threads", type=int, default=1)
