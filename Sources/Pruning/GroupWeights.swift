@@ -75,9 +75,9 @@ struct Consumer: Sendable {
 struct GroupWeights: Sendable {
     let group: ChannelGroup
     /// (pᵢ, bᵢ) as columns, normalization folded in.
-    let incoming: Matrix
+    private(set) var incoming: Matrix
     /// V, all consumers stacked.
-    let outgoing: Matrix
+    private(set) var outgoing: Matrix
     let consumers: [Consumer]
 
     init(_ group: ChannelGroup, in network: Network) throws(PruningError) {
@@ -89,6 +89,13 @@ struct GroupWeights: Sendable {
             throw .malformedNetwork("\(error)")
         }
         consumers = try network.consumers(of: group).map { (layer) throws(PruningError) in try Consumer(layer, in: network) }
+    }
+
+    /// The same without its matrices, which in Double for all groups at once are several times the size of the file.
+    var structure: GroupWeights {
+        var result = self
+        (result.incoming, result.outgoing) = (Matrix(rows: 0, columns: 0), Matrix(rows: 0, columns: 0))
+        return result
     }
 
     /// Whether every consumer has a place for a constant.

@@ -93,6 +93,8 @@ extension Pruner {
             ranked.errors = path.relativeErrors(energy: problem.targetEnergy)
         }
         ranked.seconds = seconds(ContinuousClock.now - started)
+        // `plan` extracts the matrices again when the group's turn to be cut comes.
+        ranked.weights = weights.structure
         return ranked
     }
 

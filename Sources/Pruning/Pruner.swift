@@ -127,8 +127,10 @@ public struct Pruner: Sendable {
             for (index, group) in groups.enumerated() {
                 try report("refitting the consumers of \(group.id)", 2 + groups.count + index)
                 let start = clock.now
+                var current = ranked[index]
+                current.weights = try GroupWeights(group, in: network)
                 var outcome = try prune(
-                    ranked[index], keeping: counts[index], source: source, description: description, ridge: ridge, refit: &refit,
+                    current, keeping: counts[index], source: source, description: description, ridge: ridge, refit: &refit,
                     warnings: &warnings)
                 outcome.layer.seconds = ranked[index].seconds + seconds(clock.now - start)
                 outcomes.append(outcome)
