@@ -74,7 +74,10 @@ extension Pruner {
     private func resolvedModel(hasCalibration: Bool) throws(PruningError) -> InputModel {
         guard settings.inputModel == .auto else { return settings.inputModel }
         if hasCalibration { return .calibration }
-        guard let chain else { return (inputShape?.count ?? 0) >= 2 ? .synthetic : .auto }
+        guard let chain else {
+            // Operations that cannot be evaluated leave only the weights to judge by.
+            return (inputShape?.count ?? 0) >= 2 && (try? Evaluator(network)) != nil ? .synthetic : .auto
+        }
         return settings.reweighting == .sequential && chain.classCount > 1 ? .ascended : .gaussian
     }
 

@@ -91,10 +91,12 @@ public struct Pruner: Sendable {
 
         try report("drawing inputs", 0)
         let (source, description) = try inputSource(calibration)
-        let needsMoments = settings.selection.usesMoments || settings.reweighting.usesMoments || settings.points == .function
-        if case .nothing = source, needsMoments {
-            throw .unsupported(
-                what: "the chosen selection, reweighting or points", needs: "--calibration images or a network with an input model")
+        if case .nothing = source, let fallback = settings.withoutMoments {
+            var plan = try Pruner(network: network, settings: fallback).plan(observer: observer)
+            plan.warnings.insert(
+                "without inputs to fit on, channels are chosen by \(fallback.selection.rawValue) over \(fallback.points.rawValue) points, and the kept weights: \(fallback.reweighting.rawValue)",
+                at: plan.warnings.startIndex)
+            return plan
         }
         var warnings = description.warnings
         try report("measuring activations", 1)

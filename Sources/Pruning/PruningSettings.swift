@@ -64,6 +64,18 @@ public struct PruningSettings: Sendable, Equatable, Codable {
         }
     }
 
+    /// The nearest settings that need no statement about activations; `nil` when these need none.
+    ///
+    /// Channels by the Löwner sensitivities of their weights in place of explained variance, weights as they are in place of a refit.
+    var withoutMoments: PruningSettings? {
+        guard selection.usesMoments || reweighting.usesMoments || points == .function else { return nil }
+        var result = self
+        if points == .function { result.points = .product }
+        if selection.usesMoments { result.selection = .top }
+        if reweighting.usesMoments { result.reweighting = .none }
+        return result
+    }
+
     /// Checks every range.
     /// - Throws: `invalidSetting`.
     public func validate() throws(PruningError) {

@@ -51,6 +51,12 @@ import Testing
         let pruned = try BuiltTool.run(["prune", Self.fixture("custom.onnx"), "-o", "small.onnx", "--keep", "0.5", "--json"] + Self.paper, in: folder)
         #expect(pruned.status == 0, "\(pruned.errors)")
         #expect(try ONNX.read(path: folder.path("small.onnx")).tensor(named: "before.weight") == ONNX.read(path: Self.fixture("custom.onnx")).tensor(named: "before.weight"))
+
+        // The default recipe wants activations; where none can be computed the weights have to do, and the report says so.
+        let best = try BuiltTool.run(["prune", Self.fixture("custom.onnx"), "-o", "best.onnx", "--keep", "0.5", "--json"], in: folder)
+        #expect(best.status == 0, "\(best.errors)")
+        #expect((try best.json()["warnings"] as? [String])?.contains { $0.contains("without inputs to fit on") } == true)
+        #expect(try best.json()["parametersAfter"] as? Int == pruned.json()["parametersAfter"] as? Int)
     }
 
     @Test func descriptionFilesStandForNames() throws {
