@@ -46,7 +46,7 @@ enum EllipsoidPlot {
         _ fit: MinimumVolumeEllipsoid, lengths: [Double], cloud: [(x: Double, y: Double)], contacts: [(x: Double, y: Double)],
         shown: Int, total: Int
     ) -> String {
-        let (width, height, margin, top) = (640.0, 520.0, 70.0, 64.0)
+        let (width, height, margin, top) = (640.0, 520.0, 82.0, 64.0)
         let plot = (width: width - margin - 20, height: height - top - 56)
         // A point of the ellipse is always in view; an ellipsoid of dimension 0 or 1 still gets a frame.
         let reach = [max(lengths[0], 1e-300) * 1.08, max(lengths[1], lengths[0] * 1e-3, 1e-300) * 1.08]
@@ -56,8 +56,11 @@ enum EllipsoidPlot {
         let half = [plot.width / 2 / perUnit[0], plot.height / 2 / perUnit[1]]
         let scales = half.map { AxisScale(from: -$0, to: $0, step: AxisScale.roundStep(2 * $0 / 6)) }
 
+        // In one dimension the ellipse is a segment, and there is nothing to read off the second scale.
+        let isLine = lengths[1] == 0
+        let dimensions = fit.ellipsoid.dimension == 1 ? "1 dimension" : "\(fit.ellipsoid.dimension) dimensions"
         var svg = SVG(width: width, height: height)
-        svg.text(margin, 20, "Minimum-volume ellipsoid of \(Format.count(total)) points in \(fit.ellipsoid.dimension) dimensions, along its two longest axes", style: "axis")
+        svg.text(margin, 20, "Minimum-volume ellipsoid of \(Format.count(total)) points in \(dimensions), along its \(isLine ? "only axis" : "two longest axes")", style: "axis")
         let names = [("cloud", "points" + (shown < total ? " (\(Format.count(shown)) of them)" : "")), ("contact", "support: \(contacts.count)")]
         var x = margin
         for (style, name) in names {
@@ -72,15 +75,16 @@ enum EllipsoidPlot {
             svg.line(place, top, place, top + plot.height, "grid")
             svg.text(place, top + plot.height + 16, scales[0].label(tick), anchor: .middle, style: "small")
         }
-        for tick in scales[1].ticks {
+        for tick in isLine ? [] : scales[1].ticks {
             let place = middle.y - tick * perUnit[1]
             svg.line(margin, place, margin + plot.width, place, "grid")
             svg.text(margin - 6, place + 4, scales[1].label(tick), anchor: .end, style: "small")
         }
         svg.rectangle(margin, top, plot.width, plot.height, "frame")
         svg.text(middle.x, height - 14, "along the longest axis (semiaxis \(Format.number(lengths[0])))", anchor: .middle)
-        svg.text(16, middle.y, "along the second axis (semiaxis \(Format.number(lengths[1])))", anchor: .middle, rotated: true)
+        if !isLine { svg.text(16, middle.y, "along the second axis (semiaxis \(Format.number(lengths[1])))", anchor: .middle, rotated: true) }
         for point in cloud { svg.circle(middle.x + point.x * perUnit[0], middle.y - point.y * perUnit[1], radius: 2, "cloud") }
+        if isLine { svg.line(middle.x - lengths[0] * perUnit[0], middle.y, middle.x + lengths[0] * perUnit[0], middle.y, "hull") }
         svg.ellipse(middle.x, middle.y, lengths[0] * perUnit[0], lengths[1] * perUnit[1], "hull")
         for (point, index) in zip(contacts, fit.support) {
             svg.circle(middle.x + point.x * perUnit[0], middle.y - point.y * perUnit[1], radius: 4, "contact", title: "point \(index)")

@@ -1,10 +1,30 @@
+import Foundation
+
 /// Colors and strokes of every chart and report. One palette, told apart by lightness too, for light and dark paper.
 enum ChartStyle {
+    private static let light: [(name: String, color: String)] = [
+        ("paper", "#ffffff"), ("ink", "#1c2530"), ("soft", "#5b6875"), ("rule", "#d8dee5"), ("band", "#f4f6f8"),
+        ("c0", "#1f5fbf"), ("c1", "#d1661a"), ("c2", "#15803d"), ("c3", "#8a3fb0"), ("c4", "#0e7c86"), ("c5", "#a3223d"),
+        ("good", "#15703a"), ("bad", "#b3261e"), ("warn", "#8a5a00"),
+    ]
+    private static let dark: [(name: String, color: String)] = [
+        ("paper", "#14191f"), ("ink", "#e6ebf0"), ("soft", "#9aa7b4"), ("rule", "#313b46"), ("band", "#1c232b"),
+        ("c0", "#6ea8ff"), ("c1", "#ffa25e"), ("c2", "#5fd08a"), ("c3", "#cf9bf0"), ("c4", "#5cc8d1"), ("c5", "#ff8a9b"),
+        ("good", "#5fd08a"), ("bad", "#ff8a80"), ("warn", "#f0c35a"),
+    ]
+
     /// Custom properties; the dark set applies where the reader prefers dark, never in print.
     static let variables = """
-        :root{--paper:#ffffff;--ink:#1c2530;--soft:#5b6875;--rule:#d8dee5;--band:#f4f6f8;--c0:#1f5fbf;--c1:#d1661a;--c2:#15803d;--c3:#8a3fb0;--c4:#0e7c86;--c5:#a3223d;--good:#15703a;--bad:#b3261e;--warn:#8a5a00}
-        @media screen and (prefers-color-scheme:dark){:root{--paper:#14191f;--ink:#e6ebf0;--soft:#9aa7b4;--rule:#313b46;--band:#1c232b;--c0:#6ea8ff;--c1:#ffa25e;--c2:#5fd08a;--c3:#cf9bf0;--c4:#5cc8d1;--c5:#ff8a9b;--good:#5fd08a;--bad:#ff8a80;--warn:#f0c35a}}
+        :root{\(properties(light))}
+        @media screen and (prefers-color-scheme:dark){:root{\(properties(dark))}}
         """
+
+    private static func properties(_ palette: [(name: String, color: String)]) -> String {
+        palette.map { "--\($0.name):\($0.color)" }.joined(separator: ";")
+    }
+
+    /// The rules in light colors, for programs that draw SVG without knowing custom properties.
+    static let plainRules = light.reduce(rules) { $0.replacingOccurrences(of: "var(--\($1.name))", with: $1.color) }
 
     /// Number of series colors before they repeat.
     static let seriesCount = 6

@@ -52,14 +52,17 @@ struct SVG {
         """
     }
 
-    /// A file of its own.
+    /// A file of its own. Programs that know no custom properties take the plain rules and ignore the others.
     func standalone(label: String) -> String {
         """
         <?xml version="1.0" encoding="UTF-8"?>
         <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 \(n(width)) \(n(height))" width="\(n(width))" height="\(n(height))" role="img" aria-label="\(Self.escape(label))">
         <style>
+        \(ChartStyle.plainRules)
+        @supports (color:var(--paper)){
         \(ChartStyle.variables)
         \(ChartStyle.rules)
+        }
         </style>
         <rect width="100%" height="100%" class="paper"/>
         \(body)</svg>
