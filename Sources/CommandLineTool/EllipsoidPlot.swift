@@ -81,10 +81,10 @@ enum EllipsoidPlot {
             svg.text(margin - 6, place + 4, scales[1].label(tick), anchor: .end, style: "small")
         }
         svg.rectangle(margin, top, plot.width, plot.height, "frame")
-        svg.text(middle.x, height - 14, "along the longest axis (semiaxis \(Format.number(lengths[0])))", anchor: .middle)
+        svg.text(middle.x, height - 14, "along the \(isLine ? "only" : "longest") axis (semiaxis \(Format.number(lengths[0])))", anchor: .middle)
         if !isLine { svg.text(16, middle.y, "along the second axis (semiaxis \(Format.number(lengths[1])))", anchor: .middle, rotated: true) }
-        for point in cloud { svg.circle(middle.x + point.x * perUnit[0], middle.y - point.y * perUnit[1], radius: 2, "cloud") }
         if isLine { svg.line(middle.x - lengths[0] * perUnit[0], middle.y, middle.x + lengths[0] * perUnit[0], middle.y, "hull") }
+        for point in cloud { svg.circle(middle.x + point.x * perUnit[0], middle.y - point.y * perUnit[1], radius: 2, "cloud") }
         svg.ellipse(middle.x, middle.y, lengths[0] * perUnit[0], lengths[1] * perUnit[1], "hull")
         for (point, index) in zip(contacts, fit.support) {
             svg.circle(middle.x + point.x * perUnit[0], middle.y - point.y * perUnit[1], radius: 4, "contact", title: "point \(index)")
