@@ -77,7 +77,7 @@ enum PruneReportPage {
                 }
             }
             let drawing = XYChart(
-                title: "Predicted error of the layer behind (dots: chosen)", xLabel: "kept share of the channels",
+                title: "Predicted error when one layer alone is cut (dots: chosen)", xLabel: "kept share of the channels",
                 yLabel: "error / variance", xScale: AxisScale(from: 0, to: 1, step: 0.2),
                 yScale: AxisScale(.logarithmic, covering: series.flatMap { $0.points.map(\.y) }.filter { $0 > 1e-9 }), series: series
             ).drawing()

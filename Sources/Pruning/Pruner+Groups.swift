@@ -98,7 +98,7 @@ extension Pruner {
         return ranked
     }
 
-    private var needsErrorCurve: Bool { if case .keep = settings.budget { false } else { true } }
+    var needsErrorCurve: Bool { if case .keep = settings.budget { false } else { true } }
 
     /// The rule for a group of n channels.
     private func selection(of n: Int) -> Selection {
@@ -247,7 +247,7 @@ extension Pruner {
         layer.retainedEnergy = points.retainedEnergy
     }
 
-    private func apply(
+    func apply(
         _ reweighting: Reweighting, kept: [Int], factors: [Double]?, ranked: RankedGroup, sequential: Reconstruction?, ridge: Double,
         errors: inout [ConsumerErrors], refit: inout Refit
     ) throws(PruningError) {

@@ -17,7 +17,7 @@ extension Pruner {
     static let placesPerInput = 64
 
     /// One consumer of one cut group.
-    private struct Site {
+    struct Site {
         var group: Int
         var consumer: Consumer
         var patches: ConsumerPatches
@@ -25,7 +25,7 @@ extension Pruner {
     }
 
     /// Least-squares problems of a site, one per share, and the spread of what `OutputPath.observed` holds.
-    private struct SiteProblem {
+    struct SiteProblem {
         var shares: [Reconstruction]
         /// Var y per output, all shares.
         var spread: [Double]
@@ -79,7 +79,7 @@ extension Pruner {
     }
 
     /// Whether the choice waits for the moments of the consumer in the network pruned so far.
-    private func isChosenInPlace(_ group: RankedGroup) -> Bool {
+    func isChosenInPlace(_ group: RankedGroup) -> Bool {
         group.weights.consumers.count == 1 && settings.selection.usesMoments
     }
 
@@ -105,7 +105,7 @@ extension Pruner {
     }
 
     /// Streams both networks past one consumer.
-    private func accumulate(
+    func accumulate(
         _ site: Site, index: Int, _ exact: ActivationFrontier, _ approximate: ActivationFrontier, refit: Refit,
         _ description: InputSource.Description, ridge: Double
     ) throws(PruningError) -> SiteProblem {
@@ -159,11 +159,16 @@ extension Pruner {
             spread: spread.variances)
     }
 
-    /// Greedy or backward choice of whole channels, errors weighted as the rest of the network feels them.
-    private func select(_ problem: SiteProblem, _ site: Site, keeping m: Int) throws(FactorizationError) -> [Int] {
-        let weighted = problem.shares.enumerated().map { share, reconstruction in
+    /// The problems of a site with every target counted by the normalization behind it.
+    func weightedShares(_ problem: SiteProblem, _ site: Site) -> [Reconstruction] {
+        problem.shares.enumerated().map { share, reconstruction in
             reconstruction.weighted((0..<site.patches.outputs).map { site.path.scale[share * site.patches.outputs + $0] })
         }
+    }
+
+    /// Greedy or backward choice of whole channels, errors weighted as the rest of the network feels them.
+    private func select(_ problem: SiteProblem, _ site: Site, keeping m: Int) throws(FactorizationError) -> [Int] {
+        let weighted = weightedShares(problem, site)
         let n = site.patches.channels
         if settings.selection == .backward {
             let removed = Set(try BlockSelection.backward(weighted, taps: site.patches.taps, remaining: m).order)
@@ -173,7 +178,7 @@ extension Pruner {
     }
 
     /// Fits the consumer on the kept channels and puts the result in place.
-    private func replaceWeights(
+    func replaceWeights(
         _ problem: SiteProblem, _ site: Site, kept: [Int], refit: inout Refit
     ) throws(FactorizationError) -> ConsumerErrors {
         let (patches, path, layer) = (site.patches, site.path, site.consumer.layer)

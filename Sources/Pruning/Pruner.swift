@@ -108,6 +108,10 @@ public struct Pruner: Sendable {
             try report("ranking channels of \(group.id)", 2 + index)
             ranked.append(try rank(index, moments: moments, ridge: ridge, started: clock.now))
         }
+        if needsErrorCurve, case .samples(let inputs) = source {
+            try report("predicting errors", 2 + groups.count)
+            try predictOutputErrors(&ranked, inputs: inputs, description: description, ridge: ridge)
+        }
         let counts = try allocate(ranked)
 
         if settings.selection == .backward {
@@ -153,6 +157,9 @@ public struct Pruner: Sendable {
             var layer = outcome.layer
             let parts = outcome.errors.map {
                 $0.relative(keptOutputs: positions[$0.consumer.layer.weight]?[$0.consumer.outputAxis])
+            }
+            if let errors = ranked.first(where: { $0.name == layer.name })?.errors {
+                layer.errorCurve = errors.enumerated().map { LayerOutcome.CurvePoint(kept: $0, error: $1) }
             }
             if let share = relativeShare(parts.map(\.error), of: parts.map(\.energy)) { layer.relativeErrorModel = share }
             return layer

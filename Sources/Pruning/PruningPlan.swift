@@ -159,7 +159,8 @@ public struct LayerOutcome: Sendable, Equatable, Codable {
     public var samplingEpsilon: Double?
     /// What the sampling bound says, in one sentence.
     public var samplingStatement: String?
-    /// Predicted relative error at every kept count that was considered: (kept, error).
+    /// What a budget was allocated by, at every kept count: predicted error, relative to the variance, when this group alone is cut;
+    /// of the network's outputs where there were inputs to evaluate on, else of what the group's consumers compute.
     public var errorCurve: [CurvePoint]?
     public var seconds: Double
 

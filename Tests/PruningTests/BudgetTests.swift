@@ -80,6 +80,18 @@ import Testing
         #expect(plan.groups.map(\.kept.count) == [30, 8, 30])
     }
 
+    @Test func `the report holds the curves that counts were allocated by`() throws {
+        let (plan, _) = try plan(.multiplyAdds(0.5))
+        for layer in plan.layers {
+            let curve = try #require(layer.errorCurve)
+            #expect(curve.map(\.kept) == Array(0...layer.before))
+            #expect(zip(curve, curve.dropFirst()).allSatisfy { $0.error >= $1.error && $1.error >= 0 })
+            #expect(curve[layer.after].error < curve[0].error)
+        }
+        let (uniform, _) = try self.plan(.keep(0.5))
+        #expect(uniform.layers.allSatisfy { $0.errorCurve == nil })
+    }
+
     @Test func `the lower hull is convex, below the curve, and touches it at both ends`() {
         let curve = [1.0, 0.9, 0.2, 0.19, 0.18, 0.05, 0.05, 0]
         let hull = BudgetAllocation.lowerHull(curve)
