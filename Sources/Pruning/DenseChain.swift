@@ -113,7 +113,7 @@ package struct DenseChain: Sendable {
     }
 
     /// z ← e_target − softmax(z).
-    private static func residual(_ z: UnsafeMutableBufferPointer<Float>, target: Int) {
+    static func residual(_ z: UnsafeMutableBufferPointer<Float>, target: Int) {
         let largest = z.max() ?? 0
         var total = 0.0
         for k in z.indices { total += Activation.exponential(Double(z[k] - largest)) }

@@ -108,21 +108,7 @@ extension Pruner {
         guard shape.reduce(1, *) == chain.inputCount else {
             throw .inputShape(expected: "\(chain.inputCount) values", found: "--input-shape \(shape)")
         }
-        var warnings: [String] = []
-        var prior: InputPrior
-        if let declared = settings.inputPrior {
-            prior = declared
-        } else if !settings.inputShift.isEmpty || !settings.inputScale.isEmpty {
-            // After the network's own normalization a data set has mean 0 and deviation 1 by construction.
-            prior = InputPrior(
-                mean: settings.inputShift.isEmpty ? [0] : settings.inputShift,
-                deviation: settings.inputScale.isEmpty ? [1] : settings.inputScale)
-        } else {
-            // Uniform on [0, 1]: what unnormalized pixels without any declaration look like from outside.
-            prior = InputPrior(mean: [0.5], deviation: [(1.0 / 12).squareRoot()])
-            warnings.append(
-                "input statistics were not declared: mean 1/2 and variance 1/12 are assumed; --input-mean and --input-std of the data set would make the fit better")
-        }
+        let (prior, warnings) = declaredPrior()
         let weight = chain.firstWeight
         let norms = (0..<weight.columns).map { NeuronPoints.norm(weight, $0) }
         let moments = try prior.moments(
@@ -131,6 +117,23 @@ extension Pruner {
             "mean \(Pruner.short(prior.mean)), deviation \(Pruner.short(prior.deviation)), correlation \(prior.correlation)^distance"
             + (prior.scalesByColumnNorms ? ", scaled by the first layer's column norms" : "")
         return (moments, text, warnings)
+    }
+
+    /// The declared statistics of the inputs, or what stands in for them, with a warning where it is a guess.
+    func declaredPrior() -> (prior: InputPrior, warnings: [String]) {
+        if let declared = settings.inputPrior { return (declared, []) }
+        if !settings.inputShift.isEmpty || !settings.inputScale.isEmpty {
+            // After the network's own normalization a data set has mean 0 and deviation 1 by construction.
+            let prior = InputPrior(
+                mean: settings.inputShift.isEmpty ? [0] : settings.inputShift,
+                deviation: settings.inputScale.isEmpty ? [1] : settings.inputScale)
+            return (prior, [])
+        }
+        // Uniform on [0, 1]: what unnormalized pixels without any declaration look like from outside.
+        return (
+            InputPrior(mean: [0.5], deviation: [(1.0 / 12).squareRoot()]),
+            ["input statistics were not declared: mean 1/2 and variance 1/12 are assumed; --input-mean and --input-std of the data set would make the fit better"]
+        )
     }
 
     /// Numbers with at most four decimals.

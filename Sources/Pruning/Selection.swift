@@ -50,7 +50,7 @@ public enum InputModel: String, Sendable, Codable, CaseIterable {
     case ascended
     /// Marginals from batch-normalization statistics.
     case batchNorm = "batch-norm"
-    /// Synthetic images with batch-normalization statistics taken afresh.
+    /// Synthetic images: matched to the batch normalizations, or of declared pixel statistics where there are none.
     case synthetic
     /// Activations on images that the user gave.
     case calibration

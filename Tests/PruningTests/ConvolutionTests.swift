@@ -92,6 +92,94 @@ private func distance(_ a: [Float], _ b: [Float]) -> Float {
         #expect(plan.inputModelDescription.contains("synthetic"))
         #expect(plan.layers.first { $0.name == "a" }?.relativeErrorModel != nil)
     }
+
+    @Test(arguments: [(0.1307, 0.3081), (0.5, 0.2887), (0.286, 0.353), (0.0, 1.0), (0.3, 0.6)])
+    func `pixel fields have the declared moments and correlation`(_ mean: Double, _ deviation: Double) throws {
+        let field = PixelField(
+            shape: [2, 9, 11], mean: [mean, mean], deviation: [deviation, deviation], correlation: 0.6, shift: [0.1, 0], scale: [2, 1])
+        var generator = SeededGenerator(seed: 5)
+        let latent = field.draw(count: 2000, using: &generator)
+        for (p, q, expected) in [(0, 1, 0.6), (0, 11, 0.6), (3, 102, 0.6), (12, 24, 0.36), (0, 98, 0), (5, 5, 1)] {
+            #expect(abs(correlation(latent, p, q) - expected) <= 0.1)
+        }
+        let images = field.images(latent)
+        #expect(images.shape == [2000, 2, 9, 11])
+        for channel in 0..<2 {
+            var values: [Double] = []
+            for image in 0..<2000 {
+                let start = image * 198 + channel * 99
+                for x in images.values[start..<start + 99] { values.append(channel == 0 ? 2 * Double(x) + 0.1 : Double(x)) }
+            }
+            let count = Double(values.count)
+            let m = values.reduce(0.0, +) / count
+            let v = values.reduce(0.0) { (sum: Double, x: Double) in sum + (x - m) * (x - m) } / count
+            let tolerance = 0.02 * max(1, deviation)
+            #expect(abs(m - mean) <= tolerance)
+            #expect(abs(v.squareRoot() - deviation) <= tolerance)
+            if deviation * deviation <= mean * (1 - mean) { #expect(values.allSatisfy { $0 >= -1e-6 && $0 <= 1 + 1e-6 }) }
+        }
+    }
+
+    @Test func `the covariance of a pixel field is the one of plain loops, its derivative the difference quotient`() {
+        let shape = [2, 3, 4]
+        let field = PixelField(shape: shape, mean: [0.3, 5], deviation: [0.2, 2], correlation: 0.7, shift: [0, 1], scale: [1, 3])
+        var generator = TestGenerator(seed: 8)
+        let v = generator.normals(24).map(Float.init)
+        func place(_ p: Int) -> [Int] { [p / 12, p / 4 % 3, p % 4] }
+        let found = field.covariance(times: v + v)
+        for p in 0..<24 {
+            var expected = 0.0
+            for q in 0..<24 {
+                var distance = 0
+                for (one, other) in zip(place(p), place(q)) { distance += abs(one - other) }
+                expected += pow(0.7, Double(distance)) * Double(v[q])
+            }
+            #expect(abs(Double(found[p]) - expected) <= 1e-4 && found[p + 24] == found[p])
+        }
+        let (up, down) = (field.images(v.map { $0 + 0.01 }), field.images(v.map { $0 - 0.01 }))
+        for (i, slope) in field.derivative(v).enumerated() {
+            let quotient: Float = (up.values[i] - down.values[i]) / 0.02
+            #expect(abs(quotient - slope) <= 1e-3)
+        }
+    }
+
+    @Test func `without batch normalization, images have declared statistics and climb towards classes`() throws {
+        let network = try Network.residual(.init(hasNormalization: false, hasBias: true)).inferringShapes()
+        let field = PixelField(shape: [2, 7, 7], mean: [0.2, 0.2], deviation: [0.3, 0.3], correlation: 0.8, shift: [0, 0], scale: [1, 1])
+        var (one, two) = (SeededGenerator(seed: 4), SeededGenerator(seed: 4))
+        let plain = field.images(field.draw(count: 32, using: &one))
+        let classes = try network.forward(plain).observed[0].sampleSize
+        let climbed = try AscendedImages(network, field: field, count: 32, classCount: classes, using: &two).images
+        func logProbability(_ images: ActivationTensor) throws -> Double {
+            let z = try network.forward(images).observed[0].values.map(Double.init)
+            var sum = 0.0
+            for s in 0..<32 {
+                let row = Array(z[s * classes..<(s + 1) * classes])
+                var total = 0.0
+                for value in row { total += exp(value) }
+                sum += row[s % classes] - log(total)
+            }
+            return sum
+        }
+        #expect(try logProbability(climbed) > logProbability(plain) + 1)
+        #expect(climbed.values.allSatisfy { $0 >= 0 && $0 <= 1 })
+        var settings = PruningSettings(budget: .keep(0.5), seed: 7)
+        #expect(try Pruner(network: network, settings: settings).plan().warnings.contains { $0.contains("--input-mean") })
+        settings.inputPrior = InputPrior(mean: [0.2], deviation: [0.3])
+        let plan = try Pruner(network: network, settings: settings).plan()
+        #expect(plan.inputModelDescription.contains("class-ascended images of mean 0.2, deviation 0.3"))
+        #expect(try plan.groups == Pruner(network: network, settings: settings).plan().groups)
+        settings.inputPrior = InputPrior(mean: [0.2, 0.1, 0.3], deviation: [0.3])
+        #expect(throws: PruningError.self) { try Pruner(network: network, settings: settings).plan() }
+    }
+
+    /// Correlation of two pixels of 2×9×11 images.
+    private func correlation(_ values: [Float], _ p: Int, _ q: Int) -> Double {
+        let pairs = stride(from: 0, to: values.count, by: 198).map { (Double(values[$0 + p]), Double(values[$0 + q])) }
+        var sum = 0.0
+        for (a, b) in pairs { sum += a * b }
+        return sum / Double(pairs.count)
+    }
 }
 
 @Suite struct BlockSelectionTests {
