@@ -9,7 +9,7 @@ extension Pruner {
     private static let imageCount = 256
     /// Multiply–adds of one forward pass per step that matching may spend, and the steps it takes at least and at most.
     private static let matchingWork = 4e11
-    private static let matchingSteps = (least: 4, most: 40)
+    private static let matchingSteps = (least: 4, most: 160)
     /// Images drawn from declared pixel statistics when nothing else is set, as far as `matchingWork` allows: fully connected
     /// layers see one place per image.
     private static let fieldCount = 1024
