@@ -59,7 +59,7 @@ struct Inspect: ParsableCommand {
         let channels: Int
         let producers: [String]
         let consumers: [String]
-        /// Whether pruning with one ratio for all layers cuts it: hidden, with one producer, and free of barriers.
+        /// Whether a budget cuts it: free of barriers, outside residual streams, and read by a layer with weights.
         let prunable: Bool
         let inner: Bool
         let barrier: String?
@@ -98,8 +98,7 @@ struct Inspect: ParsableCommand {
             GroupRow(
                 name: group.id, channels: group.count, producers: group.producers.map { network.nodes[$0].name },
                 consumers: group.consumers.map { network.nodes[$0].name },
-                prunable: group.isInner && group.barrier == nil && group.slices.contains { $0.role == .consumer }, inner: group.isInner,
-                barrier: group.barrier)
+                prunable: group.isPrunable, inner: group.isInner, barrier: group.barrier)
         }
         return Report(
             parameters: cost.parameters, macs: cost.multiplyAdds, inputs: network.inputs.map(port), outputs: network.outputs.map(port),
@@ -123,7 +122,7 @@ struct Inspect: ParsableCommand {
         var groups = ConsoleTable([("channel group", .left), ("channels", .right), ("read by", .left), ("", .left)])
         for row in report.groups {
             let readers = row.consumers.prefix(3).joined(separator: ", ") + (row.consumers.count > 3 ? ", … (\(row.consumers.count))" : "")
-            let remark = row.barrier.map { "whole: \($0)" } ?? (row.prunable ? "" : row.inner ? "not read by a layer with weights" : "tied to a residual stream")
+            let remark = row.barrier.map { "whole: \($0)" } ?? (row.prunable ? "" : row.inner ? "whole: not read by a layer with weights" : "whole: a residual stream")
             groups.append([row.name, Format.count(row.channels), readers, remark])
         }
         groups.show()

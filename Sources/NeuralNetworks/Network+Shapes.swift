@@ -218,7 +218,7 @@ extension Network {
     ) throws(NetworkError) -> Int {
         let limit = 1 << 31
         guard window > 0, stride > 0, dilation > 0, before >= 0, after >= 0, extent > 0,
-            window < limit, stride < limit, dilation < limit, before < limit, after < limit
+            window < limit, stride < limit, dilation < limit, before < limit, after < limit, extent < 1 << 62
         else {
             throw .invalidNode(
                 name: node.name,

@@ -14,7 +14,7 @@ public struct NetworkSummary: Sendable, Codable, Equatable {
         public var multiplyAdds: Int?
         /// Group that its output channels belong to; with several, those of the first.
         public var group: String?
-        /// Whether output channels may be cut; absent for nodes without channels of their own.
+        /// Whether a budget cuts output channels; absent for nodes without channels of their own.
         public var isPrunable: Bool?
         /// Why not, or what else is cut with them.
         public var remark: String?
@@ -27,6 +27,7 @@ public struct NetworkSummary: Sendable, Codable, Equatable {
         public var consumers: [String]
         /// No addition ties it to another producer.
         public var isInner: Bool
+        /// Whether a budget cuts it; a residual stream without a barrier is cut on demand only.
         public var isPrunable: Bool
         /// Why it must stay whole.
         public var barrier: String?
@@ -67,7 +68,7 @@ extension Network {
             return NetworkSummary.Node(
                 name: node.name, operation: node.layer.operationName, inputs: node.inputs.compactMap { makers[$0] },
                 shape: node.outputs.first.flatMap { values[$0].shape }, parameters: cost.parameters, multiplyAdds: cost.multiplyAdds,
-                group: own.first?.id, isPrunable: own.isEmpty ? nil : own.contains { $0.barrier == nil }, remark: remark(index, own))
+                group: own.first?.id, isPrunable: own.isEmpty ? nil : own.contains(where: \.isPrunable), remark: remark(index, own))
         }
         let prunable = groups.filter { $0.barrier == nil }
         let total = cost
@@ -76,7 +77,7 @@ extension Network {
             groups: groups.map { group in
                 NetworkSummary.Group(
                     name: group.id, channels: group.count, producers: group.producers.map { nodes[$0].name },
-                    consumers: group.consumers.map { nodes[$0].name }, isInner: group.isInner, isPrunable: group.barrier == nil,
+                    consumers: group.consumers.map { nodes[$0].name }, isInner: group.isInner, isPrunable: group.isPrunable,
                     barrier: group.barrier)
             },
             inputs: Dictionary(inputs.map { (values[$0].name, values[$0].shape) }) { first, _ in first },
@@ -91,7 +92,8 @@ extension Network {
         guard let group = groups.first else { return nil }
         if let barrier = groups.compactMap(\.barrier).first, groups.allSatisfy({ $0.barrier != nil }) { return "stays whole: \(barrier)" }
         if groups.count > 1 { return "\(groups.count) groups" }
-        if !group.isInner { return "residual stream of \(group.producers.count) producer\(group.producers.count == 1 ? "" : "s")" }
+        if !group.isInner { return "stays whole: residual stream of \(group.producers.count) producer\(group.producers.count == 1 ? "" : "s")" }
+        if !group.isPrunable { return "stays whole: not read by a layer with weights" }
         if group.producers.count > 1 { return "tied with \(group.producers.filter { $0 != index }.map { nodes[$0].name }.joined(separator: ", "))" }
         return nil
     }

@@ -44,7 +44,7 @@ public struct Pruner: Sendable {
             throw .malformedNetwork("\(error)")
         }
         self.settings = settings
-        groups = all.filter { $0.barrier == nil && $0.isInner && $0.count > 0 && !$0.slices.allSatisfy { $0.role != .consumer } }
+        groups = all.filter(\.isPrunable)
         guard !groups.isEmpty else {
             throw .nothingToPrune(reason: all.first { $0.barrier != nil }?.barrier ?? "no layer has another one behind it")
         }

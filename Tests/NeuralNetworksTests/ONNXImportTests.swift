@@ -1,5 +1,6 @@
 // Models in, networks out: the numbers must be onnxruntime's.
 
+import Foundation
 import NeuralNetworks
 import TensorFiles
 import Testing
@@ -68,6 +69,31 @@ struct ONNXImportTests {
         let groups = Dictionary(uniqueKeysWithValues: try source.network.channelGroups().map { ($0.id, $0.barrier) })
         #expect(groups["second"] != .some(nil), "the branches read what node second makes")
         #expect(source.warnings.contains { $0.contains("If") && $0.contains("choice") })
+    }
+
+    @Test func stridesAsLongAsIntegersGo() throws {
+        var model = try ONNXFixture.model("sequence")
+        let index = try #require(model.wire.graph.node.firstIndex { $0.opType == "Conv" })
+        var mode = ONNXWireAttribute(), strides = ONNXWireAttribute()
+        (mode.name, mode.type, mode.s) = ("auto_pad", .string, Data("SAME_UPPER".utf8))
+        (strides.name, strides.type) = ("strides", .ints)
+        strides.ints = [Int64](repeating: .max, count: model.wire.graph.node[index].attribute.first { $0.name == "kernel_shape" }?.ints.count ?? 2)
+        model.wire.graph.node[index].attribute.removeAll { ["auto_pad", "strides", "pads"].contains($0.name) }
+        model.wire.graph.node[index].attribute += [mode, strides]
+        // One output position: whether what follows accepts that is its affair.
+        _ = try? ONNXNetwork(model)
+    }
+
+    @Test func missingInputsOfKnownOperationsAreErrors() throws {
+        for operation in ["Conv", "Gemm", "BatchNormalization"] {
+            for name in ONNXFixture.evaluated {
+                var model = try ONNXFixture.model(name)
+                guard let index = model.wire.graph.node.firstIndex(where: { $0.opType == operation }) else { continue }
+                model.wire.graph.node[index].input.removeSubrange(1...)
+                let error = #expect(throws: NetworkError.self) { try ONNXNetwork(model) }
+                #expect(error?.description.contains("inputs for \(operation), found none in place 1") == true, "\(error?.description ?? "")")
+            }
+        }
     }
 
     @Test(arguments: [

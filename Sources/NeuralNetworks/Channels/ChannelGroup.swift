@@ -22,6 +22,10 @@ public struct ChannelGroup: Sendable, Equatable, Identifiable {
     /// Gates (products), attention heads and concatenations may still give it several producers or consumers.
     public var isInner: Bool
 
+    /// Whether pruning with a budget cuts the group: free of barriers, outside residual streams, and read by a layer whose
+    /// weights can make up for what goes. `Network.keeping` cuts every group without a barrier.
+    public var isPrunable: Bool { barrier == nil && isInner && count > 0 && slices.contains { $0.role == .consumer } }
+
     /// One axis of one parameter.
     public struct Slice: Sendable, Equatable {
         public enum Role: Sendable, Equatable { case producer, normalization, consumer, coupled }

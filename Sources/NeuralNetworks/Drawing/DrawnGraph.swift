@@ -17,12 +17,12 @@ struct DrawnGraph: Sendable {
     var boxes: [Box] = []
     /// (from, to), positions in `boxes`.
     var arrows: [(from: Int, to: Int)] = []
-    /// Groups that have a color: those that may be cut.
+    /// Groups that have a color: those that may be cut, residual streams included.
     var groups: [NetworkSummary.Group] = []
 
     init(_ network: Network) throws(NetworkError) {
         let summary = try network.summary()
-        groups = summary.groups.filter(\.isPrunable)
+        groups = summary.groups.filter { $0.barrier == nil }
         let groupIndex = Dictionary(groups.enumerated().map { ($1.name, $0) }) { first, _ in first }
         var readers: [Network.ValueID: Int] = [:]
         for node in network.nodes { for value in node.inputs { readers[value, default: 0] += 1 } }
@@ -58,7 +58,7 @@ struct DrawnGraph: Sendable {
             boxes.append(
                 Box(
                     title: node.name, lines: [row.operation + cost, Self.text(row.shape)], details: details, group: group,
-                    isBarrier: row.isPrunable == false || row.remark?.hasPrefix("unknown") == true))
+                    isBarrier: row.isPrunable == false && group == nil || row.remark?.hasPrefix("unknown") == true))
         }
     }
 

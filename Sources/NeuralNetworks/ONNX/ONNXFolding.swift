@@ -90,9 +90,10 @@ struct ONNXFolding {
             guard let start = input(0)?.integers?.first, let limit = input(1)?.integers?.first, let step = input(2)?.integers?.first,
                 step != 0, step != .min, start.magnitude < 1 << 40, limit.magnitude < 1 << 40
             else { return nil }
-            let count = step > 0 ? (limit - start + step - 1) / step : (start - limit - step - 1) / -step
+            let distance = step > 0 ? limit - start : start - limit
+            let count = distance > 0 ? (distance - 1) / abs(step) + 1 : 0
             guard count <= budget else { return nil }
-            return .vector((0..<max(count, 0)).map { .known(start + $0 * step) })
+            return .vector((0..<count).map { .known(start + $0 * step) })
         case "Add", "Sub", "Mul", "Div", "Equal", "Min", "Max", "Mod", "Pow":
             guard inputs.count == 2, let second = input(1) else { return nil }
             return combined(node.operation, first, second)

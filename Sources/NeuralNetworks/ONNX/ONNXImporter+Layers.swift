@@ -141,8 +141,9 @@ extension ONNXImporter {
             for axis in window.indices {
                 guard strides[axis] > 0, (1..<1 << 31).contains(window[axis]), (1..<1 << 31).contains(dilations[axis]) else { return nil }
                 let extent = shape[axis + 1]
-                let count = (extent + strides[axis] - 1) / strides[axis]
-                let (span, overflow) = ((count - 1) * strides[axis]).addingReportingOverflow((window[axis] - 1) * dilations[axis] + 1)
+                // Rounded down first: a stride may be as long as integers go.
+                let last = max(extent - 1, 0) / strides[axis] * strides[axis]
+                let (span, overflow) = last.addingReportingOverflow((window[axis] - 1) * dilations[axis] + 1)
                 guard !overflow else { return nil }
                 let total = max(span - extent, 0)
                 before.append(mode == "SAME_UPPER" ? total / 2 : total - total / 2)

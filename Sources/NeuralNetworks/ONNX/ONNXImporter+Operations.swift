@@ -9,6 +9,7 @@ extension ONNXImporter {
     /// Appends the layer a node stands for.
     /// - Returns: false when there is none.
     mutating func lower(_ node: ONNXNodeReader) throws(NetworkError) -> Bool {
+        try node.checkInputs()
         // Second outputs (masks, indices, statistics) have no layer.
         if node.operation != "Split", node.wire.output.dropFirst().contains(where: { useCounts[$0, default: 0] > 0 }) { return false }
         switch node.operation {

@@ -32,6 +32,19 @@ struct ONNXNodeReader {
         slot < wire.input.count && !wire.input[slot].isEmpty ? wire.input[slot] : nil
     }
 
+    /// Inputs that an operation cannot do without, where that is more than one.
+    private static let requiredInputs = [
+        "Conv": 2, "Gemm": 2, "MatMul": 2, "BatchNormalization": 5, "LayerNormalization": 2, "RMSNormalization": 2, "InstanceNormalization": 3,
+        "GroupNormalization": 3, "Add": 2, "Sub": 2, "Mul": 2, "Div": 2, "PRelu": 2,
+    ]
+
+    /// - Throws: `invalidNode` when a known operation lacks inputs: an error of the model, unlike an operation nobody knows.
+    func checkInputs() throws(NetworkError) {
+        let needed = Self.requiredInputs[operation] ?? 0
+        guard let slot = (0..<needed).first(where: { input($0) == nil }) else { return }
+        throw .invalidNode(name: name, reason: "expected \(needed) inputs for \(operation), found none in place \(slot)")
+    }
+
     // MARK: Attributes
 
     private func attribute(_ name: String, _ kind: ONNXWireAttribute.Kind) throws(NetworkError) -> ONNXWireAttribute? {

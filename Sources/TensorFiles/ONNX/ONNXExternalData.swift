@@ -82,12 +82,21 @@ struct ONNXExternalData {
         }
         let path = folder + "/" + location
         guard let resolved = Self.resolved(path) else {
-            throw .fileSystem(action: "open", path: path, code: errno)
+            throw .malformed(
+                format: .onnx, tensor: tensor, expected: "external data in file \(quoted(location)) of the model's folder",
+                found: "none that can be opened (\(systemMessage(errno)))")
         }
         // A link may lead elsewhere in the folder, or to a neighbor of the model that the model's own link leads to.
         guard folders.contains(where: { Self.resolved($0).map { resolved.hasPrefix($0 == "/" ? "/" : $0 + "/") } ?? false }) else {
             throw .malformed(
                 format: .onnx, tensor: tensor, expected: "external data in the model's folder", found: "a link to \(quoted(resolved))")
+        }
+        // Opening a pipe would wait for somebody to write into it, and a model could ask for that.
+        var status = stat()
+        guard stat(resolved, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            throw .malformed(
+                format: .onnx, tensor: tensor, expected: "a regular file \(quoted(location)) of external data",
+                found: fileKind(status.st_mode))
         }
         let file = try ByteSource(path: resolved)
         files[location] = file
