@@ -61,6 +61,8 @@ struct Inspect: ParsableCommand {
         let consumers: [String]
         /// Whether a budget cuts it: free of barriers, outside residual streams, and read by a layer with weights.
         let prunable: Bool
+        /// Whether `--residual-streams` cuts it too: free of barriers, and read by a layer with weights.
+        let cuttable: Bool
         let inner: Bool
         let barrier: String?
     }
@@ -98,7 +100,7 @@ struct Inspect: ParsableCommand {
             GroupRow(
                 name: group.id, channels: group.count, producers: group.producers.map { network.nodes[$0].name },
                 consumers: group.consumers.map { network.nodes[$0].name },
-                prunable: group.isPrunable, inner: group.isInner, barrier: group.barrier)
+                prunable: group.isPrunable, cuttable: group.isCuttable, inner: group.isInner, barrier: group.barrier)
         }
         return Report(
             parameters: cost.parameters, macs: cost.multiplyAdds, inputs: network.inputs.map(port), outputs: network.outputs.map(port),
@@ -122,13 +124,17 @@ struct Inspect: ParsableCommand {
         var groups = ConsoleTable([("channel group", .left), ("channels", .right), ("read by", .left), ("", .left)])
         for row in report.groups {
             let readers = row.consumers.prefix(3).joined(separator: ", ") + (row.consumers.count > 3 ? ", … (\(row.consumers.count))" : "")
-            let remark = row.barrier.map { "whole: \($0)" } ?? (row.prunable ? "" : row.inner ? "whole: not read by a layer with weights" : "whole: a residual stream")
+            let remark = row.barrier.map { "whole: \($0)" } ?? (row.prunable ? "" : row.cuttable ? "a residual stream: whole without --residual-streams" : "whole: not read by a layer with weights")
             groups.append([row.name, Format.count(row.channels), readers, remark])
         }
         groups.show()
         let prunable = report.groups.filter(\.prunable)
         Console.say()
         Console.say("\(prunable.count) of \(report.groups.count) groups can be pruned, \(Format.count(prunable.reduce(0) { $0 + $1.channels })) channels")
+        let streams = report.groups.filter { $0.cuttable && !$0.prunable }
+        if !streams.isEmpty {
+            Console.say("\(streams.count) more with --residual-streams, \(Format.count(streams.reduce(0) { $0 + $1.channels })) channels")
+        }
         for operation in report.unknownOperations { Console.say(Ink.yellow("unknown operation: ") + operation + "; what touches it is kept whole") }
     }
 

@@ -28,6 +28,9 @@ struct PruningOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Kept share of one layer, over the budget; repeatable.", valueName: "name=ratio"))
     var layer: [LayerRatio] = []
 
+    @Flag(help: "Cut residual streams too: everything an addition ties, at once. Without it only inner channels, and streams that --layer names.")
+    var residualStreams = false
+
     @Option(help: "Round kept counts to multiples of this.")
     var roundTo = 1
 
@@ -104,6 +107,7 @@ struct PruningOptions: ParsableArguments {
             }
         var settings = PruningSettings(recipe: recipe, budget: budget, seed: seed)
         settings.layerRatios = Dictionary(layer.map { ($0.name, $0.ratio) }, uniquingKeysWith: { _, last in last })
+        settings.cutsResidualStreams = residualStreams
         settings.roundTo = roundTo
         if let points { settings.points = points }
         if let rank { settings.rank = .fixed(rank) }

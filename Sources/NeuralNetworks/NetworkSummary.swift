@@ -27,8 +27,10 @@ public struct NetworkSummary: Sendable, Codable, Equatable {
         public var consumers: [String]
         /// No addition ties it to another producer.
         public var isInner: Bool
-        /// Whether a budget cuts it; a residual stream without a barrier is cut on demand only.
+        /// Whether a budget cuts it unasked; a residual stream without a barrier is cut on demand only.
         public var isPrunable: Bool
+        /// Whether it can be cut at all.
+        public var isCuttable: Bool
         /// Why it must stay whole.
         public var barrier: String?
     }
@@ -78,7 +80,7 @@ extension Network {
                 NetworkSummary.Group(
                     name: group.id, channels: group.count, producers: group.producers.map { nodes[$0].name },
                     consumers: group.consumers.map { nodes[$0].name }, isInner: group.isInner, isPrunable: group.isPrunable,
-                    barrier: group.barrier)
+                    isCuttable: group.isCuttable, barrier: group.barrier)
             },
             inputs: Dictionary(inputs.map { (values[$0].name, values[$0].shape) }) { first, _ in first },
             outputs: Dictionary(outputs.map { (values[$0].name, values[$0].shape) }) { first, _ in first },
@@ -92,8 +94,8 @@ extension Network {
         guard let group = groups.first else { return nil }
         if let barrier = groups.compactMap(\.barrier).first, groups.allSatisfy({ $0.barrier != nil }) { return "stays whole: \(barrier)" }
         if groups.count > 1 { return "\(groups.count) groups" }
-        if !group.isInner { return "stays whole: residual stream of \(group.producers.count) producer\(group.producers.count == 1 ? "" : "s")" }
-        if !group.isPrunable { return "stays whole: not read by a layer with weights" }
+        if !group.isCuttable { return "stays whole: not read by a layer with weights" }
+        if !group.isInner { return "stays whole unasked: residual stream of \(group.producers.count) producer\(group.producers.count == 1 ? "" : "s")" }
         if group.producers.count > 1 { return "tied with \(group.producers.filter { $0 != index }.map { nodes[$0].name }.joined(separator: ", "))" }
         return nil
     }

@@ -23,6 +23,8 @@ public struct Pruner: Sendable {
     public let settings: PruningSettings
     /// The groups that may be cut, in topological order.
     public let groups: [ChannelGroup]
+    /// Residual streams that stay whole though all were asked for.
+    private let wholeStreams: [ChannelGroup]
     /// The network as a chain of affine maps, when it is one.
     let chain: DenseChain?
 
@@ -44,12 +46,15 @@ public struct Pruner: Sendable {
             throw .malformedNetwork("\(error)")
         }
         self.settings = settings
-        groups = all.filter(\.isPrunable)
+        // Naming a residual stream is asking for it.
+        groups = all.filter { $0.isPrunable || $0.isCuttable && (settings.cutsResidualStreams || settings.layerRatios[$0.id] != nil) }
+        wholeStreams = settings.cutsResidualStreams ? all.filter { !$0.isInner && !$0.isCuttable } : []
         guard !groups.isEmpty else {
             throw .nothingToPrune(reason: all.first { $0.barrier != nil }?.barrier ?? "no layer has another one behind it")
         }
         let names = groups.map(\.id)
         for name in settings.layerRatios.keys.sorted() where !names.contains(name) {
+            if let reason = all.first(where: { $0.id == name })?.barrier { throw .wholeLayer(name: name, reason: reason) }
             throw .unknownLayer(name: name, available: names)
         }
         chain = try DenseChain(self.network)
@@ -98,7 +103,7 @@ public struct Pruner: Sendable {
                 at: plan.warnings.startIndex)
             return plan
         }
-        var warnings = description.warnings
+        var warnings = description.warnings + streamWarnings
         try report("measuring activations", 1)
         let moments = try originalMoments(source, statistics: description.statistics)
         let ridge = relativeRidge(isMeasured: description.isMeasured)
@@ -175,6 +180,11 @@ public struct Pruner: Sendable {
             },
             layers: layers, warnings: warnings,
             predictedAgreement: agreement, inputModelDescription: description.text, seconds: seconds(clock.now - began))
+    }
+
+    /// One line for each residual stream that cannot be cut.
+    private var streamWarnings: [String] {
+        wholeStreams.map { "the residual stream of \($0.id) stays whole: \($0.barrier ?? "no layer with weights reads it")" }
     }
 
     private func allocate(_ ranked: [RankedGroup]) throws(PruningError) -> [Int] {

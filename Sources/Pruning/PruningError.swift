@@ -9,6 +9,8 @@ public enum PruningError: Error, Equatable, Sendable, CustomStringConvertible {
     case invalidSetting(name: String, expected: String, found: String)
     /// `--layer` names a group the network does not have.
     case unknownLayer(name: String, available: [String])
+    /// `--layer` names a group that must stay whole.
+    case wholeLayer(name: String, reason: String)
     /// The network has no group that may be cut.
     case nothingToPrune(reason: String)
     /// A parameter holds NaN or an infinity.
@@ -37,6 +39,7 @@ public enum PruningError: Error, Equatable, Sendable, CustomStringConvertible {
         case .invalidSetting(let name, let expected, let found): "expected \(name) to be \(expected), found \(found)"
         case .unknownLayer(let name, let available):
             "expected a prunable layer (\(available.joined(separator: ", "))), found \"\(name)\""
+        case .wholeLayer(let name, let reason): "expected a prunable layer, found \"\(name)\", which stays whole: \(reason)"
         case .nothingToPrune(let reason): "expected at least one prunable channel group, found none: \(reason)"
         case .nonFiniteParameter(let name, let index):
             "expected finite weights, found a value that is not finite in \(name) at index \(index)"

@@ -8,6 +8,9 @@ public struct PruningSettings: Sendable, Equatable, Codable {
     public var budget: Budget
     /// Kept fraction of single groups, by group name; overrides the budget there.
     public var layerRatios: [String: Double]
+    /// Whether groups that additions tie into residual streams are cut too, all members at once; by default only inner groups
+    /// and those that `layerRatios` names.
+    public var cutsResidualStreams: Bool
     /// Kept counts become multiples of this where the group has enough channels.
     public var roundTo: Int
     public var points: PointRepresentation
@@ -41,6 +44,7 @@ public struct PruningSettings: Sendable, Equatable, Codable {
         self.budget = budget
         self.seed = seed
         layerRatios = [:]
+        cutsResidualStreams = false
         roundTo = 1
         construction = .axisCaratheodory
         inputModel = .auto

@@ -35,6 +35,26 @@ import Testing
         if name != "external" { #expect(try folder.read("again.onnx") == folder.read("small.onnx")) }
     }
 
+    @Test func residualStreamsAreCutOnDemand() throws {
+        let folder = try ScratchFolder()
+        let model = Self.fixture("zoo13.onnx")
+        let groups = try #require(try BuiltTool.run(["inspect", model, "--json"], in: folder).json()["groups"] as? [[String: Any]])
+        func names(_ key: String) -> Set<String> { Set(groups.filter { $0[key] as? Bool == true }.compactMap { $0["name"] as? String }) }
+        #expect(names("cuttable").isStrictSuperset(of: names("prunable")))
+        for (flags, expected) in [([], names("prunable")), (["--residual-streams"], names("cuttable"))] as [([String], Set<String>)] {
+            let pruned = try BuiltTool.run(
+                ["prune", model, "-o", "small.onnx", "--plan", "plan.json", "--keep", "0.5", "--force", "--json"] + flags + Self.paper, in: folder)
+            #expect(pruned.status == 0, "\(pruned.errors)")
+            let layers = try #require(try pruned.json()["layers"] as? [[String: Any]])
+            #expect(Set(layers.compactMap { $0["name"] as? String }) == expected)
+            let verified = try BuiltTool.run(["verify", model, "small.onnx", "--plan", "plan.json", "--json"], in: folder)
+            #expect(try verified.json()["verified"] as? Bool == true, "\(verified.errors)")
+            let applied = try BuiltTool.run(["apply", "plan.json", model, "-o", "again.onnx", "--force"], in: folder)
+            #expect(applied.status == 0, "\(applied.errors)")
+            #expect(try folder.read("again.onnx") == folder.read("small.onnx"))
+        }
+    }
+
     @Test func customOperationsAreKeptWholeByName() throws {
         let folder = try ScratchFolder()
         let inspected = try BuiltTool.run(["inspect", Self.fixture("custom.onnx"), "--json", "--graph", "graph.svg"], in: folder)

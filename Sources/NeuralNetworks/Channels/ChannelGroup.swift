@@ -22,9 +22,12 @@ public struct ChannelGroup: Sendable, Equatable, Identifiable {
     /// Gates (products), attention heads and concatenations may still give it several producers or consumers.
     public var isInner: Bool
 
-    /// Whether pruning with a budget cuts the group: free of barriers, outside residual streams, and read by a layer whose
-    /// weights can make up for what goes. `Network.keeping` cuts every group without a barrier.
-    public var isPrunable: Bool { barrier == nil && isInner && count > 0 && slices.contains { $0.role == .consumer } }
+    /// Whether pruning may cut the group, all members at once: free of barriers, and read by a layer whose weights can make
+    /// up for what goes. `Network.keeping` cuts every group without a barrier.
+    public var isCuttable: Bool { barrier == nil && count > 0 && slices.contains { $0.role == .consumer } }
+
+    /// Whether pruning cuts the group unasked: cuttable and outside residual streams.
+    public var isPrunable: Bool { isCuttable && isInner }
 
     /// One axis of one parameter.
     public struct Slice: Sendable, Equatable {
