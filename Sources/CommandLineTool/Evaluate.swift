@@ -49,6 +49,7 @@ struct Evaluate: ParsableCommand {
         try overwrite.check(logits, inputs: [model, data])
         let threads = threading.apply()
         let loaded = try network.read(model)
+        try loaded.network.validate()
         let labelled = try images.read(data, needsLabels: true)
         let evaluator = try Evaluator(loaded.network)
         let bar = ProgressBar(quiet: format.json)

@@ -66,6 +66,8 @@ struct Verify: ParsableCommand {
         let plan = try PlanFile.read(self.plan)
         let before = try network.read(original)
         let after = try network.read(pruned)
+        // Beside a NaN every difference is as good as none.
+        for model in [before, after] { try model.network.validate() }
         let replayed = try plan.apply(to: before.network)
         let masked = try plan.masked(before.network)
         let labelled = try data.map { try images.read($0, needsLabels: false) }

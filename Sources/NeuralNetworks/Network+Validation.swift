@@ -4,7 +4,8 @@ extension Network {
     /// Checks the graph and the trained tensors.
     ///
     /// The graph: node names unique, every value made once and before it is used, the right number of inputs and outputs.
-    /// The tensors: present, of the shapes their layers need, and finite. Cost: one read of the parameters.
+    /// The tensors: present, of the shapes their layers need, and finite (constants of the graph: numbers). Cost: one read of
+    /// the parameters.
     /// - Throws: ``NetworkError`` naming node and tensor.
     public func validate() throws(NetworkError) {
         try validateGraph()
@@ -12,7 +13,9 @@ extension Network {
         for node in nodes {
             for name in node.layer.parameterNames {
                 let parameter = try parameter(name, of: node)
-                if let index = parameter.values.firstIndex(where: { !$0.isFinite }) {
+                // Constants of a graph may be masks of -∞.
+                let isBad: (Float) -> Bool = if case .constant = node.layer { \.isNaN } else { { !$0.isFinite } }
+                if let index = parameter.values.firstIndex(where: isBad) {
                     throw .nonFiniteTensor(name: name, index: index)
                 }
             }

@@ -44,7 +44,11 @@ import Testing
         ("absolute", ["'w1'", "'/etc/passwd'"], { external(&$0, "/etc/passwd") }),
         ("no file", ["'w1'", "'nowhere'"], { external(&$0, "nowhere") }),
         ("pipe", ["'w1'", "a pipe"], { external(&$0, "pipe") }),
-        ("nesting", ["graphs within graphs"], { model in
+        ("reshape", ["node grow", "(4611686018427387904, 4611686018427387904)"], { append(&$0, "Reshape", [0, 1 << 62, 1 << 62]) }),
+        ("negative reshape", ["node grow", "-7"], { append(&$0, "Reshape", [0, -7]) }),
+        ("expand", ["node grow", "4611686018427387904"], { append(&$0, "Expand", [1, 1 << 62]) }),
+        ("constant of shape", ["node grow", "1099511627776"], { append(&$0, "ConstantOfShape", [1 << 40]) }),
+        ("nesting", ["graphs within graphs", "node 'branch'"], { model in
             for _ in 0..<30 {
                 var node = ONNXWireNode(), body = ONNXWireAttribute()
                 (body.name, body.type, body.g) = ("then_branch", .graph, model.graph)
@@ -55,6 +59,17 @@ import Testing
             }
         }),
     ]
+
+    /// hidden → operation with a shape → grown, read by fc2 and nobody else.
+    private static func append(_ model: inout ONNXWireModel, _ operation: String, _ shape: [Int64]) {
+        var node = ONNXWireNode(), tensor = ONNXWireTensor()
+        (tensor.name, tensor.dims, tensor.dataType, tensor.int64Data) = ("shape", [Int64(shape.count)], 7, shape)
+        (node.name, node.opType, node.output) = ("grow", operation, ["grown"])
+        node.input = operation == "ConstantOfShape" ? ["shape"] : ["hidden", "shape"]
+        model.graph.initializer.append(tensor)
+        model.graph.node.insert(node, at: 1)
+        model.graph.node[2].input[0] = "grown"
+    }
 
     private static func external(_ model: inout ONNXWireModel, _ location: String) {
         var entry = ONNXWireStringEntry()
@@ -113,6 +128,23 @@ import Testing
                 for word in lie.mentions { #expect(outcome.errors.contains(word), "\(lie.name): \(outcome.errors)") }
             }
             #expect(try folder.files() == files, "\(lie.name)")
+        }
+    }
+
+    @Test func weightsThatAreNoNumbersAreRefused() throws {
+        let folder = try ScratchFolder()
+        try TensorArchive([("images", .float32([1, 2], shape: [1, 2])), ("labels", .int64([0], shape: [1]))]).write(to: folder.path("data.npz"), force: false)
+        for value in [Float.nan, .infinity] {
+            var model = Self.honest()
+            model.graph.initializer[1].rawData = [1, 2, 3, value, 5, 6].withUnsafeBytes { Data($0) }
+            try folder.write(ONNX.encode(ONNXModel(wire: model, payloads: [])), to: "model.onnx")
+            let files = try folder.files()
+            for arguments in [["evaluate", "model.onnx", "--data", "data.npz", "--raw"], ["prune", "model.onnx", "-o", "small.onnx"]] {
+                let outcome = try BuiltTool.run(arguments, in: folder)
+                #expect(outcome.status == 1 && outcome.output.isEmpty, "\(outcome.errors)")
+                #expect(outcome.errors.contains("w2") && outcome.errors.contains(" 3") && outcome.errors.split(separator: "\n").count == 1, "\(outcome.errors)")
+            }
+            #expect(try folder.files() == files)
         }
     }
 }

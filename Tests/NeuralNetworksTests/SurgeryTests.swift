@@ -105,6 +105,15 @@ func expectSlicedEqualsMasked(_ network: Network, _ random: inout RandomNetwork,
         #expect(groups.filter(\.isInner).map(\.id) == ["b0.conv1", "b1.conv1", "fc"])
     }
 
+    /// A few bytes of attributes must not become gigabytes of channels.
+    @Test func absurdPaddingIsABarrier() throws {
+        var net = RandomNetwork(seed: 5)
+        var value = try net.convolution("conv", net.input([3, 4, 4]), 8)
+        value = try net.apply("pad", .padding(before: [0, 1 << 31, 0, 0], after: [0, 0, 0, 0], value: 0), value)
+        let groups = try net.network(outputs: value).channelGroups()
+        #expect(groups.count == 1 && groups[0].barrier?.contains("pad pads channels by more than") == true)
+    }
+
     @Test func paddedShortcutOffsetsTheStream() throws {
         var net = RandomNetwork(seed: 5)
         var value = net.input([3, 8, 8])

@@ -169,7 +169,7 @@ extension ChannelAnalysis {
             if let part = ownership(of: value) {
                 parts.append(part)
             } else if let shape = network.values[value].shape, first.axes == [position],
-                let extent = shape.suffix(first.rank).dropFirst(position).first
+                let extent = shape.suffix(first.rank).dropFirst(position).first, extent <= Self.channelLimit
             {
                 // Fixed channels: symbols without a producer, in no group unless something ties them to one.
                 let fixed = makeSymbols(extent)
@@ -226,6 +226,9 @@ extension ChannelAnalysis {
         guard !padded.isEmpty else { return setOrigin(output, .owned(input)) }
         guard input.axes.count == 1 else { return stop(node, "node \(node.name) pads channels of several axes") }
         let axis = input.axes[0]
+        guard before[axis + 1] <= Self.channelLimit, after[axis + 1] <= Self.channelLimit else {
+            return stop(node, "node \(node.name) pads channels by more than \(Self.channelLimit)")
+        }
         let symbols = makeSymbols(before[axis + 1]) + input.symbols + makeSymbols(after[axis + 1])
         markStream(symbols)
         if !network.storesAttributes {

@@ -143,6 +143,10 @@ struct ChannelAnalysis: Sendable {
 
     // MARK: Bookkeeping
 
+    /// Channels that come from no tensor (padding, inputs of a concatenation) are followed up to this number: a few bytes of a
+    /// file may claim any.
+    static let channelLimit = 1 << 20
+
     mutating func bind(_ parameter: String, axis: Int, node: Int, role: ChannelGroup.Slice.Role, _ symbols: [Int]) {
         bindings.append(Binding(parameter: parameter, axis: axis, node: node, role: role, symbols: symbols))
     }

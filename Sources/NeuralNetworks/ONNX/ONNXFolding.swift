@@ -74,7 +74,9 @@ struct ONNXFolding {
             guard let slices = try node.slices(rank: first.shape.count, inputs: Array(inputs.dropFirst())) else { return nil }
             return sliced(first, slices)
         case "ConstantOfShape":
-            guard let shape = first.integers, let count = RowMajor.count(shape), count <= budget else { return nil }
+            guard let shape = first.integers else { return nil }
+            let count = try Network.size(of: shape, node: node.name)
+            guard count <= budget else { return nil }
             let value = try node.tensorAttribute("value")
             switch value?.elements {
             case .integers(let values): return ONNXConstant(shape: shape, elements: .integers(.init(repeating: values.first ?? .known(0), count: count)))
@@ -82,9 +84,10 @@ struct ONNXFolding {
             case nil: return ONNXConstant(shape: shape, elements: .floats(.init(repeating: 0, count: count)))
             }
         case "Expand":
-            guard let target = input(1)?.integers, let shape = RowMajor.broadcast(first.shape, target),
-                let count = RowMajor.count(shape), count <= budget
-            else { return nil }
+            guard let target = input(1)?.integers else { return nil }
+            _ = try Network.size(of: target.map { $0 == -1 ? 1 : $0 }, node: node.name)
+            guard let shape = RowMajor.broadcast(first.shape, target) else { return nil }
+            guard try Network.size(of: shape, node: node.name) <= budget else { return nil }
             return first.taking(RowMajor.positions(shape: shape, strides: RowMajor.broadcastStrides(first.shape, to: shape)), shape: shape)
         case "Range":
             guard let start = input(0)?.integers?.first, let limit = input(1)?.integers?.first, let step = input(2)?.integers?.first,

@@ -32,6 +32,10 @@ extension ONNXImporter {
         case "Pad": return try lowerPadding(node)
         case "Flatten", "Reshape", "Squeeze", "Unsqueeze": return try lowerReshape(node)
         case "Transpose": return try lowerTranspose(node)
+        case "Expand":
+            // No layer, but what it asks for must fit in memory.
+            if let target = try constant(node, 1)?.integers { _ = try Network.size(of: target.map { $0 == -1 ? 1 : $0 }, node: node.name) }
+            return false
         case "Softmax": return try lowerSoftmax(node)
         case "Identity", "Dropout", "Cast": return try lowerIdentity(node)
         default:

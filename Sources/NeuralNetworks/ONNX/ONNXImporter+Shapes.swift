@@ -101,7 +101,9 @@ extension ONNXImporter {
             else { return nil }
             return .shape(Array(result.dropFirst()))
         default:
-            guard try node.integer("allowzero") ?? 0 == 0, let extents = try constant(node, 1)?.extents else { return nil }
+            guard let extents = try constant(node, 1)?.extents, try node.integer("allowzero") ?? 0 == 0 || !extents.contains(.known(0)) else { return nil }
+            // An extent of 0 is copied and one of -1 inferred; what the others ask for together must exist somewhere.
+            _ = try Network.size(of: extents.compactMap(\.known).filter { $0 != 0 && $0 != -1 }, node: node.name)
             return resolve(extents, from: shape)
         }
     }

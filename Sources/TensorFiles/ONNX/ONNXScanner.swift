@@ -17,9 +17,13 @@ struct ONNXScanner {
     private var window: [UInt8] = []
     private var windowStart = 0
     private var entryCount = 0
+    /// Names of the nodes around the present place, outermost first; a name precedes the graphs inside its node.
+    private var nodePath: [String] = []
 
     /// Shorter values stay in the message: shapes, axes, scalars.
     static let detachedByteCount = 1024
+    /// Longer names of nodes are not quoted in errors.
+    static let quotedByteCount = 200
     /// Graphs within graphs. Each level is three messages, and SwiftProtobuf stops at 100.
     static let maximumDepth = 24
     /// Nodes, tensors, attributes and names together; the largest published models have some 10⁵.
@@ -54,9 +58,12 @@ struct ONNXScanner {
     private mutating func message(_ kind: Message, _ range: Range<Int>, depth: Int) throws(TensorFileError) -> [UInt8] {
         let depth = kind == .graph ? depth + 1 : depth
         if depth > Self.maximumDepth {
+            let place = nodePath.first { !$0.isEmpty }.map { " inside node '\($0)'" } ?? ""
             throw .malformed(
-                format: .onnx, offset: range.lowerBound, expected: "at most \(Self.maximumDepth) graphs within graphs", found: "more")
+                format: .onnx, offset: range.lowerBound, expected: "at most \(Self.maximumDepth) graphs within graphs", found: "more\(place)")
         }
+        if kind == .node { nodePath.append("") }
+        defer { if kind == .node { nodePath.removeLast() } }
         var result: [UInt8] = []
         var position = range.lowerBound
         var hasRawData = false
@@ -83,6 +90,9 @@ struct ONNXScanner {
                     continue
                 }
                 if kind == .graph || kind == .node { try count(at: start) }
+                if kind == .node, field == 3, position - body <= Self.quotedByteCount {
+                    nodePath[nodePath.count - 1] = String(decoding: try source.bytes(at: body, count: position - body), as: UTF8.self)
+                }
                 if kind == .tensor, field == 9 {
                     if hasRawData {
                         throw .malformed(format: .onnx, offset: start, expected: "the raw values of a tensor once", found: "them twice")
