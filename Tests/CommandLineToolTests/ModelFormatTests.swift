@@ -13,7 +13,7 @@ import Testing
 
     private static let paper = ["--recipe", "paper", "--select", "l2", "--reweight", "none"]
 
-    @Test(arguments: ["zoo8", "zoo13", "zoo21", "depthwise", "grouped", "concat", "external", "cntk", "attention", "nhwc", "half"])
+    @Test(arguments: ["zoo8", "zoo13", "zoo21", "depthwise", "grouped", "concat", "external", "cntk", "attention", "nhwc", "half", "vit-script-token", "vit-export"])
     func smallModelsAreEvaluatedPrunedVerifiedAndReplayed(_ name: String) throws {
         let folder = try ScratchFolder()
         let model = Self.fixture(name + ".onnx")

@@ -1,4 +1,4 @@
-// The small models beside this file, made by Fixtures/make-onnx-fixtures.py, and onnxruntime's answers to them.
+// The small models beside this file, made by Fixtures/make-onnx-fixtures.py and make-attention-fixtures.py, and onnxruntime's answers to them.
 
 import Foundation
 import NeuralNetworks
@@ -12,7 +12,7 @@ enum ONNXFixture {
     static let evaluated =
         (8...21).map { "zoo\($0)" } + [
             "depthwise", "grouped", "concat", "external", "matmul", "nhwc", "cntk", "types", "half", "shared", "spelled", "attention",
-            "sequence", "unknown",
+            "sequence", "unknown", "vit-script", "vit-script-token", "vit-export", "vit-export-token",
         ]
     /// Models with an operation nobody here knows.
     static let opaque = ["custom", "branch"]

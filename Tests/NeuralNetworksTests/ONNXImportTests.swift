@@ -34,6 +34,30 @@ struct ONNXImportTests {
         #expect(layers.count == 16)
     }
 
+    /// torch.nn.MultiheadAttention: tokens before the batch, queries, keys and values from one layer, heads joined to the batch.
+    @Test(arguments: ["vit-script", "vit-script-token", "vit-export", "vit-export-token"])
+    func attentionOnTransposedTensorsIsRecognized(_ name: String) throws {
+        let source = try ONNXFixture.source(name)
+        #expect(source.warnings.isEmpty, "\(source.warnings)")
+        let attention = source.network.nodes.compactMap { node in if case .attention(let heads, let scale) = node.layer { (heads, scale) } else { nil } }
+        #expect(attention.count == 1 && attention[0].0 == 4 && abs(attention[0].1 - 0.5) < 1e-6)
+        let groups = try source.network.channelGroups().filter(\.isPrunable)
+        #expect(groups.map(\.count) == [4, 12])
+
+        // Down to one head and one hidden unit, and read again, it is still the same network.
+        let (input, _) = try ONNXFixture.expected(name)
+        for kept in [[1, 3], [2]] {
+            let choice = Dictionary(uniqueKeysWithValues: groups.map { ($0.id, kept) })
+            let cut = try source.network.keeping(choice)
+            let again = try ONNXNetwork(ONNX.decode(ONNX.encode(source.model(for: cut)), modelPath: "model.onnx"))
+            #expect(again.warnings.isEmpty, "\(again.warnings)")
+            #expect(again.network.cost.parameters == cut.cost.parameters)
+            let masked = try source.network.masking(choice).output(input)
+            #expect(relativeError(try cut.output(input), masked) < 1e-5)
+            #expect(relativeError(try again.network.output(input), masked) < 1e-5)
+        }
+    }
+
     @Test func attentionSpelledOutIsRecognized() throws {
         let network = try ONNXFixture.source("attention").network
         let attention = try #require(network.nodes.first { if case .attention = $0.layer { true } else { false } })

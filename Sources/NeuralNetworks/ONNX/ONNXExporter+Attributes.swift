@@ -90,6 +90,18 @@ extension ONNXExporter {
         try setInput(node, 1, [batch] + shape, hint: graph.node[node].output[0] + "_shape")
     }
 
+    /// Reshapes of views follow the widths of the values behind them.
+    mutating func writeViews() throws(NetworkError) {
+        for reshape in source.viewReshapes {
+            guard let before = source.network.values[reshape.view.value].shape, let after = changed.values[reshape.view.value].shape, before != after
+            else { continue }
+            guard let target = reshape.view.reshapeTarget(from: before, to: after, parts: reshape.parts) else {
+                throw .invalidNode(name: graph.node[reshape.node].name, reason: "expected whole heads to be cut, found \(before) becoming \(after)")
+            }
+            try setInput(reshape.node, 1, target, hint: graph.node[reshape.node].output[0] + "_shape")
+        }
+    }
+
     private mutating func writeHeads(_ origin: ONNXOrigin, from before: Int, to after: Int, result: Network.ValueID) throws(NetworkError) {
         for node in origin.absorbed + [origin.node] where graph.node[node].opType == "Reshape" {
             if node == origin.node {

@@ -109,13 +109,18 @@ extension ONNXImporter {
             node, .pooling(.init(kind: .maximum, window: window, strides: window.map { _ in 1 }, padding: window.flatMap { _ in [0, 0] })))
     }
 
-    /// A mean over all spatial axes.
+    /// A mean over all spatial axes, or over the tokens of a sequence.
     mutating func lowerMean(_ node: ONNXNodeReader) throws(NetworkError) -> Bool {
         guard let input = activation(node, 0), let rank = shape(input).map({ $0.count + 1 }), rank > 2,
-            try !isOpen(node, 1), let axes = try node.axes(constant(node, 1)),
-            axes.compactMap({ ONNXFolding.position($0, rank: rank) }).sorted() == Array(2..<rank)
+            try !isOpen(node, 1), let stated = try node.axes(constant(node, 1))
         else { return false }
-        return try unary(node, .globalAveragePooling(keepsSpatialAxes: try node.integer("keepdims") ?? 1 != 0))
+        let axes = stated.compactMap { ONNXFolding.position($0, rank: rank) }.sorted()
+        let keepsAxes = try node.integer("keepdims") ?? 1 != 0
+        if axes == Array(2..<rank) { return try unary(node, .globalAveragePooling(keepsSpatialAxes: keepsAxes)) }
+        guard axes == [1], rank == 3, !keepsAxes else { return false }
+        let turned = try emit(.transpose(permutation: [0, 2, 1]), node, inputs: [input], outputs: [""])
+        try emit(.globalAveragePooling(keepsSpatialAxes: false), node, inputs: [turned])
+        return true
     }
 
     /// Padding as numbers, whatever way it is stated; nil when it is negative or depends on what is not known.

@@ -12,6 +12,7 @@ extension ONNXImporter {
         try node.checkInputs()
         // Second outputs (masks, indices, statistics) have no layer.
         if node.operation != "Split", node.wire.output.dropFirst().contains(where: { useCounts[$0, default: 0] > 0 }) { return false }
+        if try lowerView(node) { return true }
         switch node.operation {
         case "Conv": return try lowerConvolution(node)
         case "Gemm": return try lowerGemm(node)
@@ -29,13 +30,11 @@ extension ONNXImporter {
         case "Concat": return try lowerConcatenation(node)
         case "Split": return try lowerSplit(node)
         case "Slice": return try lowerSlice(node)
+        case "Gather": return try lowerGather(node)
         case "Pad": return try lowerPadding(node)
         case "Flatten", "Reshape", "Squeeze", "Unsqueeze": return try lowerReshape(node)
         case "Transpose": return try lowerTranspose(node)
-        case "Expand":
-            // No layer, but what it asks for must fit in memory.
-            if let target = try constant(node, 1)?.integers { _ = try Network.size(of: target.map { $0 == -1 ? 1 : $0 }, node: node.name) }
-            return false
+        case "Expand": return try lowerExpansion(node)
         case "Softmax": return try lowerSoftmax(node)
         case "Identity", "Dropout", "Cast": return try lowerIdentity(node)
         default:
@@ -198,7 +197,7 @@ extension ONNXImporter {
 
     private mutating func lowerConcatenation(_ node: ONNXNodeReader) throws(NetworkError) -> Bool {
         guard let axis = try node.integer("axis"), try canBeOperands(node, node.wire.input.indices) else { return false }
-        let known = node.wire.input.indices.compactMap { activation(node, $0) }.compactMap { shape($0)?.count }.first
+        let known = node.wire.input.indices.compactMap { activation(node, $0) }.compactMap { shape($0)?.count }.max()
         guard let rank = known, let position = ONNXFolding.position(axis, rank: rank + 1), position > 0 else { return false }
         // A constant is repeated along a batch only if it says so; ONNX never does.
         guard node.wire.input.indices.allSatisfy({ activation(node, $0) != nil }) else { return false }

@@ -33,6 +33,33 @@ extension ONNXImporter {
         return try unary(node, .slice(slices))
     }
 
+    /// A constant repeated for every sample, as a class token is.
+    mutating func lowerExpansion(_ node: ONNXNodeReader) throws(NetworkError) -> Bool {
+        guard let target = try constant(node, 1)?.extents else { return false }
+        // Whether it has a layer or not, what it asks for must fit in memory.
+        _ = try Network.size(of: target.compactMap(\.known).map { $0 == -1 ? 1 : $0 }, node: node.name)
+        guard let shape = weightShape(node, 0), let output = node.wire.output.first, shape.count == target.count, shape.count > 1, shape[0] == 1,
+            target[0] == .batch || target[0].known != nil && target[0].known == fixedBatch,
+            zip(shape, target).dropFirst().allSatisfy({ $1 == .known(1) || $1 == .known(-1) || $1 == .known($0) }),
+            try constant(node, 0)?.isLiteral == true
+        else { return false }
+        facts[output] = .activation(constantValue(parameter: try parameter(node, 0, shape: Array(shape.dropFirst()))))
+        return true
+    }
+
+    /// One position of an axis, which goes: the first token of a sequence, for instance.
+    mutating func lowerGather(_ node: ONNXNodeReader) throws(NetworkError) -> Bool {
+        guard let input = activation(node, 0), let shape = shape(input), shape.count == 2, let index = try constant(node, 1), index.shape.isEmpty,
+            try ONNXFolding.position(node.integer("axis") ?? 0, rank: 3) == 1,
+            let place = index.integers?.first.flatMap({ ONNXFolding.position($0, rank: shape[0]) })
+        else { return false }
+        let taken = try emit(.slice([SliceRange(), SliceRange(start: place, end: place + 1)]), node, inputs: [input], outputs: [""])
+        // The numbers of the slice are not those of the node, which states no ranges.
+        origins[network.nodes[network.nodes.count - 1].name] = nil
+        try emit(.flatten(axis: 1), node, inputs: [taken])
+        return true
+    }
+
     mutating func lowerPadding(_ node: ONNXNodeReader) throws(NetworkError) -> Bool {
         guard let input = activation(node, 0), let rank = shape(input).map({ $0.count + 1 }), try node.string("mode") ?? "constant" == "constant"
         else { return false }

@@ -54,6 +54,7 @@ struct ONNXExporter {
     mutating func run() throws(NetworkError) -> ONNXModel {
         try writeParameters()
         for (old, new) in zip(source.network.nodes, changed.nodes) { try writeAttributes(old, new) }
+        try writeViews()
         guard isEdited else { return source.model }
         if !additions.isEmpty {
             graph.node = graph.node.indices.flatMap { [graph.node[$0]] + (additions[$0] ?? []) }

@@ -26,6 +26,8 @@ public struct ONNXNetwork: Sendable {
     let uses: [ONNXParameterUse]
     /// Which nodes of the model make up each node of the network, by its name.
     let origins: [String: ONNXOrigin]
+    /// Reshapes that split or join heads on tensors the network does not have.
+    let viewReshapes: [ONNXViewReshape]
     /// Constants that the model computes or states, by name: shapes, axes, sizes.
     let constants: [String: ONNXConstant]
     /// Batch size where the model fixes it.
@@ -45,6 +47,7 @@ public struct ONNXNetwork: Sendable {
         bindings = importer.bindings
         uses = importer.uses
         origins = importer.origins
+        viewReshapes = importer.viewReshapes
         constants = importer.knownConstants
         fixedBatch = importer.fixedBatch
     }
@@ -81,4 +84,23 @@ struct ONNXOrigin: Sendable {
     var node: Int
     /// Others that were merged into it.
     var absorbed: [Int] = []
+}
+
+extension ONNXBinding.Transform {
+    func applied(to values: [Float]) -> [Float] {
+        switch self {
+        case .same: values
+        case .scaled(let factor): values.map { $0 * factor }
+        case .reciprocal: values.map { 1 / $0 }
+        }
+    }
+
+    /// The model's values from the network's.
+    func undone(on values: [Float]) -> [Float] {
+        switch self {
+        case .same: values
+        case .scaled(let factor): values.map { $0 / factor }
+        case .reciprocal: values.map { 1 / $0 }
+        }
+    }
 }

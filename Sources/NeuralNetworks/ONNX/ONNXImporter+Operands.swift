@@ -1,0 +1,107 @@
+// What the inputs of a node are: activations, constants, and constants that become parameters of the network.
+
+import TensorFiles
+
+extension ONNXImporter {
+    /// The activation that an input is.
+    func activation(_ node: ONNXNodeReader, _ slot: Int) -> Network.ValueID? {
+        guard let name = node.input(slot), case .activation(let value)? = facts[name] else { return nil }
+        return value
+    }
+
+    /// Shape of an activation without the batch axis.
+    func shape(_ value: Network.ValueID) -> [Int]? { network.values[value].shape }
+
+    /// The constant that an input is, read if need be.
+    func constant(_ node: ONNXNodeReader, _ slot: Int) throws(NetworkError) -> ONNXConstant? {
+        guard let name = node.input(slot) else { return nil }
+        return try constant(named: name, node: node.name)
+    }
+
+    func constant(named name: String, node: String) throws(NetworkError) -> ONNXConstant? {
+        switch facts[name] {
+        case .constant(let constant): return constant
+        case .initializer(let index): return try model.constant(graph.initializer[index], node: node)
+        case .activation, .view, .scores, .opaque, nil: return nil
+        }
+    }
+
+    /// An input that is there, but only a run would tell its numbers.
+    func isOpen(_ node: ONNXNodeReader, _ slot: Int) throws(NetworkError) -> Bool {
+        guard node.input(slot) != nil else { return false }
+        return try constant(node, slot)?.floats == nil
+    }
+
+    /// The shape of a constant of floating point numbers, without reading it; nil for anything else.
+    func weightShape(_ node: ONNXNodeReader, _ slot: Int) -> [Int]? {
+        switch node.input(slot).flatMap({ facts[$0] }) {
+        case .initializer(let index): return graph.initializer[index].numericType?.isFloatingPoint == true ? graph.initializer[index].shape : nil
+        case .constant(let constant):
+            if case .floats = constant.elements { return constant.shape }
+            return nil
+        default: return nil
+        }
+    }
+
+    /// Makes a constant input a parameter of the network.
+    ///
+    /// - Parameter shape: the shape the layer wants; that of the file by default. Same number of elements.
+    mutating func parameter(
+        _ node: ONNXNodeReader, _ slot: Int, shape: [Int]? = nil, transform: ONNXBinding.Transform = .same
+    ) throws(NetworkError) -> String {
+        guard let name = node.input(slot), let constant = try constant(node, slot), let values = constant.floats else {
+            throw .invalidNode(name: node.name, reason: "expected a tensor of numbers as input \(slot), found none")
+        }
+        let result = try parameter(name, constant, values, shape: shape ?? constant.shape, transform: transform, node: node.name)
+        // A pattern may take up what one of its nodes had read before.
+        if !uses.contains(where: { $0.node == node.index && $0.slot == slot && $0.parameter == result }) {
+            uses.append(ONNXParameterUse(node: node.index, slot: slot, parameter: result))
+        }
+        return result
+    }
+
+    private mutating func parameter(
+        _ name: String, _ constant: ONNXConstant, _ values: [Float], shape: [Int], transform: ONNXBinding.Transform, node: String
+    ) throws(NetworkError) -> String {
+        guard RowMajor.count(shape) == values.count else {
+            throw .wrongTensorShape(name: name, node: node, expected: "\(NetworkError.text(shape)) or as many values", found: constant.shape)
+        }
+        let key = ParameterKey(constant: name, shape: shape, transform: transform)
+        if let known = parameterNames[key] { return known }
+        var result = name
+        while network.parameters[result] != nil { result += "'" }
+        parameterNames[key] = result
+        bindings[result] = ONNXBinding(constant: name, storedShape: constant.shape, transform: transform)
+        network.parameters[result] = Parameter(shape: shape, values: transform.applied(to: values))
+        return result
+    }
+
+    /// A constant as a value of the network.
+    mutating func constantValue(_ node: ONNXNodeReader, _ slot: Int, transform: ONNXBinding.Transform = .same) throws(NetworkError) -> Network.ValueID {
+        let name = try parameter(node, slot, transform: transform)
+        // Numbers computed from the shape of an activation change with it: that activation must keep its width.
+        if let constant = try constant(node, slot), !constant.isLiteral {
+            let barrier = uniqueName("shape of \(node.name)")
+            network.nodes.append(.init(name: barrier, layer: .barrier(operation: "Shape"), inputs: constant.sources.sorted(), outputs: []))
+            origins[barrier] = ONNXOrigin(node: node.index)
+        }
+        return constantValue(parameter: name)
+    }
+
+    mutating func constantValue(_ name: String, node: String) throws(NetworkError) -> Network.ValueID {
+        guard let constant = try constant(named: name, node: node), let values = constant.floats else {
+            throw .unreadableTensor(name: name, reason: "expected numbers as output, found none")
+        }
+        return constantValue(parameter: try parameter(name, constant, values, shape: constant.shape, transform: .same, node: node))
+    }
+
+    mutating func constantValue(parameter: String) -> Network.ValueID {
+        if let value = constantValues[parameter] { return value }
+        network.values.append(.init(name: parameter, shape: network.parameters[parameter]?.shape))
+        let value = network.values.count - 1
+        network.nodes.append(.init(name: uniqueName(parameter), layer: .constant(parameter: parameter), inputs: [], outputs: [value]))
+        constantValues[parameter] = value
+        constantIDs.insert(value)
+        return value
+    }
+}
