@@ -116,8 +116,8 @@ package struct DenseChain: Sendable {
     static func residual(_ z: UnsafeMutableBufferPointer<Float>, target: Int) {
         let largest = z.max() ?? 0
         var total = 0.0
-        for k in z.indices { total += Activation.exponential(Double(z[k] - largest)) }
-        for k in z.indices { z[k] = Float(-Activation.exponential(Double(z[k] - largest)) / total) }
+        for k in z.indices { total += Elementary.exp(Double(z[k] - largest)) }
+        for k in z.indices { z[k] = Float(-Elementary.exp(Double(z[k] - largest)) / total) }
         z[target] += 1
     }
 }

@@ -4,6 +4,7 @@
 // at every point where the integrand changes character. Within a panel the integrand is smooth, so that ten nodes
 // give full accuracy; Gauss–Hermite nodes would lose it at kinks and at the steep flank of a wide saturating unit.
 
+import LinearAlgebra
 #if canImport(Glibc)
 import Glibc
 #elseif canImport(Darwin)
@@ -35,15 +36,4 @@ enum GaussLegendre {
         }
         return rule
     }
-}
-
-/// The standard normal distribution.
-enum NormalDistribution {
-    /// ϕ(t) = exp(−t²/2)/√(2π).
-    @inline(__always)
-    static func density(_ t: Double) -> Double { exp(-t * t / 2) * 0.398942280401432678 }
-
-    /// Φ(t), accurate in both tails.
-    @inline(__always)
-    static func cumulative(_ t: Double) -> Double { 0.5 * erfc(-t * 0.707106781186547524) }
 }

@@ -9,6 +9,7 @@
 //
 // Sources: Mehler's formula for (2); e.g. Daniely, Frostig & Singer, NeurIPS 2016 (dual activations).
 
+import LinearAlgebra
 import NeuralNetworks
 
 /// The leading Hermite coefficients of one unit and what they leave over.

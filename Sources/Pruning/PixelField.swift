@@ -9,6 +9,7 @@
 // Source of (2): Atchison & Shen, Biometrika 67 (1980) 261–272 (logit-normal distribution).
 
 import Coresets
+import LinearAlgebra
 import NeuralNetworks
 #if canImport(Glibc)
 import Glibc

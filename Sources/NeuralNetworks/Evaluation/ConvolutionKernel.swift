@@ -18,6 +18,23 @@ struct ConvolutionKernel: Sendable {
         var dilationY, dilationX: Int
         var top, left: Int
         var groups: Int
+
+        /// Visits every weight: its place among filters as stored (out, in/g, kh, kw), and by rows of taps (groups, kh, out/g, in/g, kw).
+        @inline(__always)
+        func forEachTap(_ body: (_ stored: Int, _ byRows: Int) -> Void) {
+            let (inputs, outputs) = (inputs / groups, outputs / groups)
+            for group in 0..<groups {
+                for output in 0..<outputs {
+                    for input in 0..<inputs {
+                        for ky in 0..<kernelHeight {
+                            let stored = (((group * outputs + output) * inputs + input) * kernelHeight + ky) * kernelWidth
+                            let byRows = (((group * kernelHeight + ky) * outputs + output) * inputs + input) * kernelWidth
+                            for kx in 0..<kernelWidth { body(stored + kx, byRows + kx) }
+                        }
+                    }
+                }
+            }
+        }
     }
 
     enum Strategy: Sendable { case pointwise, depthwise, rows, full }
@@ -102,23 +119,17 @@ struct ConvolutionKernel: Sendable {
     }
 
     /// (out, in/g, kh, kw) → (groups, kh, out/g, in/g·kw).
-    private static func rowMajorTaps(_ source: [Float], extents e: Extents) -> [Float] {
-        let inputs = e.inputs / e.groups
-        let outputs = e.outputs / e.groups
+    private static func rowMajorTaps(_ source: [Float], extents: Extents) -> [Float] {
         var result = [Float](repeating: 0, count: source.count)
-        for group in 0..<e.groups {
-            for output in 0..<outputs {
-                for input in 0..<inputs {
-                    for ky in 0..<e.kernelHeight {
-                        for kx in 0..<e.kernelWidth {
-                            let from = (((group * outputs + output) * inputs + input) * e.kernelHeight + ky) * e.kernelWidth + kx
-                            let to = (((group * e.kernelHeight + ky) * outputs + output) * inputs + input) * e.kernelWidth + kx
-                            result[to] = source[from]
-                        }
-                    }
-                }
-            }
-        }
+        extents.forEachTap { from, to in result[to] = source[from] }
+        return result
+    }
+
+    /// The filters as (out, in/groups, kh, kw), whatever order this kernel keeps them in.
+    func sourceWeight() -> [Float] {
+        guard strategy == .rows else { return weight }
+        var result = [Float](repeating: 0, count: weight.count)
+        extents.forEachTap { to, from in result[to] = weight[from] }
         return result
     }
 

@@ -5,16 +5,24 @@ struct PoolingKernel: Sendable {
     let channels, height, width, outHeight, outWidth: Int
     let windowY, windowX, strideY, strideX, top, left, bottom, right: Int
 
+    /// What a window covers of the image, and what an average over it divides by.
+    @inline(__always)
+    func window(_ row: Int, _ column: Int) -> (rows: Range<Int>, columns: Range<Int>, area: Int) {
+        let (y, x) = (row * strideY - top, column * strideX - left)
+        let rows = max(0, y)..<max(max(0, y), min(height, y + windowY))
+        let columns = max(0, x)..<max(max(0, x), min(width, x + windowX))
+        guard case .average(countsPadding: true) = kind else { return (rows, columns, rows.count * columns.count) }
+        // Windows never count what ceil mode adds beyond the padding.
+        return (rows, columns, (min(y + windowY, height + bottom) - y) * (min(x + windowX, width + right) - x))
+    }
+
     func run(count: Int, input: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>) {
         for plane in 0..<count * channels {
             let x = input + plane * height * width
             let y = output + plane * outHeight * outWidth
             for row in 0..<outHeight {
-                let rowStart = row * strideY - top
-                let rows = max(0, rowStart)..<max(max(0, rowStart), min(height, rowStart + windowY))
                 for column in 0..<outWidth {
-                    let columnStart = column * strideX - left
-                    let columns = max(0, columnStart)..<max(max(0, columnStart), min(width, columnStart + windowX))
+                    let (rows, columns, area) = window(row, column)
                     switch kind {
                     case .maximum:
                         var best = -Float.infinity
@@ -23,16 +31,12 @@ struct PoolingKernel: Sendable {
                             for j in columns { best = line[j] > best ? line[j] : best }
                         }
                         y[row * outWidth + column] = best
-                    case .average(let countsPadding):
+                    case .average:
                         var sum: Float = 0
                         for i in rows {
                             let line = x + i * width
                             for j in columns { sum += line[j] }
                         }
-                        // Windows never count what ceil mode adds beyond the padding.
-                        let area = countsPadding
-                            ? (min(rowStart + windowY, height + bottom) - rowStart) * (min(columnStart + windowX, width + right) - columnStart)
-                            : rows.count * columns.count
                         y[row * outWidth + column] = area > 0 ? sum / Float(area) : 0
                     }
                 }

@@ -56,7 +56,7 @@ struct BackwardStep: Sendable {
             if activation.hasDerivativeFromOutput {
                 activation.scaleByDerivative(dy, output: y, count: count * size)
             } else {
-                for i in 0..<count * size { dy[i] *= activation.derivative(atInput: x[i]) }
+                for i in 0..<count * size { dy[i] *= Float(activation.derivative(Double(x[i]))) }
             }
             for i in 0..<count * size { dx[i] += dy[i] }
         case .pooling(let kernel): kernel.backward(count: count, x: x, y: y, dy: dy, dx: dx)

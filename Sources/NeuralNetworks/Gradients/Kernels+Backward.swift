@@ -1,11 +1,5 @@
 // Adjoints of pooling, broadcasting, copies and softmax, and derivatives of activations.
 
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Darwin)
-import Darwin
-#endif
-
 extension PoolingKernel {
     /// dx += adjoint: a maximum passes its gradient to the first element that attains it.
     func backward(
@@ -14,11 +8,8 @@ extension PoolingKernel {
         for plane in 0..<count * channels {
             let (image, target) = (x + plane * height * width, dx + plane * height * width)
             for row in 0..<outHeight {
-                let rowStart = row * strideY - top
-                let rows = max(0, rowStart)..<max(max(0, rowStart), min(height, rowStart + windowY))
                 for column in 0..<outWidth {
-                    let columnStart = column * strideX - left
-                    let columns = max(0, columnStart)..<max(max(0, columnStart), min(width, columnStart + windowX))
+                    let (rows, columns, area) = window(row, column)
                     let at = plane * outHeight * outWidth + row * outWidth + column
                     switch kind {
                     case .maximum:
@@ -28,10 +19,7 @@ extension PoolingKernel {
                                 break search
                             }
                         }
-                    case .average(let countsPadding):
-                        let area = countsPadding
-                            ? (min(rowStart + windowY, height + bottom) - rowStart) * (min(columnStart + windowX, width + right) - columnStart)
-                            : rows.count * columns.count
+                    case .average:
                         guard area > 0 else { continue }
                         let share = dy[at] / Float(area)
                         for i in rows { for j in columns { target[i * width + j] += share } }
@@ -141,33 +129,6 @@ extension Activation {
         case .sigmoid: for i in 0..<count { dy[i] *= y[i] * (1 - y[i]) }
         case .elu(let alpha): for i in 0..<count { dy[i] *= y[i] < 0 ? y[i] + alpha : 1 }
         case .identity, .gelu, .silu, .hardSwish, .hardSigmoid: break
-        }
-    }
-
-    /// φ'(x).
-    func derivative(atInput x: Float) -> Float {
-        switch self {
-        case .identity: return 1
-        case .relu: return x > 0 ? 1 : 0
-        case .leakyReLU(let slope): return x < 0 ? slope : 1
-        case .clippedReLU(let maximum): return x > 0 && x < maximum ? 1 : 0
-        case .gelu(approximateTanh: false):
-            return 0.5 * (1 + erff(x * 0.70710678)) + x * 0.39894228 * expf(-0.5 * x * x)
-        case .gelu(approximateTanh: true):
-            let t = tanhf(0.79788456 * (x + 0.044715 * x * x * x))
-            return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * 0.79788456 * (1 + 3 * 0.044715 * x * x)
-        case .tanh:
-            let t = self(x)
-            return 1 - t * t
-        case .sigmoid:
-            let s = self(x)
-            return s * (1 - s)
-        case .silu:
-            let s = Activation.sigmoid(x)
-            return s * (1 + x * (1 - s))
-        case .hardSwish: return x < -3 ? 0 : x < 3 ? (2 * x + 3) / 6 : 1
-        case .hardSigmoid: return x > -3 && x < 3 ? 1 / 6 : 0
-        case .elu(let alpha): return x < 0 ? alpha * expf(x) : 1
         }
     }
 }

@@ -74,27 +74,3 @@ struct TransposedConvolution: Sendable {
         }
     }
 }
-
-extension ConvolutionKernel {
-    /// The filters as (out, in/groups, kh, kw), whatever order this kernel keeps them in.
-    func sourceWeight() -> [Float] {
-        guard strategy == .rows else { return weight }
-        let e = extents
-        let (inputs, outputs) = (e.inputs / e.groups, e.outputs / e.groups)
-        var result = [Float](repeating: 0, count: weight.count)
-        for group in 0..<e.groups {
-            for output in 0..<outputs {
-                for input in 0..<inputs {
-                    for ky in 0..<e.kernelHeight {
-                        for kx in 0..<e.kernelWidth {
-                            let to = (((group * outputs + output) * inputs + input) * e.kernelHeight + ky) * e.kernelWidth + kx
-                            let from = (((group * e.kernelHeight + ky) * outputs + output) * inputs + input) * e.kernelWidth + kx
-                            result[to] = weight[from]
-                        }
-                    }
-                }
-            }
-        }
-        return result
-    }
-}

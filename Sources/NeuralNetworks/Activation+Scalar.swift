@@ -1,6 +1,6 @@
-// Activations as functions of one real number, and the shape facts the moment formulas use.
+// Activations as functions of one real number.
 
-import NeuralNetworks
+import LinearAlgebra
 #if canImport(Glibc)
 import Glibc
 #elseif canImport(Darwin)
@@ -55,21 +55,6 @@ extension Activation {
         }
     }
 
-    /// φ as intercept + slope·z + Σ weightⱼ·max(z − kneeⱼ, 0), when it is piecewise linear.
-    var piecewiseLinear: PiecewiseLinear? {
-        switch self {
-        case .identity: PiecewiseLinear(intercept: 0, slope: 1, knees: [])
-        case .relu: PiecewiseLinear(intercept: 0, slope: 0, knees: [(0, 1)])
-        case .leakyReLU(let slope): PiecewiseLinear(intercept: 0, slope: Double(slope), knees: [(0, 1 - Double(slope))])
-        case .clippedReLU(let maximum): PiecewiseLinear(intercept: 0, slope: 0, knees: [(0, 1), (Double(maximum), -1)])
-        case .hardSigmoid: PiecewiseLinear(intercept: 0, slope: 0, knees: [(-3, 1.0 / 6), (3, -1.0 / 6)])
-        case .gelu, .tanh, .sigmoid, .silu, .hardSwish, .elu: nil
-        }
-    }
-
-    /// Points z between which φ is smooth at unit scale; panel ends for quadrature.
-    var quadratureBreaks: [Double] { [-16, -8, -4, -3, -2, -1, 0, 1, 2, 3, 4, 8, 16] }
-
     private static func logistic(_ z: Double) -> Double {
         // The branch keeps exp from overflowing.
         if z >= 0 { return 1 / (1 + exp(-z)) }
@@ -81,17 +66,3 @@ extension Activation {
 /// The C library's tanh; inside `Activation` the bare name means the case.
 @inline(__always)
 private func hyperbolicTangent(_ z: Double) -> Double { tanh(z) }
-
-/// intercept + slope·z + Σ weight·max(z − knee, 0).
-struct PiecewiseLinear {
-    var intercept: Double
-    var slope: Double
-    /// (knee, weight), knees ascending.
-    var knees: [(knee: Double, weight: Double)]
-}
-
-extension Activation {
-    /// eˣ of the C library, under a name no case shadows.
-    @inline(__always)
-    static func exponential(_ x: Double) -> Double { exp(x) }
-}
