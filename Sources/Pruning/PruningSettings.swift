@@ -33,7 +33,7 @@ public struct PruningSettings: Sendable, Equatable, Codable {
     /// Whether sequential reweighting ends by matching class probabilities in the output layer; for networks whose outputs
     /// are logits.
     public var refitsClassifier: Bool
-    /// Inputs drawn by the models that sample; `nil` for 4096 class-ascended samples, 256 images matched to batch
+    /// Inputs drawn by the models that sample; `nil` for 4096 to 16 384 class-ascended samples, 256 images matched to batch
     /// normalizations, or up to 1024 images of declared statistics.
     public var sampleCount: Int?
     public var seed: UInt64

@@ -19,22 +19,21 @@ import Testing
         return 100 * (try Evaluator(try plan.apply(to: network)).accuracy(on: test)).fraction
     }
 
-    /// Drawn inputs make one seed at 0.2 vary by a point, with kernels and threads as well: the mean of five has 0.4.
-    private func meanAccuracy(_ data: String, keep: Double, prior: InputPrior) throws -> Double {
-        let values = try (0..<5).map { try accuracy(data, keep: keep, prior: prior, seed: UInt64($0)) }
-        return values.reduce(0, +) / Double(values.count)
+    /// Whatever the draw, the accuracy stays above: three seeds, the default first.
+    private func leastAccuracy(_ data: String, keep: Double, prior: InputPrior) throws -> Double {
+        try (0..<3).map { try accuracy(data, keep: keep, prior: prior, seed: UInt64($0)) }.min() ?? 0
     }
 
     @Test(arguments: zip([0.5, 0.3, 0.2], [97.3, 95.7, 91.5]))
     func `MNIST without data`(_ keep: Double, _ least: Double) throws {
         let prior = InputPrior(mean: [0.1307], deviation: [0.3081])
-        #expect(try meanAccuracy("mnist", keep: keep, prior: prior) >= least)
+        #expect(try leastAccuracy("mnist", keep: keep, prior: prior) >= least)
     }
 
     @Test(arguments: zip([0.5, 0.3, 0.2], [88.5, 86, 80]))
     func `Fashion-MNIST without data`(_ keep: Double, _ least: Double) throws {
         let prior = InputPrior(mean: [0.2860], deviation: [0.3530])
-        #expect(try meanAccuracy("fashion", keep: keep, prior: prior) >= least)
+        #expect(try leastAccuracy("fashion", keep: keep, prior: prior) >= least)
     }
 
     @Test(arguments: zip([0.3, 0.2, 0.1], [97, 95.5, 90]))
