@@ -106,15 +106,66 @@ CK_CLONES void ck_column_norms(const double *z, ptrdiff_t rows, ptrdiff_t count,
     }
 }
 
-CK_CLONES void ck_square_lower_f32(float *a, ptrdiff_t order) {
-    for (ptrdiff_t j = 0; j < order; j++)
-        for (ptrdiff_t i = j; i < order; i++) a[i + j * order] *= a[i + j * order];
+CK_CLONES void ck_square_strip_f32(float *a, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t stride) {
+    for (ptrdiff_t j = 0; j < columns; j++)
+        for (ptrdiff_t i = j; i < rows; i++) a[i + j * stride] *= a[i + j * stride];
 }
 
-CK_CLONES void ck_square_lower_f64(double *a, ptrdiff_t order) {
-    for (ptrdiff_t j = 0; j < order; j++)
-        for (ptrdiff_t i = j; i < order; i++) a[i + j * order] *= a[i + j * order];
+CK_CLONES void ck_square_strip_f64(double *a, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t stride) {
+    for (ptrdiff_t j = 0; j < columns; j++)
+        for (ptrdiff_t i = j; i < rows; i++) a[i + j * stride] *= a[i + j * stride];
 }
+
+#define CK_SUM8(a) (((a[0] + a[4]) + (a[1] + a[5])) + ((a[2] + a[6]) + (a[3] + a[7])))
+
+// Four columns at a time: an entry is read once, for both triangles.
+CK_CLONES void ck_strip_product_f32(const float *a, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t stride, const float *x,
+                                    float *y) {
+    ptrdiff_t j = 0;
+    for (; j + 4 <= columns; j += 4) {
+        const float *c0 = a + j * stride, *c1 = c0 + stride, *c2 = c1 + stride, *c3 = c2 + stride;
+        float x0 = x[j], x1 = x[j + 1], x2 = x[j + 2], x3 = x[j + 3];
+        // The triangle of order 4 on the diagonal.
+        float s0 = c0[j] * x0 + c0[j + 1] * x1 + c0[j + 2] * x2 + c0[j + 3] * x3;
+        float s1 = c0[j + 1] * x0 + c1[j + 1] * x1 + c1[j + 2] * x2 + c1[j + 3] * x3;
+        float s2 = c0[j + 2] * x0 + c1[j + 2] * x1 + c2[j + 2] * x2 + c2[j + 3] * x3;
+        float s3 = c0[j + 3] * x0 + c1[j + 3] * x1 + c2[j + 3] * x2 + c3[j + 3] * x3;
+        v8f t0 = {0}, t1 = t0, t2 = t0, t3 = t0;
+        ptrdiff_t i = j + 4;
+        for (; i + 8 <= rows; i += 8) {
+            v8f a0 = *(const v8f *)(c0 + i), a1 = *(const v8f *)(c1 + i);
+            v8f a2 = *(const v8f *)(c2 + i), a3 = *(const v8f *)(c3 + i);
+            v8f value = *(const v8f *)(x + i);
+            *(v8f *)(y + i) += (a0 * x0 + a1 * x1) + (a2 * x2 + a3 * x3);
+            t0 += a0 * value;
+            t1 += a1 * value;
+            t2 += a2 * value;
+            t3 += a3 * value;
+        }
+        for (; i < rows; i++) {
+            y[i] += (c0[i] * x0 + c1[i] * x1) + (c2[i] * x2 + c3[i] * x3);
+            s0 += c0[i] * x[i];
+            s1 += c1[i] * x[i];
+            s2 += c2[i] * x[i];
+            s3 += c3[i] * x[i];
+        }
+        y[j] += s0 + CK_SUM8(t0);
+        y[j + 1] += s1 + CK_SUM8(t1);
+        y[j + 2] += s2 + CK_SUM8(t2);
+        y[j + 3] += s3 + CK_SUM8(t3);
+    }
+    for (; j < columns; j++) {
+        const float *c = a + j * stride;
+        float s = c[j] * x[j];
+        for (ptrdiff_t i = j + 1; i < rows; i++) {
+            y[i] += c[i] * x[j];
+            s += c[i] * x[i];
+        }
+        y[j] += s;
+    }
+}
+
+int64_t ck_take(int64_t *counter) { return __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED); }
 
 CK_CLONES void ck_scale_columns(const double *a, ptrdiff_t rows, ptrdiff_t count, const double *scale, double *out) {
     for (ptrdiff_t j = 0; j < count; j++)

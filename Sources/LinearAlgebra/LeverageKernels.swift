@@ -33,13 +33,25 @@ package enum LeverageKernels {
         ck_column_norms(z, rows, count, offset, base, out)
     }
 
-    /// Squares every entry of the lower triangle.
+    /// Squares what is on and below the diagonal of the first columns of a lower triangle.
     @inline(__always)
-    package static func squareLower(_ a: UnsafeMutablePointer<Float>, order: Int) { ck_square_lower_f32(a, order) }
+    package static func squareStrip(_ a: UnsafeMutablePointer<Float>, rows: Int, columns: Int, stride: Int) {
+        ck_square_strip_f32(a, rows, columns, stride)
+    }
 
-    /// Squares every entry of the lower triangle.
+    /// The same in double precision.
     @inline(__always)
-    package static func squareLower(_ a: UnsafeMutablePointer<Double>, order: Int) { ck_square_lower_f64(a, order) }
+    package static func squareStrip(_ a: UnsafeMutablePointer<Double>, rows: Int, columns: Int, stride: Int) {
+        ck_square_strip_f64(a, rows, columns, stride)
+    }
+
+    /// y ← y + H·x from the first columns of a lower triangle alone: each entry below the diagonal counts for its mirror image.
+    @inline(__always)
+    package static func addStripProduct(
+        _ a: UnsafePointer<Float>, rows: Int, columns: Int, stride: Int, _ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>
+    ) {
+        ck_strip_product_f32(a, rows, columns, stride, x, y)
+    }
 
     /// Column j of `out` ← scaleⱼ · column j of `a`.
     @inline(__always)

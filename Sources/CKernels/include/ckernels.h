@@ -125,9 +125,15 @@ void ck_leverages_f32(const float *points, ptrdiff_t dimension, ptrdiff_t count,
 /// outⱼ ← base + ‖zⱼ − offset‖² for the columns of a column-major rows×count matrix; `offset` may be null.
 void ck_column_norms(const double *z, ptrdiff_t rows, ptrdiff_t count, const double *offset, double base, double *out);
 
-/// Squares every entry of the lower triangle of a column-major matrix.
-void ck_square_lower_f32(float *a, ptrdiff_t order);
-void ck_square_lower_f64(double *a, ptrdiff_t order);
+/// Squares what is on and below the diagonal in the first `columns` columns of a lower triangle of order `rows`.
+void ck_square_strip_f32(float *a, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t stride);
+void ck_square_strip_f64(double *a, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t stride);
+
+/// y += S·x, S the symmetric matrix of which those columns are on and below the diagonal and all else is zero.
+void ck_strip_product_f32(const float *a, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t stride, const float *x, float *y);
+
+/// Adds one to a counter that threads share; returns what it was.
+int64_t ck_take(int64_t *counter);
 
 /// Column j of `out` ← scaleⱼ · column j of `a`, column-major rows×count.
 void ck_scale_columns(const double *a, ptrdiff_t rows, ptrdiff_t count, const double *scale, double *out);

@@ -1,0 +1,56 @@
+// Work that the project itself spreads over threads.
+//
+// BLAS starts its threads for every product and joins them after it, which costs more than it brings where a product
+// takes a millisecond or is made of small panels. Here a loop over independent parts is shared instead, each part
+// calling BLAS on one thread (the caller is inside `Kernels.withSingleThread`). How a loop is cut never depends on the
+// number of threads, so results do not either.
+
+internal import CKernels
+import Dispatch
+
+/// Threads that share loops.
+package struct ThreadTeam: Sendable {
+    /// At least 1.
+    package let count: Int
+
+    package init(_ count: Int) { self.count = Swift.max(1, count) }
+
+    /// One thread.
+    package static let single = ThreadTeam(1)
+
+    /// Calls `body` once for each of 0..<parts, in an order that is open; parts must not write to the same place.
+    ///
+    /// Threads take the next part when they are done with one: parts may differ in length, and threads in speed.
+    package func share(_ parts: Int, _ body: (Int) -> Void) {
+        guard count > 1, parts > 1 else {
+            for part in 0..<parts { body(part) }
+            return
+        }
+        var next: Int64 = 0
+        withUnsafeMutablePointer(to: &next) { next in
+            withoutActuallyEscaping(body) { body in
+                // The counter is only touched atomically, and each part is taken once.
+                nonisolated(unsafe) let counter = next
+                nonisolated(unsafe) let work = body
+                DispatchQueue.concurrentPerform(iterations: Swift.min(count, parts)) { _ in
+                    while true {
+                        let part = Int(ck_take(counter))
+                        guard part < parts else { return }
+                        work(part)
+                    }
+                }
+            }
+        }
+    }
+
+    /// The same for runs of at most `length` of the numbers 0..<total.
+    package func share(_ total: Int, inRunsOf length: Int, _ body: (Range<Int>) -> Void) {
+        share((total + length - 1) / length) { body($0 * length..<Swift.min(total, ($0 + 1) * length)) }
+    }
+}
+
+/// A pointer that threads may share because each writes its own part.
+package struct SharedPointer<T>: @unchecked Sendable {
+    package let pointer: UnsafeMutablePointer<T>
+    package init(_ pointer: UnsafeMutablePointer<T>) { self.pointer = pointer }
+}
