@@ -23,7 +23,7 @@ public struct AffineHull: Sendable, Equatable {
         guard source.dimension >= 1 else { throw .invalidDimension(source.dimension) }
         guard source.pointCount >= 1 else { throw .noPoints }
         if let error = source.firstNonFinite() { throw error }
-        let frame = try PointFrame(source, isCentered: false, seed: 0)
+        let frame = try PointFrame(source, isCentered: false, seed: 0, team: .single)
         origin = frame.origin
         rank = frame.rank
         basis = frame.basis ?? Matrix.identity(source.dimension)

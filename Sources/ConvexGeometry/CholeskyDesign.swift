@@ -5,12 +5,14 @@ import LinearAlgebra
 /// M(u) = L·Lᵀ for changing weights, with workspaces that are kept.
 struct CholeskyDesign {
     private let order: Int
-    private var scaled: [Double] = []
+    private let team: ThreadTeam
+    private var workspace = GramWorkspace()
     private var lower: [Double]
     private var inverse: [Double]
 
-    init(order: Int) {
+    init(order: Int, team: ThreadTeam) {
         self.order = order
+        self.team = team
         lower = [Double](repeating: 0, count: order * order)
         inverse = lower
     }
@@ -21,22 +23,25 @@ struct CholeskyDesign {
         return (diagonal.max() ?? 1) < 1e3 * (diagonal.min() ?? 1)
     }
 
+    /// L⁻¹, by columns, after `invert`.
+    var inverseFactor: [Double] { inverse }
+
+    /// Whether L, and with it M, differs from the identity by so little that its Cholesky factorization is backward
+    /// stable beyond doubt: entries off by at most 1/(8·order), hence M by less than ½ in norm.
+    var isNearIdentity: Bool {
+        let tolerance = 0.125 / Double(order)
+        return (0..<order).allSatisfy { j in
+            (j..<order).allSatisfy { (lower[$0 + j * order] - ($0 == j ? 1 : 0)).magnitude <= tolerance }
+        }
+    }
+
     /// log det M
     var logDeterminant: Double { 2 * (0..<order).reduce(0) { $0 + Elementary.log(lower[$1 * (order + 1)]) } }
 
     /// Factors M of the columns of q with weight; false when they do not span.
     mutating func factor(_ q: [Double], _ u: [Double]) -> Bool {
         let (n, support) = (order, u.indices.filter { u[$0] > 0 })
-        if scaled.count < support.count * n { scaled = [Double](repeating: 0, count: support.count * n) }
-        q.withUnsafeBufferPointer { q in
-            scaled.withUnsafeMutableBufferPointer { scaled in
-                for (to, from) in support.enumerated() {
-                    var root = u[from].squareRoot()
-                    LeverageKernels.scaleColumns(q.baseAddress! + from * n, rows: n, count: 1, by: &root, into: scaled.baseAddress! + to * n)
-                }
-            }
-        }
-        BLAS.syrk(.lower, .normal, n, support.count, 1, scaled, n, 0, &lower, n)
+        team.gram(q, rows: n, columns: support, weights: u, into: &lower, workspace: &workspace)
         do { try LAPACK.potrf(.lower, n, &lower, n) } catch { return false }
         return (0..<n).allSatisfy { lower[$0 * (n + 1)] > 0 && lower[$0 * (n + 1)].isFinite }
     }
@@ -54,8 +59,23 @@ struct CholeskyDesign {
 
     /// Z = L⁻¹Q and κ = column norms of Z.
     func leverages(_ q: [Double], count: Int, images z: inout [Double], into kappa: inout [Double]) {
-        multiply(inverse, isLower: true, order, order, q, count, into: &z)
-        LeverageKernels.columnNorms(z, rows: order, count: count, into: &kappa)
+        let (n, team) = (order, self.team)
+        q.withUnsafeBufferPointer { q in
+            z.withUnsafeMutableBufferPointer { z in
+                kappa.withUnsafeMutableBufferPointer { kappa in
+                    guard let q = q.baseAddress, let z = z.baseAddress, let kappa = kappa.baseAddress else { return }
+                    let (images, norms) = (SharedPointer(z), SharedPointer(kappa))
+                    inverse.withUnsafeBufferPointer { inverse in
+                        guard let inverse = inverse.baseAddress else { return }
+                        team.share(count, inRunsOf: runOfImages(n)) { run in
+                            let out = images.pointer + run.lowerBound * n
+                            multiply(inverse, isLower: true, n, n, q + run.lowerBound * n, run.count, into: out)
+                            LeverageKernels.columnNorms(out, rows: n, count: run.count, into: norms.pointer + run.lowerBound)
+                        }
+                    }
+                }
+            }
+        }
     }
 
     /// κ alone, in blocks.
@@ -64,8 +84,12 @@ struct CholeskyDesign {
         q.withUnsafeBufferPointer { q in
             kappa.withUnsafeMutableBufferPointer {
                 LeverageMap(rank: order, dimension: order, matrix: inverse, offset: zeros, origin: zeros, base: 0)
-                    .leverages(of: q.baseAddress!, count: count, into: $0.baseAddress!)
+                    .leverages(of: q.baseAddress!, count: count, into: $0.baseAddress!, team: team)
             }
         }
     }
 }
+
+/// Columns of a run that a thread multiplies by a matrix of this order: enough work to be worth sharing (about 50 µs and
+/// more), and enough columns for packing the matrix to be a small part of it.
+func runOfImages(_ order: Int) -> Int { Swift.max(256, (1 << 20) / Swift.max(1, order * order) / 8 * 8) }

@@ -1,4 +1,8 @@
 // How much a solve may still spend: iterations, time, and the caller's patience.
+//
+// Time is looked at before work, not after it: who asks says what is next, the pace of what was announced before says
+// how long it will take, and `reserve` is what the certificate will need after it. A step that would end too late is
+// not begun.
 
 /// What an observer is told.
 public struct MinimumVolumeEllipsoidProgress: Sendable {
@@ -10,39 +14,90 @@ public struct MinimumVolumeEllipsoidProgress: Sendable {
     public let gap: Double
 }
 
-struct EffortBudget {
-    private(set) var iterations = 0
+/// Work that is about to be done.
+package struct Effort: Sendable {
+    /// Floating-point operations at the pace of matrix products, reads of the data not included.
+    package var flops: Double
+    /// Reads of all points, or fractions of one.
+    package var reads: Double
+
+    package init(flops: Double = 0, reads: Double = 0) { (self.flops, self.reads) = (flops, reads) }
+
+    static func * (factor: Double, effort: Effort) -> Effort { Effort(flops: factor * effort.flops, reads: factor * effort.reads) }
+}
+
+package struct EffortBudget {
+    /// Time since the solve began.
+    package typealias Clock = @Sendable () -> Duration
+
+    package private(set) var iterations = 0
     var dataPasses = 0
     /// Why no more may be spent; nil while there is some left.
-    private(set) var exhausted: MinimumVolumeEllipsoid.Status?
+    package private(set) var exhausted: MinimumVolumeEllipsoid.Status?
+    /// What follows when the method stops: the certificate.
+    package var reserve = Effort()
+    /// Flops of one read, to guess the pace of arithmetic before any was done.
+    var flopsPerRead = 0.0
     private let iterationLimit: Int
-    private let deadline: ContinuousClock.Instant?
+    private let timeLimit: Double?
+    private let clock: Clock
     private let observer: (@Sendable (MinimumVolumeEllipsoidProgress) -> Bool)?
+    /// Seconds per flop and per read of the last work announced; 0 before any.
+    private var pace = (flop: 0.0, read: 0.0)
+    private var announced: (work: Effort, start: Double)?
 
-    init(iterationLimit: Int, deadline: ContinuousClock.Instant?, observer: (@Sendable (MinimumVolumeEllipsoidProgress) -> Bool)?) {
+    package init(
+        iterationLimit: Int, timeLimit: Duration?, clock: @escaping Clock,
+        observer: (@Sendable (MinimumVolumeEllipsoidProgress) -> Bool)? = nil
+    ) {
         self.iterationLimit = iterationLimit
-        self.deadline = deadline
+        self.timeLimit = timeLimit?.seconds
+        self.clock = clock
         self.observer = observer
     }
 
-    /// Counts one iteration and says whether it may be done.
-    mutating func spendIteration(gap: Double) -> Bool {
-        guard check() else { return false }
-        guard iterations < iterationLimit else {
-            exhausted = .iterationLimit
-            return false
-        }
-        if let observer, !observer(.init(iterations: iterations, dataPasses: dataPasses, gap: gap)) {
-            exhausted = .cancelled
-            return false
-        }
+    var isTimed: Bool { timeLimit != nil }
+
+    /// Counts one iteration of `work` flops and says whether it may be done.
+    package mutating func spendIteration(gap: Double, work: Double) -> Bool {
+        guard affords(Effort(flops: work)) else { return false }
+        guard iterations < iterationLimit else { return exhaust(.iterationLimit) }
+        if let observer, !observer(.init(iterations: iterations, dataPasses: dataPasses, gap: gap)) { return exhaust(.cancelled) }
         iterations += 1
         return true
     }
 
-    /// Whether anything is left, looking at the clock.
-    mutating func check() -> Bool {
-        if exhausted == nil, let deadline, ContinuousClock.now >= deadline { exhausted = .timeLimit }
-        return exhausted == nil
+    /// Whether `work`, which begins now, would leave time for the reserve.
+    package mutating func affords(_ work: Effort) -> Bool {
+        guard exhausted == nil else { return false }
+        guard let timeLimit else { return true }
+        settle()
+        let now = clock().seconds
+        let predicted = (work.flops + reserve.flops) * pace.flop + (work.reads + reserve.reads) * pace.read
+        guard now < timeLimit, now + predicted <= timeLimit else { return exhaust(.timeLimit) }
+        announced = (work, now)
+        return true
     }
+
+    /// The work announced is done; what follows does not count for the pace.
+    package mutating func settle() {
+        guard let (work, start) = announced else { return }
+        announced = nil
+        let seconds = clock().seconds - start
+        if work.reads > 0 {
+            pace.read = seconds / work.reads
+            if pace.flop == 0, flopsPerRead > 0 { pace.flop = pace.read / flopsPerRead }
+        } else if work.flops > 0 {
+            pace.flop = seconds / work.flops
+        }
+    }
+
+    private mutating func exhaust(_ status: MinimumVolumeEllipsoid.Status) -> Bool {
+        exhausted = status
+        return false
+    }
+}
+
+extension Duration {
+    fileprivate var seconds: Double { Double(components.seconds) + 1e-18 * Double(components.attoseconds) }
 }

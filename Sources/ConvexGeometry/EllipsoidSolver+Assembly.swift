@@ -70,7 +70,7 @@ extension EllipsoidSolver {
             throw .shapeNotRepresentable(reason: "axes so unequal, and slanted, that rounding the matrix destroys the short ones")
         }
         let threshold = squaredRadius * (1 - 8 * noise - 1e-12) + (isCentered ? 0 : 1)
-        let near = evaluate(kappa.indices.filter { kappa[$0] >= threshold })
+        let near = evaluate(indicesOfValues(kappa, atLeast: threshold))
         // Another order of summation errs differently, by as much: hence the noise itself as margin.
         return near.excess + Swift.max(near.noise, noise)
     }

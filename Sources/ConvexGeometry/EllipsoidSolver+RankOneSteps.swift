@@ -13,10 +13,11 @@ import LinearAlgebra
 extension EllipsoidSolver {
     mutating func solveByRankOneSteps(away: Bool) throws(GeometryError) -> CertifiedDesign {
         let n = source.pointCount
-        try readLeverages(.identity(frame.rank))
-        reframe()
+        // Khachiyan's weights never vanish.
+        if !away { budget.reserve = certificateEffort(support: n) }
+        guard try survey(gathering: n) else { return try certifySample() }
         var state = RankOneState(
-            lifted: lift(frame.images(source, Array(0..<n))), order: order, start: startOfRankOneSteps(away: away))
+            lifted: lift(frame.images(source, Array(0..<n), team)), order: order, start: startOfRankOneSteps(away: away))
         var goal = (gap: 0.9 * settings.gap, deficit: 0.9 * settings.supportDeficit)
         while true {
             let finished = state.run(away: away, gap: goal.gap, deficit: goal.deficit, budget: &budget)
@@ -28,7 +29,8 @@ extension EllipsoidSolver {
                 throw .factorization("the support does not span the affine hull")
             }
             if isSolved(certified) { return certified }
-            guard finished, budget.check(), goal.gap > 0.1 * settings.gap else { return certified }
+            budget.settle()
+            guard finished, budget.affords(Effort()), goal.gap > 0.1 * settings.gap else { return certified }
             goal = (0.5 * goal.gap, 0.5 * goal.deficit)
         }
     }
@@ -67,7 +69,7 @@ private struct RankOneState {
     /// before that.
     mutating func run(away: Bool, gap: Double, deficit: Double, budget: inout EffortBudget) -> Bool {
         let d = Double(order)
-        guard refresh() else { return false }
+        guard refresh(&budget) else { return false }
         var isFresh = true
         var step = 0
         while true {
@@ -75,17 +77,14 @@ private struct RankOneState {
             let (above, below) = (kappa[most] / d - 1, 1 - kappa[least] / d)
             if above <= gap, !away || below <= deficit {
                 if isFresh { return true }
-                guard refresh() else { return false }
+                guard refresh(&budget) else { return false }
                 isFresh = true
                 continue
             }
-            guard budget.spendIteration(gap: above) else {
-                _ = refresh()
-                return false
-            }
+            guard budget.spendIteration(gap: above, work: stepWork) else { return false }
             step += 1
             if step % 64 == 0, eliminate(gap: above) {
-                guard refresh() else { return false }
+                guard refresh(&budget) else { return false }
                 isFresh = true
                 continue
             }
@@ -94,7 +93,7 @@ private struct RankOneState {
             let w = product(j)
             let actual = BLAS.dot(order, w, 1, Array(q[j * order..<(j + 1) * order]), 1)
             if (actual - kappa[j]).magnitude > 1e-8 * Swift.max(1, actual) {
-                guard !isFresh, refresh() else { return false }
+                guard !isFresh, refresh(&budget) else { return false }
                 isFresh = true
                 continue
             }
@@ -141,11 +140,15 @@ private struct RankOneState {
         if weights[j] < 0 { weights[j] = 0 }
     }
 
-    /// M⁻¹ and κ from the weights, through a QR of diag(√u)·Qᵀ; false when the support does not span.
-    private mutating func refresh() -> Bool {
+    /// Flops of a step, of which one read of Q runs at the pace of memory, a tenth of that of products.
+    private var stepWork: Double { 20 * Double(weights.count * order) }
+
+    /// M⁻¹ and κ from the weights, through a QR of diag(√u)·Qᵀ; false when the support does not span, or no time is left.
+    private mutating func refresh(_ budget: inout EffortBudget) -> Bool {
+        let kept = weights.indices.filter { weights[$0] > 0 }
+        guard budget.affords(Effort(flops: Double(order * order) * Double(4 * kept.count + 2 * weights.count))) else { return false }
         let total = weights.reduce(0, +)
         for i in weights.indices { weights[i] /= total }
-        let kept = weights.indices.filter { weights[$0] > 0 }
         guard kept.count >= order else { return false }
         var rows = Matrix(rows: kept.count, columns: order)
         for (row, j) in kept.enumerated() {

@@ -7,10 +7,13 @@ struct EllipsoidSolver<Source: PointSource> {
     let settings: MinimumVolumeEllipsoid.Settings
     let method: MinimumVolumeEllipsoid.Method
     let isCentered: Bool
+    let team: ThreadTeam
     var frame: PointFrame
     var budget: EffortBudget
     /// κ of every point at the last full pass.
     var kappa: [Double]
+    /// The largest of them.
+    var largest = 0.0
     /// False once the point set turned out to be one of those that projected Newton steps do not suit.
     var isProjectedNewtonAdmitted = true
 
@@ -19,21 +22,25 @@ struct EllipsoidSolver<Source: PointSource> {
     /// What κ has beyond the squared norm of an image: the share of the lifted coordinate.
     var base: Double { isCentered ? 0 : 1 }
 
-    init(_ source: Source, _ settings: MinimumVolumeEllipsoid.Settings) throws(GeometryError) {
+    init(_ source: Source, _ settings: MinimumVolumeEllipsoid.Settings, _ clock: @escaping EffortBudget.Clock) throws(GeometryError) {
         self.source = source
         self.settings = settings
         method = settings.method == .automatic ? .interiorPoint : settings.method
         isCentered = settings.centering == .origin
+        team = ThreadTeam(settings.threads)
         budget = EffortBudget(
             iterationLimit: settings.iterationLimit ?? (method == .interiorPoint ? 1000 : 200_000),
-            deadline: settings.timeLimit.map { ContinuousClock.now + $0 }, observer: settings.observer)
-        frame = try PointFrame(source, isCentered: isCentered, seed: settings.seed)
+            timeLimit: settings.timeLimit, clock: clock, observer: settings.observer)
+        frame = try PointFrame(source, isCentered: isCentered, seed: settings.seed, team: team)
         kappa = []
     }
 
     mutating func solve() throws(GeometryError) -> MinimumVolumeEllipsoid {
         guard frame.rank > 0 else { return try singlePoint() }
-        kappa = [Double](repeating: 0, count: source.pointCount)
+        // Touched first by the read, on the threads that share it.
+        kappa = [Double](unsafeUninitializedCapacity: source.pointCount) { $1 = source.pointCount }
+        budget.flopsPerRead = 2 * Double(source.pointCount) * Double(frame.rank) * Double(frame.dimension)
+        budget.reserve = certificateEffort(support: 2 * order)
         let answer: CertifiedDesign
         switch method {
         case .automatic, .interiorPoint: answer = try solveByColumnGeneration()
@@ -58,13 +65,13 @@ struct EllipsoidSolver<Source: PointSource> {
 
     /// κ of all points for the design, from the raw points; ε⁺ and ε⁻.
     mutating func certify(_ design: WeightedDesign) throws(GeometryError) -> CertifiedDesign? {
-        let images = frame.images(source, design.indices)
-        guard let factor = DesignFactor(images: images, rank: frame.rank, weights: design.weights, isCentered: isCentered)
+        let images = frame.images(source, design.indices, team)
+        guard let factor = DesignFactor(images: images, rank: frame.rank, weights: design.weights, isCentered: isCentered, team: team)
         else { return nil }
         try readLeverages(factor)
         if frame.isDelicate { refine(factor, design.indices) }
         return CertifiedDesign(
-            design: design, factor: factor, kappa: kappa, order: order, isCentered: isCentered,
+            design: design, factor: factor, kappa: kappa, largest: largest, order: order, isCentered: isCentered,
             centerNoise: centerNoise(factor))
     }
 
@@ -84,15 +91,57 @@ struct EllipsoidSolver<Source: PointSource> {
         return sum.squareRoot()
     }
 
+    /// A certificate for a support of at most so many points: images, QR (at half the pace of products), the read, and
+    /// a second look at the support.
+    func certificateEffort(support: Int) -> Effort {
+        let (r, d, m) = (Double(frame.rank), Double(frame.dimension), Double(support))
+        return Effort(flops: m * (2 * r * d + 4 * r * r + 8 * d * d), reads: 1 + 2 * m / Double(source.pointCount))
+    }
+
+    /// The first read, κ in the metric of the frame; not done, and false, where the time will not do for it and the
+    /// certificate.
+    /// - Parameter gathered: points that are gathered right after it.
+    mutating func survey(gathering gathered: Int) throws(GeometryError) -> Bool {
+        let metric = DesignFactor.identity(frame.rank)
+        if budget.isTimed { measurePace(metric) }
+        let share = Double(gathered) / Double(source.pointCount)
+        budget.reserve.reads += share
+        defer { budget.reserve.reads -= share }
+        guard budget.affords(Effort(reads: 1)) else { return false }
+        try readLeverages(metric)
+        budget.settle()
+        reframe()
+        return true
+    }
+
+    /// Reads a 64th of the points, to know what all will cost.
+    private mutating func measurePace(_ metric: DesignFactor) {
+        let count = source.pointCount / 64
+        guard count > 0, budget.affords(Effort(reads: Double(count) / Double(source.pointCount))) else { return }
+        let (map, source, team) = (metric.leverageMap(frame, base: base), self.source, self.team)
+        kappa.withUnsafeMutableBufferPointer { map.leverages(of: source, count: count, into: $0.baseAddress!, team: team) }
+        budget.settle()
+    }
+
+    /// What can be certified without a survey: equal weights on a few points of the sample.
+    mutating func certifySample() throws(GeometryError) -> CertifiedDesign {
+        let few = frame.sample.count > 2 * order ? strided(frame.sample, 2 * order) : frame.sample
+        for sample in [few, frame.sample] {
+            let indices = Set(sample).union(frame.spanning).sorted()
+            let design = WeightedDesign(indices: indices, weights: [Double](repeating: 1 / Double(indices.count), count: indices.count))
+            if let certified = try certify(design) { return certified }
+        }
+        throw .factorization("the sample does not span the affine hull")
+    }
+
     /// One read of the data: κ of all points into `kappa`.
     mutating func readLeverages(_ factor: DesignFactor) throws(GeometryError) {
         budget.dataPasses += 1
         let map = factor.leverageMap(frame, base: base)
-        let (source, threads) = (self.source, settings.threads)
-        kappa.withUnsafeMutableBufferPointer {
-            map.leverages(of: source, into: $0.baseAddress!, threads: threads)
-        }
-        let (largest, sum) = LeverageKernels.largest(kappa, count: kappa.count)
+        let (source, team) = (self.source, self.team)
+        kappa.withUnsafeMutableBufferPointer { map.leverages(of: source, count: source.pointCount, into: $0.baseAddress!, team: team) }
+        let sum: Double
+        (largest, sum) = LeverageKernels.largest(kappa, count: kappa.count)
         guard sum.isFinite else {
             throw source.firstNonFinite() ?? .shapeNotRepresentable(reason: "coordinates that overflow")
         }
@@ -112,11 +161,12 @@ struct EllipsoidSolver<Source: PointSource> {
         let step = Swift.max(1, 1 << 20 / frame.dimension)
         for start in stride(from: 0, to: candidates.count, by: step) {
             let run = Array(candidates[start..<Swift.min(start + step, candidates.count)])
-            let images = frame.images(source, run)
+            let images = frame.images(source, run, team)
             var values = [Double](repeating: 0, count: run.count)
-            factor.leverages(ofImages: images, count: run.count, base: base, into: &values)
+            factor.leverages(ofImages: images, count: run.count, base: base, into: &values, team: team)
             for (value, index) in zip(values, run) { kappa[index] = value }
         }
+        largest = kappa.max() ?? 0
     }
 }
 
@@ -133,11 +183,12 @@ struct CertifiedDesign {
 
     /// A center off by δ changes κ by at most about 2·√(κ−1)·‖R⁻ᵀδ‖; the tolerances claimed allow for it.
     init(
-        design: WeightedDesign, factor: DesignFactor, kappa: [Double], order: Int, isCentered: Bool, centerNoise: Double
+        design: WeightedDesign, factor: DesignFactor, kappa: [Double], largest: Double, order: Int, isCentered: Bool,
+        centerNoise: Double
     ) {
         self.design = design
         self.factor = factor
-        largest = kappa.max() ?? 0
+        self.largest = largest
         let least = design.indices.reduce(Double.infinity) { Swift.min($0, kappa[$1]) }
         let allowance = 2 * Swift.max(0, largest - (isCentered ? 0 : 1)).squareRoot() * centerNoise / Double(order)
         gap = Swift.max(0, largest / Double(order) - 1) + allowance

@@ -29,9 +29,8 @@ struct InteriorPointMaster {
     private var s: [Double]
     private var kappa: [Double]
     private var z: [Double]
-    private var scaled: [Double]
-    private var factor: [Double]
-    private var inverse: [Double]
+    private var design: CholeskyDesign
+    private let team: ThreadTeam
     /// Whether points may be dropped on a guess.
     private let isBold: Bool
 
@@ -40,10 +39,12 @@ struct InteriorPointMaster {
     ///   - weights: a start, ≥ 0; points with weight 0 are lifted off the boundary.
     ///   - isBold: whether points may be dropped because they look useless. A caller that brings mistakes back must not
     ///     allow it for ever: points dropped and brought back in turn make no progress.
-    init(lifted: [Double], order: Int, weights: [Double], isBold: Bool) {
+    init(lifted: [Double], order: Int, weights: [Double], isBold: Bool, team: ThreadTeam) {
         let m = weights.count
         self.order = order
         self.isBold = isBold
+        self.team = team
+        design = CholeskyDesign(order: order, team: team)
         q = lifted
         active = Array(0..<m)
         let total = weights.reduce(0, +)
@@ -51,9 +52,6 @@ struct InteriorPointMaster {
         s = []
         kappa = [Double](repeating: 0, count: m)
         z = [Double](repeating: 0, count: m * order)
-        scaled = z
-        factor = [Double](repeating: 0, count: order * order)
-        inverse = factor
     }
 
     /// Runs until max κ/D − 1 ≤ `gap` for the normalized weights and, when `deficit` is given, until the points with
@@ -61,6 +59,7 @@ struct InteriorPointMaster {
     ///
     /// Returns weights for all points of the caller, sum 1.
     mutating func solve(gap: Double, deficit: Double?, count total: Int, budget: inout EffortBudget) -> (weights: [Double], outcome: Outcome) {
+        guard budget.affords(Effort(flops: startWork)) else { return (expand(u, total), .stopped) }
         guard whiten() else { return (expand(u, total), .stalled) }
         for _ in 0..<6 {
             guard updateLeverages() else { return (expand(u, total), .stalled) }
@@ -86,7 +85,7 @@ struct InteriorPointMaster {
             }
             if current <= best.gap { best = (current, expand(u, total)) }
             if sinceImproved > 12 { break }
-            if !budget.spendIteration(gap: current) {
+            if !budget.spendIteration(gap: current, work: stepWork) {
                 outcome = .stopped
                 break
             }
@@ -95,10 +94,20 @@ struct InteriorPointMaster {
                 mu = 0.3 * d / Double(u.count) * Swift.max(0.02, Swift.min(1, current))
                 s = u.indices.map { Swift.max(d - kappa[$0], mu / u[$0]) }
             }
-            guard let next = step(mu) else { break }
+            guard let next = step() else { break }
             mu = next
         }
         return (best.weights.count == total ? best.weights : expand(u, total), outcome)
+    }
+
+    /// Flops of the start: a QR, the product with its factor, and six evaluations.
+    private var startWork: Double { 18 * Double(u.count) * Double(order * order) }
+
+    /// Flops of a step; two solves with refinement move the matrix, at a tenth of the pace of products.
+    private var stepWork: Double {
+        let (m, d) = (Double(u.count), Double(order))
+        let p = 0.5 * d * (d + 1)
+        return 2 * m * d * d + (m > 2 * p ? m * p * p + p * p * p / 3 : m * m * d + m * m * m / 3 + 40 * m * m)
     }
 
     private func expand(_ values: [Double], _ total: Int) -> [Double] {
@@ -139,16 +148,8 @@ struct InteriorPointMaster {
     /// M(u), its inverse factor, Z = L⁻¹Q and κ; false when M is not positive definite.
     private mutating func updateLeverages() -> Bool {
         let m = u.count
-        let roots = u.map { $0.squareRoot() }
-        LeverageKernels.scaleColumns(q, rows: order, count: m, by: roots, into: &scaled)
-        BLAS.syrk(.lower, .normal, order, m, 1, scaled, order, 0, &factor, order)
-        do {
-            try LAPACK.potrf(.lower, order, &factor, order)
-            for j in 0..<order { for i in 0..<order { inverse[i + j * order] = i >= j ? factor[i + j * order] : 0 } }
-            try LAPACK.trtri(.lower, .nonUnit, order, &inverse, order)
-        } catch { return false }
-        multiply(inverse, isLower: true, order, order, q, m, into: &z)
-        LeverageKernels.columnNorms(z, rows: order, count: m, into: &kappa)
+        guard design.factor(q, u), design.invert() else { return false }
+        design.leverages(q, count: m, images: &z, into: &kappa)
         return kappa[0..<m].allSatisfy(\.isFinite)
     }
 
@@ -209,49 +210,21 @@ struct InteriorPointMaster {
         kappa.removeLast(m - keep.count)
         q.removeLast((m - keep.count) * order)
         z.removeLast((m - keep.count) * order)
-        scaled.removeLast((m - keep.count) * order)
         _ = updateLeverages()
     }
 
     /// One predictor–corrector step (1); returns the new μ, or nil when the system cannot be factored.
-    private mutating func step(_ mu: Double) -> Double? {
+    private mutating func step() -> Double? {
         let m = u.count
-        let d = Double(order)
         var ratio = [Double](repeating: 0, count: m)
         for j in 0..<m { ratio[j] = s[j] / u[j] }
-        guard var system = NormalSystem(z: z, order: order, count: m, diagonal: ratio) else { return nil }
-        func direction(_ target: Double, _ correction: [Double]?) -> (du: [Double], ds: [Double]) {
-            var du = [Double](repeating: 0, count: m)
-            for j in 0..<m { du[j] = (target - (correction?[j] ?? 0)) / u[j] - d + kappa[j] }
-            system.solve(&du)
-            var ds = [Double](repeating: 0, count: m)
-            for j in 0..<m { ds[j] = (target - (correction?[j] ?? 0) - s[j] * du[j]) / u[j] - s[j] }
-            return (du, ds)
-        }
-        func limit(_ v: [Double], _ dv: [Double], _ fraction: Double) -> Double {
-            var step = 1.0
-            for j in 0..<m where dv[j] < 0 { step = Swift.min(step, -fraction * v[j] / dv[j]) }
-            return step
-        }
-        var now = 0.0
-        for j in 0..<m { now += u[j] * s[j] }
-        now /= Double(m)
-        let affine = direction(0, nil)
-        guard affine.du.allSatisfy(\.isFinite) else { return nil }
-        let (affineU, affineS) = (limit(u, affine.du, 0.999), limit(s, affine.ds, 0.999))
-        var after = 0.0
-        for j in 0..<m { after += (u[j] + affineU * affine.du[j]) * (s[j] + affineS * affine.ds[j]) }
-        after /= Double(m)
-        let sigma = after / now
-        let target = Swift.max(sigma * sigma * sigma, 1e-4) * now
-        let (du, ds) = direction(target, (0..<m).map { affine.du[$0] * affine.ds[$0] })
-        guard du.allSatisfy(\.isFinite) else { return nil }
-        let fraction = Swift.max(0.995, 1 - Swift.min(1, target * Double(m) / d))
-        let (stepU, stepS) = (limit(u, du, fraction), limit(s, ds, fraction))
+        guard var system = NormalSystem(z: z, order: order, count: m, diagonal: ratio, team: team),
+            let step = PredictorCorrectorStep(u: u, s: s, kappa: kappa, order: order, system: &system)
+        else { return nil }
         for j in 0..<m {
-            u[j] += stepU * du[j]
-            s[j] += stepS * ds[j]
+            u[j] += step.lengthOfU * step.du[j]
+            s[j] += step.lengthOfS * step.ds[j]
         }
-        return target
+        return step.target
     }
 }

@@ -6,7 +6,7 @@ func indicesOfLargest(_ values: [Double], _ count: Int) -> [Int] {
     guard count < n else { return Array(0..<n) }
     guard count > 0 else { return [] }
     // The count-th largest by quickselect among those above a bound that leaves a little more than `count`; then a scan.
-    var candidates = above(lowerBound(values, count), values)
+    var candidates = indicesOfValues(values, atLeast: lowerBound(values, count))
     if candidates.count < count { candidates = Array(0..<n) }
     var copy = candidates.map { values[$0] }
     let threshold = copy.withUnsafeMutableBufferPointer { select($0, $0.count - count) }
@@ -30,7 +30,8 @@ private func lowerBound(_ values: [Double], _ count: Int) -> Double {
     return sample.withUnsafeMutableBufferPointer { select($0, size - rank) }
 }
 
-private func above(_ bound: Double, _ values: [Double]) -> [Int] {
+/// Indices of the values that are not below a bound, ascending.
+func indicesOfValues(_ values: [Double], atLeast bound: Double) -> [Int] {
     values.withUnsafeBufferPointer { values in
         var result: [Int] = []
         for i in 0..<values.count where values[i] >= bound { result.append(i) }

@@ -4,7 +4,6 @@
 // with the inverted factor, norms of columns. Shifting by o first keeps an offset of 1e8 from eating the digits of the
 // product. A lower triangular W is multiplied by strips of rows, which saves up to half the work.
 
-import Dispatch
 import LinearAlgebra
 
 /// The affine map p ↦ W·(p − o) − w to ℝʳ whose squared norm is a leverage, up to the constant `base`.
@@ -36,26 +35,23 @@ struct LeverageMap: Sendable {
     /// Points per block: what a block occupies fits the second-level cache, and the product has columns enough.
     var blockSize: Int { Swift.max(256, 32768 / Swift.max(dimension, rank) / 8 * 8) }
 
-    /// κ of all points of `source` into `out`, on `threads` tasks; bytes do not depend on their number.
-    func leverages(of source: some PointSource, into out: UnsafeMutablePointer<Double>, threads: Int) {
-        let n = source.pointCount
-        let blocks = (n + blockSize - 1) / blockSize
-        guard threads > 1, blocks >= 8 * threads else { return run(source, 0..<n, out) }
-        // Runs of whole blocks, so that each point is in the same block whatever the number of threads.
-        let perTask = (blocks + threads - 1) / threads * blockSize
-        let target = SendablePointer(out)
-        Kernels.withSingleThread {
-            DispatchQueue.concurrentPerform(iterations: threads) { task in
-                run(source, Swift.min(n, task * perTask)..<Swift.min(n, (task + 1) * perTask), target.pointer)
-            }
-        }
+    /// κ of the first `count` points of `source` into `out`; bytes do not depend on the team.
+    func leverages(of source: some PointSource, count: Int, into out: UnsafeMutablePointer<Double>, team: ThreadTeam) {
+        let target = SharedPointer(out)
+        team.share(count, inRunsOf: taskSize) { run(source, $0, target.pointer) }
+    }
+
+    /// Points per task: whole blocks, worth sharing by their reads alone, and by their flops.
+    private var taskSize: Int {
+        let worth = (1 << 20) / (Swift.max(dimension, 8) * Swift.max(rank, 8))
+        return (worth + blockSize - 1) / blockSize * blockSize
     }
 
     /// κ of `count` points in memory, one after the other.
-    func leverages(of points: UnsafePointer<Double>, count: Int, into out: UnsafeMutablePointer<Double>) {
+    func leverages(of points: UnsafePointer<Double>, count: Int, into out: UnsafeMutablePointer<Double>, team: ThreadTeam) {
         guard let source = try? BorrowedPoints(UnsafeBufferPointer(start: points, count: count * dimension), count: count, dimension: dimension)
         else { return }
-        run(source, 0..<count, out)
+        leverages(of: source, count: count, into: out, team: team)
     }
 
     private func run(_ source: some PointSource, _ range: Range<Int>, _ out: UnsafeMutablePointer<Double>) {
@@ -127,10 +123,4 @@ func multiply(
         let (first, last) = (strip * r / strips, (strip + 1) * r / strips)
         BLAS.gemm(.normal, .normal, last - first, count, last, 1, matrix + first, r, input, d, 0, image + first, r)
     }
-}
-
-/// A pointer that tasks may share because each writes its own part.
-struct SendablePointer<T>: @unchecked Sendable {
-    let pointer: UnsafeMutablePointer<T>
-    init(_ pointer: UnsafeMutablePointer<T>) { self.pointer = pointer }
 }

@@ -69,14 +69,16 @@ public struct MinimumVolumeEllipsoid: Sendable {
         public var supportDeficit = 1e-6
         /// Iterations allowed; `nil` means 1000 for the interior-point method, 200 000 for the others.
         public var iterationLimit: Int?
-        /// Wall-clock time allowed. The certificate is computed even when it costs a last read of the points.
+        /// Wall-clock time allowed, the certificate included: the method stops early enough for it. A limit that is too
+        /// short for a sample of the points and one read of all is exceeded by these.
         public var timeLimit: Duration?
         /// Weights to start the interior-point method from, such as those of a fit of some of the same points.
         public var start: Start?
         /// Seed of the sample that starts the method.
         public var seed: UInt64 = 0
-        /// Tasks for reads of the points; factorizations use as many BLAS threads as `Kernels` allows.
-        public var threads = 1
+        /// Threads that share reads and products; by default as many as BLAS may use. BLAS itself uses one in each of them,
+        /// and the answer does not depend on their number.
+        public var threads = Kernels.configuredThreads
         /// Whether a matrix A that Double cannot represent is an error. When false the ellipsoid's factor is still
         /// good to the accuracy that the points themselves have.
         public var requiresShape = true
@@ -163,14 +165,22 @@ public struct MinimumVolumeEllipsoid: Sendable {
 
     /// Fits points that are read from `source` in repeated passes.
     public init(source: some PointSource, settings: Settings = Settings()) throws(GeometryError) {
+        let start = ContinuousClock.now
+        try self.init(source: source, settings: settings, clock: { ContinuousClock.now - start })
+    }
+
+    /// The same by a clock of the caller's.
+    package init(source: some PointSource, settings: Settings, clock: @escaping EffortBudget.Clock) throws(GeometryError) {
         try settings.validate()
         let n = source.pointCount
         guard source.dimension >= 1 else { throw .invalidDimension(source.dimension) }
         guard n >= 1 else { throw .noPoints }
         guard source.dimension < Int(Int32.max) else { throw .tooLarge(source.dimension) }
         try settings.start?.validate(pointCount: n)
-        var solver = try EllipsoidSolver(source, settings)
-        self = try solver.solve()
+        self = try Kernels.withSingleThread { () throws(GeometryError) -> MinimumVolumeEllipsoid in
+            var solver = try EllipsoidSolver(source, settings, clock)
+            return try solver.solve()
+        }
     }
 
     init(

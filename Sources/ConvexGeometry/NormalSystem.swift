@@ -15,15 +15,17 @@ struct NormalSystem {
     private let order: Int
     private let images: [Double]
     private let diagonal: [Double]
+    private let team: ThreadTeam
     /// The Cholesky factor of H + R.
     private var dense: [Double]?
     private var lowRank: LowRank?
 
-    init?(z: [Double], order: Int, count m: Int, diagonal: [Double]) {
+    init?(z: [Double], order: Int, count m: Int, diagonal: [Double], team: ThreadTeam) {
         count = m
         self.order = order
         images = z
         self.diagonal = diagonal
+        self.team = team
         if m > order * (order + 1) { lowRank = LowRank(z: z, order: order, diagonal: diagonal) }
         if lowRank == nil, !factorDense() { return nil }
     }
@@ -46,8 +48,7 @@ struct NormalSystem {
         // Rounding can make a singular H indefinite: a shift at rounding level only moves weights among optima.
         for shift in [0, 1e-12] {
             var matrix = [Double](repeating: 0, count: m * m)
-            BLAS.syrk(.lower, .transposed, m, order, 1, images, order, 0, &matrix, m)
-            LeverageKernels.squareLower(&matrix, order: m)
+            team.squaredGram(images, rows: order, columns: m, into: &matrix)
             var largest = 0.0
             for j in 0..<m {
                 matrix[j * (m + 1)] += diagonal[j]
@@ -55,7 +56,7 @@ struct NormalSystem {
             }
             for j in 0..<m { matrix[j * (m + 1)] += shift * largest }
             do {
-                try LAPACK.potrf(.lower, m, &matrix, m)
+                try team.cholesky(&matrix, order: m)
                 dense = matrix
                 return true
             } catch { continue }

@@ -96,7 +96,7 @@ extension PointSource {
     }
 
     /// The points with the given indices as columns.
-    func gather(_ indices: [Int]) -> [Double] {
+    func gather(_ indices: some Collection<Int>) -> [Double] {
         let d = dimension
         return [Double](unsafeUninitializedCapacity: d * indices.count) { out, count in
             if let base = out.baseAddress {
@@ -129,5 +129,16 @@ extension PointSource {
             }
         }
         return found
+    }
+}
+
+extension PointBlock {
+    /// The k-th number as Double.
+    @inline(__always)
+    subscript(k: Int) -> Double {
+        switch self {
+        case .double(let p): p[k]
+        case .float(let p): Double(p[k])
+        }
     }
 }

@@ -33,19 +33,21 @@ struct ProjectedNewtonMaster {
     private var kappa: [Double]
     private var design: CholeskyDesign
     private var z: [Double]
+    private var model: HessianModel
 
     /// - Parameters:
     ///   - lifted: D×m, spanning.
     ///   - weights: a start, ≥ 0, or nil for (1) from the κ given.
     ///   - kappa: κ of the points in any metric near that of the points.
-    init(lifted: [Double], order: Int, weights: [Double]?, kappa: [Double]) {
+    init(lifted: [Double], order: Int, weights: [Double]?, kappa: [Double], team: ThreadTeam) {
         self.order = order
         full = lifted
         q = lifted
         active = Array(kappa.indices)
         self.kappa = kappa
         z = [Double](repeating: 0, count: lifted.count)
-        design = CholeskyDesign(order: order)
+        design = CholeskyDesign(order: order, team: team)
+        model = HessianModel(team: team)
         u = weights ?? [Double](repeating: 0, count: kappa.count)
         if weights == nil {
             equilibrate(fraction: 1)
@@ -59,6 +61,7 @@ struct ProjectedNewtonMaster {
     ///
     /// Returns weights for all points of the caller, sum 1.
     mutating func solve(gap goal: Double, deficit: Double, isCold: Bool, budget: inout EffortBudget) -> (weights: [Double], outcome: Outcome) {
+        guard budget.affords(Effort(flops: evaluationWork)) else { return (expanded(), .stopped) }
         guard var objective = evaluate() else { return (expanded(), .unsuitable) }
         if isCold {
             guard approach(&objective, budget: &budget) else { return (expanded(), budget.exhausted == nil ? .unsuitable : .stopped) }
@@ -75,7 +78,7 @@ struct ProjectedNewtonMaster {
                 restored += 1
                 continue
             }
-            guard budget.spendIteration(gap: above) else { return (expanded(), .stopped) }
+            guard budget.spendIteration(gap: above, work: stepWork) else { return (expanded(), .stopped) }
             slow = Swift.max(above, below) > 0.5 * previous ? slow + 1 : 0
             previous = Swift.max(above, below)
             // Points dropped and brought back in turn would make no progress.
@@ -87,6 +90,15 @@ struct ProjectedNewtonMaster {
         }
     }
 
+    /// Flops of `evaluate`.
+    private var evaluationWork: Double { 3 * Double(u.count) * Double(order * order) }
+
+    /// Flops of a step; about ten products with H run at the pace of memory, a tenth of that of matrix products.
+    private var stepWork: Double {
+        let free = Double(u.indices.reduce(0) { u[$1] > 0 || kappa[$1] > Double(order) ? $0 + 1 : $0 })
+        return free * free * Double(order + 100) + evaluationWork
+    }
+
     // MARK: Start
 
     /// Equation (1) while it pays: it costs no Hessian.
@@ -95,7 +107,7 @@ struct ProjectedNewtonMaster {
         for _ in 0..<6 {
             let gap = distances().above
             guard gap > 0.02, gap < 0.7 * previous else { break }
-            guard budget.spendIteration(gap: gap) else { return false }
+            guard budget.spendIteration(gap: gap, work: evaluationWork) else { return false }
             previous = gap
             shrink(above: gap, below: gap)
             // Undamped, neighbors that both rise to cover the same direction overshoot.
@@ -149,7 +161,7 @@ struct ProjectedNewtonMaster {
     private mutating func step(_ objective: Double, goal: Double, gap: Double) -> (objective: Double, length: Double)? {
         let d = Double(order)
         let free = freePoints()
-        let model = HessianModel(images: z, order: order, columns: free)
+        model.update(images: z, order: order, columns: free)
         // Tight enough for the quadratic tail, or to land at the goal in this step.
         let tolerance = Swift.min(1e-2, Swift.max(1e-5, 0.5 * gap, 0.1 * goal / gap))
         let direction = model.solve(gradient: free.map { kappa[$0] - d }, floor: free.map { -u[$0] }, tolerance: tolerance)

@@ -2,7 +2,10 @@
 //
 //     ȳ = Σ uᵢyᵢ,   RᵀR = S = Σ uᵢ(yᵢ−ȳ)(yᵢ−ȳ)ᵀ,   κ(p) = [1 +] ‖R⁻ᵀ(y(p) − ȳ)‖²
 //
-// QR, not the Gram matrix: short axes keep their digits. ȳ = 0 and no 1 when the center is fixed at the origin.
+// R from a QR, not from the Gram matrix alone: short axes keep their digits. Where the Gram matrix is good enough for a
+// first R₁, the Cholesky factor R₂ of the Gram matrix of Q₁ = A·R₁⁻¹ makes R = R₂·R₁ as accurate as Householder's, in
+// matrix products that threads can share: CholeskyQR2 (Yamamoto, Nakatsukasa, Yanagisawa & Fukaya, ETNA 44 (2015)).
+// ȳ = 0 and no 1 when the center is fixed at the origin.
 
 import LinearAlgebra
 
@@ -26,11 +29,15 @@ struct DesignFactor {
     /// - Parameters:
     ///   - images: y of the points, r×m.
     ///   - weights: weights with sum 1.
-    init?(images y: [Double], rank r: Int, weights u: [Double], isCentered: Bool) {
+    init?(images y: [Double], rank r: Int, weights u: [Double], isCentered: Bool, team: ThreadTeam) {
         let m = u.count
         guard m >= r else { return nil }
         var mean = [Double](repeating: 0, count: r)
-        if !isCentered { for j in 0..<m { for k in 0..<r { mean[k] += u[j] * y[k + j * r] } } }
+        if !isCentered { BLAS.gemv(.normal, r, m, 1, y, r, u, 1, 0, &mean, 1) }
+        if let (inverse, logDeterminant) = Self.twiceCholesky(y, r, mean, u, team) {
+            (rank, self.mean, self.inverse, self.logDeterminant) = (r, mean, inverse, logDeterminant)
+            return
+        }
         var rows = [Double](repeating: 0, count: m * r)
         y.withUnsafeBufferPointer { y in
             for j in 0..<m {
@@ -47,6 +54,34 @@ struct DesignFactor {
         self.mean = mean
         self.inverse = inverse.elements
         logDeterminant = factor.diagonal.reduce(0) { $0 + Elementary.log($1) }
+    }
+
+    /// R⁻ᵀ and log det R by CholeskyQR2; nil where the first factor leaves Q₁ too far from orthogonal for the second one
+    /// to be accurate.
+    private static func twiceCholesky(
+        _ y: [Double], _ r: Int, _ mean: [Double], _ u: [Double], _ team: ThreadTeam
+    ) -> (inverse: [Double], logDeterminant: Double)? {
+        let m = u.count
+        var q = y
+        q.withUnsafeMutableBufferPointer { q in
+            let target = SharedPointer(q.baseAddress!)
+            team.share(m, inRunsOf: Swift.max(64, 65536 / r)) {
+                let run = target.pointer + $0.lowerBound * r
+                LeverageKernels.shift(run, dimension: r, count: $0.count, origin: mean, into: run)
+            }
+        }
+        var design = CholeskyDesign(order: r, team: team)
+        guard design.factor(q, u), design.invert() else { return nil }
+        let (first, firstLog) = (design.inverseFactor, 0.5 * design.logDeterminant)
+        var kappa = [Double](repeating: 0, count: m)
+        var image = [Double](repeating: 0, count: m * r)
+        design.leverages(q, count: m, images: &image, into: &kappa)
+        guard design.factor(image, u), design.isNearIdentity, design.invert() else { return nil }
+        var inverse = [Double](repeating: 0, count: r * r)
+        // Triangular times triangular: zeros above the diagonal stay exact.
+        BLAS.gemm(.normal, .normal, r, r, r, 1, design.inverseFactor, r, first, r, 0, &inverse, r)
+        guard inverse.allSatisfy(\.isFinite) else { return nil }
+        return (inverse, firstLog + 0.5 * design.logDeterminant)
     }
 
     /// The map from raw points to κ, or to κ − 1 when `base` is 0.
@@ -66,10 +101,10 @@ struct DesignFactor {
     }
 
     /// `base` + κ̃ of points given in frame coordinates.
-    func leverages(ofImages y: UnsafePointer<Double>, count: Int, base: Double, into out: UnsafeMutablePointer<Double>) {
+    func leverages(ofImages y: UnsafePointer<Double>, count: Int, base: Double, into out: UnsafeMutablePointer<Double>, team: ThreadTeam) {
         let origin = [Double](repeating: 0, count: rank)
         LeverageMap(rank: rank, dimension: rank, matrix: inverse, offset: imageOfMean, origin: origin, base: base)
-            .leverages(of: y, count: count, into: out)
+            .leverages(of: y, count: count, into: out, team: team)
     }
 }
 
@@ -89,19 +124,27 @@ extension DesignFactor {
 
 extension PointFrame {
     /// y = T·(p − o) of the points with the given indices, r×count.
-    func images(_ source: some PointSource, _ indices: [Int]) -> [Double] {
+    func images(_ source: some PointSource, _ indices: [Int], _ team: ThreadTeam) -> [Double] {
         let (d, r, m) = (dimension, rank, indices.count)
-        var result = [Double](repeating: 0, count: r * m)
-        guard r > 0, m > 0 else { return result }
-        var points = source.gather(indices)
+        guard r > 0, m > 0 else { return [] }
         if isDelicate {
-            CompensatedProduct.affineImage(transform, r, d, origin, points, m, into: &result)
+            var result = [Double](repeating: 0, count: r * m)
+            CompensatedProduct.affineImage(transform, r, d, origin, source.gather(indices), m, into: &result)
             return result
         }
-        points.withUnsafeMutableBufferPointer {
-            LeverageKernels.shift($0.baseAddress!, dimension: d, count: m, origin: origin, into: $0.baseAddress!)
+        let isLower = isLowerTriangular
+        return [Double](unsafeUninitializedCapacity: r * m) { out, initialized in
+            let target = SharedPointer(out.baseAddress!)
+            team.share(m, inRunsOf: runOfImages(Swift.max(r, d))) { run in
+                var points = source.gather(indices[run])
+                points.withUnsafeMutableBufferPointer {
+                    LeverageKernels.shift($0.baseAddress!, dimension: d, count: run.count, origin: origin, into: $0.baseAddress!)
+                }
+                transform.withUnsafeBufferPointer {
+                    multiply($0.baseAddress!, isLower: isLower, r, d, points, run.count, into: target.pointer + run.lowerBound * r)
+                }
+            }
+            initialized = r * m
         }
-        multiply(transform, isLower: isLowerTriangular, r, d, points, m, into: &result)
-        return result
     }
 }

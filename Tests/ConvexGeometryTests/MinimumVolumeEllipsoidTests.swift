@@ -189,6 +189,23 @@ func fitAndCheck(
         #expect(a.weights == b.weights && a.support == b.support && a.ellipsoid == b.ellipsoid)
     }
 
+    /// Loops are cut the same way however many threads share them. Sizes: contact points few and many beside D²/2, a
+    /// master of the other kind (cube vertices), products by sums and by strips.
+    @Test(arguments: [(40_000, 12), (3000, 60), (700, 210)])
+    func threadsDoNotChangeTheAnswer(_ n: Int, _ d: Int) throws {
+        for points in [Matrix(columns: PointMuseum.gaussian(n, d, seed: 57)), Matrix(columns: PointMuseum.cubeVertices(9))] {
+            let fits = try [1, 2, 3].map { threads in
+                var settings = MinimumVolumeEllipsoid.Settings()
+                settings.threads = threads
+                return try MinimumVolumeEllipsoid(points: points, settings: settings)
+            }
+            for fit in fits.dropFirst() {
+                #expect(fit.weights == fits[0].weights && fit.support == fits[0].support && fit.ellipsoid == fits[0].ellipsoid)
+                #expect(fit.certificate == fits[0].certificate && fit.iterations == fits[0].iterations)
+            }
+        }
+    }
+
     @Test func singlePrecisionAndBuffersAgreeWithDouble() throws {
         let single = PointMuseum.gaussian(9000, 6, seed: 54).flatMap { $0.map { Float($0) } }
         let double = single.map { Double($0) }

@@ -1,0 +1,125 @@
+// Which points the masters look at: the pool between reads of the data, and the working set within it.
+
+import LinearAlgebra
+
+/// Candidates: a subset of the points with their images in the frame.
+struct CandidatePool {
+    var indices: [Int]
+    /// r×count
+    var images: [Double]
+    /// κ of the candidates for the current weights.
+    var kappa: [Double]
+
+    /// Where a point of the pool is in it; `indices` ascends.
+    func position(of index: Int) -> Int {
+        var (low, high) = (0, indices.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if indices[middle] < index { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+
+    func contains(_ index: Int) -> Bool {
+        let position = position(of: index)
+        return position < indices.count && indices[position] == index
+    }
+}
+
+/// The points the master sees, as positions in the pool, with weights ≥ 0.
+struct WorkingSet {
+    var positions: [Int]
+    var weights: [Double]
+}
+
+extension EllipsoidSolver {
+    func gather(_ pool: CandidatePool, _ positions: [Int]) -> [Double] {
+        let r = frame.rank
+        var result: [Double] = []
+        result.reserveCapacity(r * positions.count)
+        for position in positions { result.append(contentsOf: pool.images[position * r..<(position + 1) * r]) }
+        return result
+    }
+
+    /// qᵢ from yᵢ.
+    func lift(_ images: [Double]) -> [Double] {
+        guard !isCentered else { return images }
+        let r = frame.rank
+        let count = images.count / r
+        var result = [Double](repeating: 1, count: (r + 1) * count)
+        for j in 0..<count { for k in 0..<r { result[k + j * (r + 1)] = images[k + j * r] } }
+        return result
+    }
+
+    /// Candidates to look at between reads.
+    var poolSize: Int { Swift.max(4000 + 12 * order, Swift.min(source.pointCount / 100, 100_000)) }
+
+    /// The farthest points by the last full read, and `required` ones.
+    func makePool(including required: [Int]) -> CandidatePool {
+        let (n, size) = (source.pointCount, poolSize)
+        var indices = 2 * n <= 3 * size ? Array(0..<n) : indicesOfLargest(kappa, size)
+        if indices.count < n {
+            indices = Set(indices).union(required.isEmpty ? spanningPoints() : required).sorted()
+        }
+        return CandidatePool(indices: indices, images: frame.images(source, indices, team), kappa: indices.map { kappa[$0] })
+    }
+
+    /// D points of the sample whose lifted images are linearly independent.
+    func spanningPoints() -> [Int] {
+        guard frame.spanning.isEmpty else { return frame.spanning }
+        let sample = frame.sample.count > 4 * order ? strided(frame.sample, 4 * order) : frame.sample
+        func pivots(_ sample: [Int]) -> [Int]? {
+            let lifted = Matrix(rows: order, columns: sample.count, elements: lift(frame.images(source, sample, team)))
+            guard let qr = try? PivotedQR(lifted), qr.rank(relativeTolerance: 1e-9) == order else { return nil }
+            return qr.permutation.prefix(order).map { sample[$0] }
+        }
+        return pivots(sample) ?? pivots(frame.sample) ?? frame.sample
+    }
+
+    func strided(_ values: [Int], _ count: Int) -> [Int] { (0..<count).map { values[$0 * values.count / count] } }
+
+    /// The farthest candidates without duplicates, and points that span.
+    func firstWorkingSet(_ pool: CandidatePool) -> WorkingSet {
+        let size = Swift.max(200, 6 * order)
+        var positions: [Int]
+        if pool.indices.count <= size + order {
+            positions = Array(pool.indices.indices)
+        } else {
+            positions = distinct(indicesOfLargest(pool.kappa, size), pool)
+            positions = Set(positions).union(spanningPoints().filter(pool.contains).map(pool.position)).sorted()
+        }
+        positions = distinct(positions, pool).sorted()
+        return WorkingSet(positions: positions, weights: [Double](repeating: 1 / Double(positions.count), count: positions.count))
+    }
+
+    /// Adds the worst violators, without duplicates; returns their number.
+    func grow(_ work: inout WorkingSet, _ pool: CandidatePool) -> Int {
+        let bound = Double(order) * (1 + 0.3 * settings.gap)
+        let present = Set(work.positions)
+        let violators = pool.kappa.indices.filter { pool.kappa[$0] > bound && !present.contains($0) }
+        let limit = Swift.max(400, 8 * order)
+        let values = violators.map { pool.kappa[$0] }
+        let chosen = violators.count > limit ? indicesOfLargest(values, limit).map { violators[$0] } : violators
+        let added = distinct(chosen, pool)
+        work.positions += added
+        work.weights += [Double](repeating: 0, count: added.count)
+        return added.count
+    }
+
+    /// One of each group of points with equal coordinates: those have equal κ, so few coordinates are looked at.
+    private func distinct(_ positions: [Int], _ pool: CandidatePool) -> [Int] {
+        let r = frame.rank
+        func coordinates(_ position: Int) -> ArraySlice<Double> { pool.images[position * r..<(position + 1) * r] }
+        var first: [UInt64: Int] = [:]
+        var seen = Set<ArraySlice<Double>>()
+        return positions.filter { position in
+            let key = pool.kappa[position].bitPattern
+            guard let other = first[key] else {
+                first[key] = position
+                return true
+            }
+            seen.insert(coordinates(other))
+            return seen.insert(coordinates(position)).inserted
+        }
+    }
+}
