@@ -12,6 +12,7 @@ struct Fit: ParsableCommand {
             EXAMPLES:
               loewner fit points.npy -o ellipsoid.npz --plot ellipsoid.svg
               loewner fit network.safetensors --tensor fc1.weight --centered --json
+              loewner fit more-points.npy --start ellipsoid.npz -o updated.npz
 
             The .npz file holds center (d), shape (d, d) with (x−c)ᵀ·shape·(x−c) ≤ 1 on all points, and indices and
             weights of the support. Points of lower rank r get basis (d, r) and shape (r, r) in that basis.
@@ -33,6 +34,9 @@ struct Fit: ParsableCommand {
 
     @Option(help: ArgumentHelp("Stop after so many seconds (exit code 3).", valueName: "seconds"))
     var timeLimit: Double?
+
+    @Option(help: ArgumentHelp("Start from an earlier fit, whose points come first here too: the .npz it wrote.", valueName: "E.npz"))
+    var start: String?
 
     @Option(help: ArgumentHelp("Solve so many times and report the median time.", valueName: "n"))
     var repeats = 1
@@ -97,12 +101,13 @@ struct Fit: ParsableCommand {
     }
 
     func run() throws {
-        try overwrite.check(output, inputs: [input.points])
-        try overwrite.check(plot, inputs: [input.points])
+        try overwrite.check(output, inputs: [input.points] + [start].compactMap { $0 })
+        try overwrite.check(plot, inputs: [input.points] + [start].compactMap { $0 })
         let threads = threading.apply()
         let points = try input.read()
         let bar = ProgressBar(quiet: format.json)
-        let settings = settings(threads: threads, bar)
+        var settings = settings(threads: threads, bar)
+        settings.start = try start.map { try Self.earlierFit($0) }
         let (fit, seconds) = try solve(points, settings)
         bar.clear()
 
@@ -146,6 +151,17 @@ struct Fit: ParsableCommand {
             return true
         }
         return settings
+    }
+
+    /// Indices and weights of an earlier fit.
+    private static func earlierFit(_ path: String) throws -> MinimumVolumeEllipsoid.Start {
+        let archive = try TensorArchive.read(path: path)
+        do {
+            return MinimumVolumeEllipsoid.Start(
+                indices: try archive.tensor(named: "indices").int64s().map { Int($0) }, weights: try archive.tensor(named: "weights").doubles())
+        } catch {
+            throw CommandFailure.failure("\(path): \(error)")
+        }
     }
 
     private func archive(_ fit: MinimumVolumeEllipsoid) throws -> TensorArchive {

@@ -113,6 +113,29 @@ import Testing
         #expect(svg.contains("<ellipse") && svg.contains("class=\"contact\"") && svg.hasSuffix("</svg>\n"))
     }
 
+    @Test func anEarlierFitIsAStart() throws {
+        let folder = try ScratchFolder()
+        let (old, new) = (Self.points(), Self.points(seed: 2))
+        try Self.write(old, shape: [Self.count, Self.dimension], to: "old.npy", in: folder)
+        try Self.write(old + new, shape: [2 * Self.count, Self.dimension], to: "all.npy", in: folder)
+        #expect(try BuiltTool.run(["fit", "old.npy", "-o", "e.npz"], in: folder).status == 0)
+        // The same points: the earlier fit is certified by one read.
+        let same = try BuiltTool.run(["fit", "old.npy", "--start", "e.npz", "--json"], in: folder).json()
+        #expect(same["dataPasses"] as? Int == 1)
+        #expect(same["iterations"] as? Int == 0)
+        let outcome = try BuiltTool.run(["fit", "all.npy", "--start", "e.npz", "-o", "all.npz", "--json"], in: folder)
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        #expect(try Self.largestGauge(try NPZ.decode(try folder.read("all.npz")), old + new, dimension: Self.dimension) <= 1 + 1e-12)
+        let failing: [(arguments: [String], mentions: String)] = [
+            (["all.npy", "--start", "absent.npz"], "absent.npz"), (["all.npy", "--start", "all.npy"], "all.npy"),
+            (["all.npy", "--start", "e.npz", "-o", "e.npz", "--force"], "e.npz"),
+        ]
+        for entry in failing {
+            let outcome = try BuiltTool.run(["fit"] + entry.arguments, in: folder)
+            #expect(outcome.status != 0 && outcome.errors.contains(entry.mentions), "\(entry.arguments): \(outcome.errors)")
+        }
+    }
+
     @Test func aLimitIsExitCodeThreeWithAResult() throws {
         let folder = try ScratchFolder()
         try Self.write(Self.points(), shape: [Self.count, Self.dimension], to: "points.npy", in: folder)
