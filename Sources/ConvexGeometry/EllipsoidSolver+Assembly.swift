@@ -48,31 +48,41 @@ extension EllipsoidSolver {
         let squaredRadius = answer.largest - (isCentered ? 0 : 1)
         // Largest excess over 1 of gauge and √(quadratic form), and how far both are from the exact κ.
         func evaluate(_ indices: [Int]) -> (excess: Double, noise: Double) {
+            let run = runOfImages(d)
+            let runs = (indices.count + run - 1) / run
+            var found = [(excess: Double, noise: Double)](repeating: (0, 0), count: runs)
+            found.withUnsafeMutableBufferPointer { found in
+                guard let base = found.baseAddress else { return }
+                let target = SharedPointer(base)
+                team.share(runs) { part in
+                    target.pointer[part] = evaluateRun(indices[part * run..<Swift.min((part + 1) * run, indices.count)])
+                }
+            }
+            return found.reduce((0, 0)) { (Swift.max($0.0, $1.excess), Swift.max($0.1, $1.noise)) }
+        }
+        func evaluateRun(_ indices: ArraySlice<Int>) -> (excess: Double, noise: Double) {
             var result = (excess: 0.0, noise: 0.0)
-            let run = Swift.max(1, 1 << 20 / d)
-            for start in stride(from: 0, to: indices.count, by: run) {
-                let indices = indices[start..<Swift.min(start + run, indices.count)]
-                let points = Matrix(rows: d, columns: indices.count, elements: source.gather(Array(indices)))
-                let gauges = ellipsoid.gauges(of: points)
-                let forms = settings.requiresShape ? ellipsoid.quadraticForms(at: points) : []
-                for (j, index) in indices.enumerated() {
-                    let exact = (kappa[index] - base) / squaredRadius
-                    for square in forms.isEmpty ? [gauges[j] * gauges[j]] : [gauges[j] * gauges[j], forms[j]] {
-                        result.excess = Swift.max(result.excess, 0.5 * (square - 1))
-                        result.noise = Swift.max(result.noise, (square - exact).magnitude)
-                    }
+            let points = Matrix(rows: d, columns: indices.count, elements: source.gather(indices))
+            let gauges = ellipsoid.gauges(of: points)
+            let forms = settings.requiresShape ? ellipsoid.quadraticForms(at: points) : []
+            for (j, index) in indices.enumerated() {
+                let exact = (kappa[index] - base) / squaredRadius
+                for square in forms.isEmpty ? [gauges[j] * gauges[j]] : [gauges[j] * gauges[j], forms[j]] {
+                    result.excess = Swift.max(result.excess, 0.5 * (square - 1))
+                    result.noise = Swift.max(result.noise, (square - exact).magnitude)
                 }
             }
             return result
         }
-        let noise = evaluate(answer.design.indices).noise
-        if settings.requiresShape, !(noise < 1e-2) {
+        let support = evaluate(answer.design.indices)
+        if settings.requiresShape, !(support.noise < 1e-2) {
             throw .shapeNotRepresentable(reason: "axes so unequal, and slanted, that rounding the matrix destroys the short ones")
         }
-        let threshold = squaredRadius * (1 - 8 * noise - 1e-12) + (isCentered ? 0 : 1)
-        let near = evaluate(indicesOfValues(kappa, atLeast: threshold))
+        let threshold = squaredRadius * (1 - 8 * support.noise - 1e-12) + (isCentered ? 0 : 1)
+        let known = Set(answer.design.indices)
+        let others = evaluate(indicesOfValues(kappa, atLeast: threshold).filter { !known.contains($0) })
         // Another order of summation errs differently, by as much: hence the noise itself as margin.
-        return near.excess + Swift.max(near.noise, noise)
+        return Swift.max(support.excess, others.excess) + Swift.max(support.noise, others.noise)
     }
 }
 
