@@ -81,6 +81,72 @@ CK_INLINE void row_sums(const v8 a[8], double base, v8 *out) {
 CK_DEFINE_LEVERAGES(double, f64)
 CK_DEFINE_LEVERAGES(float, f32)
 
+// A lower triangular matrix, points in lanes: what is zero costs nothing, and four rows of eight points hide the latency
+// of a product.
+
+typedef double v4 __attribute__((vector_size(32), aligned(8)));
+typedef float v4f __attribute__((vector_size(16), aligned(4)));
+
+// out[8·k + p] = coordinate k of point p, less the origin's; d ≥ 4. The last block overlaps the one before it.
+#define CK_DEFINE_TRIANGULAR(T, V, SUFFIX)                                                                             \
+    CK_INLINE void transpose_##SUFFIX(const T *x, ptrdiff_t d, const double *o, double *out) {                         \
+        for (ptrdiff_t next = 0; next < d; next += 4) {                                                                \
+            ptrdiff_t k = next + 4 <= d ? next : d - 4;                                                                \
+            v4 origin = *(const v4 *)(o + k);                                                                          \
+            for (int p = 0; p < 8; p += 4) {                                                                           \
+                const T *from = x + p * d + k;                                                                         \
+                v4 a = __builtin_convertvector(*(const V *)from, v4) - origin;                                         \
+                v4 b = __builtin_convertvector(*(const V *)(from + d), v4) - origin;                                   \
+                v4 c = __builtin_convertvector(*(const V *)(from + 2 * d), v4) - origin;                               \
+                v4 e = __builtin_convertvector(*(const V *)(from + 3 * d), v4) - origin;                               \
+                v4 ab = __builtin_shufflevector(a, b, 0, 4, 2, 6), ba = __builtin_shufflevector(a, b, 1, 5, 3, 7);     \
+                v4 ce = __builtin_shufflevector(c, e, 0, 4, 2, 6), ec = __builtin_shufflevector(c, e, 1, 5, 3, 7);     \
+                double *to = out + 8 * k + p;                                                                          \
+                *(v4 *)to = __builtin_shufflevector(ab, ce, 0, 1, 4, 5);                                               \
+                *(v4 *)(to + 8) = __builtin_shufflevector(ba, ec, 0, 1, 4, 5);                                         \
+                *(v4 *)(to + 16) = __builtin_shufflevector(ab, ce, 2, 3, 6, 7);                                        \
+                *(v4 *)(to + 24) = __builtin_shufflevector(ba, ec, 2, 3, 6, 7);                                        \
+            }                                                                                                          \
+        }                                                                                                              \
+    }                                                                                                                  \
+                                                                                                                       \
+    CK_CLONES void ck_triangular_leverages_##SUFFIX(const T *x, ptrdiff_t d, ptrdiff_t count, const double *o,         \
+                                                    const double *w, const double *offset, double constant,            \
+                                                    double *out) {                                                     \
+        double points[8 * CK_TRIANGULAR_LONGEST] __attribute__((aligned(64)));                                         \
+        T last[8 * CK_TRIANGULAR_LONGEST];                                                                             \
+        for (ptrdiff_t i = 0; i < count; i += 8) {                                                                     \
+            const T *eight = x + i * d;                                                                                \
+            ptrdiff_t size = count - i < 8 ? count - i : 8;                                                            \
+            if (size < 8) {                                                                                            \
+                memset(last, 0, sizeof last);                                                                          \
+                memcpy(last, eight, (size_t)(size * d) * sizeof(T));                                                   \
+                eight = last;                                                                                          \
+            }                                                                                                          \
+            transpose_##SUFFIX(eight, d, o, points);                                                                   \
+            const double *entry = w;                                                                                   \
+            v8 sum = CK_SPLAT(constant);                                                                               \
+            for (ptrdiff_t row = 0; row < d; row += 4) {                                                               \
+                ptrdiff_t stop = row + 4 < d ? row + 4 : d;                                                            \
+                v8 a = -CK_SPLAT(offset[row]), b = -CK_SPLAT(offset[row + 1]);                                         \
+                v8 c = -CK_SPLAT(offset[row + 2]), e = -CK_SPLAT(offset[row + 3]);                                     \
+                for (ptrdiff_t k = 0; k < stop; k++, entry += 4) {                                                     \
+                    v8 value = *(const v8 *)(points + 8 * k);                                                          \
+                    a += value * entry[0];                                                                             \
+                    b += value * entry[1];                                                                             \
+                    c += value * entry[2];                                                                             \
+                    e += value * entry[3];                                                                             \
+                }                                                                                                      \
+                sum += (a * a + b * b) + (c * c + e * e);                                                              \
+            }                                                                                                          \
+            if (size == 8) *(v8 *)(out + i) = sum;                                                                     \
+            else for (ptrdiff_t j = 0; j < size; j++) out[i + j] = sum[j];                                             \
+        }                                                                                                              \
+    }
+
+CK_DEFINE_TRIANGULAR(double, v4, f64)
+CK_DEFINE_TRIANGULAR(float, v4f, f32)
+
 CK_CLONES void ck_column_norms(const double *z, ptrdiff_t rows, ptrdiff_t count, const double *offset, double base,
                                double *out) {
     for (ptrdiff_t j = 0; j < count; j++) {

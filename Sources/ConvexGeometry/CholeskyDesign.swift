@@ -42,7 +42,7 @@ struct CholeskyDesign {
     mutating func factor(_ q: [Double], _ u: [Double]) -> Bool {
         let (n, support) = (order, u.indices.filter { u[$0] > 0 })
         team.gram(q, rows: n, columns: support, weights: u, into: &lower, workspace: &workspace)
-        do { try LAPACK.potrf(.lower, n, &lower, n) } catch { return false }
+        do { try team.cholesky(&lower, order: n) } catch { return false }
         return (0..<n).allSatisfy { lower[$0 * (n + 1)] > 0 && lower[$0 * (n + 1)].isFinite }
     }
 
@@ -53,7 +53,7 @@ struct CholeskyDesign {
                 for i in j..<order { inverse[i + j * order] = lower[i + j * order] }
             }
         }
-        do { try LAPACK.trtri(.lower, .nonUnit, order, &inverse, order) } catch { return false }
+        do { try team.invertLower(&inverse, order: order) } catch { return false }
         return true
     }
 

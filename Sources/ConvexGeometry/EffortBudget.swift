@@ -36,8 +36,6 @@ package struct EffortBudget {
     package private(set) var exhausted: MinimumVolumeEllipsoid.Status?
     /// What follows when the method stops: the certificate.
     package var reserve = Effort()
-    /// Flops of one read, to guess the pace of arithmetic before any was done.
-    var flopsPerRead = 0.0
     private let iterationLimit: Int
     private let timeLimit: Double?
     private let clock: Clock
@@ -86,7 +84,6 @@ package struct EffortBudget {
         let seconds = clock().seconds - start
         if work.reads > 0 {
             pace.read = seconds / work.reads
-            if pace.flop == 0, flopsPerRead > 0 { pace.flop = pace.read / flopsPerRead }
         } else if work.flops > 0 {
             pace.flop = seconds / work.flops
         }

@@ -39,7 +39,6 @@ struct EllipsoidSolver<Source: PointSource> {
         guard frame.rank > 0 else { return try singlePoint() }
         // Touched first by the read, on the threads that share it.
         kappa = [Double](unsafeUninitializedCapacity: source.pointCount) { $1 = source.pointCount }
-        budget.flopsPerRead = 2 * Double(source.pointCount) * Double(frame.rank) * Double(frame.dimension)
         budget.reserve = certificateEffort(support: 2 * order)
         let answer: CertifiedDesign
         switch method {
@@ -114,12 +113,18 @@ struct EllipsoidSolver<Source: PointSource> {
         return true
     }
 
-    /// Reads a 64th of the points, to know what all will cost.
+    /// Reads a 64th of the points, and computes with some of them in memory, to know what the rest will cost.
     private mutating func measurePace(_ metric: DesignFactor) {
-        let count = source.pointCount / 64
-        guard count > 0, budget.affords(Effort(reads: Double(count) / Double(source.pointCount))) else { return }
+        let (n, r, d) = (source.pointCount, frame.rank, frame.dimension)
+        let count = n / 64
+        guard count > 0, budget.affords(Effort(reads: Double(count) / Double(n))) else { return }
         let (map, source, team) = (metric.leverageMap(frame, base: base), self.source, self.team)
         kappa.withUnsafeMutableBufferPointer { map.leverages(of: source, count: count, into: $0.baseAddress!, team: team) }
+        budget.settle()
+        let few = Swift.min(count, 4096)
+        let points = source.gather(0..<few)
+        guard budget.affords(Effort(flops: Double(2 * r * d * few))) else { return }
+        kappa.withUnsafeMutableBufferPointer { map.leverages(of: points, count: few, into: $0.baseAddress!, team: team) }
         budget.settle()
     }
 

@@ -1,6 +1,6 @@
 // One read of the points: κᵢ = base + ‖W·(pᵢ − o) − w‖² for every point.
 //
-// Short points go through a fused kernel; longer ones in blocks that stay in the second-level cache: shift, one dgemm
+// Short points go through fused kernels; longer ones in blocks that stay in the second-level cache: shift, one dgemm
 // with the inverted factor, norms of columns. Shifting by o first keeps an offset of 1e8 from eating the digits of the
 // product. A lower triangular W is multiplied by strips of rows, which saves up to half the work.
 
@@ -55,10 +55,31 @@ struct LeverageMap: Sendable {
     }
 
     private func run(_ source: some PointSource, _ range: Range<Int>, _ out: UnsafeMutablePointer<Double>) {
-        if Swift.max(rank, dimension) <= LeverageKernels.shortestProduct {
+        if isLower, LeverageKernels.triangularLengths.contains(dimension) {
+            runTriangular(source, range, out)
+        } else if Swift.max(rank, dimension) <= LeverageKernels.shortestProduct {
             runFused(source, range, out)
         } else {
             runBlocked(source, range, out)
+        }
+    }
+
+    private func runTriangular(_ source: some PointSource, _ range: Range<Int>, _ out: UnsafeMutablePointer<Double>) {
+        let d = dimension
+        let packed = LeverageKernels.packTriangle(matrix, order: d)
+        let shift = offset + [0, 0, 0]
+        for start in stride(from: range.lowerBound, to: range.upperBound, by: blockSize) {
+            let count = Swift.min(blockSize, range.upperBound - start)
+            source.withBlock(start..<start + count) { block in
+                switch block {
+                case .double(let p):
+                    LeverageKernels.triangularLeverages(
+                        p, dimension: d, count: count, origin: origin, matrix: packed, offset: shift, constant: base, into: out + start)
+                case .float(let p):
+                    LeverageKernels.triangularLeverages(
+                        p, dimension: d, count: count, origin: origin, matrix: packed, offset: shift, constant: base, into: out + start)
+                }
+            }
         }
     }
 

@@ -153,11 +153,11 @@ extension PointFrame {
             scaled, rows: d, columns: Array(0..<m), weights: [Double](repeating: 1 / Double(m), count: m), into: &gram,
             workspace: &workspace)
         do {
-            try LAPACK.potrf(.lower, d, &gram, d)
+            try team.cholesky(&gram, order: d)
         } catch { return nil }
         let diagonal = (0..<d).map { gram[$0 + $0 * d] }
         guard diagonal.allSatisfy({ $0 > 1e-7 }) else { return nil }
-        do { try LAPACK.trtri(.lower, .nonUnit, d, &gram, d) } catch { return nil }
+        do { try team.invertLower(&gram, order: d) } catch { return nil }
         var transform = [Double](repeating: 0, count: d * d)
         var (rounding, inputNoise) = ([Double](repeating: 0, count: d), [Double](repeating: 0, count: d))
         for k in 0..<d {

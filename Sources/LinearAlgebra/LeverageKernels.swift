@@ -24,6 +24,40 @@ package enum LeverageKernels {
         ck_leverages_f32(points, dimension, count, origin, matrix, vectors, offset, isLower ? 1 : 0, constant, out)
     }
 
+    /// Lengths of the points that `triangularLeverages` reads.
+    package static let triangularLengths = 4...Int(CK_TRIANGULAR_LONGEST)
+
+    /// outᵢ ← constant + ‖W·(xᵢ − o) − w‖², W lower triangular and packed by `packTriangle`; `offset` is padded to a multiple of 4.
+    @inline(__always)
+    package static func triangularLeverages(
+        _ points: UnsafePointer<Double>, dimension: Int, count: Int, origin: UnsafePointer<Double>, matrix: UnsafePointer<Double>,
+        offset: UnsafePointer<Double>, constant: Double, into out: UnsafeMutablePointer<Double>
+    ) {
+        ck_triangular_leverages_f64(points, dimension, count, origin, matrix, offset, constant, out)
+    }
+
+    /// The same for points in single precision; arithmetic is in double.
+    @inline(__always)
+    package static func triangularLeverages(
+        _ points: UnsafePointer<Float>, dimension: Int, count: Int, origin: UnsafePointer<Double>, matrix: UnsafePointer<Double>,
+        offset: UnsafePointer<Double>, constant: Double, into out: UnsafeMutablePointer<Double>
+    ) {
+        ck_triangular_leverages_f32(points, dimension, count, origin, matrix, offset, constant, out)
+    }
+
+    /// A lower triangular matrix of the given order (by columns), in groups of four rows: of each column up to the group's
+    /// last row four entries.
+    package static func packTriangle(_ matrix: [Double], order: Int) -> [Double] {
+        var packed: [Double] = []
+        packed.reserveCapacity(order * (order + 8) / 2)
+        for row in stride(from: 0, to: order, by: 4) {
+            for k in 0..<Swift.min(row + 4, order) {
+                for i in row..<row + 4 { packed.append(i < order && i >= k ? matrix[i + k * order] : 0) }
+            }
+        }
+        return packed
+    }
+
     /// outⱼ ← base + ‖zⱼ − offset‖² for the columns of a rows×count matrix.
     @inline(__always)
     package static func columnNorms(

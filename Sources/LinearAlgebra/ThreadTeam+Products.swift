@@ -132,6 +132,34 @@ extension ThreadTeam {
     }
 }
 
+extension ThreadTeam {
+    /// Replaces a lower triangular L by its inverse; above the diagonal nothing is touched. The halves on the diagonal are inverted on
+    /// their own, and what is below becomes −L₂₂⁻¹·L₂₁·L₁₁⁻¹ by columns, then by rows.
+    package func invertLower(_ a: UnsafeMutablePointer<Double>, order n: Int) throws(FactorizationError) {
+        guard n > 2 * Self.strip else { return try LAPACK.trtri(.lower, .nonUnit, n, a, n) }
+        let h = n / 2
+        let halves = [(first: 0, order: h), (first: h, order: n - h)]
+        var errors = [FactorizationError?](repeating: nil, count: 2)
+        errors.withUnsafeMutableBufferPointer { errors in
+            let found = SharedPointer(errors.baseAddress!)
+            share(2) { part in
+                let half = halves[part]
+                do throws(FactorizationError) {
+                    try LAPACK.trtri(.lower, .nonUnit, half.order, a + half.first * (n + 1), n)
+                } catch { found.pointer[part] = error }
+            }
+        }
+        for error in errors { if let error { throw error } }
+        let (below, second) = (a + h, a + h * (n + 1))
+        share(h, inRunsOf: Self.strip) {
+            BLAS.trmm(.left, .lower, .normal, .nonUnit, n - h, $0.count, -1, second, n, below + $0.lowerBound * n, n)
+        }
+        share(n - h, inRunsOf: Self.strip) {
+            BLAS.trmm(.right, .lower, .normal, .nonUnit, $0.count, h, 1, a, n, below + $0.lowerBound, n)
+        }
+    }
+}
+
 /// Buffers of `ThreadTeam.gram` that are kept between calls: fresh memory costs a page fault every 4 kB.
 package struct GramWorkspace {
     fileprivate var scaled: [Double] = []

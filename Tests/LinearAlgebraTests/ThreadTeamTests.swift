@@ -97,7 +97,7 @@ import Testing
         }
     }
 
-    /// Orders below and above the panels; L·Lᵀ = A by plain loops, and the order of the minor that fails.
+    /// Orders below and above the panels; L·Lᵀ = A by plain loops, and the order of the minor that fails; L⁻¹.
     @Test(arguments: [1, 17, 200, 385, 500]) func cholesky(_ n: Int) throws {
         try Kernels.withSingleThread { () throws in try Self.checkCholesky(n) }
     }
@@ -119,6 +119,16 @@ import Testing
                 for i in stride(from: j, to: n, by: 5) {
                     let sum = (0...j).reduce(0) { $0 + l[i + $1 * n] * l[j + $1 * n] }
                     #expect((sum - b[i + j * n]).magnitude <= 4 * Double(n) * .ulpOfOne * trace)
+                }
+            }
+            // L⁻¹·L = 1, by plain loops too.
+            var inverse = l
+            for j in 0..<n { for i in 0..<j { inverse[i + j * n] = 0 } }
+            try team.invertLower(&inverse, order: n)
+            for j in stride(from: 0, to: n, by: 7) {
+                for i in stride(from: j, to: n, by: 5) {
+                    let sum = (j...i).reduce(0) { $0 + inverse[i + $1 * n] * l[$1 + j * n] }
+                    #expect((sum - (i == j ? 1 : 0)).magnitude <= 64 * Double(n) * .ulpOfOne)
                 }
             }
             var indefinite = b

@@ -122,6 +122,20 @@ void ck_leverages_f32(const float *points, ptrdiff_t dimension, ptrdiff_t count,
                       const double *matrix, ptrdiff_t vectors, const double *offset, int lower, double constant,
                       double *out);
 
+/// Longest point that ck_triangular_leverages takes.
+#define CK_TRIANGULAR_LONGEST 64
+
+/// outᵢ ← constant + ‖W·(xᵢ − o) − w‖² for `count` points of 4 ≤ `dimension` ≤ CK_TRIANGULAR_LONGEST coordinates, W lower
+/// triangular of that order.
+///
+/// `matrix` holds W by groups of four rows: of each column up to the group's last row four entries, zero above the
+/// diagonal and below the last row. `offset` is w, with zeros up to a multiple of four. A point's result does not depend
+/// on the others.
+void ck_triangular_leverages_f64(const double *points, ptrdiff_t dimension, ptrdiff_t count, const double *origin,
+                                 const double *matrix, const double *offset, double constant, double *out);
+void ck_triangular_leverages_f32(const float *points, ptrdiff_t dimension, ptrdiff_t count, const double *origin,
+                                 const double *matrix, const double *offset, double constant, double *out);
+
 /// outⱼ ← base + ‖zⱼ − offset‖² for the columns of a column-major rows×count matrix; `offset` may be null.
 void ck_column_norms(const double *z, ptrdiff_t rows, ptrdiff_t count, const double *offset, double base, double *out);
 
