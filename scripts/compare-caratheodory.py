@@ -115,7 +115,7 @@ def write(rows):
     with open("Benchmarks/Caratheodory.md", "w") as file:
         file.write("# Carathéodory reductions beside two peers\n\nMade by `scripts/compare-caratheodory PEERS`. "
                    f"{cpu}, one thread, {os.environ['KERNELS']} kernels on all sides; medians in milliseconds of {ROUNDS} interleaved rounds "
-                   "(numpy: 3), reading excluded. `prototype` is C++ built with -march=native and called from Python, where its memory comes as fresh pages in every call (called from one process with loewner it is up to 2.8× faster at 100000×20, the rest within a third); `numpy` a divide and conquer in numpy and scipy. "
+                   "(numpy: 3), reading excluded. `prototype` is C++ built with -march=native and called from Python; `numpy` a divide and conquer in numpy and scipy. Freed memory stays with the process on all sides. "
                    "Errors are maxₖ |Σ(w'−w)pₖ| / Σw|pₖ| in long double; for the covariance over the 230 features.\n\n"
                    "| points | loewner | prototype | numpy | × prototype | × numpy | error | prototype | numpy | mass error | support |\n"
                    "|---|---|---|---|---|---|---|---|---|---|---|\n")

@@ -7,8 +7,13 @@
 #include "ckernels.h"
 
 typedef double v8 __attribute__((vector_size(64), aligned(8)));
+typedef double v4 __attribute__((vector_size(32), aligned(8)));
+typedef float v4f __attribute__((vector_size(16), aligned(4)));
+typedef int64_t i4 __attribute__((vector_size(32), aligned(8)));
 typedef float v8f __attribute__((vector_size(32), aligned(4)));
 typedef int64_t i8 __attribute__((vector_size(64), aligned(8)));
+typedef float v16 __attribute__((vector_size(64), aligned(4)));
+typedef int32_t i16 __attribute__((vector_size(64), aligned(4)));
 
 // Always inlined: vectors never cross a real call, whose ABI would depend on the clone.
 #define CK_INLINE static inline __attribute__((always_inline))

@@ -97,9 +97,9 @@ public struct CaratheodoryAccumulator: Sendable {
                 guard keepsSecondMoments else {
                     return try OneReadReduction(source: source, weights: view, costs: nil, fixedCenter: center).run(descends: true)
                 }
-                let features = source.secondMomentFeatures(about: anchor ?? source.anchor())
+                let features = SecondMomentFeatures(of: source, about: anchor ?? source.anchor())
                 anchor = features.anchor
-                return try OneReadReduction(source: features.source, weights: view, costs: nil, fixedCenter: center).run(descends: true)
+                return try OneReadReduction(source: features, weights: view, costs: nil, fixedCenter: center).run(descends: true)
             }
         }
     }
@@ -111,7 +111,7 @@ public struct CaratheodoryAccumulator: Sendable {
             let source = DoublePoints(elements, count: block.columns, width: dimension)
             var system =
                 keepsSecondMoments
-                ? SurvivorSystem(survivors, source: source.secondMomentFeatures(about: anchor ?? source.anchor()).source, moments: sums)
+                ? SurvivorSystem(survivors, source: SecondMomentFeatures(of: source, about: anchor ?? source.anchor()), moments: sums)
                 : SurvivorSystem(survivors, source: source, moments: sums)
             try system.correct()
             let e = system.errors(system.residual(system.points.weights))

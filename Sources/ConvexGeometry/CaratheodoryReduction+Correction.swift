@@ -104,11 +104,25 @@ struct SurvivorSystem {
                 }
             }
         }
-        guard solver.factorCombination() else { return }
+        // Every pivot is believed at first; then those that may be rounding errors are not, if that solves the matter.
+        if solver.factorCombination() {
+            iterate(solver, base, negligible: [Double](repeating: 0, count: width), &best, &bestSize, until: goodEnough)
+        }
+        guard bestSize > 8 * goodEnough else { return }
+        let before = (points, best, bestSize)
+        iterate(solver, base, negligible: moments.negligiblePivots, &best, &bestSize, until: goodEnough)
+        if bestSize > 8 * goodEnough { (points, best, bestSize) = before }
+    }
+
+    // `base` are the weights that the rows were factored with.
+    private mutating func iterate(
+        _ solver: borrowing NullSpaceElimination, _ base: [Double], negligible: [Double], _ best: inout [Double],
+        _ bestSize: inout Double, until goodEnough: Double
+    ) {
         for _ in 0..<3 where bestSize > goodEnough {
             var right = aboutMean(best)
             let delta = right.withUnsafeMutableBufferPointer {
-                let relative = solver.solveCombination($0.baseAddress!)
+                let relative = solver.solveCombination($0.baseAddress!, negligible: negligible)
                 return (0..<width).map { base[$0] * relative[$0] }
             }
             guard accept(delta, &best, &bestSize) else { return }

@@ -29,8 +29,7 @@ extension CaratheodoryReduction {
         case .none:
             return try assemble(points, weights: weights, settings: settings)
         case .secondMoments:
-            let source = points.secondMomentFeatures(about: points.anchor()).source
-            return try assemble(source, weights: weights, settings: settings)
+            return try assemble(SecondMomentFeatures(of: points, about: points.anchor()), weights: weights, settings: settings)
         case .monomials(let degree):
             guard degree >= 1 else { throw .invalidSetting(name: "monomials", expected: "of degree 1 or more", found: Double(degree)) }
             guard let basis = ChebyshevBasis(points: points, degree: degree) else { throw .tooLarge(Int.max) }
@@ -53,6 +52,11 @@ protocol PointAccess: FeatureSource {
     func coordinate(_ point: Int, _ k: Int) -> Double
     /// z = p − anchor, then zᵢzⱼ for i ≤ j, of every point of a range.
     func secondMoments(of range: Range<Int>, about anchor: UnsafePointer<Double>, into out: UnsafeMutablePointer<Double>)
+    /// sum ← Σ w of these over a range, their magnitudes added up when asked for; returns Σ w.
+    func secondMomentSums(
+        of range: Range<Int>, weights: WeightView, about anchor: UnsafePointer<Double>, sum: UnsafeMutablePointer<Double>,
+        magnitude: UnsafeMutablePointer<Double>?
+    ) -> Double
 }
 
 extension DoublePoints: PointAccess {
@@ -62,6 +66,15 @@ extension DoublePoints: PointAccess {
     func secondMoments(of range: Range<Int>, about anchor: UnsafePointer<Double>, into out: UnsafeMutablePointer<Double>) {
         VectorKernels.secondMoments(
             base + range.lowerBound * width, dimension: width, count: range.count, anchor: anchor, into: out)
+    }
+
+    func secondMomentSums(
+        of range: Range<Int>, weights: WeightView, about anchor: UnsafePointer<Double>, sum: UnsafeMutablePointer<Double>,
+        magnitude: UnsafeMutablePointer<Double>?
+    ) -> Double {
+        VectorKernels.secondMomentSums(
+            base + range.lowerBound * width, dimension: width, count: range.count, weights: weights.from(range.lowerBound),
+            weightStep: weights.step, anchor: anchor, sum: sum, magnitude: magnitude)
     }
 }
 
@@ -73,26 +86,35 @@ extension FloatPoints: PointAccess {
         VectorKernels.secondMoments(
             base + range.lowerBound * width, dimension: width, count: range.count, anchor: anchor, into: out)
     }
+
+    func secondMomentSums(
+        of range: Range<Int>, weights: WeightView, about anchor: UnsafePointer<Double>, sum: UnsafeMutablePointer<Double>,
+        magnitude: UnsafeMutablePointer<Double>?
+    ) -> Double {
+        VectorKernels.secondMomentSums(
+            base + range.lowerBound * width, dimension: width, count: range.count, weights: weights.from(range.lowerBound),
+            weightStep: weights.step, anchor: anchor, sum: sum, magnitude: magnitude)
+    }
 }
 
 extension PointAccess {
-    // A point to take products about: the mean of a sample of the points.
+    // A point to take products about: a quarter of a deviation from the mean of a sample of the points. At the mean itself
+    // two values of a coordinate that are equally frequent would have the same square.
     func anchor() -> [Double] {
-        var mean = [Double](repeating: 0, count: width)
+        var mean = [Double](repeating: 0, count: width), squares = mean
         let sampled = Swift.min(count, 256)
         for s in 0..<sampled {
             let i = (2 * s + 1) * count / (2 * sampled)
-            for k in 0..<width { mean[k] += (coordinate(i, k) - mean[k]) / Double(s + 1) }
+            for k in 0..<width {
+                let step = coordinate(i, k) - mean[k]
+                mean[k] += step / Double(s + 1)
+                squares[k] += step * (coordinate(i, k) - mean[k])
+            }
         }
-        return mean.map { $0.isFinite ? $0 : 0 }
-    }
-
-    // z = p − anchor and all products of two of its entries, as features.
-    func secondMomentFeatures(about anchor: [Double]) -> (source: TiledFeatures<Self>, anchor: [Double]) {
-        let source = TiledFeatures(count: count, width: width + width * (width + 1) / 2, base: self) { range, out in
-            anchor.withUnsafeBufferPointer { secondMoments(of: range, about: $0.baseAddress!, into: out) }
+        return zip(mean, squares).map {
+            let anchor = $0 + 0.25 * ($1 / Double(sampled)).squareRoot()
+            return anchor.isFinite ? anchor : $0.isFinite ? $0 : 0
         }
-        return (source, anchor)
     }
 }
 

@@ -9,35 +9,10 @@
 //            small beside the part of a coordinate's Σw|z| that it is made in, however unequal the weights are.
 // Accuracy   A fresh factorization per level: errors build over log₂(n/D) levels, not over n eliminations. The
 //            features are taken about a center near the mean, so an offset costs no digits. At the end the weights are
-//            corrected against the sums of the whole input (CaratheodoryReduction+Correction.swift).
+//            corrected against the sums of the whole input (CaratheodoryReduction+Correction.swift). Wide rows choose
+//            their survivors in single precision down to the last levels (CaratheodoryReduction+Descent.swift).
 
 import LinearAlgebra
-
-/// Sums of the whole input: what the reduction must keep, and what its errors are measured by.
-struct InputMoments {
-    /// Σw(z, 1) in two terms, `stride` entries.
-    var high: [Double]
-    var low: [Double]
-    /// Σw|z| about the center, and a lower bound of Σw|z| about the mean.
-    var centeredMagnitude: [Double]
-    var spread: [Double]
-    /// Σw|feature|.
-    var magnitude: [Double]
-    /// The center that z is taken about, and mean − center.
-    var center: [Double]
-    var shift: [Double]
-
-    let width: Int
-    var mass: Double { high[width] }
-}
-
-/// A run of leaves, or of points below the leaves, and the factor on the weights of its points.
-private struct Node {
-    var start: Int
-    var end: Int
-    var isOfLeaves: Bool
-    var factor: Double
-}
 
 struct OneReadReduction<Source: FeatureSource> {
     let source: Source
@@ -46,10 +21,10 @@ struct OneReadReduction<Source: FeatureSource> {
     /// A center to use whatever the data says; `nil` to find one.
     let fixedCenter: [Double]?
 
-    private let width: Int  // D
-    private let stride: Int
-    private let depth: Int  // P
-    private let leafCount: Int
+    let width: Int  // D
+    let stride: Int
+    let depth: Int  // P
+    let leafCount: Int
 
     // Runs of at least this many points become leaves, so that their sums are small beside the data.
     private static var shortestLeaf: Int { 16 }
@@ -72,7 +47,7 @@ struct OneReadReduction<Source: FeatureSource> {
     }
 
     // First point of a leaf; groups of four points are read together.
-    private func start(_ leaf: Int) -> Int {
+    func start(_ leaf: Int) -> Int {
         let exact = source.count * leaf / max(1, leafCount)
         return depth > 0 && leaf < leafCount ? exact & ~3 : exact
     }
@@ -80,7 +55,7 @@ struct OneReadReduction<Source: FeatureSource> {
     /// The survivors (none when `descends` is false), and the sums that they must keep.
     func run(descends: Bool) throws(GeometryError) -> (WeightedPoints, InputMoments) {
         var moments = InputMoments(
-            high: zeros, low: zeros, centeredMagnitude: zeros, spread: zeros, magnitude: zeros, center: fixedCenter ?? sampleCenter(),
+            high: zeros, low: zeros, centeredMagnitude: zeros, spread: zeros, magnitude: zeros, center: fixedCenter ?? (source.isAboutMean ? zeros : sampleCenter()),
             shift: zeros, width: width - 1)
         let leaves = UnsafeMutablePointer<Double>.allocate(capacity: max(1, leafCount * stride))
         defer { leaves.deallocate() }
@@ -101,7 +76,7 @@ struct OneReadReduction<Source: FeatureSource> {
     // sampled value nearest to the weighted mean of the sample, so that a constant coordinate becomes exact zeros.
     private func sampleCenter() -> [Double] {
         let n = source.count, features = width - 1
-        let sampled = min(n, 24)
+        let sampled = min(n, 24, 8 + n / 256)
         var center = zeros
         guard n > 0, features > 0 else { return center }
         withUnsafeTemporaryAllocation(of: Double.self, capacity: (sampled + 1) * stride) { buffer in
@@ -192,7 +167,9 @@ struct OneReadReduction<Source: FeatureSource> {
     // point is as near to the mean as the rest are, it is the center: one that outweighs the rest, and a constant, become
     // exact zeros.
     private func betterCenter(_ m: InputMoments) -> [Double]? {
-        let isFar = { (k: Int) in m.spread[k] < 0x1p-4 * m.centeredMagnitude[k] }
+        // Squares about the origin: their spread is seen between leaves only, up to √longestLeaf ≈ 2³·⁵ too small.
+        let far = source.isAboutMean ? 0x1p-7 : 0x1p-4
+        let isFar = { (k: Int) in m.spread[k] < far * m.centeredMagnitude[k] }
         guard (0..<width - 1).contains(where: isFar) else { return nil }
         var heaviest = 0
         if weights.step > 0 { for i in 0..<source.count where weights[i] > weights[heaviest] { heaviest = i } }
@@ -209,92 +186,5 @@ struct OneReadReduction<Source: FeatureSource> {
         var sums = [Double](repeating: 0, count: leafCount)
         for leaf in 0..<leafCount { for i in start(leaf)..<start(leaf + 1) { sums[leaf] += weights[i] * costs[i] } }
         return sums
-    }
-
-    // MARK: the descent
-
-    private func eliminate(_ leaves: UnsafePointer<Double>, costs leafCosts: [Double]?, moments: InputMoments) -> WeightedPoints {
-        let run = 1 << depth
-        var nodes = (0..<leafCount / run).map { Node(start: $0 * run, end: ($0 + 1) * run, isOfLeaves: true, factor: 1) }
-        var halves: [Node] = []
-        halves.reserveCapacity(2 * width)
-        var elimination = NullSpaceElimination(width: width, capacity: 2 * width, hasCosts: costs != nil)
-        moments.center.withUnsafeBufferPointer { center in
-            moments.shift.withUnsafeBufferPointer { shift in
-                withUnsafeTemporaryAllocation(of: Double.self, capacity: stride) { scratch in
-                    while split(nodes, into: &halves) {
-                        var count = 0
-                        for node in halves {
-                            let sum = sum(of: node, leaves, center.baseAddress!, scratch.baseAddress!)
-                            guard sum[width - 1] * node.factor > 0 else { continue }
-                            VectorKernels.weightedRow(
-                                sum, factor: node.factor, shift: shift.baseAddress!, dimension: width - 1, stride: stride,
-                                row: elimination.rows + count * stride)
-                            elimination.weights[count] = 1
-                            if let leafCosts { elimination.costs![count] = node.factor * costSum(node, leafCosts) }
-                            halves[count] = node
-                            count += 1
-                        }
-                        let left = elimination.run(count: count)
-                        nodes.removeAll(keepingCapacity: true)
-                        for i in 0..<left where elimination.survivorWeights[i] > 0 {
-                            var node = halves[Int(elimination.survivors[i])]
-                            node.factor *= elimination.survivorWeights[i]
-                            nodes.append(node)
-                        }
-                    }
-                }
-            }
-        }
-        let kept = nodes.filter { $0.factor * weights[$0.start] > 0 }.sorted { $0.start < $1.start }
-        return WeightedPoints(indices: kept.map(\.start), weights: kept.map { $0.factor * weights[$0.start] })
-    }
-
-    // Σw(z, 1) of a node, in place or in `scratch`.
-    private func sum(
-        of node: Node, _ leaves: UnsafePointer<Double>, _ center: UnsafePointer<Double>, _ scratch: UnsafeMutablePointer<Double>
-    ) -> UnsafePointer<Double> {
-        if node.isOfLeaves {
-            let first = leaves + node.start * stride
-            guard node.end - node.start > 1 else { return first }
-            VectorKernels.sumRows(first, count: node.end - node.start, stride: stride, sum: scratch)
-        } else {
-            scratch[width - 1] = source.moments(
-                of: node.start..<node.end, weights: weights, center: center, stride: stride, sum: scratch, centeredMagnitude: nil,
-                magnitude: nil)
-        }
-        return UnsafePointer(scratch)
-    }
-
-    // Splits every node in two where that is possible; false when all nodes are single points already.
-    private func split(_ nodes: [Node], into halves: inout [Node]) -> Bool {
-        halves.removeAll(keepingCapacity: true)
-        var didSplit = false
-        for node in nodes {
-            var (low, high) = (node, node)
-            if node.isOfLeaves, node.end - node.start == 1 {
-                (low.start, low.end, low.isOfLeaves) = (start(node.start), start(node.end), false)
-                high = low
-                didSplit = true
-            }
-            let length = low.end - low.start
-            guard length > 1 else {
-                if length > 0 { halves.append(low) }
-                continue
-            }
-            // Halves of points begin at groups of four while that costs no level.
-            let half = !low.isOfLeaves && length >= 8 ? (length / 2 + 3) & ~3 : length / 2
-            low.end = low.start + half
-            high.start = low.end
-            halves.append(low)
-            halves.append(high)
-            didSplit = true
-        }
-        return didSplit
-    }
-
-    private func costSum(_ node: Node, _ leafCosts: [Double]) -> Double {
-        node.isOfLeaves
-            ? leafCosts[node.start..<node.end].reduce(0, +) : (node.start..<node.end).reduce(0) { $0 + weights[$1] * costs![$1] }
     }
 }

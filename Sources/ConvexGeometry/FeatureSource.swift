@@ -7,6 +7,9 @@ protocol FeatureSource {
     var count: Int { get }
     var width: Int { get }
 
+    /// Whether the features are about a point near their mean already, up to the signs of squares.
+    var isAboutMean: Bool { get }
+
     /// sum ← Σ wᵢ(fᵢ − c) over a range of points, c the origin when there is none; the magnitudes added up when asked for; returns Σ wᵢ.
     func moments(
         of range: Range<Int>, weights: WeightView, center: UnsafePointer<Double>?, stride: Int, sum: UnsafeMutablePointer<Double>,
@@ -18,6 +21,8 @@ protocol FeatureSource {
 }
 
 extension FeatureSource {
+    var isAboutMean: Bool { false }
+
     /// f − c of one point, zeros up to `stride`.
     func copyFeatures(of point: Int, about center: UnsafePointer<Double>?, stride: Int, into row: UnsafeMutablePointer<Double>) {
         var one = 1.0

@@ -33,14 +33,13 @@ package struct NullSpaceElimination: ~Copyable {
     private let permuted: UnsafeMutablePointer<Double>
     private let nonbasicCosts: UnsafeMutablePointer<Double>?
     private let coefficients: UnsafeMutablePointer<Double>
+    private let basisCosts: UnsafeMutablePointer<Double>?
     private var basis: ck_basis
     private var pending: ck_exchanges
 
     // Widths up to this run entirely in one C call; above it products of matrices pay.
-    private static let smallWidth = 48
-    private static let panelWidth = 16
-    private static let solveWidth = 32
-    private static let block = 32
+    package static let smallWidth = 48
+    private static let block = BlockedElimination<Double>.block
 
     package init(width: Int, capacity: Int, hasCosts: Bool = false) {
         precondition(width > 0 && capacity >= 0, "an elimination needs a positive width")
@@ -70,8 +69,9 @@ package struct NullSpaceElimination: ~Copyable {
         order = takeNames(list)
         survivors = takeNames(stride)
         survivorWeights = take(stride)
+        basisCosts = hasCosts ? take(stride) : nil
         basis = ck_basis(
-            weight: survivorWeights, name: survivors, cost: hasCosts ? take(stride) : nil, scratch: take(2 * stride), width: width,
+            weight: survivorWeights, name: survivors, cost: basisCosts, scratch: take(2 * stride), width: width,
             stride: stride, slack: 0)
         pending = ck_exchanges(
             z: take(held * stride), w: take(held * Self.block), pivot: takeNames(Self.block), count: 0, capacity: Self.block)
@@ -80,6 +80,8 @@ package struct NullSpaceElimination: ~Copyable {
     }
 
     deinit { storage.deallocate() }
+
+    private var steps: BlockedElimination<Double> { BlockedElimination(rows: rows, order: order, width: width, stride: stride) }
 
     /// Eliminates the first `count` rows; afterwards `survivors` and `survivorWeights` hold the answer.
     /// - Returns: the number of survivors, min(count, D).
@@ -96,73 +98,65 @@ package struct NullSpaceElimination: ~Copyable {
         if width <= Self.smallWidth {
             ck_eliminate_small(rows, m, weights, costs, order, &basis)
         } else {
-            factor(columns: 0..<width, rowCount: m)
-            solveRight(rows + width * stride, rowCount: m - width, factor: rows, order: width)
+            steps.expressNonbasic(rowCount: m)
             exchange(rowCount: m)
         }
         return width
     }
 
+    /// As ``run(count:)``, for rows of weight 1 whose sum is short of what it should be by `missing`: the basic weights
+    /// take it up first. `negligible` as for ``solveCombination(_:negligible:)``.
+    /// - Returns: `nil` when that would change a weight of 1 by more than half, as no elimination can be trusted then.
+    package mutating func run(count m: Int, missing: UnsafePointer<Double>, negligible: UnsafePointer<Double>) -> Int? {
+        precondition(m <= capacity && width > Self.smallWidth, "for wide rows only")
+        guard m > width else { return nil }
+        for i in width..<stride { survivorWeights[i] = 0 }
+        for i in 0..<m { order[i] = Int64(i) }
+        steps.factor(columns: 0..<width, rowCount: m)
+        // Every pivot but zero is believed at first; one that is a rounding error gives itself away by what it asks for.
+        let change = permuted, none = coefficients
+        change.update(from: missing, count: width)
+        none.initialize(repeating: 0, count: width)
+        ck_solve_combination(rows, stride, width, none, change)
+        if !isSmall(change) {
+            change.update(from: missing, count: width)
+            ck_solve_combination(rows, stride, width, negligible, change)
+            guard isSmall(change) else { return nil }
+        }
+        var total = Double(m)
+        for i in 0..<width {
+            weights[Int(order[i])] += change[i]
+            total += change[i]
+        }
+        basis.slack = total * 0x1p-56
+        steps.solveRight(rows + width * stride, rowCount: m - width, factor: rows, order: width)
+        exchange(rowCount: m)
+        return width
+    }
+
+    // Whether weights of 1 stay well away from zero.
+    private func isSmall(_ change: UnsafePointer<Double>) -> Bool { (0..<width).allSatisfy { change[$0].magnitude <= 0.5 } }
+
     // MARK: combinations
 
-    /// Factors the first `width` rows, so that ``solveCombination(_:)`` can express vectors by them; destroys the rows.
+    /// Factors the first `width` rows, so that ``solveCombination(_:negligible:)`` can express vectors by them; destroys
+    /// the rows.
     /// - Returns: whether they are independent (to rounding, an exact zero pivot is rare).
     package func factorCombination() -> Bool {
         precondition(capacity >= width, "more rows than the workspace holds")
         for i in 0..<width { order[i] = Int64(i) }
-        factor(columns: 0..<width, rowCount: width)
+        steps.factor(columns: 0..<width, rowCount: width)
         return (0..<width).allSatisfy { rows[$0 * stride + $0] != 0 }
     }
 
     /// The coefficients η with Σ ηᵢ·(row i) = `vector`, which is destroyed. Cost 2·D².
-    package func solveCombination(_ vector: UnsafeMutablePointer<Double>) -> UnsafePointer<Double> {
-        ck_solve_combination(rows, stride, width, vector)
+    ///
+    /// - Parameter negligible: pivots that are rounding errors only, by column; columns that have no larger one are taken
+    ///   to depend on those before them, and so is `vector`.
+    package func solveCombination(_ vector: UnsafeMutablePointer<Double>, negligible: UnsafePointer<Double>) -> UnsafePointer<Double> {
+        ck_solve_combination(rows, stride, width, negligible, vector)
         for i in 0..<width { permuted[Int(order[i])] = vector[i] }
         return UnsafePointer(permuted)
-    }
-
-    // MARK: P·A = L·U, recursively by columns
-
-    private func factor(columns: Range<Int>, rowCount m: Int) {
-        let width = columns.count
-        if width <= Self.panelWidth {
-            ck_lu_panel(rows, stride, m, columns.lowerBound, width, order)
-            return
-        }
-        let half = (width / 2 + 7) & ~7
-        let middle = columns.lowerBound + half
-        factor(columns: columns.lowerBound..<middle, rowCount: m)
-        let corner = rows + columns.lowerBound * stride + columns.lowerBound
-        solveLeft(corner, order: half, corner + half, columnCount: columns.upperBound - middle)
-        // Row-major C ← C − A·B is column-major Cᵀ ← Cᵀ − Bᵀ·Aᵀ.
-        BLAS.gemm(
-            .normal, .normal, columns.upperBound - middle, m - middle, half, -1, corner + half, stride,
-            rows + middle * stride + columns.lowerBound, stride, 1, rows + middle * stride + middle, stride)
-        factor(columns: middle..<columns.upperBound, rowCount: m)
-    }
-
-    // X ← L⁻¹·X with L unit lower, X order×columnCount.
-    private func solveLeft(_ l: UnsafeMutablePointer<Double>, order: Int, _ x: UnsafeMutablePointer<Double>, columnCount: Int) {
-        if order <= Self.solveWidth {
-            ck_unit_lower_left_solve(l, stride, order, x, stride, (columnCount + 7) & ~7)
-            return
-        }
-        let half = (order / 2 + 7) & ~7
-        solveLeft(l, order: half, x, columnCount: columnCount)
-        BLAS.gemm(.normal, .normal, columnCount, order - half, half, -1, x, stride, l + half * stride, stride, 1, x + half * stride, stride)
-        solveLeft(l + half * stride + half, order: order - half, x + half * stride, columnCount: columnCount)
-    }
-
-    // T ← T·L⁻¹ with L unit lower, T rowCount×order.
-    private func solveRight(_ t: UnsafeMutablePointer<Double>, rowCount: Int, factor l: UnsafeMutablePointer<Double>, order: Int) {
-        if order <= Self.solveWidth {
-            ck_unit_lower_right_solve(t, stride, rowCount, l, stride, order)
-            return
-        }
-        let half = (order / 2 + 7) & ~7
-        solveRight(t + half, rowCount: rowCount, factor: l + half * stride + half, order: order - half)
-        BLAS.gemm(.normal, .normal, half, rowCount, order - half, -1, l + half * stride, stride, t + half, stride, 1, t, stride)
-        solveRight(t, rowCount: rowCount, factor: l, order: half)
     }
 
     // MARK: exchange
@@ -172,25 +166,12 @@ package struct NullSpaceElimination: ~Copyable {
         for i in 0..<width {
             survivors[i] = order[i]
             survivorWeights[i] = weights[Int(order[i])]
-            if let costs { basis.cost[i] = costs[Int(order[i])] }
+            if let costs { basisCosts![i] = costs[Int(order[i])] }
         }
         for k in width..<m {
             nonbasic[k - width] = weights[Int(order[k])]
             if let costs { nonbasicCosts![k - width] = costs[Int(order[k])] }
         }
-        let t = rows + width * stride
-        var k = 0
-        while k < m - width {
-            let size = min(Self.block, m - width - k)
-            pending.count = 0
-            ck_exchange_rows(
-                t + k * stride, size, nonbasic + k, order + width + k, nonbasicCosts.map { $0 + k }, &basis, &pending)
-            k += size
-            let rest = m - width - k
-            guard pending.count > 0, rest > 0 else { continue }
-            let later = t + k * stride
-            ck_exchange_coefficients(later, stride, rest, &pending, coefficients)
-            BLAS.gemm(.normal, .normal, width, rest, pending.count, 1, pending.z, stride, coefficients, Self.block, 1, later, stride)
-        }
+        steps.exchange(rowCount: m, nonbasic: nonbasic, costs: nonbasicCosts, coefficients: coefficients, &basis, &pending)
     }
 }

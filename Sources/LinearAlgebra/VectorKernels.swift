@@ -50,6 +50,15 @@ package enum VectorKernels {
         ck_weighted_row(sum, factor, shift, dimension, stride, row)
     }
 
+    /// The same in single precision, column k times scale[k].
+    @inline(__always)
+    package static func weightedRow(
+        _ sum: UnsafePointer<Double>, factor: Double, shift: UnsafePointer<Double>, scale: UnsafePointer<Double>, dimension: Int,
+        stride: Int, row: UnsafeMutablePointer<Float>
+    ) {
+        ck_weighted_row_f32(sum, factor, shift, scale, dimension, stride, row)
+    }
+
     /// sum ← sum of `count` rows of `stride` entries.
     @inline(__always)
     package static func sumRows(_ rows: UnsafePointer<Double>, count: Int, stride: Int, sum: UnsafeMutablePointer<Double>) {
@@ -79,5 +88,29 @@ package enum VectorKernels {
         _ points: UnsafePointer<Float>, dimension: Int, count: Int, anchor: UnsafePointer<Double>, into out: UnsafeMutablePointer<Double>
     ) {
         ck_second_moments_f32(points, dimension, count, anchor, out)
+    }
+
+    /// Most coordinates that ``secondMomentSums`` takes.
+    package static let longestSecondMomentPoint = Int(CK_SECOND_MOMENT_LONGEST)
+
+    /// sum ← Σ wᵢ(z, zzᵀ) of a run of points, z = x − anchor, the upper triangle row after row; their magnitudes are added
+    /// to `magnitude`. Returns Σ wᵢ, NaN for a negative or NaN weight.
+    @inline(__always)
+    package static func secondMomentSums(
+        _ points: UnsafePointer<Double>, dimension: Int, count: Int, weights: UnsafePointer<Double>, weightStep: Int,
+        anchor: UnsafePointer<Double>, sum: UnsafeMutablePointer<Double>, magnitude: UnsafeMutablePointer<Double>?
+    ) -> Double {
+        ck_second_moment_sums_f64(points, dimension, count, weights, weightStep, anchor, sum, magnitude)
+        return ck_mass(weights, weightStep, count)
+    }
+
+    /// The same for points in single precision.
+    @inline(__always)
+    package static func secondMomentSums(
+        _ points: UnsafePointer<Float>, dimension: Int, count: Int, weights: UnsafePointer<Double>, weightStep: Int,
+        anchor: UnsafePointer<Double>, sum: UnsafeMutablePointer<Double>, magnitude: UnsafeMutablePointer<Double>?
+    ) -> Double {
+        ck_second_moment_sums_f32(points, dimension, count, weights, weightStep, anchor, sum, magnitude)
+        return ck_mass(weights, weightStep, count)
     }
 }

@@ -52,6 +52,20 @@ import Testing
         print("worst of \(count) random problems: error \(worst.error), spread error \(worst.spread), mass error \(worst.mass)")
     }
 
+    // Wide rows descend in single precision first: a tenth as many problems as above, 48 to 107 coordinates.
+    @Test func randomWideProblems() throws {
+        let count = (ProcessInfo.processInfo.environment["LOEWNER_RANDOM_PROBLEMS"].flatMap(Int.init) ?? 2000) / 10
+        var worst = (error: 0.0, spread: 0.0, mass: 0.0)
+        for seed in 0..<count {
+            let problem = WeightedProblem.random(seed, isWide: true)
+            let reduction = try CaratheodoryReduction(points: problem.points, weights: problem.weights)
+            expectExact(reduction, problem)
+            let check = MeasureCheck(problem, indices: reduction.indices, reduced: reduction.weights)
+            worst = (max(worst.error, check.error), max(worst.spread, check.spreadError), max(worst.mass, check.massError))
+        }
+        print("worst of \(count) wide problems: error \(worst.error), spread error \(worst.spread), mass error \(worst.mass)")
+    }
+
     @Test(arguments: [
         ("rank 3 in 20 dimensions", 4), ("one point repeated", 1), ("one-hot", 50), ("a single point", 1), ("three positive weights", 3),
         ("constant coordinates", 5), ("duplicated points and coordinates", 18), ("as many points as coordinates", 10),
@@ -143,15 +157,25 @@ import Testing
         #expect(r.indices.count <= d + pairs.count + 1)
     }
 
-    @Test(arguments: [1, 2, 6, 9])
-    func secondMomentsKeepTheCovariance(_ d: Int) throws {
+    // 64 coordinates are the most whose products are summed in registers; 65 are read tile by tile.
+    @Test(arguments: [(1, 1200), (2, 1200), (6, 1200), (9, 1200), (12, 6000), (20, 4000), (64, 50), (65, 50)])
+    func secondMomentsKeepTheCovariance(_ d: Int, _ n: Int) throws {
         var g = TestGenerator(seed: 21)
-        let n = 1200
         let points = Matrix(rows: d, columns: n) { k, _ in g.normal() * (k % 2 == 0 ? 1e3 : 1e-3) + (k == 0 ? 1e5 : 0) }
         let weights = (0..<n).map { _ in g.uniform() }
         let reduction = try CaratheodoryReduction(points: points, weights: weights, lift: .secondMoments)
         #expect(reduction.featureCount == d + d * (d + 1) / 2)
         expectSameSums(reduction, .secondMoments, points, weights)
+    }
+
+    // Squares that are the same for all points: taken about themselves, or their spread would drown.
+    @Test func secondMomentsOfSigns() throws {
+        var g = TestGenerator(seed: 23)
+        let points = Matrix(rows: 5, columns: 3000) { _, _ in g.next() % 2 == 0 ? 1 : -1 }
+        let weights = (0..<3000).map { _ in g.uniform() }
+        let reduction = try CaratheodoryReduction(points: points, weights: weights, lift: .secondMoments)
+        expectSameSums(reduction, .secondMoments, points, weights)
+        #expect(reduction.spreadError <= Self.spreadBound)
     }
 
     @Test(arguments: [(1, 12), (2, 6), (3, 4)])

@@ -94,10 +94,10 @@ extension WeightedProblem {
     }
 
     /// Problem number `seed` of an endless supply of random nasty ones.
-    package static func random(_ seed: Int) -> WeightedProblem {
+    package static func random(_ seed: Int, isWide: Bool = false) -> WeightedProblem {
         var g = TestGenerator(seed: UInt64(seed) &* 0x9E37_79B9 &+ 17)
-        let d = 1 + Int(g.next() % (seed % 16 == 0 ? 70 : 14))
-        let n = 1 + Int(g.next() % UInt64(seed % 8 == 0 ? 3000 : 300))
+        let d = isWide ? 48 + Int(g.next() % 60) : 1 + Int(g.next() % (seed % 16 == 0 ? 70 : 14))
+        let n = 1 + Int(g.next() % UInt64(isWide ? 6000 : seed % 8 == 0 ? 3000 : 300))
         let kind = g.next() % 12
         let rank = 1 + Int(g.next() % UInt64(d))
         let mixing = normal(d, rank, &g)

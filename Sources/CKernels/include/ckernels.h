@@ -32,6 +32,9 @@ double ck_moments_f32(const float *points, const float *end, ptrdiff_t dimension
                       const double *weights, ptrdiff_t weight_step, const double *center, ptrdiff_t stride,
                       double *sum, double *centered_magnitude, double *magnitude);
 
+/// Σ wᵢ, NaN when a weight is negative or NaN.
+double ck_mass(const double *weights, ptrdiff_t weight_step, ptrdiff_t count);
+
 /// (high, low) += x·row, in double-double, over `width` entries.
 void ck_axpy_compensated(double x, const double *row, ptrdiff_t width, double *high, double *low);
 
@@ -39,24 +42,30 @@ void ck_axpy_compensated(double x, const double *row, ptrdiff_t width, double *h
 ///
 /// Interchanges move whole rows (`stride` entries) and `order` with them. width ≤ 64, a multiple of 8 unless the
 /// panel is the last one. A column without a nonzero pivot gets zero multipliers.
-void ck_lu_panel(double *a, ptrdiff_t stride, ptrdiff_t m, ptrdiff_t column, ptrdiff_t width, int64_t *order);
+void ck_lu_panel_f64(double *a, ptrdiff_t stride, ptrdiff_t m, ptrdiff_t column, ptrdiff_t width, int64_t *order);
+void ck_lu_panel_f32(float *a, ptrdiff_t stride, ptrdiff_t m, ptrdiff_t column, ptrdiff_t width, int64_t *order);
 
 /// r ← η with Σᵢ ηᵢ·(row i of P·L·U) = r, for a square LU of `width` rows as `ck_lu_panel` leaves it, in pivot order:
-/// ηᵢ belongs to row order[i]. Pivots must not be zero.
-void ck_solve_combination(const double *lu, ptrdiff_t stride, ptrdiff_t width, double *r);
+/// ηᵢ belongs to row order[i]. A pivot of at most negligible[i] ≥ 0 says that column i depends on the columns before
+/// it, as r should: its ηᵢ is 0.
+void ck_solve_combination(const double *lu, ptrdiff_t stride, ptrdiff_t width, const double *negligible, double *r);
 
 /// X ← L⁻¹·X, L unit lower of order h ≤ 64, X h×width.
-void ck_unit_lower_left_solve(const double *l, ptrdiff_t l_stride, ptrdiff_t h, double *x, ptrdiff_t x_stride,
-                              ptrdiff_t width);
+void ck_unit_lower_left_solve_f64(const double *l, ptrdiff_t l_stride, ptrdiff_t h, double *x, ptrdiff_t x_stride,
+                                  ptrdiff_t width);
+void ck_unit_lower_left_solve_f32(const float *l, ptrdiff_t l_stride, ptrdiff_t h, float *x, ptrdiff_t x_stride,
+                                  ptrdiff_t width);
 
 /// T ← T·L⁻¹, L unit lower of order h ≤ 64, T rows×h.
-void ck_unit_lower_right_solve(double *t, ptrdiff_t t_stride, ptrdiff_t rows, const double *l, ptrdiff_t l_stride,
-                               ptrdiff_t h);
+void ck_unit_lower_right_solve_f64(double *t, ptrdiff_t t_stride, ptrdiff_t rows, const double *l, ptrdiff_t l_stride,
+                                   ptrdiff_t h);
+void ck_unit_lower_right_solve_f32(float *t, ptrdiff_t t_stride, ptrdiff_t rows, const float *l, ptrdiff_t l_stride,
+                                   ptrdiff_t h);
 
 /// Exchanges that have been decided but not yet applied to every row: row ← row + Σ_q c_q·z_q.
 typedef struct {
-    double *z;           ///< capacity × stride, the rank-one corrections
-    double *w;           ///< capacity × capacity, w[p·capacity + q] = z_p[pivot_q] for q > p, else 0
+    void *z;             ///< capacity × stride, the rank-one corrections
+    void *w;             ///< capacity × capacity, w[p·capacity + q] = z_p[pivot_q] for q > p, else 0
     int64_t *pivot;      ///< the column of each exchange
     ptrdiff_t count;     ///< exchanges held back now
     ptrdiff_t capacity;  ///< a multiple of 8, at most 64
@@ -64,10 +73,10 @@ typedef struct {
 
 /// The basis of an elimination: `width` points whose weights may grow, and what they are called.
 typedef struct {
-    double *weight;      ///< `stride` entries, zero beyond width
+    void *weight;        ///< `stride` entries, zero beyond width
     int64_t *name;       ///< width entries
-    double *cost;        ///< `stride` entries, zero beyond width; null when there is no preference
-    double *scratch;     ///< 2·stride entries
+    void *cost;          ///< `stride` entries, zero beyond width; null when there is no preference
+    void *scratch;       ///< 2·stride entries
     ptrdiff_t width;
     ptrdiff_t stride;
     double slack;        ///< weight that counts as zero in ties
@@ -78,12 +87,16 @@ typedef struct {
 /// Row t of `t` says: its point = Σ tᵢ·(basic point i), at the time of `pending`. The points that leave end with
 /// no weight. `pending` must have room for `rows` more; new exchanges are appended, and are applied to the later
 /// rows of this call only.
-void ck_exchange_rows(double *t, ptrdiff_t rows, const double *weight, const int64_t *name, const double *cost,
-                      ck_basis *basis, ck_exchanges *pending);
+void ck_exchange_rows_f64(double *t, ptrdiff_t rows, const double *weight, const int64_t *name, const double *cost,
+                          ck_basis *basis, ck_exchanges *pending);
+void ck_exchange_rows_f32(float *t, ptrdiff_t rows, const float *weight, const int64_t *name, const float *cost,
+                          ck_basis *basis, ck_exchanges *pending);
 
 /// c[i·capacity + q] ← coefficient of exchange q in row i of t; zero for q ≥ count.
-void ck_exchange_coefficients(const double *t, ptrdiff_t stride, ptrdiff_t rows, const ck_exchanges *pending,
-                              double *c);
+void ck_exchange_coefficients_f64(const double *t, ptrdiff_t stride, ptrdiff_t rows, const ck_exchanges *pending,
+                                  double *c);
+void ck_exchange_coefficients_f32(const float *t, ptrdiff_t stride, ptrdiff_t rows, const ck_exchanges *pending,
+                                  float *c);
 
 /// Row-pivoted LU, null space and exchange of an m×width matrix in one call, width ≤ 64 < m allowed.
 ///
@@ -96,6 +109,10 @@ void ck_eliminate_small(double *a, ptrdiff_t m, const double *weight, const doub
 void ck_weighted_row(const double *sum, double factor, const double *shift, ptrdiff_t dimension, ptrdiff_t stride,
                      double *row);
 
+/// The same in single precision, column k times scale[k]; a stride of floats, a multiple of 16.
+void ck_weighted_row_f32(const double *sum, double factor, const double *shift, const double *scale, ptrdiff_t dimension,
+                         ptrdiff_t stride, float *row);
+
 /// sum ← sum of `count` rows of `stride` entries.
 void ck_sum_rows(const double *rows, ptrdiff_t count, ptrdiff_t stride, double *sum);
 
@@ -107,6 +124,16 @@ void ck_add_deviations(const double *rows, ptrdiff_t count, const double *shift,
 /// z = x − anchor and the products zᵢzⱼ, i ≤ j, of `count` points of d coordinates, d + d(d+1)/2 numbers each.
 void ck_second_moments_f64(const double *x, ptrdiff_t d, ptrdiff_t count, const double *anchor, double *out);
 void ck_second_moments_f32(const float *x, ptrdiff_t d, ptrdiff_t count, const double *anchor, double *out);
+
+/// Longest point, in coordinates, that ck_second_moment_sums takes.
+#define CK_SECOND_MOMENT_LONGEST 64
+
+/// sum ← Σ wᵢ·(the d + d(d+1)/2 numbers above of point i), d ≤ CK_SECOND_MOMENT_LONGEST; their magnitudes are added to
+/// `magnitude` unless it is null. Weights must not be negative.
+void ck_second_moment_sums_f64(const double *x, ptrdiff_t d, ptrdiff_t count, const double *weights,
+                               ptrdiff_t weight_step, const double *anchor, double *sum, double *magnitude);
+void ck_second_moment_sums_f32(const float *x, ptrdiff_t d, ptrdiff_t count, const double *weights,
+                               ptrdiff_t weight_step, const double *anchor, double *sum, double *magnitude);
 
 /// Longest image, in vectors of 8, that ck_leverages takes.
 #define CK_LEVERAGE_VECTORS 3
