@@ -1,7 +1,7 @@
 // Choosing channels when every channel is a block of t regressors: greedy gain, and backward elimination.
 //
 // Notation of Reconstruction, with one or several least-squares problems (consumers, convolution groups) that share the
-// channels; R, G residual covariance and cross covariance given the chosen blocks, M = (C_SS + λI)⁻¹, W = M·A_S. The objective
+// channels, each with a block size of its own; R, G residual covariance and cross covariance given the chosen blocks, M = (C_SS + λI)⁻¹, W = M·A_S. The objective
 // changes exactly by
 //   gain(c) = ‖L_c⁻¹·G_c‖²,  L_c·L_cᵀ = R_cc + λI        when block c joins,                                  (1)
 //   cost(c) = ‖L_c⁻¹·W_c‖²,  L_c·L_cᵀ = M_cc             when block c leaves and the rest is refitted.        (2)
@@ -20,24 +20,39 @@ package struct BlockSelection: Sendable {
     /// Change of the relative objective, summed over the problems, at each step.
     package var changes: [Double]
 
+    /// A least-squares problem with the regressors of every channel; regressors of no channel always take part.
+    package struct Problem: Sendable {
+        package var reconstruction: Reconstruction
+        /// Per channel: a range of regressors.
+        package var blocks: [Range<Int>]
+
+        package init(_ reconstruction: Reconstruction, blocks: [Range<Int>]) {
+            self.reconstruction = reconstruction
+            self.blocks = blocks
+        }
+
+        /// Channel c owns regressors c·taps ..< (c + 1)·taps.
+        package init(_ reconstruction: Reconstruction, taps: Int) {
+            self.init(reconstruction, blocks: (0..<reconstruction.count / taps).map { $0 * taps..<($0 + 1) * taps })
+        }
+    }
+
     /// Joins `count` channels, each in turn the one with the largest gain; ties to the lowest index.
-    package static func forward(_ problems: [Reconstruction], taps: Int, count: Int) throws(FactorizationError) -> BlockSelection {
-        try run(problems, taps: taps, steps: count, isForward: true)
+    package static func forward(_ problems: [Problem], count: Int) throws(FactorizationError) -> BlockSelection {
+        try run(problems, steps: count, isForward: true)
     }
 
     /// Removes channels, each in turn the one whose loss costs least, until `remaining` are left; ties to the lowest index.
-    package static func backward(_ problems: [Reconstruction], taps: Int, remaining: Int) throws(FactorizationError) -> BlockSelection {
-        let n = (problems.first?.count ?? 0) / taps
-        return try run(problems, taps: taps, steps: n - remaining, isForward: false)
+    package static func backward(_ problems: [Problem], remaining: Int) throws(FactorizationError) -> BlockSelection {
+        try run(problems, steps: (problems.first?.blocks.count ?? remaining) - remaining, isForward: false)
     }
 
-    private static func run(
-        _ problems: [Reconstruction], taps t: Int, steps: Int, isForward: Bool
-    ) throws(FactorizationError) -> BlockSelection {
-        let n = (problems.first?.count ?? 0) / t
+    private static func run(_ problems: [Problem], steps: Int, isForward: Bool) throws(FactorizationError) -> BlockSelection {
+        let n = problems.first?.blocks.count ?? 0
         precondition(steps >= 0 && steps <= n, "cannot choose more channels than there are")
+        precondition(problems.allSatisfy { $0.blocks.count == n }, "problems must share their channels")
         var tables: [Table] = []
-        for problem in problems { tables.append(try Table(problem, taps: t, isForward: isForward)) }
+        for problem in problems { tables.append(try Table(problem, isForward: isForward)) }
         var open = Array(0..<n)
         var result = BlockSelection(order: [], changes: [])
         for _ in 0..<steps {
@@ -48,14 +63,14 @@ package struct BlockSelection: Sendable {
             let chosen = open.remove(at: best)
             result.order.append(chosen)
             result.changes.append(totals[best])
-            for k in tables.indices { tables[k].eliminate(chosen, open: open) }
+            if !open.isEmpty { for k in tables.indices { tables[k].eliminate(tables[k].blocks[chosen]) } }
         }
         return result
     }
 
     /// [R | G] or [M | W] of one problem, rows of open blocks up to date.
     private struct Table {
-        let taps: Int
+        let blocks: [Range<Int>]
         let size: Int
         let targets: Int
         let energy: Double
@@ -64,8 +79,9 @@ package struct BlockSelection: Sendable {
         /// size × (size + targets), column-major.
         var values: [Double]
 
-        init(_ problem: Reconstruction, taps: Int, isForward: Bool) throws(FactorizationError) {
-            self.taps = taps
+        init(_ given: Problem, isForward: Bool) throws(FactorizationError) {
+            let problem = given.reconstruction
+            blocks = given.blocks
             size = problem.count
             targets = problem.cross.columns
             energy = Swift.max(problem.targetEnergy, .leastNormalMagnitude)
@@ -75,6 +91,10 @@ package struct BlockSelection: Sendable {
             if isForward {
                 ridge = lambda
                 values = problem.channels.covariance.elements + problem.cross.elements
+                var isFree = [Bool](repeating: true, count: size)
+                for block in blocks { for i in block { isFree[i] = false } }
+                // What always takes part has joined before the first channel does; one at a time, as it needs no contiguity.
+                for i in 0..<size where isFree[i] { eliminate(i..<i + 1) }
             } else {
                 ridge = 0
                 var normal = problem.channels.covariance
@@ -84,26 +104,24 @@ package struct BlockSelection: Sendable {
             }
         }
 
-        private func block(_ c: Int) -> Matrix {
-            Matrix(rows: taps, columns: taps) { i, j in
-                values[(c * taps + j) * size + c * taps + i] + (i == j ? ridge : 0)
+        private func square(_ block: Range<Int>) -> Matrix {
+            let first = block.lowerBound
+            return Matrix(rows: block.count, columns: block.count) { i, j in
+                values[(first + j) * size + first + i] + (i == j ? ridge : 0)
             }
-        }
-
-        private func rows(_ c: Int, from column: Int, count: Int) -> Matrix {
-            Matrix(rows: taps, columns: count) { i, j in values[(column + j) * size + c * taps + i] }
         }
 
         /// (1) or (2), relative to the target energy; 0 for a block at rounding level.
         func change(_ c: Int) -> Double {
-            guard let factor = try? Cholesky(block(c)) else { return 0 }
+            let (first, taps) = (blocks[c].lowerBound, blocks[c].count)
+            guard let factor = try? Cholesky(square(blocks[c])) else { return 0 }
             var sum = 0.0
             factor.factor.elements.withUnsafeBufferPointer { l in
                 values.withUnsafeBufferPointer { x in
                     withUnsafeTemporaryAllocation(of: Double.self, capacity: taps) { y in
                         // Forward substitution, one target at a time: t is small.
                         for k in 0..<targets {
-                            let base = (size + k) * size + c * taps
+                            let base = (size + k) * size + first
                             for i in 0..<taps {
                                 var value = x[base + i]
                                 for j in 0..<i { value -= l[j * taps + i] * y[j] }
@@ -118,11 +136,11 @@ package struct BlockSelection: Sendable {
         }
 
         /// X ← X − X_{:c}·(X_cc)⁻¹·X_{c:}.
-        mutating func eliminate(_ c: Int, open: [Int]) {
-            guard let factor = try? Cholesky(block(c)), !open.isEmpty else { return }
-            let width = size + targets
-            let solved = factor.solve(rows(c, from: 0, count: width))
-            let columns = Array(values[c * taps * size..<(c + 1) * taps * size])
+        mutating func eliminate(_ block: Range<Int>) {
+            guard let factor = try? Cholesky(square(block)) else { return }
+            let (width, taps) = (size + targets, block.count)
+            let solved = factor.solve(Matrix(rows: taps, columns: width) { i, j in values[j * size + block.lowerBound + i] })
+            let columns = Array(values[block.lowerBound * size..<block.upperBound * size])
             values.withUnsafeMutableBufferPointer { x in
                 solved.elements.withUnsafeBufferPointer { s in
                     BLAS.gemm(.normal, .normal, size, width, taps, -1, columns, size, s.baseAddress!, taps, 1, x.baseAddress!, size)

@@ -1,7 +1,10 @@
-// What one output of a consumer reads, as a vector: all channels of the group at all taps.
+// What one output of a consumer reads, as a vector: everything on its input axis, at all taps.
 //
-// A consumer computes z_o(x) = Σ_c Σ_t W[o, c, t]·h[c, t](x) + e at every place x. Its regressors are numbered c·taps + t,
-// t = position of the channel on the weight's axis, then kernel tap; taps outside the image are zero, as padding makes them.
+// A consumer computes z_o(x) = Σ_b Σ_t W[o, b, t]·h[b, t](x) + e at every place x. Its regressors are numbered b·taps + t,
+// b a block of positions on the weight's input axis, t = position within the block, then kernel tap; taps outside the image are
+// zero, as padding makes them. Blocks are numbered by the cut groups that the consumer reads, one or several blocks a channel,
+// then the positions that no cut group owns. All blocks have as many positions: the greatest common divisor of what the
+// channels of the groups have.
 // A convolution in groups is as many independent consumers: group g reads and writes its own share of the channels.
 
 import Coresets
@@ -18,31 +21,55 @@ struct ConsumerPatches: Sendable {
     }
 
     let consumer: Consumer
-    /// Channels of the group (n) and regressors per channel (t).
-    let channels: Int
+    /// Cut groups among what the consumer reads.
+    let members: [Member]
+    /// Number of blocks (n) and regressors per block (t).
+    let blocks: Int
     let taps: Int
     /// Independent shares, and outputs (q) and input channels of one.
     let shares: Int
     let outputs: Int
     private let inputsPerShare: Int
     private let kind: Kind
-    /// Axis positions of every channel.
+    /// Axis positions of every block.
     private let positions: [[Int]]
 
-    init(_ consumer: Consumer, channels: Int, in network: Network) throws(PruningError) {
+    /// Blocks of one group: `blocksPerChannel` for each of its channels, from `first` on.
+    struct Member: Sendable {
+        var group: Int
+        var channels: Int
+        var first: Int
+        var blocksPerChannel: Int
+    }
+
+    /// - Parameter readings: groups by index, with the positions of every channel on the consumer's axis.
+    init(_ consumer: Consumer, readings: [(group: Int, positions: [[Int]])], in network: Network) throws(PruningError) {
         self.consumer = consumer
-        self.channels = channels
-        positions = (0..<channels).map { consumer.layer.map.positions(of: $0) }
+        let owned = Set(readings.flatMap { $0.positions.joined() })
+        let others = (0..<consumer.shape[consumer.layer.axis]).filter { !owned.contains($0) }
+        let size = Swift.max(1, readings.reduce(others.count) { greatestCommonDivisor($0, $1.positions.first?.count ?? 0) })
+        func split(_ channel: [Int]) -> [[Int]] {
+            stride(from: 0, to: channel.count, by: size).map { Array(channel[$0..<$0 + size]) }
+        }
+        var (positions, members): ([[Int]], [Member]) = ([], [])
+        for reading in readings {
+            let perChannel = (reading.positions.first?.count ?? 0) / size
+            members.append(
+                Member(group: reading.group, channels: reading.positions.count, first: positions.count, blocksPerChannel: perChannel))
+            positions += reading.positions.flatMap(split)
+        }
+        positions += split(others)
+        (self.positions, self.members, blocks) = (positions, members, positions.count)
         switch network.nodes[consumer.layer.node].layer {
         case .linear(let layer):
             kind = .linear(isTransposed: layer.isTransposed)
-            taps = consumer.positionsPerChannel
+            taps = size
             shares = 1
         case .convolution(let layer):
             let kernel = consumer.shape.dropFirst(2)
             kind = .convolution(
                 layer, kernelHeight: kernel.count == 2 ? kernel[kernel.startIndex] : 1, kernelWidth: kernel.last ?? 1)
-            taps = consumer.positionsPerChannel * kernel.reduce(1, *)
+            taps = size * kernel.reduce(1, *)
             shares = layer.groups
         default:
             throw .malformedNetwork("expected \(consumer.name) to be a linear layer or a convolution")
@@ -52,7 +79,7 @@ struct ConsumerPatches: Sendable {
     }
 
     /// Number of regressors, n·t.
-    var count: Int { channels * taps }
+    var count: Int { blocks * taps }
 
     /// Places at which one sample's outputs lie: an output tensor of shape (N, …) has that many per channel.
     func placeCount(outputShape: [Int]) -> Int {
@@ -74,7 +101,7 @@ struct ConsumerPatches: Sendable {
                     for (k, place) in places.enumerated() {
                         let base = place.sample * perSample + place.place * features
                         var row = k * count
-                        for c in 0..<channels {
+                        for c in 0..<blocks {
                             for p in positions[c] {
                                 target[row] = Double(source[base + p])
                                 row += 1
@@ -86,7 +113,7 @@ struct ConsumerPatches: Sendable {
                     for (k, place) in places.enumerated() {
                         let (top, left) = frame.corner(place.place)
                         var row = k * count
-                        for c in 0..<channels {
+                        for c in 0..<blocks {
                             for p in positions[c] {
                                 let plane = source.baseAddress! + (place.sample * frame.channels + share * inputsPerShare + p) * frame.area
                                 for ky in 0..<kernelHeight {
@@ -126,7 +153,7 @@ struct ConsumerPatches: Sendable {
         Matrix(rows: outputs, columns: count) { o, j in Double(values[index(output: share * outputs + o, regressor: j)]) }
     }
 
-    /// Writes fitted weights (q × kept·t, kept channels in order) of one share; all other channels become zero.
+    /// Writes fitted weights (q × kept·t, kept blocks in order) of one share; all other blocks become zero.
     func scatter(_ weights: Matrix, kept: [Int], share: Int, into values: inout [Float]) {
         for o in 0..<outputs {
             for j in 0..<count { values[index(output: share * outputs + o, regressor: j)] = 0 }
@@ -138,8 +165,21 @@ struct ConsumerPatches: Sendable {
         }
     }
 
-    /// Regressors that belong to the kept channels.
-    func regressors(ofChannels kept: [Int]) -> [Int] { kept.flatMap { $0 * taps..<($0 + 1) * taps } }
+    /// Regressors that belong to the kept blocks.
+    func regressors(ofBlocks kept: [Int]) -> [Int] { kept.flatMap { $0 * taps..<($0 + 1) * taps } }
+
+    /// Blocks that stay, ascending, when each group keeps `kept` of it; a group without a choice is whole.
+    func blocks(keeping kept: (_ group: Int) -> [Int]?) -> [Int] {
+        var result: [Int] = []
+        for member in members {
+            for c in kept(member.group)?.sorted() ?? Array(0..<member.channels) {
+                let first = member.first + c * member.blocksPerChannel
+                result += first..<first + member.blocksPerChannel
+            }
+        }
+        let owned = members.last.map { $0.first + $0.channels * $0.blocksPerChannel } ?? 0
+        return result + (owned..<blocks)
+    }
 
     private func index(output o: Int, regressor j: Int) -> Int {
         let inner = consumer.inner
@@ -198,3 +238,5 @@ struct SampledPlace: Sendable, Equatable {
         }
     }
 }
+
+private func greatestCommonDivisor(_ a: Int, _ b: Int) -> Int { b == 0 ? a : greatestCommonDivisor(b, a % b) }

@@ -59,22 +59,24 @@ extension Pruner {
         _ group: RankedGroup, frontier: ActivationFrontier, description: InputSource.Description, ridge: Double
     ) throws(PruningError) -> LocalPrediction? {
         let statistics = description.statistics
-        if chain == nil, settings.reweighting == .sequential, isChosenInPlace(group), let consumer = group.weights.consumers.first {
-            let site = Site(
-                group: group.index, consumer: consumer, patches: try ConsumerPatches(consumer, channels: group.count, in: network),
-                path: try OutputPath(consumer, in: network, statistics: statistics, pending: []))
+        if chain == nil, settings.reweighting == .sequential, isChosenInPlace(group),
+            let site = try Site.sites(
+                of: [(group.index, group.weights)], in: network, statistics: statistics, pending: false
+            ).first
+        {
             let start = Refit(network, statistics: statistics)
             let problem = try accumulate(site, index: 0, frontier, frontier, refit: start, description, ridge: ridge)
             let path: BlockSelection
-            do throws(FactorizationError) { path = try elimination(problem, site) } catch { throw .factorization(layer: consumer.name, error) }
+            do throws(FactorizationError) { path = try elimination(site.choice(problem, of: group.index) { _ in nil }) } catch { throw .factorization(layer: site.consumer.name, error) }
             // Removed last, kept first.
             let order = Array(path.order.reversed())
             return LocalPrediction(errors: Pruner.errors(afterRemovals: path.changes)) { (m) throws(PruningError) in
                 var refit = start
                 do throws(FactorizationError) {
-                    _ = try replaceWeights(problem, site, kept: order.prefix(m).sorted(), refit: &refit)
+                    _ = try replaceWeights(
+                        problem, site, kept: site.patches.blocks { _ in Array(order.prefix(m)) }, refit: &refit)
                 } catch {
-                    throw .factorization(layer: consumer.name, error)
+                    throw .factorization(layer: site.consumer.name, error)
                 }
                 return refit
             }
@@ -94,10 +96,9 @@ extension Pruner {
     }
 
     /// All channels in the order of their removal.
-    private func elimination(_ problem: SiteProblem, _ site: Site) throws(FactorizationError) -> BlockSelection {
-        let weighted = weightedShares(problem, site)
-        if settings.selection == .backward { return try BlockSelection.backward(weighted, taps: site.patches.taps, remaining: 0) }
-        let path = try BlockSelection.forward(weighted, taps: site.patches.taps, count: site.patches.channels)
+    private func elimination(_ problems: [BlockSelection.Problem]) throws(FactorizationError) -> BlockSelection {
+        if settings.selection == .backward { return try BlockSelection.backward(problems, remaining: 0) }
+        let path = try BlockSelection.forward(problems, count: problems.first?.blocks.count ?? 0)
         return BlockSelection(order: path.order.reversed(), changes: path.changes.reversed())
     }
 

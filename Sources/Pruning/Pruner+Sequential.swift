@@ -1,10 +1,11 @@
 // Sequential reconstruction of networks whose consumers read patches: consumers in forward order.
 //
-// For each consumer of a cut group, at places drawn once per input:
+// For each consumer of cut groups, at places drawn once per input:
 //   targets     z* of OutputPath: what the original network computes there, plus what the pruned one owes on the other branch
-//   regressors  all channels of the group at all taps, in the network pruned so far
+//   regressors  everything it reads at all taps, in the network pruned so far
 //   choose      by gain or cost of whole channels in these moments, weighted by what follows (a of OutputPath)
-//   fit         ridge least squares over kept channels × taps, pulled towards the one-shot combination of channels
+//   fit         once, over all that stays of all its groups × taps: ridge least squares, pulled towards the one-shot
+//               combination of channels
 //   replace     the consumer's weights; the constant goes to its bias or to the running mean behind it
 // Both networks advance side by side; moments are accumulated batch by batch in Double.
 
@@ -15,21 +16,6 @@ import NeuralNetworks
 extension Pruner {
     /// Places per input that a refit looks at.
     static let placesPerInput = 64
-
-    /// One consumer of one cut group.
-    struct Site {
-        var group: Int
-        var consumer: Consumer
-        var patches: ConsumerPatches
-        var path: OutputPath
-    }
-
-    /// Least-squares problems of a site, one per share, and the spread of what `OutputPath.observed` holds.
-    struct SiteProblem {
-        var shares: [Reconstruction]
-        /// Var y per output, all shares.
-        var spread: [Double]
-    }
 
     /// Prunes all groups in forward order of their consumers.
     ///
@@ -48,7 +34,9 @@ extension Pruner {
         }
         var errors = [[ConsumerErrors]](repeating: [], count: ranked.count)
         var durations = [Double](repeating: 0, count: ranked.count)
-        let sites = try sequentialSites(ranked, counts: counts, statistics: description.statistics)
+        let cut = ranked.indices.filter { counts[$0] < ranked[$0].count }
+        let sites = try Site.sites(
+            of: cut.map { ($0, ranked[$0].weights) }, in: network, statistics: description.statistics)
         var (exact, approximate) = (try ActivationFrontier(inputs, of: network), try ActivationFrontier(inputs, of: network))
         for (index, site) in sites.enumerated() {
             let start = ContinuousClock.now
@@ -58,15 +46,15 @@ extension Pruner {
             try approximate.advance(to: node, in: refit.network, statistics: refit.statistics)
             let problem = try accumulate(site, index: index, exact, approximate, refit: refit, description, ridge: ridge)
             do throws(FactorizationError) {
-                if kept[site.group] == nil {
-                    kept[site.group] = try select(problem, site, keeping: counts[site.group])
+                for g in site.groups where kept[g] == nil {
+                    kept[g] = try select(site.choice(problem, of: g) { kept[$0] }, keeping: counts[g])
                 }
-                guard let stay = kept[site.group] else { continue }
-                errors[site.group].append(try replaceWeights(problem, site, kept: stay, refit: &refit))
+                let error = try replaceWeights(problem, site, kept: site.patches.blocks { kept[$0] }, refit: &refit)
+                for g in site.groups { errors[g].append(error) }
             } catch {
                 throw .factorization(layer: site.consumer.name, error)
             }
-            durations[site.group] += seconds(ContinuousClock.now - start)
+            for g in site.groups { durations[g] += seconds(ContinuousClock.now - start) / Double(site.groups.count) }
         }
         return ranked.indices.map { g in
             let stay = kept[g] ?? []
@@ -81,27 +69,6 @@ extension Pruner {
     /// Whether the choice waits for the moments of the consumer in the network pruned so far.
     func isChosenInPlace(_ group: RankedGroup) -> Bool {
         group.weights.consumers.count == 1 && settings.selection.usesMoments
-    }
-
-    /// Consumers of cut groups in node order; each may make up for branches that are final by then.
-    private func sequentialSites(
-        _ ranked: [RankedGroup], counts: [Int], statistics: [Int: ChannelStatistics]
-    ) throws(PruningError) -> [Site] {
-        var consumers: [(group: Int, consumer: Consumer)] = []
-        for (g, group) in ranked.enumerated() where counts[g] < group.count {
-            for consumer in group.weights.consumers { consumers.append((g, consumer)) }
-        }
-        consumers.sort { $0.consumer.layer.node < $1.consumer.layer.node }
-        var pending = Set(consumers.map(\.consumer.layer.node))
-        var sites: [Site] = []
-        for (g, consumer) in consumers {
-            sites.append(
-                Site(
-                    group: g, consumer: consumer, patches: try ConsumerPatches(consumer, channels: ranked[g].count, in: network),
-                    path: try OutputPath(consumer, in: network, statistics: statistics, pending: pending)))
-            pending.remove(consumer.layer.node)
-        }
-        return sites
     }
 
     /// Streams both networks past one consumer.
@@ -159,30 +126,22 @@ extension Pruner {
             spread: spread.variances)
     }
 
-    /// The problems of a site with every target counted by the normalization behind it.
-    func weightedShares(_ problem: SiteProblem, _ site: Site) -> [Reconstruction] {
-        problem.shares.enumerated().map { share, reconstruction in
-            reconstruction.weighted((0..<site.patches.outputs).map { site.path.scale[share * site.patches.outputs + $0] })
-        }
-    }
-
-    /// Greedy or backward choice of whole channels, errors weighted as the rest of the network feels them.
-    private func select(_ problem: SiteProblem, _ site: Site, keeping m: Int) throws(FactorizationError) -> [Int] {
-        let weighted = weightedShares(problem, site)
-        let n = site.patches.channels
+    /// Greedy or backward choice of whole channels.
+    private func select(_ problems: [BlockSelection.Problem], keeping m: Int) throws(FactorizationError) -> [Int] {
+        let n = problems.first?.blocks.count ?? m
         if settings.selection == .backward {
-            let removed = Set(try BlockSelection.backward(weighted, taps: site.patches.taps, remaining: m).order)
+            let removed = Set(try BlockSelection.backward(problems, remaining: m).order)
             return (0..<n).filter { !removed.contains($0) }
         }
-        return try BlockSelection.forward(weighted, taps: site.patches.taps, count: m).order.sorted()
+        return try BlockSelection.forward(problems, count: m).order.sorted()
     }
 
-    /// Fits the consumer on the kept channels and puts the result in place.
+    /// Fits the consumer on the kept blocks and puts the result in place.
     func replaceWeights(
         _ problem: SiteProblem, _ site: Site, kept: [Int], refit: inout Refit
     ) throws(FactorizationError) -> ConsumerErrors {
         let (patches, path, layer) = (site.patches, site.path, site.consumer.layer)
-        let regressors = patches.regressors(ofChannels: kept)
+        let regressors = patches.regressors(ofBlocks: kept)
         var offsets: [Double] = []
         var errors: [Double] = []
         guard var weight = refit.network.parameters[layer.weight] else { return ConsumerErrors(consumer: site.consumer, errors: [], energies: []) }
@@ -232,42 +191,5 @@ private struct OutputSpread {
             let n = Swift.max(1, counts[k])
             return Swift.max(0, squares[k] / n - (sums[k] / n) * (sums[k] / n))
         }
-    }
-}
-
-extension Reconstruction {
-    /// The same problem with target k counted times `scale[k]`.
-    func weighted(_ scale: [Double]) -> Reconstruction {
-        var result = self
-        for k in 0..<cross.columns {
-            for i in 0..<cross.rows { result.cross[i, k] *= scale[k] }
-            result.targetMean[k] *= scale[k]
-            result.targetEnergies[k] *= scale[k] * scale[k]
-        }
-        return result
-    }
-
-    /// V₀: each removed channel replaced by the best combination of kept ones, the same at every tap.
-    ///
-    /// - Parameters:
-    ///   - outgoing: the original weights, q×(n·t).
-    ///   - taps: t.
-    /// - Returns: q×(|kept|·t).
-    func oneShot(_ outgoing: Matrix, taps: Int, kept: [Int]) throws(FactorizationError) -> Matrix {
-        let n = count / taps
-        let covariance = Matrix(rows: n, columns: n) { i, j in
-            (0..<taps).reduce(0) { $0 + channels.covariance[i * taps + $1, j * taps + $1] } / Double(taps)
-        }
-        var normal = covariance.selectingRows(kept).selectingColumns(kept)
-        let floor = Double(n) * Double.ulpOfOne * Swift.max(channels.meanVariance, .leastNormalMagnitude)
-        for k in kept.indices { normal[k, k] += Swift.max(ridge, floor) }
-        let combination = try Cholesky(normal).solve(covariance.selectingRows(kept))
-        var result = Matrix(rows: outgoing.rows, columns: kept.count * taps)
-        for t in 0..<taps {
-            let slice = outgoing.selectingColumns((0..<n).map { $0 * taps + t })
-            let image = slice.times(combination, transposeOther: true)
-            for k in kept.indices { for o in 0..<outgoing.rows { result[o, k * taps + t] = image[o, k] } }
-        }
-        return result
     }
 }

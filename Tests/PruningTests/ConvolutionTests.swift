@@ -201,7 +201,7 @@ private func distance(_ a: [Float], _ b: [Float]) -> Float {
 
     @Test(arguments: [1, 2, 3] as [UInt64]) func `each step is the best one by brute force, and its change is exact`(_ seed: UInt64) throws {
         let problem = Self.problem(seed: seed)
-        let forward = try BlockSelection.forward([problem], taps: 3, count: 5)
+        let forward = try BlockSelection.forward([.init(problem, taps: 3)], count: 5)
         var kept: [Int] = []
         var left = 1.0
         for (k, channel) in forward.order.enumerated() {
@@ -213,7 +213,7 @@ private func distance(_ a: [Float], _ b: [Float]) -> Float {
             #expect((left - forward.changes[k] - error).magnitude <= 1e-4)
             left = error
         }
-        let backward = try BlockSelection.backward([problem], taps: 3, remaining: 1)
+        let backward = try BlockSelection.backward([.init(problem, taps: 3)], remaining: 1)
         var stay = Array(0..<5)
         for (k, channel) in backward.order.enumerated() {
             let before = try Self.error(problem, stay)
