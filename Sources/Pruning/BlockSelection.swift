@@ -6,7 +6,7 @@
 //   gain(c) = ‖L_c⁻¹·G_c‖²,  L_c·L_cᵀ = R_cc + λI        when block c joins,                                  (1)
 //   cost(c) = ‖L_c⁻¹·W_c‖²,  L_c·L_cᵀ = M_cc             when block c leaves and the rest is refitted.        (2)
 // Afterwards R, G (M, W) lose their projection on the block: X ← X − X_{:c}·(X_cc)⁻¹·X_{c:}. Each problem's changes are divided
-// by its target energy, so that every consumer counts by its relative error.
+// by its target energy, so that every consumer counts by its relative error, times a weight where they are not alike.
 // Cost: forward m·(n·t)²·t, backward (n·t)³ + (n − m)·(n·t)²·t multiply–adds per problem, and as much again for wide targets.
 // Sources: forward: orthogonal least squares, Chen, Billings & Luo, Int. J. Control 50 (1989); backward: optimal brain
 // surgeon, Hassibi & Stork, NeurIPS 1992; both with blocks in place of single variables.
@@ -25,6 +25,8 @@ package struct BlockSelection: Sendable {
         package var reconstruction: Reconstruction
         /// Per channel: a range of regressors.
         package var blocks: [Range<Int>]
+        /// What its relative objective counts among the others'.
+        package var weight = 1.0
 
         package init(_ reconstruction: Reconstruction, blocks: [Range<Int>]) {
             self.reconstruction = reconstruction
@@ -73,7 +75,8 @@ package struct BlockSelection: Sendable {
         let blocks: [Range<Int>]
         let size: Int
         let targets: Int
-        let energy: Double
+        /// Factor from squared errors to the objective.
+        let unit: Double
         /// Added to the diagonal of a block before it is inverted.
         let ridge: Double
         /// size × (size + targets), column-major.
@@ -84,7 +87,7 @@ package struct BlockSelection: Sendable {
             blocks = given.blocks
             size = problem.count
             targets = problem.cross.columns
-            energy = Swift.max(problem.targetEnergy, .leastNormalMagnitude)
+            unit = given.weight / Swift.max(problem.targetEnergy, .leastNormalMagnitude)
             // Without a ridge dead or duplicate channels make blocks singular; rounding level is added.
             let floor = Double(size) * Double.ulpOfOne * Swift.max(problem.channels.meanVariance, .leastNormalMagnitude)
             let lambda = Swift.max(problem.ridge, floor)
@@ -132,7 +135,7 @@ package struct BlockSelection: Sendable {
                     }
                 }
             }
-            return sum / energy
+            return sum * unit
         }
 
         /// X ← X − X_{:c}·(X_cc)⁻¹·X_{c:}.

@@ -17,13 +17,13 @@ struct Site: Sendable {
     var groups: [Int] { patches.members.map(\.group) }
 
     /// - Parameters:
-    ///   - readings: the same layer as a consumer of each of its cut groups, with the number of their channels.
+    ///   - readings: the same layer as a consumer of each of its cut groups, with the number of their channels; none where it
+    ///     only follows consumers of cut groups.
     ///   - pending: consumers that are not refitted yet.
     init(
-        _ readings: [(group: Int, consumer: Consumer, channels: Int)], in network: Network, statistics: [Int: ChannelStatistics],
+        _ consumer: Consumer, _ readings: [(group: Int, consumer: Consumer, channels: Int)], in network: Network, statistics: [Int: ChannelStatistics],
         pending: Set<Int>
     ) throws(PruningError) {
-        guard let consumer = readings.first?.consumer else { preconditionFailure("a site has at least one group") }
         self.consumer = consumer
         var positions: [(group: Int, positions: [[Int]])] = []
         for reading in readings {
@@ -40,18 +40,29 @@ struct Site: Sendable {
     }
 
     /// Consumers of cut groups in node order; each may make up for branches that are final by then.
+    ///
+    /// - Parameter followers: with layers that only read what consumers of cut groups have changed.
     static func sites(
         of groups: [(group: Int, weights: GroupWeights)], in network: Network, statistics: [Int: ChannelStatistics],
-        pending arePending: Bool = true
+        pending arePending: Bool = true, followers: Bool = false
     ) throws(PruningError) -> [Site] {
         var readings: [Int: [(group: Int, consumer: Consumer, channels: Int)]] = [:]
         for (g, weights) in groups {
             for consumer in weights.consumers { readings[consumer.layer.node, default: []].append((g, consumer, weights.group.count)) }
         }
+        if followers { for node in network.followers(of: Set(readings.keys)) { readings[node] = [] } }
         var pending = arePending ? Set(readings.keys) : []
         var sites: [Site] = []
         for (node, reading) in readings.sorted(by: { $0.key < $1.key }) {
-            sites.append(try Site(reading, in: network, statistics: statistics, pending: pending))
+            let consumer: Consumer
+            if let first = reading.first {
+                consumer = first.consumer
+            } else if let layer = network.reader(node) {
+                consumer = try Consumer(layer, in: network)
+            } else {
+                continue
+            }
+            sites.append(try Site(consumer, reading, in: network, statistics: statistics, pending: pending))
             pending.remove(node)
         }
         return sites
@@ -60,15 +71,20 @@ struct Site: Sendable {
     /// The choice of channels of one group as least-squares problems, one per share: its channels are the blocks, every target
     /// counts by the normalization behind it, and channels that other groups have given up take no part.
     ///
-    /// - Parameter kept: channels of other groups that stay; `nil` where that is open, and they are whole.
-    func choice(_ problem: SiteProblem, of group: Int, kept: (_ group: Int) -> [Int]?) -> [BlockSelection.Problem] {
+    /// - Parameters:
+    ///   - removed: outputs that count nothing.
+    ///   - kept: channels of other groups that stay; `nil` where that is open, and they are whole.
+    func choice(
+        _ problem: SiteProblem, of group: Int, removed: Set<Int> = [], kept: (_ group: Int) -> [Int]?
+    ) -> [BlockSelection.Problem] {
         guard let member = patches.members.first(where: { $0.group == group }) else { return [] }
         let regressors = patches.regressors(ofBlocks: patches.blocks { $0 == group ? nil : kept($0) })
         let size = member.blocksPerChannel * patches.taps
         let first = regressors.firstIndex(of: member.first * patches.taps) ?? 0
         let blocks = (0..<member.channels).map { first + $0 * size..<first + ($0 + 1) * size }
         return problem.shares.enumerated().map { share, reconstruction in
-            let scale = (0..<patches.outputs).map { path.scale[share * patches.outputs + $0] }
+            let outputs = share * patches.outputs..<(share + 1) * patches.outputs
+            let scale = outputs.map { removed.contains($0) ? 0 : path.scale[$0] }
             let whole = regressors.count == reconstruction.count ? reconstruction : reconstruction.selecting(regressors)
             return BlockSelection.Problem(whole.weighted(scale), blocks: blocks)
         }

@@ -16,11 +16,12 @@ extension Pruner {
     /// Kept shares at which the outputs are compared.
     private static let probedShares = [0.75, 0.5, 0.25, 0]
     /// Relative error below which Float rounding in the outputs drowns what a probe would show.
-    private static let leastProbedError = 1e-6
+    static let leastProbedError = 1e-6
 
     /// Replaces the error curve of every group by (1), on the inputs the refit will use.
     func predictOutputErrors(
-        _ ranked: inout [RankedGroup], inputs: ActivationTensor, description: InputSource.Description, ridge: Double
+        _ ranked: inout [RankedGroup], shared: SharedGroups, inputs: ActivationTensor, description: InputSource.Description,
+        ridge: Double
     ) throws(PruningError) {
         guard network.inputs.count == 1 else { return }
         let statistics = description.statistics
@@ -32,7 +33,7 @@ extension Pruner {
         for (node, g) in turns {
             try frontier.advance(to: node, in: network, statistics: statistics)
             let group = ranked[g]
-            let prediction = try localPrediction(group, frontier: frontier, description: description, ridge: ridge)
+            let prediction = try localPrediction(group, shared: shared, frontier: frontier, description: description, ridge: ridge)
             guard let prediction else { continue }
             var probes: [(kept: Int, ratio: Double)] = []
             // The last share, one channel, serves groups so redundant that nothing shows before.
@@ -56,9 +57,10 @@ extension Pruner {
     }
 
     private func localPrediction(
-        _ group: RankedGroup, frontier: ActivationFrontier, description: InputSource.Description, ridge: Double
+        _ group: RankedGroup, shared: SharedGroups, frontier: ActivationFrontier, description: InputSource.Description, ridge: Double
     ) throws(PruningError) -> LocalPrediction? {
         let statistics = description.statistics
+        var readers = shared.readers(of: group.index)
         if chain == nil, settings.reweighting == .sequential, isChosenInPlace(group),
             let site = try Site.sites(
                 of: [(group.index, group.weights)], in: network, statistics: statistics, pending: false
@@ -66,17 +68,26 @@ extension Pruner {
         {
             let start = Refit(network, statistics: statistics)
             let problem = try accumulate(site, index: 0, frontier, frontier, refit: start, description, ridge: ridge)
+            readers = [.init(site: site, problem: problem, weight: 1)]
+        }
+        if !readers.isEmpty {
             let path: BlockSelection
-            do throws(FactorizationError) { path = try elimination(site.choice(problem, of: group.index) { _ in nil }) } catch { throw .factorization(layer: site.consumer.name, error) }
+            do throws(FactorizationError) {
+                path = try elimination(SharedGroups(readers: readers).choice(of: group.index) { _ in nil })
+            } catch {
+                throw .factorization(layer: group.name, error)
+            }
             // Removed last, kept first.
-            let order = Array(path.order.reversed())
+            let (order, chosen) = (Array(path.order.reversed()), readers)
             return LocalPrediction(errors: Pruner.errors(afterRemovals: path.changes)) { (m) throws(PruningError) in
-                var refit = start
-                do throws(FactorizationError) {
-                    _ = try replaceWeights(
-                        problem, site, kept: site.patches.blocks { _ in Array(order.prefix(m)) }, refit: &refit)
-                } catch {
-                    throw .factorization(layer: site.consumer.name, error)
+                var refit = Refit(network, statistics: statistics)
+                for reader in chosen {
+                    let stay = reader.site.patches.blocks { $0 == group.index ? Array(order.prefix(m)) : nil }
+                    do throws(FactorizationError) {
+                        _ = try replaceWeights(reader.problem, reader.site, kept: stay, refit: &refit)
+                    } catch {
+                        throw .factorization(layer: reader.site.consumer.name, error)
+                    }
                 }
                 return refit
             }
@@ -122,48 +133,5 @@ extension Pruner {
             return below.ratio + t * (above.ratio - below.ratio)
         }
         return last.ratio
-    }
-}
-
-/// What the original network answers on a set of inputs, to compare others with.
-private struct ExactOutputs {
-    let outputs: [Network.ValueID]
-    /// Per output of the network: all samples, one after the other.
-    private var values: [[Float]]
-    /// Σ‖y − E y‖² over all samples and outputs.
-    private var spread = 0.0
-
-    init(of network: Network, from frontier: ActivationFrontier, statistics: [Int: ChannelStatistics]) throws(PruningError) {
-        outputs = network.outputs
-        var collected = [[Float]](repeating: [], count: network.outputs.count)
-        try frontier.forEachBatch(in: network, statistics: statistics, observing: network.outputs) { _, seen in
-            for (o, output) in network.outputs.enumerated() { collected[o].append(contentsOf: seen[output]?.values ?? []) }
-        }
-        values = collected
-        for all in values {
-            let size = all.count / Swift.max(1, frontier.batchCount)
-            for k in 0..<size {
-                let column = stride(from: k, to: all.count, by: size).map { Double(all[$0]) }
-                let mean = column.reduce(0, +) / Double(column.count)
-                spread += column.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
-            }
-        }
-    }
-
-    /// E‖y − ŷ‖²/E‖y − E y‖² of another network from the same cut on; `nil` when the outputs do not vary or the error overflows.
-    func relativeError(of refit: Refit, from frontier: ActivationFrontier) throws(PruningError) -> Double? {
-        var error = 0.0
-        var first = [Int](repeating: 0, count: outputs.count)
-        try frontier.forEachBatch(in: refit.network, statistics: refit.statistics, observing: outputs) { _, seen in
-            for (o, output) in outputs.enumerated() {
-                guard let approximation = seen[output] else { continue }
-                for (k, value) in approximation.values.enumerated() {
-                    let difference = Double(values[o][first[o] + k]) - Double(value)
-                    error += difference * difference
-                }
-                first[o] += approximation.values.count
-            }
-        }
-        return spread > 0 && error.isFinite ? error / spread : nil
     }
 }

@@ -1,12 +1,15 @@
 // Sequential reconstruction of networks whose consumers read patches: consumers in forward order.
 //
-// For each consumer of cut groups, at places drawn once per input:
+// For each consumer of cut groups, and with real inputs for each layer behind one, at places drawn once per input:
 //   targets     z* of OutputPath: what the original network computes there, plus what the pruned one owes on the other branch
 //   regressors  everything it reads at all taps, in the network pruned so far
 //   choose      by gain or cost of whole channels in these moments, weighted by what follows (a of OutputPath)
 //   fit         once, over all that stays of all its groups × taps: ridge least squares, pulled towards the one-shot
 //               combination of channels
 //   replace     the consumer's weights; the constant goes to its bias or to the running mean behind it
+// Layers behind, which lose nothing themselves, are fitted to what now reaches them, pulled towards their own weights. Drawn inputs
+// are a stand-in: on them this fits the stand-in better and the data worse (ResNet-20 at half the multiply–adds: agreement on the
+// drawn images 0.69 → 0.74, accuracy 82.8 → 80.8 %), while 512 images gain at every ratio (87.2 → 88.4, 66.0 → 70.8 % at 0.7, 0.3).
 // Both networks advance side by side; moments are accumulated batch by batch in Double.
 
 import Coresets
@@ -21,13 +24,19 @@ extension Pruner {
     ///
     /// - Parameter chosen: told after each consumer.
     func pruneSequentially(
-        _ ranked: [RankedGroup], counts: [Int], inputs: ActivationTensor, description: InputSource.Description, ridge: Double,
-        refit: inout Refit, chosen: (Int) throws(PruningError) -> Void
+        _ ranked: [RankedGroup], counts: [Int], shared: SharedGroups, inputs: ActivationTensor, description: InputSource.Description,
+        ridge: Double, refit: inout Refit, chosen: (Int) throws(PruningError) -> Void
     ) throws(PruningError) -> [GroupOutcome] {
         var kept = [[Int]?](repeating: nil, count: ranked.count)
         for (g, group) in ranked.enumerated() {
             if counts[g] == group.count {
                 kept[g] = Array(0..<group.count)
+            } else if !shared.readers(of: g).isEmpty, isShared(group) {
+                do throws(FactorizationError) {
+                    kept[g] = try select(shared.choice(of: g) { kept[$0] }, keeping: counts[g])
+                } catch {
+                    throw .factorization(layer: group.name, error)
+                }
             } else if !isChosenInPlace(group) {
                 kept[g] = try channels(group, keeping: counts[g])
             }
@@ -36,7 +45,8 @@ extension Pruner {
         var durations = [Double](repeating: 0, count: ranked.count)
         let cut = ranked.indices.filter { counts[$0] < ranked[$0].count }
         let sites = try Site.sites(
-            of: cut.map { ($0, ranked[$0].weights) }, in: network, statistics: description.statistics)
+            of: cut.map { ($0, ranked[$0].weights) }, in: network, statistics: description.statistics,
+            followers: description.isMeasured)
         var (exact, approximate) = (try ActivationFrontier(inputs, of: network), try ActivationFrontier(inputs, of: network))
         for (index, site) in sites.enumerated() {
             let start = ContinuousClock.now
@@ -47,7 +57,8 @@ extension Pruner {
             let problem = try accumulate(site, index: index, exact, approximate, refit: refit, description, ridge: ridge)
             do throws(FactorizationError) {
                 for g in site.groups where kept[g] == nil {
-                    kept[g] = try select(site.choice(problem, of: g) { kept[$0] }, keeping: counts[g])
+                    let removed = removedOutputs(of: site.consumer) { kept[$0] }
+                    kept[g] = try select(site.choice(problem, of: g, removed: removed) { kept[$0] }, keeping: counts[g])
                 }
                 let error = try replaceWeights(problem, site, kept: site.patches.blocks { kept[$0] }, refit: &refit)
                 for g in site.groups { errors[g].append(error) }
@@ -126,6 +137,19 @@ extension Pruner {
             spread: spread.variances)
     }
 
+    /// Outputs of a consumer that the choices made so far remove: nobody will read them.
+    private func removedOutputs(of consumer: Consumer, kept: (_ group: Int) -> [Int]?) -> Set<Int> {
+        var removed: Set<Int> = []
+        for (g, group) in groups.enumerated() {
+            guard let stay = kept(g), stay.count < group.count else { continue }
+            for slice in group.slices
+            where slice.role == .producer && slice.parameter == consumer.layer.weight && slice.axis == consumer.outputAxis {
+                for c in Set(0..<group.count).subtracting(stay) { removed.formUnion(slice.map.positions(of: c)) }
+            }
+        }
+        return removed
+    }
+
     /// Greedy or backward choice of whole channels.
     private func select(_ problems: [BlockSelection.Problem], keeping m: Int) throws(FactorizationError) -> [Int] {
         let n = problems.first?.blocks.count ?? m
@@ -147,7 +171,8 @@ extension Pruner {
         guard var weight = refit.network.parameters[layer.weight] else { return ConsumerErrors(consumer: site.consumer, errors: [], energies: []) }
         for (share, reconstruction) in problem.shares.enumerated() {
             let original = patches.weights(network.parameters[layer.weight]?.values ?? weight.values, share: share)
-            let prior = try reconstruction.oneShot(original, taps: patches.taps, kept: kept)
+            let prior =
+                kept.count == patches.blocks ? original : try reconstruction.oneShot(original, taps: patches.taps, kept: kept)
             let fit = try reconstruction.fit(regressors, prior: prior)
             patches.scatter(fit.weights, kept: kept, share: share, into: &weight.values)
             offsets += fit.offset

@@ -113,9 +113,13 @@ public struct Pruner: Sendable {
             try report("ranking channels of \(group.id)", 2 + index)
             ranked.append(try rank(index, moments: moments, ridge: ridge, started: clock.now))
         }
+        var shared = SharedGroups()
+        if case .samples(let inputs) = source {
+            shared = try sharedGroups(ranked, inputs: inputs, description: description, ridge: ridge)
+        }
         if needsErrorCurve, case .samples(let inputs) = source {
             try report("predicting errors", 2 + groups.count)
-            try predictOutputErrors(&ranked, inputs: inputs, description: description, ridge: ridge)
+            try predictOutputErrors(&ranked, shared: shared, inputs: inputs, description: description, ridge: ridge)
         }
         let counts = try allocate(ranked)
 
@@ -129,7 +133,7 @@ public struct Pruner: Sendable {
         var outcomes: [GroupOutcome] = []
         if settings.reweighting == .sequential, chain == nil, case .samples(let inputs) = source {
             outcomes = try pruneSequentially(
-                ranked, counts: counts, inputs: inputs, description: description, ridge: ridge, refit: &refit
+                ranked, counts: counts, shared: shared, inputs: inputs, description: description, ridge: ridge, refit: &refit
             ) { (index) throws(PruningError) in
                 try report("refitting consumers", 2 + groups.count + Swift.min(index, groups.count - 1))
             }

@@ -72,4 +72,25 @@ import Testing
             #expect((predicted - measured).magnitude <= 1e-3 * predicted, "\(predicted) \(measured)")
         }
     }
+
+    @Test func `layers behind refitted ones follow on real inputs, and only there`() throws {
+        let network = try Network.residual().inferringShapes()
+        let nodes = network.nodes.indices.filter { ["b", "fc"].contains(network.nodes[$0].name) }
+        #expect(network.followers(of: [nodes[0]]) == [nodes[1]])
+        var settings = PruningSettings(recipe: .best, budget: .keep(0.5), seed: 7)
+        settings.refitsClassifier = false
+        let pruner = try Pruner(network: network, settings: settings)
+        #expect(try !pruner.plan().replacements.contains { $0.parameter == "fc.weight" })
+        let inputs = ActivationTensor.random([64, 2, 7, 7], seed: 2)
+        var plan = try pruner.plan(calibration: inputs)
+        func error() throws -> Double {
+            let (z, y) = (try network.forward(inputs).observed[0].values, try plan.masked(network).forward(inputs).observed[0].values)
+            return zip(z, y).reduce(0) { $0 + Double(($1.0 - $1.1) * ($1.0 - $1.1)) }
+        }
+        let followed = try error()
+        let count = plan.replacements.count
+        plan.replacements.removeAll { $0.parameter.hasPrefix("fc.") }
+        #expect(plan.replacements.count == count - 2)
+        #expect(try followed < error())
+    }
 }
