@@ -14,6 +14,8 @@ package struct SingleNullSpaceElimination: ~Copyable {
     /// After `run`: which rows are left, and their weights (some may be zero).
     package let survivors: UnsafeMutablePointer<Int64>
     package let survivorWeights: UnsafeMutablePointer<Float>
+    /// Pivots of the last `run` that are rounding errors or little more, 2⁻²⁰ of the largest: directions it did not see.
+    package private(set) var weakPivots = 0
 
     private let storage: UnsafeMutablePointer<Float>
     private let order: UnsafeMutablePointer<Int64>
@@ -69,6 +71,8 @@ package struct SingleNullSpaceElimination: ~Copyable {
             basis.slack = Double(m) * 0x1p-27
             let steps = BlockedElimination(rows: rows, order: order, width: width, stride: stride)
             steps.expressNonbasic(rowCount: m)
+            let largest = (0..<width).reduce(Float(0)) { max($0, rows[$1 * stride + $1].magnitude) }
+            weakPivots = (0..<width).count { rows[$0 * stride + $0].magnitude < 0x1p-20 * largest }
             for i in 0..<width { survivors[i] = order[i] }
             steps.exchange(rowCount: m, nonbasic: nonbasic, costs: nil, coefficients: coefficients, &basis, &pending)
         } else {
