@@ -75,7 +75,7 @@ extension EllipsoidSolver {
         for (position, weight) in zip(work.positions, work.weights) { start[position] = weight }
         var master = ProjectedNewtonMaster(lifted: lift(pool.images), order: order, weights: isCold ? nil : start, kappa: pool.kappa, team: team)
         let (weights, outcome) = master.solve(
-            gap: tightest, deficit: 0.3 * Swift.min(1, settings.supportDeficit), isCold: isCold, budget: &budget)
+            gap: tightest, deficit: 0.3 * Swift.min(1, settings.supportDeficit), budget: &budget)
         budget.settle()
         let kept = weights.indices.filter { weights[$0] > 0 }
         if outcome == .unsuitable {

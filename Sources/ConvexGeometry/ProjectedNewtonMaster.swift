@@ -60,12 +60,10 @@ struct ProjectedNewtonMaster {
     /// Runs until max κ/D − 1 ≤ `gap` over all points and 1 − min κ/D ≤ `deficit` over the support.
     ///
     /// Returns weights for all points of the caller, sum 1.
-    mutating func solve(gap goal: Double, deficit: Double, isCold: Bool, budget: inout EffortBudget) -> (weights: [Double], outcome: Outcome) {
+    mutating func solve(gap goal: Double, deficit: Double, budget: inout EffortBudget) -> (weights: [Double], outcome: Outcome) {
         guard budget.affords(Effort(flops: evaluationWork)) else { return (expanded(), .stopped) }
         guard var objective = evaluate() else { return (expanded(), .unsuitable) }
-        if isCold {
-            guard approach(&objective, budget: &budget) else { return (expanded(), budget.exhausted == nil ? .unsuitable : .stopped) }
-        }
+        guard approach(&objective, budget: &budget) else { return (expanded(), budget.exhausted == nil ? .unsuitable : .stopped) }
         var (previous, slow, restored) = (Double.infinity, 0, 0)
         // In few dimensions the other master is cheaper than persistence.
         let patience = order < 16 ? 3 : 10
@@ -101,7 +99,7 @@ struct ProjectedNewtonMaster {
 
     // MARK: Start
 
-    /// Equation (1) while it pays: it costs no Hessian.
+    /// Equation (1) while it pays: it costs no Hessian. A warm start takes it too when points from outside have come.
     private mutating func approach(_ objective: inout Double, budget: inout EffortBudget) -> Bool {
         var previous = Double.infinity
         for _ in 0..<6 {
