@@ -3,7 +3,7 @@
 internal import CKernels
 
 /// What the steps need of an element type.
-protocol EliminationElement {
+protocol EliminationElement: BinaryFloatingPoint {
     /// Numbers in a vector of the kernels: blocks begin at multiples of it.
     static var lanes: Int { get }
     static func luPanel(_ a: UnsafeMutablePointer<Self>, _ stride: Int, _ m: Int, _ column: Int, _ width: Int, _ order: UnsafeMutablePointer<Int64>)
@@ -16,18 +16,14 @@ protocol EliminationElement {
         _ cost: UnsafePointer<Self>?, _ basis: inout ck_basis, _ pending: inout ck_exchanges)
     static func exchangeCoefficients(
         _ t: UnsafePointer<Self>, _ stride: Int, _ rows: Int, _ pending: inout ck_exchanges, _ c: UnsafeMutablePointer<Self>)
-    /// C ← α·A·B + β·C, column-major.
+    /// C ← α·A·B + C, column-major.
     static func multiply(
         _ m: Int, _ n: Int, _ k: Int, _ alpha: Self, _ a: UnsafePointer<Self>, _ lda: Int, _ b: UnsafePointer<Self>, _ ldb: Int,
         _ c: UnsafeMutablePointer<Self>, _ ldc: Int)
-    static var plus: Self { get }
-    static var minus: Self { get }
 }
 
 extension Double: EliminationElement {
     static var lanes: Int { 8 }
-    static var plus: Double { 1 }
-    static var minus: Double { -1 }
 
     static func luPanel(
         _ a: UnsafeMutablePointer<Double>, _ stride: Int, _ m: Int, _ column: Int, _ width: Int, _ order: UnsafeMutablePointer<Int64>
@@ -70,8 +66,6 @@ extension Double: EliminationElement {
 
 extension Float: EliminationElement {
     static var lanes: Int { 16 }
-    static var plus: Float { 1 }
-    static var minus: Float { -1 }
 
     static func luPanel(
         _ a: UnsafeMutablePointer<Float>, _ stride: Int, _ m: Int, _ column: Int, _ width: Int, _ order: UnsafeMutablePointer<Int64>
@@ -145,7 +139,7 @@ struct BlockedElimination<Element: EliminationElement> {
         solveLeft(corner, order: half, corner + half, columnCount: columns.upperBound - middle)
         // Row-major C ← C − A·B is column-major Cᵀ ← Cᵀ − Bᵀ·Aᵀ.
         Element.multiply(
-            columns.upperBound - middle, m - middle, half, .minus, corner + half, stride,
+            columns.upperBound - middle, m - middle, half, -1, corner + half, stride,
             rows + middle * stride + columns.lowerBound, stride, rows + middle * stride + middle, stride)
         factor(columns: middle..<columns.upperBound, rowCount: m)
     }
@@ -159,7 +153,7 @@ struct BlockedElimination<Element: EliminationElement> {
         let half = half(order)
         solveLeft(l, order: half, x, columnCount: columnCount)
         Element.multiply(
-            columnCount, order - half, half, .minus, x, stride, l + half * stride, stride, x + half * stride, stride)
+            columnCount, order - half, half, -1, x, stride, l + half * stride, stride, x + half * stride, stride)
         solveLeft(l + half * stride + half, order: order - half, x + half * stride, columnCount: columnCount)
     }
 
@@ -171,7 +165,7 @@ struct BlockedElimination<Element: EliminationElement> {
         }
         let half = half(order)
         solveRight(t + half, rowCount: rowCount, factor: l + half * stride + half, order: order - half)
-        Element.multiply(half, rowCount, order - half, .minus, l + half * stride, stride, t + half, stride, t, stride)
+        Element.multiply(half, rowCount, order - half, -1, l + half * stride, stride, t + half, stride, t, stride)
         solveRight(t, rowCount: rowCount, factor: l, order: half)
     }
 
@@ -192,7 +186,7 @@ struct BlockedElimination<Element: EliminationElement> {
             let later = t + k * stride
             Element.exchangeCoefficients(later, stride, rest, &pending, coefficients)
             let z = pending.z.assumingMemoryBound(to: Element.self)
-            Element.multiply(width, rest, pending.count, .plus, z, stride, coefficients, Self.block, later, stride)
+            Element.multiply(width, rest, pending.count, 1, z, stride, coefficients, Self.block, later, stride)
         }
     }
 }

@@ -116,10 +116,10 @@ public struct Pruner: Sendable {
         var shared = SharedGroups()
         if case .samples(let inputs) = source {
             shared = try sharedGroups(ranked, inputs: inputs, description: description, ridge: ridge)
-        }
-        if needsErrorCurve, case .samples(let inputs) = source {
-            try report("predicting errors", 2 + groups.count)
-            try predictOutputErrors(&ranked, shared: shared, inputs: inputs, description: description, ridge: ridge)
+            if needsErrorCurve {
+                try report("predicting errors", 2 + groups.count)
+                try predictOutputErrors(&ranked, shared: shared, inputs: inputs, description: description, ridge: ridge)
+            }
         }
         let counts = try allocate(ranked)
 
