@@ -17,25 +17,45 @@ enum {
 #define SPLAT4(x) ((v4){(x), (x), (x), (x)})
 #define ABS4(x) ((v4)((i4)(x) & INT64_MAX))
 
-// Points of N ≤ 4 vectors of features and H ≤ 1 half ones, all points of the run, with the sums in registers. `whole`
-// points may be read in whole vectors; the others are copied to a padded buffer first. Without a center c, z is the
-// value itself.
+// Σ wᵢ, or NaN when a weight is negative or NaN.
+CK_INLINE double mass(const double *w, ptrdiff_t step, ptrdiff_t count) {
+    if (step == 0) return w[0] >= 0 ? (double)count * w[0] : __builtin_nan("");
+    v8 total = CK_SPLAT(0.0);
+    i8 bad = {0};
+    ptrdiff_t i = 0;
+    for (; i + 8 <= count; i += 8) {
+        v8 value = *(const v8 *)(w + i);
+        total += value;
+        bad |= ~(value >= CK_SPLAT(0.0));
+    }
+    double rest = 0;
+    int64_t any = 0;
+    for (; i < count; i++) {
+        rest += w[i];
+        any |= !(w[i] >= 0);
+    }
+    for (int lane = 0; lane < 8; lane++) any |= bad[lane];
+    if (any) return __builtin_nan("");
+    return (((total[0] + total[1]) + (total[2] + total[3])) + ((total[4] + total[5]) + (total[6] + total[7]))) + rest;
+}
+
+// Points of N ≤ 4 vectors of features and H ≤ 1 half ones, the sums of RUN points in registers. The sums of runs are
+// added up in memory: sixteen registers hold no more. `whole` points may be read in whole vectors; the others are copied
+// to a padded buffer first. Without a center c, z is the value itself.
 #define CK_DEFINE_GROUP(T, SUFFIX, N, H)                                                                               \
-    CK_INLINE void group_##SUFFIX##_##N##_##H(const T *x, ptrdiff_t d, ptrdiff_t count, ptrdiff_t whole,               \
+    CK_INLINE double group_##SUFFIX##_##N##_##H(const T *x, ptrdiff_t d, ptrdiff_t count, ptrdiff_t whole,               \
                                               const double *w, ptrdiff_t step, const double *c, double *sum,           \
                                               double *cm, double *rm) {                                                \
         enum { LAST = 8 * N };                                                                                         \
-        v8 total[N + 1], total_cm[N + 1], total_rm[N + 1], center[N + 1];                                              \
-        v4 zero = SPLAT4(0.0), total_h = zero, total_cm_h = zero, total_rm_h = zero;                                   \
-        v4 center_h = c && H ? *(const v4 *)(c + LAST) : zero;                                                         \
-        for (int j = 0; j < N; j++) {                                                                                  \
-            total[j] = total_cm[j] = total_rm[j] = CK_SPLAT(0.0);                                                      \
-            center[j] = c ? *(const v8 *)(c + 8 * j) : CK_SPLAT(0.0);                                                  \
-        }                                                                                                              \
+        v4 zero = SPLAT4(0.0);                                                                                         \
+        for (int j = 0; j < N; j++) *(v8 *)(sum + 8 * j) = CK_SPLAT(0.0);                                              \
+        if (H) *(v4 *)(sum + LAST) = zero;                                                                             \
         T padded[8 * N + 4 * H];                                                                                       \
+        double total = 0, least = 0;                                                                                   \
         for (ptrdiff_t start = 0; start < count; start += RUN) {                                                       \
             v8 s[N + 1], a[N + 1], r[N + 1];                                                                           \
             v4 s_h = zero, a_h = zero, r_h = zero;                                                                     \
+            double part = 0;                                                                                           \
             for (int j = 0; j < N; j++) s[j] = a[j] = r[j] = CK_SPLAT(0.0);                                            \
             ptrdiff_t stop = start + RUN < count ? start + RUN : count;                                                \
             for (ptrdiff_t i = start; i < stop; i++) {                                                                 \
@@ -48,42 +68,40 @@ enum {
                 for (int j = 0; j < N; j++) CK_FETCH(p + 8 * j);                                                       \
                 if (H) CK_FETCH(p + LAST);                                                                             \
                 v8 weight = CK_SPLAT(w[i * step]);                                                                     \
+                part += w[i * step];                                                                                   \
+                least = w[i * step] < least ? w[i * step] : least;                                                     \
                 for (int j = 0; j < N; j++) {                                                                          \
-                    v8 value = LOAD_##SUFFIX(p + 8 * j);                                                               \
-                    v8 z = weight * (c ? value - center[j] : value);                                                   \
-                    s[j] += z;                                                                                         \
-                    if (cm) a[j] += CK_ABS(z);                                                                         \
+                    v8 value = LOAD_##SUFFIX(p + 8 * j), z = c ? value - *(const v8 *)(c + 8 * j) : value;             \
+                    s[j] += weight * z;                                                                                \
+                    if (cm) a[j] += weight * CK_ABS(z);                                                                \
                     if (rm) r[j] += weight * CK_ABS(value);                                                            \
                 }                                                                                                      \
                 if (H) {                                                                                               \
                     v4 factor = SPLAT4(w[i * step]), value = LOAD4_##SUFFIX(p + LAST);                                 \
-                    v4 z = factor * (c ? value - center_h : value);                                                    \
-                    s_h += z;                                                                                          \
-                    if (cm) a_h += ABS4(z);                                                                            \
+                    v4 z = c ? value - *(const v4 *)(c + LAST) : value;                                                \
+                    s_h += factor * z;                                                                                 \
+                    if (cm) a_h += factor * ABS4(z);                                                                   \
                     if (rm) r_h += factor * ABS4(value);                                                               \
                 }                                                                                                      \
             }                                                                                                          \
+            total += part;                                                                                             \
             for (int j = 0; j < N; j++) {                                                                              \
-                total[j] += s[j];                                                                                      \
-                if (cm) total_cm[j] += a[j];                                                                           \
-                if (rm) total_rm[j] += r[j];                                                                           \
+                *(v8 *)(sum + 8 * j) += s[j];                                                                          \
+                if (cm) *(v8 *)(cm + 8 * j) += a[j];                                                                   \
+                if (rm) *(v8 *)(rm + 8 * j) += r[j];                                                                   \
             }                                                                                                          \
-            total_h += s_h;                                                                                            \
-            total_cm_h += a_h;                                                                                         \
-            total_rm_h += r_h;                                                                                         \
+            if (H) {                                                                                                   \
+                *(v4 *)(sum + LAST) += s_h;                                                                            \
+                if (cm) *(v4 *)(cm + LAST) += a_h;                                                                     \
+                if (rm) *(v4 *)(rm + LAST) += r_h;                                                                     \
+            }                                                                                                          \
         }                                                                                                              \
-        for (int j = 0; j < N; j++) {                                                                                  \
-            i8 inside = CK_LANES < CK_SPLAT((double)(d - 8 * j));                                                      \
-            *(v8 *)(sum + 8 * j) = (v8)((i8)total[j] & inside);                                                        \
-            if (cm) *(v8 *)(cm + 8 * j) += (v8)((i8)total_cm[j] & inside);                                             \
-            if (rm) *(v8 *)(rm + 8 * j) += (v8)((i8)total_rm[j] & inside);                                             \
+        for (ptrdiff_t j = d; j < LAST + 4 * H; j++) {                                                                 \
+            sum[j] = 0;                                                                                                \
+            if (cm) cm[j] = 0;                                                                                         \
+            if (rm) rm[j] = 0;                                                                                         \
         }                                                                                                              \
-        if (H) {                                                                                                       \
-            i4 inside = (v4){0, 1, 2, 3} < SPLAT4((double)(d - LAST));                                                 \
-            *(v4 *)(sum + LAST) = (v4)((i4)total_h & inside);                                                          \
-            if (cm) *(v4 *)(cm + LAST) += (v4)((i4)total_cm_h & inside);                                               \
-            if (rm) *(v4 *)(rm + LAST) += (v4)((i4)total_rm_h & inside);                                               \
-        }                                                                                                              \
+        return least < 0 ? __builtin_nan("") : total;                                                                  \
     }
 
 // Rows of many vectors: `rows` (4 or 1) points at a time from end to end, with the sums in the first-level cache. What is
@@ -122,7 +140,7 @@ enum {
         }                                                                                                              \
         wide_step_##SUFFIX(p, weight, rows, c ? c + j : NULL, d - j, sum + j, cm ? cm + j : NULL, rm ? rm + j : NULL); \
     }                                                                                                                  \
-    CK_INLINE void wide_##SUFFIX(const T *x, ptrdiff_t d, ptrdiff_t count, ptrdiff_t whole, const double *w,           \
+    CK_INLINE double wide_##SUFFIX(const T *x, ptrdiff_t d, ptrdiff_t count, ptrdiff_t whole, const double *w,         \
                                  ptrdiff_t step, const double *c, double *sum, double *cm, double *rm) {               \
         for (ptrdiff_t j = 0; j < d; j += 8) *(v8 *)(sum + j) = CK_SPLAT(0.0);                                         \
         ptrdiff_t i = 0;                                                                                               \
@@ -135,36 +153,15 @@ enum {
             v8 weight = CK_SPLAT(w[i * step]);                                                                         \
             wide_rows_##SUFFIX(x + i * d, d, 1, i < whole, &weight, c, sum, cm, rm);                                   \
         }                                                                                                              \
+        return mass(w, step, count);                                                                                   \
     }
 
 // A call for each of the cases that matter, so that what is not asked for costs nothing.
 #define CK_CASES(F)                                                                                                    \
-    if (cm && c) F(x, d, count, whole, w, step, c, sum, cm, rm);                                                       \
-    else if (cm) F(x, d, count, whole, w, step, NULL, sum, cm, NULL);                                                  \
-    else if (c) F(x, d, count, whole, w, step, c, sum, NULL, NULL);                                                    \
-    else F(x, d, count, whole, w, step, NULL, sum, NULL, NULL);
-
-// Σ wᵢ, or NaN when a weight is negative or NaN.
-CK_INLINE double mass(const double *w, ptrdiff_t step, ptrdiff_t count) {
-    if (step == 0) return w[0] >= 0 ? (double)count * w[0] : __builtin_nan("");
-    v8 total = CK_SPLAT(0.0);
-    i8 bad = {0};
-    ptrdiff_t i = 0;
-    for (; i + 8 <= count; i += 8) {
-        v8 value = *(const v8 *)(w + i);
-        total += value;
-        bad |= ~(value >= CK_SPLAT(0.0));
-    }
-    double rest = 0;
-    int64_t any = 0;
-    for (; i < count; i++) {
-        rest += w[i];
-        any |= !(w[i] >= 0);
-    }
-    for (int lane = 0; lane < 8; lane++) any |= bad[lane];
-    if (any) return __builtin_nan("");
-    return (((total[0] + total[1]) + (total[2] + total[3])) + ((total[4] + total[5]) + (total[6] + total[7]))) + rest;
-}
+    if (cm && c) return F(x, d, count, whole, w, step, c, sum, cm, rm);                                                \
+    if (cm) return F(x, d, count, whole, w, step, NULL, sum, cm, NULL);                                                \
+    if (c) return F(x, d, count, whole, w, step, c, sum, NULL, NULL);                                                  \
+    return F(x, d, count, whole, w, step, NULL, sum, NULL, NULL);
 
 #define CK_DEFINE_MOMENTS(T, SUFFIX)                                                                                   \
     CK_DEFINE_GROUP(T, SUFFIX, 0, 1)                                                                                   \
@@ -183,18 +180,17 @@ CK_INLINE double mass(const double *w, ptrdiff_t step, ptrdiff_t count) {
         while (whole > 0 && x + (whole - 1) * d + read > end) whole--;                                                 \
         for (ptrdiff_t j = read; j < stride; j++) sum[j] = 0;                                                          \
         switch (halves) {                                                                                              \
-        case 0: break;                                                                                                 \
-        case 1: CK_CASES(group_##SUFFIX##_0_1) break;                                                                  \
-        case 2: CK_CASES(group_##SUFFIX##_1_0) break;                                                                  \
-        case 3: CK_CASES(group_##SUFFIX##_1_1) break;                                                                  \
-        case 4: CK_CASES(group_##SUFFIX##_2_0) break;                                                                  \
-        case 5: CK_CASES(group_##SUFFIX##_2_1) break;                                                                  \
-        case 6: CK_CASES(group_##SUFFIX##_3_0) break;                                                                  \
-        case 7: CK_CASES(group_##SUFFIX##_3_1) break;                                                                  \
-        case 8: CK_CASES(group_##SUFFIX##_4_0) break;                                                                  \
+        case 0: return mass(w, step, count);                                                                           \
+        case 1: CK_CASES(group_##SUFFIX##_0_1)                                                                         \
+        case 2: CK_CASES(group_##SUFFIX##_1_0)                                                                         \
+        case 3: CK_CASES(group_##SUFFIX##_1_1)                                                                         \
+        case 4: CK_CASES(group_##SUFFIX##_2_0)                                                                         \
+        case 5: CK_CASES(group_##SUFFIX##_2_1)                                                                         \
+        case 6: CK_CASES(group_##SUFFIX##_3_0)                                                                         \
+        case 7: CK_CASES(group_##SUFFIX##_3_1)                                                                         \
+        case 8: CK_CASES(group_##SUFFIX##_4_0)                                                                         \
         default: CK_CASES(wide_##SUFFIX)                                                                               \
         }                                                                                                              \
-        return mass(w, step, count);                                                                                   \
     }
 
 CK_DEFINE_MOMENTS(double, f64)

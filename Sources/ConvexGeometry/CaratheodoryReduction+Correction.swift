@@ -99,7 +99,7 @@ struct SurvivorSystem {
             moments.shift.withUnsafeBufferPointer { shift in
                 for q in 0..<width {
                     VectorKernels.weightedRow(
-                        rows.baseAddress! + q * stride, factor: base[q], shift: shift.baseAddress!, dimension: features, stride: stride,
+                        rows.baseAddress! + q * stride, mass: 1, factor: base[q], shift: shift.baseAddress!, dimension: features, stride: stride,
                         row: solver.rows + q * stride)
                 }
             }

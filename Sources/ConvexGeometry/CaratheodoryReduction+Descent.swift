@@ -53,9 +53,9 @@ extension OneReadReduction {
         var elimination = NullSpaceElimination(width: width, capacity: 2 * width, hasCosts: leafCosts != nil)
         let rows = elimination.rows, rowWeights = elimination.weights, rowCosts = elimination.costs
         while split(nodes, into: &halves) {
-            let count = gather(&halves, leaves, frame) { row, node, sum in
+            let count = gather(&halves, leaves, frame) { row, node, sum, mass in
                 VectorKernels.weightedRow(
-                    sum, factor: node.factor, shift: frame.shift, dimension: width - 1, stride: stride, row: rows + row * stride)
+                    sum, mass: mass, factor: node.factor, shift: frame.shift, dimension: width - 1, stride: stride, row: rows + row * stride)
                 rowWeights[row] = 1
                 if let leafCosts { rowCosts![row] = node.factor * costSum(node, leafCosts) }
             }
@@ -74,9 +74,9 @@ extension OneReadReduction {
         if startsInSingle {
             guard !lacksWeight else { return nil }
             // All is well if no more is missing now than 2⁵ ulp, as after a descent in double precision.
-            let count = gather(&nodes, leaves, frame) { row, node, sum in
+            let count = gather(&nodes, leaves, frame) { row, node, sum, mass in
                 VectorKernels.weightedRow(
-                    sum, factor: node.factor, shift: frame.shift, dimension: width - 1, stride: stride, row: rows + row * stride)
+                    sum, mass: mass, factor: node.factor, shift: frame.shift, dimension: width - 1, stride: stride, row: rows + row * stride)
             }
             missing(moments, rows, count: count, into: frame.scratch)
             for k in 0..<width {
@@ -107,9 +107,9 @@ extension OneReadReduction {
             let isFirst = !didDescend
             didDescend = true
             let count = scale.withUnsafeBufferPointer { scale in
-                gather(&halves, leaves, frame) { row, node, sum in
+                gather(&halves, leaves, frame) { row, node, sum, mass in
                     VectorKernels.weightedRow(
-                        sum, factor: node.factor, shift: frame.shift, scale: scale.baseAddress!, dimension: width - 1, stride: rowStride,
+                        sum, mass: mass, factor: node.factor, shift: frame.shift, scale: scale.baseAddress!, dimension: width - 1, stride: rowStride,
                         row: rows + row * rowStride)
                 }
             }
@@ -129,13 +129,13 @@ extension OneReadReduction {
     @inline(__always)
     private func gather(
         _ halves: inout [Node], _ leaves: UnsafePointer<Double>, _ frame: Frame,
-        row place: (Int, Node, UnsafePointer<Double>) -> Void
+        row place: (Int, Node, UnsafePointer<Double>, Double) -> Void
     ) -> Int {
         var count = 0
         for node in halves {
-            let sum = sum(of: node, leaves, frame)
-            guard sum[width - 1] * node.factor > 0 else { continue }
-            place(count, node, sum)
+            let (sum, mass) = sum(of: node, leaves, frame)
+            guard mass * node.factor > 0 else { continue }
+            place(count, node, sum, mass)
             halves[count] = node
             count += 1
         }
@@ -158,18 +158,19 @@ extension OneReadReduction {
         result[width - 1] = moments.mass - result[width - 1]
     }
 
-    // Σw(z, 1) of a node, in place or in `scratch`.
-    private func sum(of node: Node, _ leaves: UnsafePointer<Double>, _ frame: Frame) -> UnsafePointer<Double> {
+    // Σwz and Σw of a node, the sum in place or in `scratch`. The mass of points is not put behind their sum: who reads
+    // a number on its own and the same cells as a vector waits for the first to reach the cache.
+    private func sum(of node: Node, _ leaves: UnsafePointer<Double>, _ frame: Frame) -> (UnsafePointer<Double>, mass: Double) {
         if node.isOfLeaves {
             let first = leaves + node.start * stride
-            guard node.end - node.start > 1 else { return first }
+            guard node.end - node.start > 1 else { return (first, first[width - 1]) }
             VectorKernels.sumRows(first, count: node.end - node.start, stride: stride, sum: frame.scratch)
-        } else {
-            frame.scratch[width - 1] = source.moments(
-                of: node.start..<node.end, weights: weights, center: frame.center, stride: stride, sum: frame.scratch, centeredMagnitude: nil,
-                magnitude: nil)
+            return (UnsafePointer(frame.scratch), frame.scratch[width - 1])
         }
-        return UnsafePointer(frame.scratch)
+        let mass = source.moments(
+            of: node.start..<node.end, weights: weights, center: frame.center, stride: stride, sum: frame.scratch, centeredMagnitude: nil,
+            magnitude: nil)
+        return (UnsafePointer(frame.scratch), mass)
     }
 
     // Splits every node in two where that is possible; false when all nodes are single points already.

@@ -50,7 +50,9 @@ package struct NullSpaceElimination: ~Copyable {
         // One allocation for everything; small reductions would spend their time on many.
         let held = width > Self.smallWidth ? Self.block : 1
         let list = (capacity + 7) & ~7, small = (4 + held + (hasCosts ? 1 : 0)) * stride + (hasCosts ? 5 : 3) * list
-        let total = small + held * Self.block + Self.block + list * (stride + Self.block) + 64
+        // `coefficients` serve wide rows, or hold the columns of narrow ones.
+        let columns = list * max(Self.block, width > Self.smallWidth ? 0 : stride + 8)
+        let total = small + held * Self.block + Self.block + list * stride + columns + 64
         let raw = UnsafeMutableRawPointer.allocate(byteCount: 8 * total, alignment: 64)
         storage = raw.bindMemory(to: Double.self, capacity: total)
         storage.initialize(repeating: 0, count: small + held * Self.block + Self.block)
@@ -76,7 +78,7 @@ package struct NullSpaceElimination: ~Copyable {
         pending = ck_exchanges(
             z: take(held * stride), w: take(held * Self.block), pivot: takeNames(Self.block), count: 0, capacity: Self.block)
         rows = take(list * stride)
-        coefficients = take(list * Self.block)
+        coefficients = take(columns)
     }
 
     deinit { storage.deallocate() }
@@ -96,7 +98,7 @@ package struct NullSpaceElimination: ~Copyable {
         for i in 0..<m { order[i] = Int64(i); total += weights[i] }
         basis.slack = total * 0x1p-56
         if width <= Self.smallWidth {
-            ck_eliminate_small(rows, m, weights, costs, order, &basis)
+            ck_eliminate_small(rows, m, weights, costs, coefficients, order, &basis)
         } else {
             steps.expressNonbasic(rowCount: m)
             exchange(rowCount: m)

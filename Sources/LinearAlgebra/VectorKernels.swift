@@ -41,22 +41,22 @@ package enum VectorKernels {
         ck_axpy_compensated(x, row, width, high, low)
     }
 
-    /// row ← factor·(sum − mass·shift), mass = sum[dimension]; row[dimension] ← factor·mass, and zeros up to `stride`.
+    /// row ← factor·(sum − mass·shift), row[dimension] ← factor·mass, and zeros up to `stride`.
     @inline(__always)
     package static func weightedRow(
-        _ sum: UnsafePointer<Double>, factor: Double, shift: UnsafePointer<Double>, dimension: Int, stride: Int,
+        _ sum: UnsafePointer<Double>, mass: Double, factor: Double, shift: UnsafePointer<Double>, dimension: Int, stride: Int,
         row: UnsafeMutablePointer<Double>
     ) {
-        ck_weighted_row(sum, factor, shift, dimension, stride, row)
+        ck_weighted_row(sum, mass, factor, shift, dimension, stride, row)
     }
 
     /// The same in single precision, column k times scale[k].
     @inline(__always)
     package static func weightedRow(
-        _ sum: UnsafePointer<Double>, factor: Double, shift: UnsafePointer<Double>, scale: UnsafePointer<Double>, dimension: Int,
-        stride: Int, row: UnsafeMutablePointer<Float>
+        _ sum: UnsafePointer<Double>, mass: Double, factor: Double, shift: UnsafePointer<Double>, scale: UnsafePointer<Double>,
+        dimension: Int, stride: Int, row: UnsafeMutablePointer<Float>
     ) {
-        ck_weighted_row_f32(sum, factor, shift, scale, dimension, stride, row)
+        ck_weighted_row_f32(sum, mass, factor, shift, scale, dimension, stride, row)
     }
 
     /// sum ← sum of `count` rows of `stride` entries.

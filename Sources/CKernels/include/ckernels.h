@@ -98,20 +98,21 @@ void ck_exchange_coefficients_f64(const double *t, ptrdiff_t stride, ptrdiff_t r
 void ck_exchange_coefficients_f32(const float *t, ptrdiff_t stride, ptrdiff_t rows, const ck_exchanges *pending,
                                   float *c);
 
-/// Row-pivoted LU, null space and exchange of an m×width matrix in one call, width ≤ 64 < m allowed.
+/// Null space and exchange of an m×width matrix in one call, width ≤ 64 < m allowed.
 ///
-/// On return basis holds the surviving points and weights. `order` (m entries) must be 0 … m−1.
-void ck_eliminate_small(double *a, ptrdiff_t m, const double *weight, const double *cost, int64_t *order,
+/// On return basis holds the surviving points and weights; a is destroyed, and needs room for m rounded up to a
+/// multiple of 8 rows. Of `columns` (width rounded up to 4) + 1 times as many entries as rows are used, of `order` m.
+void ck_eliminate_small(double *a, ptrdiff_t m, const double *weight, const double *cost, double *columns, int64_t *order,
                         ck_basis *basis);
 
-/// Rows of an elimination from weighted sums: row ← factor·(sum − mass·shift), mass = sum[dimension];
-/// row[dimension] ← factor·mass, zeros up to stride.
-void ck_weighted_row(const double *sum, double factor, const double *shift, ptrdiff_t dimension, ptrdiff_t stride,
-                     double *row);
+/// Rows of an elimination from weighted sums: row ← factor·(sum − mass·shift), row[dimension] ← factor·mass, zeros up to
+/// stride.
+void ck_weighted_row(const double *sum, double mass, double factor, const double *shift, ptrdiff_t dimension,
+                     ptrdiff_t stride, double *row);
 
 /// The same in single precision, column k times scale[k]; a stride of floats, a multiple of 16.
-void ck_weighted_row_f32(const double *sum, double factor, const double *shift, const double *scale, ptrdiff_t dimension,
-                         ptrdiff_t stride, float *row);
+void ck_weighted_row_f32(const double *sum, double mass, double factor, const double *shift, const double *scale,
+                         ptrdiff_t dimension, ptrdiff_t stride, float *row);
 
 /// sum ← sum of `count` rows of `stride` entries.
 void ck_sum_rows(const double *rows, ptrdiff_t count, ptrdiff_t stride, double *sum);
