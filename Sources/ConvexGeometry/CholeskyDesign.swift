@@ -35,6 +35,28 @@ struct CholeskyDesign {
         }
     }
 
+    /// An upper bound of the condition of M, (‖L‖·‖L⁻¹‖)², after `invert`: ‖A‖₂² ≤ ‖A‖₁·‖A‖∞.
+    var conditionBound: Double {
+        func squaredNorm(_ a: [Double]) -> Double {
+            var (rows, columns) = ([Double](repeating: 0, count: order), 0.0)
+            a.withUnsafeBufferPointer { a in
+                rows.withUnsafeMutableBufferPointer { rows in
+                    for j in 0..<order {
+                        var sum = 0.0
+                        for i in j..<order {
+                            let entry = a[i + j * order].magnitude
+                            sum += entry
+                            rows[i] += entry
+                        }
+                        columns = Swift.max(columns, sum)
+                    }
+                }
+            }
+            return columns * (rows.max() ?? 0)
+        }
+        return squaredNorm(lower) * squaredNorm(inverse)
+    }
+
     /// log det M
     var logDeterminant: Double { 2 * (0..<order).reduce(0) { $0 + Elementary.log(lower[$1 * (order + 1)]) } }
 
@@ -69,7 +91,7 @@ struct CholeskyDesign {
                         guard let inverse = inverse.baseAddress else { return }
                         team.share(count, inRunsOf: runOfImages(n)) { run in
                             let out = images.pointer + run.lowerBound * n
-                            multiply(inverse, isLower: true, n, n, q + run.lowerBound * n, run.count, into: out)
+                            multiply(inverse, .lower, n, n, q + run.lowerBound * n, run.count, into: out)
                             LeverageKernels.columnNorms(out, rows: n, count: run.count, into: norms.pointer + run.lowerBound)
                         }
                     }

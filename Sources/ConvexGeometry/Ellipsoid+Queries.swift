@@ -11,7 +11,7 @@ extension Ellipsoid {
         return gauges(of: Matrix(rows: dimension, columns: 1, elements: point))[0]
     }
 
-    /// The gauges of many points, the columns of `points`. Cost 2·n·d² flops through BLAS in cache-sized blocks.
+    /// The gauges of many points, the columns of `points`. Cost up to 2·n·d² flops through BLAS in cache-sized blocks.
     public func gauges(of points: Matrix) -> [Double] {
         precondition(points.rows == dimension, "points must have as many coordinates as the ellipsoid")
         var result = [Double](repeating: 0, count: points.columns)
@@ -26,7 +26,7 @@ extension Ellipsoid {
             points.elements.withUnsafeBufferPointer {
                 LeverageKernels.shift($0.baseAddress! + start * d, dimension: d, count: count, origin: center, into: &shifted)
             }
-            BLAS.gemm(.normal, .normal, r, count, d, 1, map.elements, r, shifted, d, 0, &image, r)
+            multiply(map.elements, basis == nil ? .upper : .full, r, d, shifted, count, into: &image)
             image.withUnsafeBufferPointer { z in
                 for j in 0..<count { result[start + j] = BLAS.nrm2(r, z.baseAddress! + j * r, 1) }
             }

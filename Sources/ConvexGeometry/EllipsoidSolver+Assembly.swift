@@ -11,7 +11,7 @@ extension EllipsoidSolver {
         let radius = radiusSquared.squareRoot()
         let center = self.center(support, weights)
         // F = R of W·B/radius, W the map from raw points to κ.
-        let map = Matrix(rows: r, columns: d, elements: answer.factor.leverageMap(frame, base: 0).matrix.map { $0 / radius })
+        let map = Matrix(rows: r, columns: d, elements: answer.map.map { $0 / radius })
         let factor = (frame.basis.map { map.times($0) } ?? map).triangularFactor()
         let logVolume = Ellipsoid.logUnitBallVolume(r) + Double(r) * Elementary.log(radius) + answer.factor.logDeterminant - frame.logDeterminant
         var ellipsoid = Ellipsoid(center: center, factor: factor, basis: frame.basis, logVolume: logVolume)
@@ -46,6 +46,7 @@ extension EllipsoidSolver {
             return 0
         }
         let squaredRadius = answer.largest - (isCentered ? 0 : 1)
+        let form = settings.requiresShape ? ellipsoid.quadraticForm : nil
         // Largest excess over 1 of gauge and √(quadratic form), and how far both are from the exact κ.
         func evaluate(_ indices: [Int]) -> (excess: Double, noise: Double) {
             let run = runOfImages(d)
@@ -64,7 +65,7 @@ extension EllipsoidSolver {
             var result = (excess: 0.0, noise: 0.0)
             let points = Matrix(rows: d, columns: indices.count, elements: source.gather(indices))
             let gauges = ellipsoid.gauges(of: points)
-            let forms = settings.requiresShape ? ellipsoid.quadraticForms(at: points) : []
+            let forms = form.map { ellipsoid.values(of: $0, at: points) } ?? []
             for (j, index) in indices.enumerated() {
                 let exact = (kappa[index] - base) / squaredRadius
                 for square in forms.isEmpty ? [gauges[j] * gauges[j]] : [gauges[j] * gauges[j], forms[j]] {
@@ -87,15 +88,31 @@ extension EllipsoidSolver {
 }
 
 extension Ellipsoid {
+    /// The lower triangle of A with what is below the diagonal doubled: it has the same quadratic form, at half the price.
+    var quadraticForm: Matrix {
+        var result = shape
+        let r = rank
+        for j in 0..<r {
+            for i in 0..<j { result.elements[i + j * r] = 0 }
+            for i in j + 1..<Swift.max(r, j + 1) { result.elements[i + j * r] *= 2 }
+        }
+        return result
+    }
+
     /// (x−c)ᵀA(x−c) of every column, from the shape itself, in basis coordinates when flat.
-    func quadraticForms(at points: Matrix) -> [Double] {
+    func values(of form: Matrix, at points: Matrix) -> [Double] {
         let (d, n, r) = (dimension, points.columns, rank)
         guard r > 0 else { return [Double](repeating: 0, count: n) }
         var z = points
-        for j in 0..<n { for k in 0..<d { z.elements[k + j * d] -= center[k] } }
+        z.elements.withUnsafeMutableBufferPointer {
+            LeverageKernels.shift($0.baseAddress!, dimension: d, count: n, origin: center, into: $0.baseAddress!)
+        }
         if let basis { z = basis.times(z, transposeSelf: true) }
-        let image = shape.times(z)
-        return image.elements.withUnsafeBufferPointer { image in
+        let image = [Double](unsafeUninitializedCapacity: r * n) {
+            multiply(form.elements, .lower, r, r, z.elements, n, into: $0.baseAddress!)
+            $1 = r * n
+        }
+        return image.withUnsafeBufferPointer { image in
             z.elements.withUnsafeBufferPointer { z in
                 (0..<n).map { BLAS.dot(r, image.baseAddress! + $0 * r, 1, z.baseAddress! + $0 * r, 1) }
             }

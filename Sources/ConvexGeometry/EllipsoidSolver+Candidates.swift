@@ -35,32 +35,29 @@ struct WorkingSet {
 extension EllipsoidSolver {
     func gather(_ pool: CandidatePool, _ positions: [Int]) -> [Double] {
         let r = frame.rank
-        var result: [Double] = []
-        result.reserveCapacity(r * positions.count)
-        for position in positions { result.append(contentsOf: pool.images[position * r..<(position + 1) * r]) }
-        return result
+        return copyColumns(of: pool.images, r, positions, to: r, team)
     }
 
     /// qᵢ from yᵢ.
     func lift(_ images: [Double]) -> [Double] {
         guard !isCentered else { return images }
-        let r = frame.rank
-        let count = images.count / r
-        var result = [Double](repeating: 1, count: (r + 1) * count)
-        for j in 0..<count { for k in 0..<r { result[k + j * (r + 1)] = images[k + j * r] } }
-        return result
+        return copyColumns(of: images, frame.rank, 0..<images.count / frame.rank, to: order, team)
     }
 
     /// Candidates to look at between reads.
     var poolSize: Int { Swift.max(4000 + 12 * order, Swift.min(source.pointCount / 100, 100_000)) }
 
+    /// Whether all points are candidates.
+    var isOwnPool: Bool { 2 * source.pointCount <= 3 * poolSize }
+
     /// The farthest points by the last full read, and `required` ones.
-    func makePool(including required: [Int]) -> CandidatePool {
-        let (n, size) = (source.pointCount, poolSize)
-        var indices = 2 * n <= 3 * size ? Array(0..<n) : indicesOfLargest(kappa, size)
-        if indices.count < n {
-            indices = Set(indices).union(required.isEmpty ? spanningPoints() : required).sorted()
+    mutating func makePool(including required: [Int]) -> CandidatePool {
+        guard !isOwnPool else {
+            let indices = Array(0..<source.pointCount)
+            defer { surveyed = nil }
+            return CandidatePool(indices: indices, images: surveyed ?? frame.images(source, indices, team), kappa: kappa)
         }
+        let indices = Set(indicesOfLargest(kappa, poolSize)).union(required.isEmpty ? spanningPoints() : required).sorted()
         return CandidatePool(indices: indices, images: frame.images(source, indices, team), kappa: indices.map { kappa[$0] })
     }
 
@@ -121,5 +118,26 @@ extension EllipsoidSolver {
             seen.insert(coordinates(other))
             return seen.insert(coordinates(position)).inserted
         }
+    }
+}
+
+/// Columns of r numbers, each followed by ones up to the new length.
+func copyColumns(
+    of matrix: [Double], _ r: Int, _ columns: some RandomAccessCollection<Int>, to length: Int, _ team: ThreadTeam
+) -> [Double] {
+    [Double](unsafeUninitializedCapacity: length * columns.count) { out, initialized in
+        LargePages.advise(UnsafeMutableRawBufferPointer(out))
+        matrix.withUnsafeBufferPointer { matrix in
+            guard let matrix = matrix.baseAddress, let base = out.baseAddress else { return }
+            let target = SharedPointer(base)
+            team.share(columns.count, inRunsOf: Swift.max(64, 65536 / length)) { run in
+                for (j, column) in zip(run, columns.dropFirst(run.lowerBound)) {
+                    let to = target.pointer + j * length
+                    to.update(from: matrix + column * r, count: r)
+                    for k in r..<length { to[k] = 1 }
+                }
+            }
+        }
+        initialized = length * columns.count
     }
 }

@@ -16,12 +16,7 @@ extension EllipsoidSolver {
     private var tightest: Double { 0.3 * settings.gap }
 
     mutating func solveByColumnGeneration() throws(GeometryError) -> CertifiedDesign {
-        if let start = settings.start, let certified = try certify(start.normalized) {
-            if isSolved(certified) { return certified }
-            guard budget.affords(Effort()) else { return certified }
-        } else if try !survey(gathering: Swift.min(poolSize, source.pointCount)) {
-            return try certifySample()
-        }
+        if let answer = try begin() { return answer }
         var (pool, work) = firstCandidates()
         var tolerance = Swift.max(tightest, 3e-2)
         var best: CertifiedDesign?
@@ -31,6 +26,7 @@ extension EllipsoidSolver {
             // Once something is certified, returning to it may cost another certificate.
             let support = Swift.min(pool.indices.count, order * (order + 1) / 2)
             budget.reserve = (best == nil ? 1 : 2) * certificateEffort(support: support)
+            let trusted = isLastStepTrusted
             if !solveByProjectedNewton(pool, &work) {
                 if work.positions.isEmpty { work = firstWorkingSet(pool) }
                 if work.positions.count == source.pointCount { tolerance = tightest }
@@ -39,11 +35,12 @@ extension EllipsoidSolver {
                 tolerance = tightest
             }
             let design = WeightedDesign(indices: work.positions.map { pool.indices[$0] }, weights: work.weights)
-            guard let certified = try certify(design) else {
+            guard let certified = try certify(design, images: gather(pool, work.positions)) else {
                 if let best { return try recertify(best) }
                 throw .factorization("the support does not span the affine hull")
             }
             if isSolved(certified) { return certified }
+            let wasSeen = isLastStepTrusted == trusted
             let isBest = best.map { certified.gap < $0.gap } ?? true
             if isBest { best = certified }
             let wasTight = tolerance <= tightest * 1.0001
@@ -52,13 +49,33 @@ extension EllipsoidSolver {
             work.positions = design.indices.map { pool.position(of: $0) }
             let added = grow(&work, pool)
             // A tight master whose points are the only violators is at the limit of rounding.
-            if !budget.affords(Effort()) || (wasTight && added == 0) { return isBest ? certified : try recertify(best ?? certified) }
+            if !budget.affords(Effort()) || (wasTight && wasSeen && added == 0) { return isBest ? certified : try recertify(best ?? certified) }
         }
     }
 
+    /// The first read: κ of the start, or in the metric of the frame; an answer when that is all there is to do, or time for.
+    private mutating func begin() throws(GeometryError) -> CertifiedDesign? {
+        guard let start else { return try survey(gathering: Swift.min(poolSize, source.pointCount)) ? nil : try certifySample() }
+        // Where all points are candidates, their images are needed next, and tell whether a certificate is worth its read.
+        if isFrameOfStart, isOwnPool, !frame.isDelicate {
+            let isOpen = try survey(gathering: 0) && !isBalanced(start)
+            if isOpen { return nil }
+        }
+        guard let certified = try certify(start) else {
+            return try survey(gathering: Swift.min(poolSize, source.pointCount)) ? nil : try certifySample()
+        }
+        return isSolved(certified) || !budget.affords(Effort()) ? certified : nil
+    }
+
+    /// Whether the last read says that a design meets both tolerances.
+    private func isBalanced(_ design: WeightedDesign) -> Bool {
+        let least = design.indices.reduce(Double.infinity) { Swift.min($0, kappa[$1]) }
+        return largest <= Double(order) * (1 + settings.gap) && least >= Double(order) * (1 - settings.supportDeficit)
+    }
+
     /// The farthest points, and the weights of a warm start; of a cold one the masters find their own.
-    private func firstCandidates() -> (CandidatePool, WorkingSet) {
-        guard let start = settings.start, budget.dataPasses > 0 else {
+    private mutating func firstCandidates() -> (CandidatePool, WorkingSet) {
+        guard let start else {
             return (makePool(including: []), WorkingSet(positions: [], weights: []))
         }
         let pool = makePool(including: start.indices)
@@ -75,14 +92,16 @@ extension EllipsoidSolver {
         for (position, weight) in zip(work.positions, work.weights) { start[position] = weight }
         var master = ProjectedNewtonMaster(lifted: lift(pool.images), order: order, weights: isCold ? nil : start, kappa: pool.kappa, team: team)
         let (weights, outcome) = master.solve(
-            gap: tightest, deficit: 0.3 * Swift.min(1, settings.supportDeficit), budget: &budget)
+            gap: tightest, deficit: 0.3 * Swift.min(1, settings.supportDeficit),
+            acceptable: isOwnPool && isLastStepTrusted ? Swift.min(settings.gap, settings.supportDeficit) : nil, budget: &budget)
         budget.settle()
         let kept = weights.indices.filter { weights[$0] > 0 }
         if outcome == .unsuitable {
             isProjectedNewtonAdmitted = false
             if isCold { return false }
         }
-        if outcome == .converged || outcome == .stopped || isCold {
+        if outcome == .expected { isLastStepTrusted = false }
+        if outcome != .unsuitable || isCold {
             work = WorkingSet(positions: kept, weights: kept.map { weights[$0] })
         }
         return outcome != .unsuitable
@@ -134,6 +153,6 @@ extension EllipsoidSolver {
         let far = indicesOfLargest(kappa, Swift.min(source.pointCount, 4 * order))
         let union = Set(far).union(frame.sample).sorted()
         guard let next = PointFrame(source, around: union, isCentered: isCentered, team: team), next.rank == frame.rank else { return }
-        frame = next
+        (frame, surveyed) = (next, nil)
     }
 }

@@ -16,8 +16,10 @@ extension EllipsoidSolver {
         // Khachiyan's weights never vanish.
         if !away { budget.reserve = certificateEffort(support: n) }
         guard try survey(gathering: n) else { return try certifySample() }
+        let images = surveyed ?? frame.images(source, Array(0..<n), team)
+        surveyed = nil
         var state = RankOneState(
-            lifted: lift(frame.images(source, Array(0..<n), team)), order: order, start: startOfRankOneSteps(away: away))
+            lifted: lift(images), order: order, start: startOfRankOneSteps(away: away))
         var goal = (gap: 0.9 * settings.gap, deficit: 0.9 * settings.supportDeficit)
         while true {
             let finished = state.run(away: away, gap: goal.gap, deficit: goal.deficit, budget: &budget)

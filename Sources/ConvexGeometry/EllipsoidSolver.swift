@@ -8,14 +8,22 @@ struct EllipsoidSolver<Source: PointSource> {
     let method: MinimumVolumeEllipsoid.Method
     let isCentered: Bool
     let team: ThreadTeam
+    /// Weights to start from.
+    let start: WeightedDesign?
     var frame: PointFrame
+    /// Whether κ in the metric of the frame are those of the start.
+    let isFrameOfStart: Bool
     var budget: EffortBudget
     /// κ of every point at the last full pass.
     var kappa: [Double]
     /// The largest of them.
     var largest = 0.0
+    /// Images of all points in the frame, from the survey of a set that is its own pool; gone once the pool has them.
+    var surveyed: [Double]?
     /// False once the point set turned out to be one of those that projected Newton steps do not suit.
     var isProjectedNewtonAdmitted = true
+    /// Whether the certificate may be the first to look at the last step; once, as a mistake costs what it saves.
+    var isLastStepTrusted = true
 
     /// D
     var order: Int { frame.rank + (isCentered ? 0 : 1) }
@@ -31,14 +39,20 @@ struct EllipsoidSolver<Source: PointSource> {
         budget = EffortBudget(
             iterationLimit: settings.iterationLimit ?? (method == .interiorPoint ? 1000 : 200_000),
             timeLimit: settings.timeLimit, clock: clock, observer: settings.observer)
-        frame = try PointFrame(source, isCentered: isCentered, seed: settings.seed, team: team)
+        let start = method == .interiorPoint ? settings.start?.normalized : nil
+        if let start, let warm = PointFrame(source, design: start, isCentered: isCentered, team: team) {
+            (self.start, frame, isFrameOfStart) = (start, warm, true)
+        } else {
+            (self.start, isFrameOfStart) = (start, false)
+            frame = try PointFrame(source, isCentered: isCentered, seed: settings.seed, team: team)
+        }
         kappa = []
     }
 
     mutating func solve() throws(GeometryError) -> MinimumVolumeEllipsoid {
         guard frame.rank > 0 else { return try singlePoint() }
         // Touched first by the read, on the threads that share it.
-        kappa = [Double](unsafeUninitializedCapacity: source.pointCount) { $1 = source.pointCount }
+        kappa = .uninitialized(source.pointCount)
         budget.reserve = certificateEffort(support: 2 * order)
         let answer: CertifiedDesign
         switch method {
@@ -63,22 +77,27 @@ struct EllipsoidSolver<Source: PointSource> {
     }
 
     /// κ of all points for the design, from the raw points; ε⁺ and ε⁻.
-    mutating func certify(_ design: WeightedDesign) throws(GeometryError) -> CertifiedDesign? {
-        let images = frame.images(source, design.indices, team)
+    /// - Parameter images: of the design's points in the frame, where they are known.
+    mutating func certify(_ design: WeightedDesign, images known: [Double]? = nil) throws(GeometryError) -> CertifiedDesign? {
+        let images = known ?? frame.images(source, design.indices, team)
         guard let factor = DesignFactor(images: images, rank: frame.rank, weights: design.weights, isCentered: isCentered, team: team)
         else { return nil }
-        try readLeverages(factor)
+        let map = factor.leverageMap(frame, base: base, team: team)
+        if let surveyed {
+            try findLeverages(factor, surveyed)
+        } else {
+            try readLeverages(factor, map)
+        }
         if frame.isDelicate { refine(factor, design.indices) }
         return CertifiedDesign(
-            design: design, factor: factor, kappa: kappa, largest: largest, order: order, isCentered: isCentered,
-            centerNoise: centerNoise(factor))
+            design: design, factor: factor, map: map.matrix, kappa: kappa, largest: largest, order: order, isCentered: isCentered,
+            centerNoise: centerNoise(map))
     }
 
     /// ‖R⁻ᵀT·δ‖ for a center off by δ = one ulp of itself: a center far from zero cannot be stored more accurately.
     /// A delicate frame is exempt: it computes in twice the precision, about a center that is never stored.
-    private func centerNoise(_ factor: DesignFactor) -> Double {
+    private func centerNoise(_ map: LeverageMap) -> Double {
         guard !isCentered, !frame.isDelicate else { return 0 }
-        let map = factor.leverageMap(frame, base: 0)
         var sum = 0.0
         for k in 0..<frame.dimension {
             let ulp = frame.origin[k] * .ulpOfOne
@@ -97,37 +116,6 @@ struct EllipsoidSolver<Source: PointSource> {
         return Effort(flops: m * (2 * r * d + 4 * r * r + 8 * d * d), reads: 1 + 2 * m / Double(source.pointCount))
     }
 
-    /// The first read, κ in the metric of the frame; not done, and false, where the time will not do for it and the
-    /// certificate.
-    /// - Parameter gathered: points that are gathered right after it.
-    mutating func survey(gathering gathered: Int) throws(GeometryError) -> Bool {
-        let metric = DesignFactor.identity(frame.rank)
-        if budget.isTimed { measurePace(metric) }
-        let share = Double(gathered) / Double(source.pointCount)
-        budget.reserve.reads += share
-        defer { budget.reserve.reads -= share }
-        guard budget.affords(Effort(reads: 1)) else { return false }
-        try readLeverages(metric)
-        budget.settle()
-        reframe()
-        return true
-    }
-
-    /// Reads a 64th of the points, and computes with some of them in memory, to know what the rest will cost.
-    private mutating func measurePace(_ metric: DesignFactor) {
-        let (n, r, d) = (source.pointCount, frame.rank, frame.dimension)
-        let count = n / 64
-        guard count > 0, budget.affords(Effort(reads: Double(count) / Double(n))) else { return }
-        let (map, source, team) = (metric.leverageMap(frame, base: base), self.source, self.team)
-        kappa.withUnsafeMutableBufferPointer { map.leverages(of: source, count: count, into: $0.baseAddress!, team: team) }
-        budget.settle()
-        let few = Swift.min(count, 4096)
-        let points = source.gather(0..<few)
-        guard budget.affords(Effort(flops: Double(2 * r * d * few))) else { return }
-        kappa.withUnsafeMutableBufferPointer { map.leverages(of: points, count: few, into: $0.baseAddress!, team: team) }
-        budget.settle()
-    }
-
     /// What can be certified without a survey: equal weights on a few points of the sample.
     mutating func certifySample() throws(GeometryError) -> CertifiedDesign {
         let few = frame.sample.count > 2 * order ? strided(frame.sample, 2 * order) : frame.sample
@@ -139,39 +127,9 @@ struct EllipsoidSolver<Source: PointSource> {
         throw .factorization("the sample does not span the affine hull")
     }
 
-    /// One read of the data: κ of all points into `kappa`.
-    mutating func readLeverages(_ factor: DesignFactor) throws(GeometryError) {
-        budget.dataPasses += 1
-        let map = factor.leverageMap(frame, base: base)
-        let (source, team) = (self.source, self.team)
-        kappa.withUnsafeMutableBufferPointer { map.leverages(of: source, count: source.pointCount, into: $0.baseAddress!, team: team) }
-        let sum: Double
-        (largest, sum) = LeverageKernels.largest(kappa, count: kappa.count)
-        guard sum.isFinite else {
-            throw source.firstNonFinite() ?? .shapeNotRepresentable(reason: "coordinates that overflow")
-        }
-        guard frame.isDelicate else { return }
-        let noise = Swift.min(1, 64 * frame.noise * Double(order))
-        let threshold = noise < 0.1 ? Swift.min(largest, Double(order)) * (1 - noise) * 0.9 : 0
-        refine(factor, kappa.indices.filter { kappa[$0] >= threshold })
-    }
-
     /// Whether the tolerances are met; Khachiyan's method certifies the gap only.
     func isSolved(_ answer: CertifiedDesign) -> Bool {
         answer.gap <= settings.gap && (method == .khachiyan || answer.deficit <= settings.supportDeficit)
-    }
-
-    /// Thin, slanted sets: κ of plain arithmetic is noisy, so whatever may matter is recomputed with compensated sums.
-    private mutating func refine(_ factor: DesignFactor, _ candidates: [Int]) {
-        let step = Swift.max(1, 1 << 20 / frame.dimension)
-        for start in stride(from: 0, to: candidates.count, by: step) {
-            let run = Array(candidates[start..<Swift.min(start + step, candidates.count)])
-            let images = frame.images(source, run, team)
-            var values = [Double](repeating: 0, count: run.count)
-            factor.leverages(ofImages: images, count: run.count, base: base, into: &values, team: team)
-            for (value, index) in zip(values, run) { kappa[index] = value }
-        }
-        largest = kappa.max() ?? 0
     }
 }
 
@@ -179,6 +137,8 @@ struct EllipsoidSolver<Source: PointSource> {
 struct CertifiedDesign {
     let design: WeightedDesign
     let factor: DesignFactor
+    /// W, r×d: κ = ‖W(p − c)‖², and 1 more when the center is free.
+    let map: [Double]
     /// max κ
     let largest: Double
     /// ε⁺
@@ -188,11 +148,12 @@ struct CertifiedDesign {
 
     /// A center off by δ changes κ by at most about 2·√(κ−1)·‖R⁻ᵀδ‖; the tolerances claimed allow for it.
     init(
-        design: WeightedDesign, factor: DesignFactor, kappa: [Double], largest: Double, order: Int, isCentered: Bool,
+        design: WeightedDesign, factor: DesignFactor, map: [Double], kappa: [Double], largest: Double, order: Int, isCentered: Bool,
         centerNoise: Double
     ) {
         self.design = design
         self.factor = factor
+        self.map = map
         self.largest = largest
         let least = design.indices.reduce(Double.infinity) { Swift.min($0, kappa[$1]) }
         let allowance = 2 * Swift.max(0, largest - (isCentered ? 0 : 1)).squareRoot() * centerNoise / Double(order)

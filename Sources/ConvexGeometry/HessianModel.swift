@@ -24,8 +24,9 @@ struct HessianModel {
     mutating func update(images z: [Double], order: Int, columns: [Int]) {
         let m = columns.count
         count = m
-        if selected.count < m * order { selected = [Float](repeating: 0, count: m * order) }
-        if matrix.count < m * m { matrix = [Float](repeating: 0, count: m * m) }
+        // Not cleared: half of the square is never touched, the rest first by the threads that fill it.
+        if selected.count < m * order { selected = .uninitialized(m * order) }
+        if matrix.count < m * m { matrix = .uninitialized(m * m) }
         let team = self.team
         matrix.withUnsafeMutableBufferPointer { matrix in
             selected.withUnsafeMutableBufferPointer { selected in

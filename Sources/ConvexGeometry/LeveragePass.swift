@@ -121,7 +121,7 @@ struct LeverageMap: Sendable {
                     case .float(let p): LeverageKernels.shift(p, dimension: d, count: count, origin: origin, into: shifted)
                     }
                     matrix.withUnsafeBufferPointer {
-                        multiply($0.baseAddress!, isLower: isLower, r, d, input, count, into: image)
+                        multiply($0.baseAddress!, isLower ? .lower : .full, r, d, input, count, into: image)
                     }
                 }
                 LeverageKernels.columnNorms(image, rows: r, count: count, offset: offset, base: base, into: out + start)
@@ -130,18 +130,24 @@ struct LeverageMap: Sendable {
     }
 }
 
-/// image ← W·input, W r×d and input d×count by columns; strips of rows when W is lower triangular.
+/// Where a matrix may have entries other than zero.
+enum Pattern { case full, lower, upper }
+
+/// image ← W·input, W r×d and input d×count by columns; strips of rows when W is triangular.
 func multiply(
-    _ matrix: UnsafePointer<Double>, isLower: Bool, _ r: Int, _ d: Int, _ input: UnsafePointer<Double>, _ count: Int,
+    _ matrix: UnsafePointer<Double>, _ pattern: Pattern, _ r: Int, _ d: Int, _ input: UnsafePointer<Double>, _ count: Int,
     into image: UnsafeMutablePointer<Double>
 ) {
-    guard isLower, r >= 96 else {
+    guard pattern != .full, r >= 96 else {
         return BLAS.gemm(.normal, .normal, r, count, d, 1, matrix, r, input, d, 0, image, r)
     }
     // A strip is at least 48 rows, the height at which the product runs at full speed.
     let strips = Swift.min(8, r / 48)
     for strip in 0..<strips {
         let (first, last) = (strip * r / strips, (strip + 1) * r / strips)
-        BLAS.gemm(.normal, .normal, last - first, count, last, 1, matrix + first, r, input, d, 0, image + first, r)
+        let columns = pattern == .lower ? 0..<last : first..<d
+        BLAS.gemm(
+            .normal, .normal, last - first, count, columns.count, 1, matrix + first + columns.lowerBound * r, r,
+            input + columns.lowerBound, d, 0, image + first, r)
     }
 }

@@ -80,10 +80,19 @@ extension PointFrame {
         self = frame
     }
 
-    /// Mean of the points, without overflow.
-    static func mean(_ points: [Double], _ d: Int) -> [Double] {
+    /// The frame in which M of a design is the identity; nil when a Cholesky factorization cannot find it.
+    init?(_ source: some PointSource, design: WeightedDesign, isCentered: Bool, team: ThreadTeam) {
+        let points = source.gather(design.indices)
+        let frame = try? Self.wellConditioned(
+            points, design.indices, source.dimension, isCentered, source.relativePrecision, team, weights: design.weights)
+        guard points.allSatisfy(\.isFinite), let frame else { return nil }
+        self = frame
+    }
+
+    /// Mean of the points, without overflow; by weights of sum 1 if there are any.
+    static func mean(_ points: [Double], _ d: Int, weights: [Double]? = nil) -> [Double] {
         let count = points.count / d
-        let weight = 1 / Double(count)
+        let weights = weights ?? [Double](repeating: 1 / Double(count), count: count)
         var mean = [Double](repeating: 0, count: d)
         var correction = mean
         // Unsafe: bounds checks keep these loops from being vectorized.
@@ -91,9 +100,9 @@ extension PointFrame {
             mean.withUnsafeMutableBufferPointer { mean in
                 correction.withUnsafeMutableBufferPointer { correction in
                     let (points, mean, correction) = (points.baseAddress!, mean.baseAddress!, correction.baseAddress!)
-                    for j in 0..<count { for k in 0..<d { mean[k] += points[k + j * d] * weight } }
+                    for j in 0..<count { for k in 0..<d { mean[k] += points[k + j * d] * weights[j] } }
                     // A second sweep removes the rounding of the first: a constant coordinate must have itself as mean.
-                    for j in 0..<count { for k in 0..<d { correction[k] += (points[k + j * d] - mean[k]) * weight } }
+                    for j in 0..<count { for k in 0..<d { correction[k] += (points[k + j * d] - mean[k]) * weights[j] } }
                     for k in 0..<d { mean[k] += correction[k] }
                 }
             }
@@ -123,17 +132,19 @@ extension PointFrame {
 
     /// Cholesky of the covariance in coordinates of unit spread; nil when that would not be safe.
     private static func wellConditioned(
-        _ points: [Double], _ indices: [Int], _ d: Int, _ isCentered: Bool, _ precision: Double, _ team: ThreadTeam
+        _ points: [Double], _ indices: [Int], _ d: Int, _ isCentered: Bool, _ precision: Double, _ team: ThreadTeam,
+        weights: [Double]? = nil
     ) throws(GeometryError) -> PointFrame? {
         let m = indices.count
         guard m > d else { return nil }
-        let origin = isCentered ? [Double](repeating: 0, count: d) : mean(points, d)
+        let origin = isCentered ? [Double](repeating: 0, count: d) : mean(points, d, weights: weights)
         let (spread, magnitude) = extents(points, d, origin)
         guard spread.allSatisfy({ $0 > 0x1p-1000 && $0 < 0x1p1000 }) else { return nil }
         let scale = spread.map(powerOfTwo(atLeast:))
         // Dividing by a power of two is exact, and so is multiplying by its inverse.
         let inverseScale = scale.map { 1 / $0 }
         let scaled = [Double](unsafeUninitializedCapacity: m * d) { out, count in
+            LargePages.advise(UnsafeMutableRawBufferPointer(out))
             points.withUnsafeBufferPointer { points in
                 origin.withUnsafeBufferPointer { origin in
                     inverseScale.withUnsafeBufferPointer { scale in
@@ -150,7 +161,7 @@ extension PointFrame {
         var gram = [Double](repeating: 0, count: d * d)
         var workspace = GramWorkspace()
         team.gram(
-            scaled, rows: d, columns: Array(0..<m), weights: [Double](repeating: 1 / Double(m), count: m), into: &gram,
+            scaled, rows: d, columns: Array(0..<m), weights: weights ?? [Double](repeating: 1 / Double(m), count: m), into: &gram,
             workspace: &workspace)
         do {
             try team.cholesky(&gram, order: d)

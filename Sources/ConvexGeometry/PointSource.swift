@@ -1,5 +1,7 @@
 // Where points come from: memory in Double or Float, or a file too large for memory, read in blocks.
 
+import LinearAlgebra
+
 /// A run of consecutive points, one after the other, `dimension` numbers each.
 public enum PointBlock {
     case double(UnsafePointer<Double>)
@@ -99,6 +101,7 @@ extension PointSource {
     func gather(_ indices: some Collection<Int>) -> [Double] {
         let d = dimension
         return [Double](unsafeUninitializedCapacity: d * indices.count) { out, count in
+            LargePages.advise(UnsafeMutableRawBufferPointer(out))
             if let base = out.baseAddress {
                 for (j, index) in indices.enumerated() { copyPoint(index, to: base + j * d) }
             }

@@ -4,10 +4,7 @@
 //
 // Notation: κᵢ = qᵢᵀM⁻¹qᵢ, K = QᵀM⁻¹Q, H = K∘K; ∇φ = κ − D, ∇²φ = −H.
 //
-// Start. Alone, point i would be in equilibrium (κᵢ = D) at uᵢ + 1/D − 1/κᵢ, by Sherman–Morrison; that the others move
-// as well is one factor α for all, fixed by Σu = 1:
-//
-//     uᵢ ← max(0, uᵢ + 1/D − α/κᵢ)                                                                       (1)
+// Start. Weights near equilibrium, while that brings much (`Equilibrium`).
 //
 // Steps. On the free points F = {uᵢ > 0 or κᵢ > D}: maximize (κ − D)ᵀΔ − ½ΔᵀHΔ subject to u + Δ ≥ 0, by conjugate
 // gradients in which points that would become negative are fixed at −uᵢ; then u ← max(0, u + tΔ), t halved until φ
@@ -21,7 +18,12 @@
 import LinearAlgebra
 
 struct ProjectedNewtonMaster {
-    enum Outcome { case converged, unsuitable, stopped }
+    enum Outcome {
+        case converged
+        /// The last step should converge; κ at its end is for the caller to look at.
+        case expected
+        case unsuitable, stopped
+    }
 
     private let order: Int
     /// Lifted points, D×m. Points leave the working set, the full set is looked at again before convergence is claimed.
@@ -32,35 +34,49 @@ struct ProjectedNewtonMaster {
     private var u: [Double]
     private var kappa: [Double]
     private var design: CholeskyDesign
+    /// Images of the working set; longer after some have left it.
     private var z: [Double]
     private var model: HessianModel
+    private let team: ThreadTeam
 
     /// - Parameters:
     ///   - lifted: D×m, spanning.
-    ///   - weights: a start, ≥ 0, or nil for (1) from the κ given.
-    ///   - kappa: κ of the points in any metric near that of the points.
+    ///   - weights: a start, ≥ 0 with sum 1, or nil for one near equilibrium by the κ given.
+    ///   - kappa: κ of the points for the start; without one in any metric near that of the points.
     init(lifted: [Double], order: Int, weights: [Double]?, kappa: [Double], team: ThreadTeam) {
         self.order = order
+        self.team = team
         full = lifted
         q = lifted
         active = Array(kappa.indices)
         self.kappa = kappa
-        z = [Double](repeating: 0, count: lifted.count)
+        z = []
         design = CholeskyDesign(order: order, team: team)
         model = HessianModel(team: team)
         u = weights ?? [Double](repeating: 0, count: kappa.count)
-        if weights == nil {
-            equilibrate(fraction: 1)
+        var threshold = 0.0
+        if let weights {
+            if distances().above > Self.farthestOfNewton { Equilibrium.approach(&u, kappa: kappa, order: order, fraction: 1) }
+            // κ' ≤ κ/(1 − δ) where no weight falls below 1 − δ times what it was: points that a step which moves the mass δ
+            // will hardly lift to D are left to `restore`.
+            let moved = 0.5 * zip(u, weights).reduce(0) { $0 + ($1.0 - $1.1).magnitude }
+            threshold = Double(order) * (1 - Swift.max(4e-3, moved))
+        } else {
+            Equilibrium.approach(&u, kappa: kappa, order: order, fraction: 1)
             // Most of the rest will never matter; `restore` finds what does. In many dimensions it costs a step to find.
-            let near = indicesOfLargest(kappa, order < 32 ? 20 * order : kappa.count)
-            keep(Set(near).union(u.indices.filter { u[$0] > 0 }).sorted())
+            if order < 32, kappa.count > 20 * order { threshold = kappa[indicesOfLargest(kappa, 20 * order).min { kappa[$0] < kappa[$1] }!] }
         }
+        keep(u.indices.filter { u[$0] > 0 || kappa[$0] >= threshold })
     }
 
     /// Runs until max κ/D − 1 ≤ `gap` over all points and 1 − min κ/D ≤ `deficit` over the support.
     ///
-    /// Returns weights for all points of the caller, sum 1.
-    mutating func solve(gap goal: Double, deficit: Double, budget: inout EffortBudget) -> (weights: [Double], outcome: Outcome) {
+    /// - Parameter acceptable: both tolerances of a caller who looks at κ of all points after this anyway and at no higher
+    ///   price: a step that should reach them is the last, and is not looked at here.
+    /// - Returns: weights for all points of the caller, sum 1.
+    mutating func solve(
+        gap goal: Double, deficit: Double, acceptable: Double?, budget: inout EffortBudget
+    ) -> (weights: [Double], outcome: Outcome) {
         guard budget.affords(Effort(flops: evaluationWork)) else { return (expanded(), .stopped) }
         guard var objective = evaluate() else { return (expanded(), .unsuitable) }
         guard approach(&objective, budget: &budget) else { return (expanded(), budget.exhausted == nil ? .unsuitable : .stopped) }
@@ -77,13 +93,22 @@ struct ProjectedNewtonMaster {
                 continue
             }
             guard budget.spendIteration(gap: above, work: stepWork) else { return (expanded(), .stopped) }
-            slow = Swift.max(above, below) > 0.5 * previous ? slow + 1 : 0
-            previous = Swift.max(above, below)
+            let distance = Swift.max(above, below)
+            slow = distance > 0.5 * previous ? slow + 1 : 0
+            // The tail is quadratic, and the factor seldom grows.
+            let expected = previous.isFinite ? distance * distance * (distance / (previous * previous)) : .infinity
+            let isLast = acceptable.map { expected <= $0 } ?? false
+            previous = distance
             // Points dropped and brought back in turn would make no progress.
             if restored < 4 { shrink(above: above, below: below) }
-            guard slow < patience, let step = step(objective, goal: Swift.min(goal, deficit), gap: previous), step.length > 1.0 / 64 else {
+            guard slow < patience, let direction = direction(goal: Swift.min(goal, deficit), gap: distance) else {
                 return (expanded(), .unsuitable)
             }
+            if isLast {
+                move(direction, 1, from: u)
+                return (expanded(), .expected)
+            }
+            guard let step = step(objective, direction), step.length > 1.0 / 64 else { return (expanded(), .unsuitable) }
             objective = step.objective
         }
     }
@@ -99,41 +124,24 @@ struct ProjectedNewtonMaster {
 
     // MARK: Start
 
-    /// Equation (1) while it pays: it costs no Hessian. A warm start takes it too when points from outside have come.
+    /// Gap from which an approach to equilibrium is worth trying: it costs no Hessian.
+    private static var farthestOfNewton: Double { 0.02 }
+
+    /// Approaches equilibrium while it pays. A warm start takes it too when points from outside have come.
     private mutating func approach(_ objective: inout Double, budget: inout EffortBudget) -> Bool {
         var previous = Double.infinity
         for _ in 0..<6 {
             let gap = distances().above
-            guard gap > 0.02, gap < 0.7 * previous else { break }
+            guard gap > Self.farthestOfNewton, gap < 0.7 * previous else { break }
             guard budget.spendIteration(gap: gap, work: evaluationWork) else { return false }
             previous = gap
             shrink(above: gap, below: gap)
             // Undamped, neighbors that both rise to cover the same direction overshoot.
-            equilibrate(fraction: 0.7)
+            Equilibrium.approach(&u, kappa: kappa, order: order, fraction: 0.7)
             guard let next = evaluate() else { return false }
             objective = next
         }
         return true
-    }
-
-    private mutating func equilibrate(fraction: Double) {
-        let d = Double(order)
-        func mass(_ alpha: Double) -> Double {
-            var sum = 0.0
-            for j in u.indices { sum += Swift.max(0, u[j] + 1 / d - alpha / kappa[j]) }
-            return sum
-        }
-        var (low, high) = (0.0, (kappa.max() ?? d) * (1 / d + (u.max() ?? 0)))
-        for _ in 0..<40 {
-            let middle = 0.5 * (low + high)
-            if mass(middle) > 1 { low = middle } else { high = middle }
-        }
-        for j in u.indices {
-            let target = Swift.max(0, u[j] + 1 / d - low / kappa[j])
-            u[j] = target == 0 ? 0 : u[j] + fraction * (target - u[j])
-        }
-        let total = u.reduce(0, +)
-        for j in u.indices { u[j] /= total }
     }
 
     // MARK: Steps
@@ -141,6 +149,7 @@ struct ProjectedNewtonMaster {
     /// M, Z = L⁻¹Q and κ of the working set for the current weights; returns φ.
     private mutating func evaluate() -> Double? {
         guard design.factor(q, u), design.isWellConditioned, design.invert() else { return nil }
+        if z.count < q.count { z = .uninitialized(q.count) }
         design.leverages(q, count: u.count, images: &z, into: &kappa)
         return design.logDeterminant - Double(order) * u.reduce(0, +)
     }
@@ -156,18 +165,26 @@ struct ProjectedNewtonMaster {
         return (most * scale - 1, 1 - least * scale)
     }
 
-    private mutating func step(_ objective: Double, goal: Double, gap: Double) -> (objective: Double, length: Double)? {
+    /// Free points and what Newton's method adds to their weights.
+    private mutating func direction(goal: Double, gap: Double) -> (points: [Int], change: [Double])? {
         let d = Double(order)
         let free = freePoints()
         model.update(images: z, order: order, columns: free)
         // Tight enough for the quadratic tail, or to land at the goal in this step.
         let tolerance = Swift.min(1e-2, Swift.max(1e-5, 0.5 * gap, 0.1 * goal / gap))
         let direction = model.solve(gradient: free.map { kappa[$0] - d }, floor: free.map { -u[$0] }, tolerance: tolerance)
-        guard direction.allSatisfy(\.isFinite) else { return nil }
-        let before = u
+        return direction.allSatisfy(\.isFinite) ? (free, direction) : nil
+    }
+
+    private mutating func move(_ direction: (points: [Int], change: [Double]), _ length: Double, from before: [Double]) {
+        for (j, delta) in zip(direction.points, direction.change) { u[j] = Swift.max(0, before[j] + length * delta) }
+    }
+
+    private mutating func step(_ objective: Double, _ direction: (points: [Int], change: [Double])) -> (objective: Double, length: Double)? {
+        let (d, before) = (Double(order), u)
         var length = 1.0
         while length > 1.0 / 128 {
-            for (j, delta) in zip(free, direction) { u[j] = Swift.max(0, before[j] + length * delta) }
+            move(direction, length, from: before)
             if design.factor(q, u) {
                 let next = design.logDeterminant - d * u.reduce(0, +)
                 if next >= objective - 1e-13 * (d + objective.magnitude), design.invert() {
@@ -202,19 +219,25 @@ struct ProjectedNewtonMaster {
     }
 
     private mutating func keep(_ keep: [Int]) {
-        for (to, from) in keep.enumerated() where to != from {
-            for k in 0..<order {
-                q[k + to * order] = q[k + from * order]
-                z[k + to * order] = z[k + from * order]
-            }
-            (u[to], kappa[to], active[to]) = (u[from], kappa[from], active[from])
+        guard keep.count < u.count else { return }
+        if q.count == full.count {
+            // Not in place: until now these may be the same memory.
+            q = copyColumns(of: q, order, keep, to: order, team)
+        } else {
+            moveColumns(&q, keep)
+            q.removeLast(q.count - keep.count * order)
         }
-        let removed = u.count - keep.count
-        u.removeLast(removed)
-        kappa.removeLast(removed)
-        active.removeLast(removed)
-        q.removeLast(removed * order)
-        z.removeLast(removed * order)
+        if !z.isEmpty { moveColumns(&z, keep) }
+        u = keep.map { u[$0] }
+        kappa = keep.map { kappa[$0] }
+        active = keep.map { active[$0] }
+    }
+
+    private func moveColumns(_ a: inout [Double], _ keep: [Int]) {
+        a.withUnsafeMutableBufferPointer {
+            guard let a = $0.baseAddress else { return }
+            for (to, from) in keep.enumerated() where to != from { (a + to * order).update(from: a + from * order, count: order) }
+        }
     }
 
     /// κ of all points; those above join the working set without weight.
@@ -232,7 +255,6 @@ struct ProjectedNewtonMaster {
         u += [Double](repeating: 0, count: joining.count)
         for j in joining { q += full[j * order..<(j + 1) * order] }
         kappa = [Double](repeating: 0, count: active.count)
-        z = [Double](repeating: 0, count: q.count)
         return evaluate() != nil
     }
 

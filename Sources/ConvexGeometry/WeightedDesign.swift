@@ -56,25 +56,32 @@ struct DesignFactor {
         logDeterminant = factor.diagonal.reduce(0) { $0 + Elementary.log($1) }
     }
 
-    /// R⁻ᵀ and log det R by CholeskyQR2; nil where the first factor leaves Q₁ too far from orthogonal for the second one
+    /// Condition of S up to which a second factorization has nothing to mend: the relative error of κ is the rounding of
+    /// the Gram matrix, some √m ulp, times the condition, 1e-11 or less and far below what is certified.
+    private static var harmless: Double { 1e3 }
+
+    /// R⁻ᵀ and log det R by CholeskyQR2, or its first half where that suffices; nil where the first factor leaves Q₁ too far from orthogonal for the second one
     /// to be accurate.
     private static func twiceCholesky(
         _ y: [Double], _ r: Int, _ mean: [Double], _ u: [Double], _ team: ThreadTeam
     ) -> (inverse: [Double], logDeterminant: Double)? {
         let m = u.count
-        var q = y
+        var q: [Double] = .uninitialized(r * m)
         q.withUnsafeMutableBufferPointer { q in
-            let target = SharedPointer(q.baseAddress!)
-            team.share(m, inRunsOf: Swift.max(64, 65536 / r)) {
-                let run = target.pointer + $0.lowerBound * r
-                LeverageKernels.shift(run, dimension: r, count: $0.count, origin: mean, into: run)
+            y.withUnsafeBufferPointer { y in
+                let (y, target) = (y.baseAddress!, SharedPointer(q.baseAddress!))
+                team.share(m, inRunsOf: Swift.max(64, 65536 / r)) {
+                    let first = $0.lowerBound * r
+                    LeverageKernels.shift(y + first, dimension: r, count: $0.count, origin: mean, into: target.pointer + first)
+                }
             }
         }
         var design = CholeskyDesign(order: r, team: team)
         guard design.factor(q, u), design.invert() else { return nil }
+        if design.conditionBound < harmless { return (design.inverseFactor, 0.5 * design.logDeterminant) }
         let (first, firstLog) = (design.inverseFactor, 0.5 * design.logDeterminant)
         var kappa = [Double](repeating: 0, count: m)
-        var image = [Double](repeating: 0, count: m * r)
+        var image: [Double] = .uninitialized(m * r)
         design.leverages(q, count: m, images: &image, into: &kappa)
         guard design.factor(image, u), design.isNearIdentity, design.invert() else { return nil }
         var inverse = [Double](repeating: 0, count: r * r)
@@ -85,11 +92,26 @@ struct DesignFactor {
     }
 
     /// The map from raw points to κ, or to κ − 1 when `base` is 0.
-    func leverageMap(_ frame: PointFrame, base: Double) -> LeverageMap {
+    func leverageMap(_ frame: PointFrame, base: Double, team: ThreadTeam) -> LeverageMap {
         let (r, d) = (rank, frame.dimension)
+        let isLower = frame.isLowerTriangular
         var matrix = [Double](repeating: 0, count: r * d)
-        // A triangular transform times a triangular factor: zeros above the diagonal stay exact.
-        BLAS.gemm(.normal, .normal, r, d, r, 1, inverse, r, frame.transform, r, 0, &matrix, r)
+        matrix.withUnsafeMutableBufferPointer { matrix in
+            inverse.withUnsafeBufferPointer { inverse in
+                frame.transform.withUnsafeBufferPointer { transform in
+                    guard let inverse = inverse.baseAddress, let transform = transform.baseAddress, let base = matrix.baseAddress else { return }
+                    let target = SharedPointer(base)
+                    team.share(d, inRunsOf: 96) { run in
+                        // Of triangular by triangular what is above the diagonal is zero, and not looked at.
+                        let first = isLower ? run.lowerBound : 0
+                        let (rows, at) = (r - first, first + run.lowerBound * r)
+                        BLAS.gemm(
+                            .normal, .normal, rows, run.count, rows, 1, inverse + first * (r + 1), r, transform + at, r, 0,
+                            target.pointer + at, r)
+                    }
+                }
+            }
+        }
         return LeverageMap(rank: r, dimension: d, matrix: matrix, offset: imageOfMean, origin: frame.origin, base: base)
     }
 
@@ -132,8 +154,9 @@ extension PointFrame {
             CompensatedProduct.affineImage(transform, r, d, origin, source.gather(indices), m, into: &result)
             return result
         }
-        let isLower = isLowerTriangular
+        let pattern = isLowerTriangular ? Pattern.lower : .full
         return [Double](unsafeUninitializedCapacity: r * m) { out, initialized in
+            LargePages.advise(UnsafeMutableRawBufferPointer(out))
             let target = SharedPointer(out.baseAddress!)
             team.share(m, inRunsOf: runOfImages(Swift.max(r, d))) { run in
                 var points = source.gather(indices[run])
@@ -141,7 +164,7 @@ extension PointFrame {
                     LeverageKernels.shift($0.baseAddress!, dimension: d, count: run.count, origin: origin, into: $0.baseAddress!)
                 }
                 transform.withUnsafeBufferPointer {
-                    multiply($0.baseAddress!, isLower: isLower, r, d, points, run.count, into: target.pointer + run.lowerBound * r)
+                    multiply($0.baseAddress!, pattern, r, d, points, run.count, into: target.pointer + run.lowerBound * r)
                 }
             }
             initialized = r * m

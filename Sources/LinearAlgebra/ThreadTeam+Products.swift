@@ -170,7 +170,7 @@ package struct GramWorkspace {
     fileprivate mutating func withBuffers(
         scaled scaledCount: Int, partial partialCount: Int, _ body: (SharedPointer<Double>, SharedPointer<Double>) -> Void
     ) {
-        if scaled.count < scaledCount { scaled = [Double](repeating: 0, count: scaledCount) }
+        if scaled.count < scaledCount { scaled = .uninitialized(scaledCount) }
         if partial.count < Swift.max(1, partialCount) { partial = [Double](repeating: 0, count: Swift.max(1, partialCount)) }
         scaled.withUnsafeMutableBufferPointer { scaled in
             partial.withUnsafeMutableBufferPointer { partial in
