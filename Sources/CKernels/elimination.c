@@ -10,7 +10,7 @@
 #include "vectors.h"
 
 #define NONE 0x1p1023
-enum { WIDEST = 64, GROUP = 2 };
+enum { WIDEST = 64, GROUP = 2, NARROW = 3 };
 
 typedef _Bool b8 __attribute__((ext_vector_type(8)));
 typedef _Bool b4 __attribute__((ext_vector_type(4)));
@@ -77,14 +77,14 @@ CK_INLINE ptrdiff_t largest_in_lanes(const double *column, ptrdiff_t lanes, doub
 
 // `count` columns from j on, around the end, minus s and t times two divided columns, in `vectors` vectors of lanes.
 CK_INLINE void subtract(double *columns, ptrdiff_t lanes, ptrdiff_t width, ptrdiff_t j, ptrdiff_t count, const double *first,
-                        const double *second, const double *s, const double *t, int vectors) {
-    v8 f[GROUP], g[GROUP];
+                        const double *second, const double *s, const double *t, ptrdiff_t apart, int vectors) {
+    v8 f[NARROW], g[NARROW];
     for (int v = 0; v < vectors; v++) {
         f[v] = *(const v8 *)(first + 8 * v);
         g[v] = *(const v8 *)(second + 8 * v);
     }
     for (ptrdiff_t n = 0; n < count; n++) {
-        v8 a = CK_SPLAT(s[j]), b = CK_SPLAT(t[j]);
+        v8 a = CK_SPLAT(s[j * apart]), b = CK_SPLAT(t[j * apart]);
         double *column = columns + j * lanes;
         for (int v = 0; v < vectors; v++) {
             v8 value = *(v8 *)(column + 8 * v) - a * f[v];
@@ -94,12 +94,14 @@ CK_INLINE void subtract(double *columns, ptrdiff_t lanes, ptrdiff_t width, ptrdi
     }
 }
 
-// The same in all lanes.
-CK_INLINE void subtract_all(double *columns, ptrdiff_t lanes, ptrdiff_t width, ptrdiff_t j, ptrdiff_t count, const double *first,
-                        const double *second, const double *s, const double *t) {
+// The same in all lanes, s and t the rows p and q: few lanes at once, so that the factors can be read as they are needed;
+// of more, the factors are copied first.
+CK_INLINE void subtract_rows(double *columns, ptrdiff_t lanes, ptrdiff_t width, ptrdiff_t j, ptrdiff_t count, const double *first,
+                        const double *second, ptrdiff_t p, ptrdiff_t q, const double *s, const double *t) {
+    if (lanes <= 8 * NARROW) return subtract(columns, lanes, width, j, count, first, second, columns + p, columns + q, lanes, (int)(lanes / 8));
     ptrdiff_t at = 0;
-    for (; at + 8 * GROUP <= lanes; at += 8 * GROUP) subtract(columns + at, lanes, width, j, count, first + at, second + at, s, t, GROUP);
-    if (at < lanes) subtract(columns + at, lanes, width, j, count, first + at, second + at, s, t, 1);
+    for (; at + 8 * GROUP <= lanes; at += 8 * GROUP) subtract(columns + at, lanes, width, j, count, first + at, second + at, s, t, 1, GROUP);
+    if (at < lanes) subtract(columns + at, lanes, width, j, count, first + at, second + at, s, t, 1, 1);
 }
 
 // A column minus s times a divided one.
@@ -150,18 +152,19 @@ CK_INLINE void express_in(double *columns, ptrdiff_t lanes, ptrdiff_t width, int
         subtract_one(second, lanes, second[p], first);
         ptrdiff_t q = take_pivot(columns, lanes, width, k + 1, basic, is_basic);
         subtract_one(first, lanes, first[q], second);
-        for (ptrdiff_t j = 0; j < width; j++) {
+        ptrdiff_t r = p;
+        for (ptrdiff_t j = 0; j < width && lanes > 8 * NARROW; j++) {
             s[j] = columns[j * lanes + p];
             t[j] = columns[j * lanes + q];
         }
         ptrdiff_t next = k + 2 < width ? k + 2 : 0, others = width - 2;
         if (k + 2 < width) {
-            subtract_all(columns, lanes, width, next, 1, first, second, s, t);
+            subtract_rows(columns, lanes, width, next, 1, first, second, r, q, s, t);
             p = take_pivot(columns, lanes, width, next, basic, is_basic);
             next = next + 1 < width ? next + 1 : 0;
             others--;
         }
-        subtract_all(columns, lanes, width, next, others, first, second, s, t);
+        subtract_rows(columns, lanes, width, next, others, first, second, r, q, s, t);
     }
     if (k < width)
         for (ptrdiff_t j = 0; j < k; j++) subtract_one(columns + j * lanes, lanes, columns[j * lanes + p], columns + k * lanes);
@@ -169,7 +172,9 @@ CK_INLINE void express_in(double *columns, ptrdiff_t lanes, ptrdiff_t width, int
 
 // Three vectors of lanes are rows of up to 12 entries, the usual case where loops of unknown length would be felt.
 CK_INLINE void express(double *columns, ptrdiff_t lanes, ptrdiff_t width, int64_t *basic, uint8_t *is_basic) {
-    if (lanes == 24) express_in(columns, 24, width, basic, is_basic);
+    if (lanes == 8) express_in(columns, 8, width, basic, is_basic);
+    else if (lanes == 16) express_in(columns, 16, width, basic, is_basic);
+    else if (lanes == 24) express_in(columns, 24, width, basic, is_basic);
     else express_in(columns, lanes, width, basic, is_basic);
 }
 

@@ -1,6 +1,6 @@
 // Weighted sums of consecutive points: the one read of the data, bound by memory when it is done right.
 
-#include "vectors.h"
+#include "rows.h"
 
 enum {
     RUN = 16,     // partial sums in registers cover this many points, which bounds their rounding error
@@ -156,40 +156,134 @@ CK_INLINE double mass(const double *w, ptrdiff_t step, ptrdiff_t count) {
         return mass(w, step, count);                                                                                   \
     }
 
+// Sums of consecutive runs, one row each with the mass behind the sum.
+#define CK_DEFINE_SUMS(T, SUFFIX, N, H)                                                                                \
+    CK_INLINE void sums_##SUFFIX##_##N##_##H(const T *x, const T *end, ptrdiff_t d, const ptrdiff_t *bounds,           \
+                                      ptrdiff_t runs, const double *w, ptrdiff_t step, const double *c,                \
+                                      ptrdiff_t stride, double *sums, double *cm, double *rm) {                        \
+        for (ptrdiff_t i = 0; i < runs; i++) {                                                                         \
+            ptrdiff_t start = bounds[i], count = bounds[i + 1] - start, whole = count;                                 \
+            const T *p = x + start * d;                                                                                \
+            double *sum = sums + i * stride;                                                                           \
+            while (whole > 0 && p + (whole - 1) * d + 8 * N + 4 * H > end) whole--;                                    \
+            for (ptrdiff_t j = 8 * N + 4 * H; j < stride; j++) sum[j] = 0;                                             \
+            double total = group_##SUFFIX##_##N##_##H(p, d, count, whole, w + start * step, step, c, sum, cm, rm);     \
+            sum[d] = total;                                                                                            \
+        }                                                                                                              \
+    }
+
+#define CK_DEFINE_WIDE_SUMS(T, SUFFIX)                                                                                 \
+    CK_INLINE void sums_##SUFFIX##_wide(const T *x, const T *end, ptrdiff_t d, const ptrdiff_t *bounds,                \
+                                      ptrdiff_t runs, const double *w, ptrdiff_t step, const double *c,                \
+                                      ptrdiff_t stride, double *sums, double *cm, double *rm) {                        \
+        for (ptrdiff_t i = 0; i < runs; i++) {                                                                         \
+            ptrdiff_t start = bounds[i], count = bounds[i + 1] - start, whole = count;                                 \
+            const T *p = x + start * d;                                                                                \
+            double *sum = sums + i * stride;                                                                           \
+            while (whole > 0 && p + (whole - 1) * d + ((d + 7) & ~(ptrdiff_t)7) > end) whole--;                        \
+            for (ptrdiff_t j = ((d + 7) & ~(ptrdiff_t)7); j < stride; j++) sum[j] = 0;                                 \
+            double total = wide_##SUFFIX(p, d, count, whole, w + start * step, step, c, sum, cm, rm);                  \
+            sum[d] = total;                                                                                            \
+        }                                                                                                              \
+    }
+
+// Rows of an elimination from runs of such points.
+#define CK_DEFINE_RUNS(T, SUFFIX, N, H)                                                                                \
+    CK_INLINE ptrdiff_t runs_##SUFFIX##_##N##_##H(const T *x, const T *end, ptrdiff_t d, ptrdiff_t *starts,            \
+                                                  ptrdiff_t *ends, double *factors, ptrdiff_t count, const double *w,  \
+                                                  ptrdiff_t step, const double *c, const double *shift,                \
+                                                  ptrdiff_t stride, double *rows) {                                    \
+        double sum[8 * N + 4 * H + 8] = {0};                                                                           \
+        ptrdiff_t kept = 0;                                                                                            \
+        for (ptrdiff_t i = 0; i < count; i++) {                                                                        \
+            ptrdiff_t start = starts[i], stop = ends[i], whole = stop - start;                                         \
+            const T *p = x + start * d;                                                                                \
+            while (whole > 0 && p + (whole - 1) * d + 8 * N + 4 * H > end) whole--;                                    \
+            double mass = group_##SUFFIX##_##N##_##H(p, d, stop - start, whole, w + start * step, step, c, sum, NULL,  \
+                                                     NULL), factor = factors[i];                                       \
+            if (!(mass * factor > 0)) continue;                                                                        \
+            weighted_row(sum, mass, factor, shift, d, stride, rows + kept * stride);                                   \
+            starts[kept] = start;                                                                                      \
+            ends[kept] = stop;                                                                                         \
+            factors[kept++] = factor;                                                                                  \
+        }                                                                                                              \
+        return kept;                                                                                                   \
+    }
+
 // A call for each of the cases that matter, so that what is not asked for costs nothing.
 #define CK_CASES(F)                                                                                                    \
-    if (cm && c) return F(x, d, count, whole, w, step, c, sum, cm, rm);                                                \
-    if (cm) return F(x, d, count, whole, w, step, NULL, sum, cm, NULL);                                                \
-    if (c) return F(x, d, count, whole, w, step, c, sum, NULL, NULL);                                                  \
-    return F(x, d, count, whole, w, step, NULL, sum, NULL, NULL);
+    if (cm && c) F(x, end, d, bounds, runs, w, step, c, stride, sums, cm, rm);                                         \
+    else if (cm) F(x, end, d, bounds, runs, w, step, NULL, stride, sums, cm, NULL);                                    \
+    else if (c) F(x, end, d, bounds, runs, w, step, c, stride, sums, NULL, NULL);                                      \
+    else F(x, end, d, bounds, runs, w, step, NULL, stride, sums, NULL, NULL);                                          \
+    break;
+
+#define CK_RUN_CASES(F)                                                                                                \
+    if (c) return F(x, end, d, starts, ends, factors, count, w, step, c, shift, stride, rows);                         \
+    return F(x, end, d, starts, ends, factors, count, w, step, NULL, shift, stride, rows);
 
 #define CK_DEFINE_MOMENTS(T, SUFFIX)                                                                                   \
     CK_DEFINE_GROUP(T, SUFFIX, 0, 1)                                                                                   \
+    CK_DEFINE_SUMS(T, SUFFIX, 0, 1)                                                                                    \
+    CK_DEFINE_RUNS(T, SUFFIX, 0, 1)                                                                                    \
     CK_DEFINE_GROUP(T, SUFFIX, 1, 0)                                                                                   \
+    CK_DEFINE_SUMS(T, SUFFIX, 1, 0)                                                                                    \
+    CK_DEFINE_RUNS(T, SUFFIX, 1, 0)                                                                                    \
     CK_DEFINE_GROUP(T, SUFFIX, 1, 1)                                                                                   \
+    CK_DEFINE_SUMS(T, SUFFIX, 1, 1)                                                                                    \
+    CK_DEFINE_RUNS(T, SUFFIX, 1, 1)                                                                                    \
     CK_DEFINE_GROUP(T, SUFFIX, 2, 0)                                                                                   \
+    CK_DEFINE_SUMS(T, SUFFIX, 2, 0)                                                                                    \
+    CK_DEFINE_RUNS(T, SUFFIX, 2, 0)                                                                                    \
     CK_DEFINE_GROUP(T, SUFFIX, 2, 1)                                                                                   \
+    CK_DEFINE_SUMS(T, SUFFIX, 2, 1)                                                                                    \
+    CK_DEFINE_RUNS(T, SUFFIX, 2, 1)                                                                                    \
     CK_DEFINE_GROUP(T, SUFFIX, 3, 0)                                                                                   \
+    CK_DEFINE_SUMS(T, SUFFIX, 3, 0)                                                                                    \
+    CK_DEFINE_RUNS(T, SUFFIX, 3, 0)                                                                                    \
     CK_DEFINE_GROUP(T, SUFFIX, 3, 1)                                                                                   \
+    CK_DEFINE_SUMS(T, SUFFIX, 3, 1)                                                                                    \
+    CK_DEFINE_RUNS(T, SUFFIX, 3, 1)                                                                                    \
     CK_DEFINE_GROUP(T, SUFFIX, 4, 0)                                                                                   \
+    CK_DEFINE_SUMS(T, SUFFIX, 4, 0)                                                                                    \
+    CK_DEFINE_RUNS(T, SUFFIX, 4, 0)                                                                                    \
     CK_DEFINE_WIDE(T, SUFFIX)                                                                                          \
-    CK_CLONES double ck_moments_##SUFFIX(const T *x, const T *end, ptrdiff_t d, ptrdiff_t count, const double *w,      \
-                                         ptrdiff_t step, const double *c, ptrdiff_t stride, double *sum, double *cm,   \
-                                         double *rm) {                                                                 \
-        ptrdiff_t halves = (d + 3) / 4, read = halves <= 8 ? 4 * halves : (d + 7) & ~(ptrdiff_t)7, whole = count;      \
-        while (whole > 0 && x + (whole - 1) * d + read > end) whole--;                                                 \
-        for (ptrdiff_t j = read; j < stride; j++) sum[j] = 0;                                                          \
-        switch (halves) {                                                                                              \
-        case 0: return mass(w, step, count);                                                                           \
-        case 1: CK_CASES(group_##SUFFIX##_0_1)                                                                         \
-        case 2: CK_CASES(group_##SUFFIX##_1_0)                                                                         \
-        case 3: CK_CASES(group_##SUFFIX##_1_1)                                                                         \
-        case 4: CK_CASES(group_##SUFFIX##_2_0)                                                                         \
-        case 5: CK_CASES(group_##SUFFIX##_2_1)                                                                         \
-        case 6: CK_CASES(group_##SUFFIX##_3_0)                                                                         \
-        case 7: CK_CASES(group_##SUFFIX##_3_1)                                                                         \
-        case 8: CK_CASES(group_##SUFFIX##_4_0)                                                                         \
-        default: CK_CASES(wide_##SUFFIX)                                                                               \
+    CK_DEFINE_WIDE_SUMS(T, SUFFIX)                                                                                     \
+    CK_CLONES void ck_moments_##SUFFIX(const T *x, const T *end, ptrdiff_t d, const ptrdiff_t *bounds, ptrdiff_t runs, \
+                                       const double *w, ptrdiff_t step, const double *c, ptrdiff_t stride,             \
+                                       double *sums, double *cm, double *rm) {                                         \
+        switch ((d + 3) / 4) {                                                                                         \
+        case 0:                                                                                                        \
+            for (ptrdiff_t i = 0; i < runs; i++) {                                                                     \
+                for (ptrdiff_t j = 0; j < stride; j++) sums[i * stride + j] = 0;                                       \
+                sums[i * stride] = mass(w + bounds[i] * step, step, bounds[i + 1] - bounds[i]);                        \
+            }                                                                                                          \
+            break;                                                                                                     \
+        case 1: CK_CASES(sums_##SUFFIX##_0_1)                                                                          \
+        case 2: CK_CASES(sums_##SUFFIX##_1_0)                                                                          \
+        case 3: CK_CASES(sums_##SUFFIX##_1_1)                                                                          \
+        case 4: CK_CASES(sums_##SUFFIX##_2_0)                                                                          \
+        case 5: CK_CASES(sums_##SUFFIX##_2_1)                                                                          \
+        case 6: CK_CASES(sums_##SUFFIX##_3_0)                                                                          \
+        case 7: CK_CASES(sums_##SUFFIX##_3_1)                                                                          \
+        case 8: CK_CASES(sums_##SUFFIX##_4_0)                                                                          \
+        default: CK_CASES(sums_##SUFFIX##_wide)                                                                        \
+        }                                                                                                              \
+    }                                                                                                                  \
+    CK_CLONES ptrdiff_t ck_rows_of_runs_##SUFFIX(const T *x, const T *end, ptrdiff_t d, ptrdiff_t *starts,             \
+                                                 ptrdiff_t *ends, double *factors, ptrdiff_t count, const double *w,   \
+                                                 ptrdiff_t step, const double *c, const double *shift,                 \
+                                                 ptrdiff_t stride, double *rows) {                                     \
+        switch ((d + 3) / 4) {                                                                                         \
+        case 1: CK_RUN_CASES(runs_##SUFFIX##_0_1)                                                                      \
+        case 2: CK_RUN_CASES(runs_##SUFFIX##_1_0)                                                                      \
+        case 3: CK_RUN_CASES(runs_##SUFFIX##_1_1)                                                                      \
+        case 4: CK_RUN_CASES(runs_##SUFFIX##_2_0)                                                                      \
+        case 5: CK_RUN_CASES(runs_##SUFFIX##_2_1)                                                                      \
+        case 6: CK_RUN_CASES(runs_##SUFFIX##_3_0)                                                                      \
+        case 7: CK_RUN_CASES(runs_##SUFFIX##_3_1)                                                                      \
+        case 8: CK_RUN_CASES(runs_##SUFFIX##_4_0)                                                                      \
+        default: return -1;                                                                                            \
         }                                                                                                              \
     }
 
@@ -197,39 +291,3 @@ CK_DEFINE_MOMENTS(double, f64)
 CK_DEFINE_MOMENTS(float, f32)
 
 CK_CLONES double ck_mass(const double *w, ptrdiff_t step, ptrdiff_t count) { return mass(w, step, count); }
-
-// Two-term arithmetic (Dekker 1971, Knuth's two-sum); a fused multiply-add gives the error of a product exactly.
-CK_CLONES void ck_axpy_compensated(double x, const double *row, ptrdiff_t width, double *high, double *low) {
-#pragma clang fp contract(off) reassociate(off)
-    v8 factor = CK_SPLAT(x);
-    for (ptrdiff_t j = 0; j < width; j += 8) {
-        v8 value = *(const v8 *)(row + j), h = *(const v8 *)(high + j), l = *(const v8 *)(low + j);
-        v8 product = factor * value;
-        v8 product_error = __builtin_elementwise_fma(factor, value, -product);
-        v8 sum = h + product;
-        v8 part = sum - h;
-        v8 sum_error = (h - (sum - part)) + (product - part);
-        *(v8 *)(high + j) = sum;
-        *(v8 *)(low + j) = l + (sum_error + product_error);
-    }
-}
-
-CK_CLONES void ck_sum_rows(const double *rows, ptrdiff_t count, ptrdiff_t stride, double *sum) {
-    for (ptrdiff_t j = 0; j < stride; j += 8) {
-        v8 part[4] = {CK_SPLAT(0.0), CK_SPLAT(0.0), CK_SPLAT(0.0), CK_SPLAT(0.0)};
-        const double *at = rows + j;
-        ptrdiff_t i = 0;
-        for (; i + 4 <= count; i += 4, at += 4 * stride)
-            for (int k = 0; k < 4; k++) part[k] += *(const v8 *)(at + k * stride);
-        for (; i < count; i++, at += stride) part[0] += *(const v8 *)at;
-        *(v8 *)(sum + j) = (part[0] + part[1]) + (part[2] + part[3]);
-    }
-}
-
-CK_CLONES void ck_add_deviations(const double *rows, ptrdiff_t count, const double *shift, ptrdiff_t dimension, ptrdiff_t stride,
-                                 double *sum) {
-    for (ptrdiff_t i = 0; i < count; i++, rows += stride) {
-        v8 mass = CK_SPLAT(rows[dimension]);
-        for (ptrdiff_t j = 0; j < dimension; j += 8) *(v8 *)(sum + j) += CK_ABS(*(const v8 *)(rows + j) - mass * *(const v8 *)(shift + j));
-    }
-}

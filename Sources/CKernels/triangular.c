@@ -34,27 +34,3 @@ CK_CLONES void ck_solve_combination(const double *lu, ptrdiff_t stride, ptrdiff_
     }
     for (ptrdiff_t i = width - 1; i > 0; i--) subtract_row(r[i], lu + i * stride, i, r);
 }
-
-CK_CLONES void ck_weighted_row(const double *sum, double total, double factor, const double *shift, ptrdiff_t dimension,
-                               ptrdiff_t stride, double *row) {
-    v8 mass = CK_SPLAT(total), scale = CK_SPLAT(factor), last = CK_SPLAT((double)dimension);
-    for (ptrdiff_t j = 0; j < stride; j += 8) {
-        v8 lanes = CK_LANES + CK_SPLAT((double)j);
-        v8 value = *(const v8 *)(sum + j) - mass * *(const v8 *)(shift + j);
-        value = CK_SELECT(lanes == last, mass, (v8)((i8)value & (lanes < last)));
-        *(v8 *)(row + j) = scale * value;
-    }
-}
-
-CK_CLONES void ck_weighted_row_f32(const double *sum, double total, double factor, const double *shift, const double *scale,
-                                   ptrdiff_t dimension, ptrdiff_t stride, float *row) {
-    v8 mass = CK_SPLAT(total), weight = CK_SPLAT(factor), last = CK_SPLAT((double)dimension);
-    ptrdiff_t j = 0;
-    for (; j <= dimension; j += 8) {
-        v8 lanes = CK_LANES + CK_SPLAT((double)j);
-        v8 value = *(const v8 *)(sum + j) - mass * *(const v8 *)(shift + j);
-        value = CK_SELECT(lanes == last, mass, (v8)((i8)value & (lanes < last)));
-        *(v8f *)(row + j) = __builtin_convertvector(weight * value * *(const v8 *)(scale + j), v8f);
-    }
-    for (; j < stride; j++) row[j] = 0;
-}

@@ -92,7 +92,7 @@ public struct CaratheodoryAccumulator: Sendable {
     ) throws(GeometryError) -> (WeightedPoints, InputMoments) {
         try block.elements.withUnsafeBufferPointer { (elements) throws(GeometryError) in
             try weights.withUnsafeBufferPointer { (weights) throws(GeometryError) in
-                let source = DoublePoints(elements, count: block.columns, width: dimension)
+                let source = StoredPoints(elements, count: block.columns, width: dimension)
                 let view = WeightView(base: weights.baseAddress!, step: 1)
                 guard keepsSecondMoments else {
                     return try OneReadReduction(source: source, weights: view, costs: nil, fixedCenter: center).run(descends: true)
@@ -108,13 +108,12 @@ public struct CaratheodoryAccumulator: Sendable {
         _ survivors: WeightedPoints, of block: Matrix, _ sums: InputMoments, _ anchor: [Double]?
     ) throws(GeometryError) -> (WeightedPoints, (Double, Double, Double)) {
         try block.elements.withUnsafeBufferPointer { (elements) throws(GeometryError) in
-            let source = DoublePoints(elements, count: block.columns, width: dimension)
+            let source = StoredPoints(elements, count: block.columns, width: dimension)
             var system =
                 keepsSecondMoments
                 ? SurvivorSystem(survivors, source: SecondMomentFeatures(of: source, about: anchor ?? source.anchor()), moments: sums)
                 : SurvivorSystem(survivors, source: source, moments: sums)
-            try system.correct()
-            let e = system.errors(system.residual(system.points.weights))
+            let e = try system.correct()
             return (system.points, (e.error, e.spread, e.mass))
         }
     }

@@ -36,8 +36,8 @@ struct SurvivorSystem {
 
     // MARK: residual and errors
 
-    /// b − Σ x(z, 1), rounded to Double at the end only.
-    func residual(_ weights: [Double]) -> [Double] {
+    // b − Σ x(z, 1), rounded to Double at the end only.
+    private func residual(_ weights: [Double]) -> [Double] {
         var high = moments.high, low = moments.low
         high.withUnsafeMutableBufferPointer { high in
             low.withUnsafeMutableBufferPointer { low in
@@ -53,8 +53,8 @@ struct SurvivorSystem {
         return high
     }
 
-    /// The three errors of (CaratheodoryReduction) for a residual.
-    func errors(_ r: [Double]) -> (error: Double, spread: Double, mass: Double) {
+    // The three errors of (CaratheodoryReduction) for a residual.
+    private func errors(_ r: [Double]) -> (error: Double, spread: Double, mass: Double) {
         guard moments.mass > 0 else { return (0, 0, 0) }
         var worst = 0.0, worstSpread = 0.0
         for k in 0..<features {
@@ -76,19 +76,20 @@ struct SurvivorSystem {
     /// Brings the weights as close to the input's sums as Double allows.
     ///
     /// Unknown are the relative corrections η, δ = xη, so that no equation is swamped by weights that are large elsewhere.
-    mutating func correct() throws(GeometryError) {
-        guard points.count > 0, moments.mass > 0 else { return }
+    /// - Returns: the three errors of ``CaratheodoryReduction`` that are left.
+    mutating func correct() throws(GeometryError) -> (error: Double, spread: Double, mass: Double) {
         var best = residual(points.weights)
+        guard points.count > 0, moments.mass > 0 else { return errors(best) }
         var bestSize = size(best)
         let goodEnough = Double.ulpOfOne
-        guard bestSize > goodEnough else { return }
-        if points.count == width { refine(&best, &bestSize, until: goodEnough) }
+        if bestSize > goodEnough, points.count == width { refine(&best, &bestSize, until: goodEnough) }
         // Singular, fewer points than equations, or a weight that the exact solution would make negative.
         if bestSize > 8 * goodEnough {
             for _ in 0..<3 where bestSize > goodEnough {
                 guard accept(try leastSquares(best), &best, &bestSize) else { break }
             }
         }
+        return errors(best)
     }
 
     // Iterative refinement: one factorization of the weighted survivors about the mean, residuals in two terms.

@@ -2,14 +2,6 @@
 
 import LinearAlgebra
 
-/// A run of leaves, or of points below the leaves, and the factor on the weights of its points.
-private struct Node {
-    var start: Int
-    var end: Int
-    var isOfLeaves: Bool
-    var factor: Double
-}
-
 /// What rows are formed with: the center (`nil` for the origin), mean − center, and room for a row.
 private struct Frame {
     let center: UnsafePointer<Double>?
@@ -43,55 +35,58 @@ extension OneReadReduction {
         _ leaves: UnsafePointer<Double>, costs leafCosts: [Double]?, _ moments: InputMoments, _ frame: Frame, startsInSingle: Bool
     ) -> WeightedPoints? {
         let run = 1 << depth
-        var nodes = (0..<leafCount / run).map { Node(start: $0 * run, end: ($0 + 1) * run, isOfLeaves: true, factor: 1) }
-        var halves: [Node] = []
-        halves.reserveCapacity(2 * width)
+        var nodes = NodeList(capacity: 2 * width), halves = NodeList(capacity: 2 * width)
+        for i in 0..<leafCount / run { nodes.append(i * run, (i + 1) * run, 1) }
         if startsInSingle {
             guard descendInSingle(&nodes, &halves, leaves, moments, frame) else { return nil }
         }
         var lacksWeight = startsInSingle
         var elimination = NullSpaceElimination(width: width, capacity: 2 * width, hasCosts: leafCosts != nil)
-        let rows = elimination.rows, rowWeights = elimination.weights, rowCosts = elimination.costs
         while split(nodes, into: &halves) {
-            let count = gather(&halves, leaves, frame) { row, node, sum, mass in
-                VectorKernels.weightedRow(
-                    sum, mass: mass, factor: node.factor, shift: frame.shift, dimension: width - 1, stride: stride, row: rows + row * stride)
-                rowWeights[row] = 1
-                if let leafCosts { rowCosts![row] = node.factor * costSum(node, leafCosts) }
-            }
+            gather(&halves, leaves, frame, into: elimination.rows)
+            let count = halves.count
+            elimination.weights.update(repeating: 1, count: count)
+            if let leafCosts { for i in 0..<count { elimination.costs![i] = halves.factors[i] * costSum(halves, i, leafCosts) } }
             let left: Int
             if lacksWeight {
-                missing(moments, rows, count: count, into: frame.scratch)
+                missing(moments, elimination.rows, count: count, into: frame.scratch)
                 guard let sound = elimination.run(count: count, missing: frame.scratch, negligible: moments.negligiblePivots) else { return nil }
                 left = sound
                 lacksWeight = false
             } else {
                 left = elimination.run(count: count)
             }
-            nodes.removeAll(keepingCapacity: true)
-            for i in 0..<left { keep(halves[Int(elimination.survivors[i])], elimination.survivorWeights[i], in: &nodes) }
+            keep(halves, elimination.survivors, left, in: &nodes) { elimination.survivorWeights[$0] }
         }
         if startsInSingle {
             guard !lacksWeight else { return nil }
             // All is well if no more is missing now than 2⁵ ulp, as after a descent in double precision.
-            let count = gather(&nodes, leaves, frame) { row, node, sum, mass in
-                VectorKernels.weightedRow(
-                    sum, mass: mass, factor: node.factor, shift: frame.shift, dimension: width - 1, stride: stride, row: rows + row * stride)
-            }
-            missing(moments, rows, count: count, into: frame.scratch)
+            gather(&nodes, leaves, frame, into: elimination.rows)
+            missing(moments, elimination.rows, count: nodes.count, into: frame.scratch)
             for k in 0..<width {
                 let size = k < width - 1 ? moments.centeredMagnitude[k] : moments.mass
                 guard frame.scratch[k].magnitude <= 0x1p-47 * size else { return nil }
             }
         }
-        let kept = nodes.filter { $0.factor * weights[$0.start] > 0 }.sorted { $0.start < $1.start }
-        return WeightedPoints(indices: kept.map(\.start), weights: kept.map { $0.factor * weights[$0.start] })
+        return survivors(nodes)
+    }
+
+    // Nodes of single points, as points with weights.
+    private func survivors(_ nodes: borrowing NodeList) -> WeightedPoints {
+        var kept: [(index: Int, weight: Double)] = []
+        kept.reserveCapacity(nodes.count)
+        for i in 0..<nodes.count {
+            let index = nodes.starts[i], weight = nodes.factors[i] * weights[index]
+            if weight > 0 { kept.append((index, weight)) }
+        }
+        kept.sort { $0.index < $1.index }
+        return WeightedPoints(indices: kept.map(\.index), weights: kept.map(\.weight))
     }
 
     // The levels after which there still are `pointsPerNode` points or more for a node; false when there are none. The
     // next level starts from so many more than D rows that its weights, all 1, have room for a correction.
     private func descendInSingle(
-        _ nodes: inout [Node], _ halves: inout [Node], _ leaves: UnsafePointer<Double>, _ moments: InputMoments, _ frame: Frame
+        _ nodes: inout NodeList, _ halves: inout NodeList, _ leaves: UnsafePointer<Double>, _ moments: InputMoments, _ frame: Frame
     ) -> Bool {
         // Columns in units of Σw|z|, so that sums of any size are within the range of Float.
         let scale = (0..<stride).map { k in
@@ -102,51 +97,72 @@ extension OneReadReduction {
         let rows = elimination.rows, rowStride = elimination.stride
         var didDescend = false
         while split(nodes, into: &halves) {
-            let points = halves.reduce(0) { $0 + ($1.isOfLeaves ? start($1.end) - start($1.start) : $1.end - $1.start) }
+            var points = 0
+            for i in 0..<halves.count {
+                points += halves.isOfLeaves ? start(halves.ends[i]) - start(halves.starts[i]) : halves.ends[i] - halves.starts[i]
+            }
             guard Double(points) >= Self.pointsPerNode * Double(halves.count) else { break }
             let isFirst = !didDescend
             didDescend = true
-            let count = scale.withUnsafeBufferPointer { scale in
-                gather(&halves, leaves, frame) { row, node, sum, mass in
+            scale.withUnsafeBufferPointer { scale in
+                gather(&halves, leaves, frame) { row, factor, sum in
                     VectorKernels.weightedRow(
-                        sum, mass: mass, factor: node.factor, shift: frame.shift, scale: scale.baseAddress!, dimension: width - 1, stride: rowStride,
-                        row: rows + row * rowStride)
+                        sum, mass: sum[width - 1], factor: factor, shift: frame.shift, scale: scale.baseAddress!, dimension: width - 1,
+                        stride: rowStride, row: rows + row * rowStride)
                 }
             }
-            let left = elimination.run(count: count)
+            let left = elimination.run(count: halves.count)
             // A few dependent features do no harm; many weak pivots belong to features that only double precision tells apart.
             // Later levels have light rows, whose pivots say less.
             if isFirst, elimination.weakPivots > width / 32 { return false }
-            nodes.removeAll(keepingCapacity: true)
-            for i in 0..<left { keep(halves[Int(elimination.survivors[i])], Double(elimination.survivorWeights[i]), in: &nodes) }
+            keep(halves, elimination.survivors, left, in: &nodes) { Double(elimination.survivorWeights[$0]) }
         }
         return didDescend
     }
 
     private static var pointsPerNode: Double { 1.25 }
 
-    // Rows of the halves that have weight, one after the other; the others are removed. Returns how many.
-    @inline(__always)
+    // Rows of the nodes that have weight, one after the other; the others are taken off the list.
     private func gather(
-        _ halves: inout [Node], _ leaves: UnsafePointer<Double>, _ frame: Frame,
-        row place: (Int, Node, UnsafePointer<Double>, Double) -> Void
-    ) -> Int {
-        var count = 0
-        for node in halves {
-            let (sum, mass) = sum(of: node, leaves, frame)
-            guard mass * node.factor > 0 else { continue }
-            place(count, node, sum, mass)
-            halves[count] = node
-            count += 1
+        _ nodes: inout NodeList, _ leaves: UnsafePointer<Double>, _ frame: Frame, into rows: UnsafeMutablePointer<Double>
+    ) {
+        guard nodes.isOfLeaves else {
+            return source.rows(
+                of: &nodes, weights: weights, center: frame.center, shift: frame.shift, stride: stride, scratch: frame.scratch, into: rows)
         }
-        return count
+        gather(&nodes, leaves, frame) { row, factor, sum in
+            VectorKernels.weightedRow(
+                sum, mass: sum[width - 1], factor: factor, shift: frame.shift, dimension: width - 1, stride: stride, row: rows + row * stride)
+        }
     }
 
     @inline(__always)
-    private func keep(_ node: Node, _ weight: Double, in nodes: inout [Node]) {
-        guard weight > 0 else { return }
-        nodes.append(node)
-        nodes[nodes.count - 1].factor *= weight
+    private func gather(
+        _ nodes: inout NodeList, _ leaves: UnsafePointer<Double>, _ frame: Frame,
+        row place: (Int, Double, UnsafePointer<Double>) -> Void
+    ) {
+        let count = nodes.count
+        nodes.count = 0
+        for i in 0..<count {
+            let (start, end, factor) = (nodes.starts[i], nodes.ends[i], nodes.factors[i])
+            let sum = sum(start..<end, nodes.isOfLeaves, leaves, frame)
+            guard sum[width - 1] * factor > 0 else { continue }
+            place(nodes.count, factor, sum)
+            nodes.append(start, end, factor)
+        }
+    }
+
+    // The halves that survive, with their weights as factors.
+    @inline(__always)
+    private func keep(
+        _ halves: borrowing NodeList, _ survivors: UnsafePointer<Int64>, _ count: Int, in nodes: inout NodeList, weight: (Int) -> Double
+    ) {
+        nodes.count = 0
+        nodes.isOfLeaves = halves.isOfLeaves
+        for i in 0..<count where weight(i) > 0 {
+            let at = Int(survivors[i])
+            nodes.append(halves.starts[at], halves.ends[at], halves.factors[at] * weight(i))
+        }
     }
 
     // What the sum of the rows lacks of the sum of the input, about the mean.
@@ -158,50 +174,47 @@ extension OneReadReduction {
         result[width - 1] = moments.mass - result[width - 1]
     }
 
-    // Σwz and Σw of a node, the sum in place or in `scratch`. The mass of points is not put behind their sum: who reads
-    // a number on its own and the same cells as a vector waits for the first to reach the cache.
-    private func sum(of node: Node, _ leaves: UnsafePointer<Double>, _ frame: Frame) -> (UnsafePointer<Double>, mass: Double) {
-        if node.isOfLeaves {
-            let first = leaves + node.start * stride
-            guard node.end - node.start > 1 else { return (first, first[width - 1]) }
-            VectorKernels.sumRows(first, count: node.end - node.start, stride: stride, sum: frame.scratch)
-            return (UnsafePointer(frame.scratch), frame.scratch[width - 1])
+    // Σw(z, 1) of a node, in place or in `scratch`.
+    private func sum(
+        _ range: Range<Int>, _ isOfLeaves: Bool, _ leaves: UnsafePointer<Double>, _ frame: Frame
+    ) -> UnsafePointer<Double> {
+        if isOfLeaves {
+            let first = leaves + range.lowerBound * stride
+            guard range.count > 1 else { return first }
+            VectorKernels.sumRows(first, count: range.count, stride: stride, sum: frame.scratch)
+        } else {
+            source.sum(of: range, weights: weights, center: frame.center, stride: stride, into: frame.scratch)
         }
-        let mass = source.moments(
-            of: node.start..<node.end, weights: weights, center: frame.center, stride: stride, sum: frame.scratch, centeredMagnitude: nil,
-            magnitude: nil)
-        return (UnsafePointer(frame.scratch), mass)
+        return UnsafePointer(frame.scratch)
     }
 
-    // Splits every node in two where that is possible; false when all nodes are single points already.
-    private func split(_ nodes: [Node], into halves: inout [Node]) -> Bool {
-        halves.removeAll(keepingCapacity: true)
-        var didSplit = false
-        for node in nodes {
-            var (low, high) = (node, node)
-            if node.isOfLeaves, node.end - node.start == 1 {
-                (low.start, low.end, low.isOfLeaves) = (start(node.start), start(node.end), false)
-                high = low
-                didSplit = true
-            }
-            let length = low.end - low.start
+    // Splits every node in two where that is possible, single leaves into points; false when all are single points already.
+    private func split(_ nodes: borrowing NodeList, into halves: inout NodeList) -> Bool {
+        halves.count = 0
+        // All nodes reach the leaves at the same level.
+        let isOfLeaves = nodes.isOfLeaves && nodes.count > 0 && nodes.ends[0] - nodes.starts[0] > 1
+        halves.isOfLeaves = isOfLeaves
+        var didSplit = nodes.isOfLeaves
+        for i in 0..<nodes.count {
+            let factor = nodes.factors[i]
+            var low = nodes.starts[i], high = nodes.ends[i]
+            if nodes.isOfLeaves, !isOfLeaves { (low, high) = (start(low), start(high)) }
+            let length = high - low
             guard length > 1 else {
-                if length > 0 { halves.append(low) }
+                if length > 0 { halves.append(low, high, factor) }
                 continue
             }
             // Halves of points begin at groups of four while that costs no level.
-            let half = !low.isOfLeaves && length >= 8 ? (length / 2 + 3) & ~3 : length / 2
-            low.end = low.start + half
-            high.start = low.end
-            halves.append(low)
-            halves.append(high)
+            let half = !isOfLeaves && length >= 8 ? (length / 2 + 3) & ~3 : length / 2
+            halves.append(low, low + half, factor)
+            halves.append(low + half, high, factor)
             didSplit = true
         }
-        return didSplit
+        return didSplit && nodes.count > 0
     }
 
-    private func costSum(_ node: Node, _ leafCosts: [Double]) -> Double {
-        node.isOfLeaves
-            ? leafCosts[node.start..<node.end].reduce(0, +) : (node.start..<node.end).reduce(0) { $0 + weights[$1] * costs![$1] }
+    private func costSum(_ nodes: borrowing NodeList, _ i: Int, _ leafCosts: [Double]) -> Double {
+        let range = nodes.starts[i]..<nodes.ends[i]
+        return nodes.isOfLeaves ? leafCosts[range].reduce(0, +) : range.reduce(0) { $0 + weights[$1] * costs![$1] }
     }
 }

@@ -21,8 +21,8 @@ extension CaratheodoryReduction {
     }
 
     // Reduces the features that a lift makes of points in memory.
-    static func reduce<Points: PointAccess>(
-        _ points: Points, weights: UnsafeBufferPointer<Double>?, lift: Lift, settings: Settings
+    static func reduce<Element: PointElement>(
+        _ points: StoredPoints<Element>, weights: UnsafeBufferPointer<Double>?, lift: Lift, settings: Settings
     ) throws(GeometryError) -> CaratheodoryReduction {
         let n = points.count
         switch lift {
@@ -43,77 +43,6 @@ extension CaratheodoryReduction {
                 evaluate(range, UnsafeMutableBufferPointer(start: out, count: range.count * count))
             }
             return try assemble(source, weights: weights, settings: settings)
-        }
-    }
-}
-
-/// Points whose coordinates can be read one by one.
-protocol PointAccess: FeatureSource {
-    func coordinate(_ point: Int, _ k: Int) -> Double
-    /// z = p − anchor, then zᵢzⱼ for i ≤ j, of every point of a range.
-    func secondMoments(of range: Range<Int>, about anchor: UnsafePointer<Double>, into out: UnsafeMutablePointer<Double>)
-    /// sum ← Σ w of these over a range, their magnitudes added up when asked for; returns Σ w.
-    func secondMomentSums(
-        of range: Range<Int>, weights: WeightView, about anchor: UnsafePointer<Double>, sum: UnsafeMutablePointer<Double>,
-        magnitude: UnsafeMutablePointer<Double>?
-    ) -> Double
-}
-
-extension DoublePoints: PointAccess {
-    @inline(__always)
-    func coordinate(_ point: Int, _ k: Int) -> Double { base[point * width + k] }
-
-    func secondMoments(of range: Range<Int>, about anchor: UnsafePointer<Double>, into out: UnsafeMutablePointer<Double>) {
-        VectorKernels.secondMoments(
-            base + range.lowerBound * width, dimension: width, count: range.count, anchor: anchor, into: out)
-    }
-
-    func secondMomentSums(
-        of range: Range<Int>, weights: WeightView, about anchor: UnsafePointer<Double>, sum: UnsafeMutablePointer<Double>,
-        magnitude: UnsafeMutablePointer<Double>?
-    ) -> Double {
-        VectorKernels.secondMomentSums(
-            base + range.lowerBound * width, dimension: width, count: range.count, weights: weights.from(range.lowerBound),
-            weightStep: weights.step, anchor: anchor, sum: sum, magnitude: magnitude)
-    }
-}
-
-extension FloatPoints: PointAccess {
-    @inline(__always)
-    func coordinate(_ point: Int, _ k: Int) -> Double { Double(base[point * width + k]) }
-
-    func secondMoments(of range: Range<Int>, about anchor: UnsafePointer<Double>, into out: UnsafeMutablePointer<Double>) {
-        VectorKernels.secondMoments(
-            base + range.lowerBound * width, dimension: width, count: range.count, anchor: anchor, into: out)
-    }
-
-    func secondMomentSums(
-        of range: Range<Int>, weights: WeightView, about anchor: UnsafePointer<Double>, sum: UnsafeMutablePointer<Double>,
-        magnitude: UnsafeMutablePointer<Double>?
-    ) -> Double {
-        VectorKernels.secondMomentSums(
-            base + range.lowerBound * width, dimension: width, count: range.count, weights: weights.from(range.lowerBound),
-            weightStep: weights.step, anchor: anchor, sum: sum, magnitude: magnitude)
-    }
-}
-
-extension PointAccess {
-    // A point to take products about: a quarter of a deviation from the mean of a sample of the points. At the mean itself
-    // two values of a coordinate that are equally frequent would have the same square.
-    func anchor() -> [Double] {
-        var mean = [Double](repeating: 0, count: width), squares = mean
-        let sampled = Swift.min(count, 256)
-        for s in 0..<sampled {
-            let i = (2 * s + 1) * count / (2 * sampled)
-            for k in 0..<width {
-                let step = coordinate(i, k) - mean[k]
-                mean[k] += step / Double(s + 1)
-                squares[k] += step * (coordinate(i, k) - mean[k])
-            }
-        }
-        return zip(mean, squares).map {
-            let anchor = $0 + 0.25 * ($1 / Double(sampled)).squareRoot()
-            return anchor.isFinite ? anchor : $0.isFinite ? $0 : 0
         }
     }
 }
@@ -153,24 +82,28 @@ struct TiledFeatures<Base: FeatureSource>: FeatureSource {
     }
 
     func moments(
-        of range: Range<Int>, weights: WeightView, center: UnsafePointer<Double>?, stride: Int, sum: UnsafeMutablePointer<Double>,
-        centeredMagnitude: UnsafeMutablePointer<Double>?, magnitude: UnsafeMutablePointer<Double>?
-    ) -> Double {
-        var mass = 0.0
-        var start = range.lowerBound
-        var isFirst = true
-        while start < range.upperBound || isFirst {
-            let part = start..<min(range.upperBound, start + tile.points)
-            evaluate(part, tile.features)
-            mass += VectorKernels.moments(
-                tile.features, end: tile.features + part.count * width, dimension: width, count: part.count,
-                weights: weights.from(start), weightStep: weights.step, center: center, stride: stride, sum: isFirst ? sum : tile.sum,
-                centeredMagnitude: centeredMagnitude, magnitude: magnitude)
-            if !isFirst { for k in 0..<width { sum[k] += tile.sum[k] } }
-            isFirst = false
-            start = part.upperBound
+        of bounds: UnsafeBufferPointer<Int>, weights: WeightView, center: UnsafePointer<Double>?, stride: Int,
+        sums: UnsafeMutablePointer<Double>, centeredMagnitude: UnsafeMutablePointer<Double>?, magnitude: UnsafeMutablePointer<Double>?
+    ) {
+        for run in 0..<bounds.count - 1 {
+            let sum = sums + run * stride
+            var start = bounds[run], isFirst = true
+            while start < bounds[run + 1] || isFirst {
+                let part = start..<min(bounds[run + 1], start + tile.points)
+                evaluate(part, tile.features)
+                withUnsafeTemporaryAllocation(of: Int.self, capacity: 2) { whole in
+                    whole[0] = 0
+                    whole[1] = part.count
+                    Double.moments(
+                        tile.features, end: tile.features + part.count * width, dimension: width, bounds: whole.baseAddress!, runs: 1,
+                        weights: weights.from(start), weightStep: weights.step, center: center, stride: stride,
+                        sums: isFirst ? sum : tile.sum, centeredMagnitude: centeredMagnitude, magnitude: magnitude)
+                }
+                if !isFirst { for k in 0...width { sum[k] += tile.sum[k] } }
+                isFirst = false
+                start = part.upperBound
+            }
         }
-        return mass
     }
 
     func firstNonFinite() -> (Int, Int, Double)? {
@@ -197,7 +130,7 @@ struct ChebyshevBasis: Sendable {
     var count: Int { parent.count }
 
     // nil when the number of monomials exceeds 2³¹.
-    init?<Points: PointAccess>(points: Points, degree: Int) {
+    init?<Element: PointElement>(points: StoredPoints<Element>, degree: Int) {
         self.degree = degree
         dimension = points.width
         var low = [Double](repeating: .infinity, count: dimension), high = [Double](repeating: -.infinity, count: dimension)
@@ -225,7 +158,7 @@ struct ChebyshevBasis: Sendable {
         }
     }
 
-    func evaluate<Points: PointAccess>(_ points: Points, _ range: Range<Int>, into out: UnsafeMutablePointer<Double>) {
+    func evaluate<Element: PointElement>(_ points: StoredPoints<Element>, _ range: Range<Int>, into out: UnsafeMutablePointer<Double>) {
         withUnsafeTemporaryAllocation(of: Double.self, capacity: max(1, dimension * (degree + 1))) { values in
             var target = out
             for i in range {

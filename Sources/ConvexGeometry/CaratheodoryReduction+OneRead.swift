@@ -54,30 +54,31 @@ struct OneReadReduction<Source: FeatureSource> {
 
     /// The survivors (none when `descends` is false), and the sums that they must keep.
     func run(descends: Bool) throws(GeometryError) -> (WeightedPoints, InputMoments) {
+        let zeros = [Double](repeating: 0, count: stride)
         var moments = InputMoments(
-            high: zeros, low: zeros, centeredMagnitude: zeros, spread: zeros, magnitude: zeros, center: fixedCenter ?? (source.isAboutMean ? zeros : sampleCenter()),
-            shift: zeros, width: width - 1)
+            high: zeros, low: zeros, centeredMagnitude: zeros, spread: zeros, magnitude: zeros,
+            center: fixedCenter ?? (source.isAboutMean ? zeros : sampleCenter(zeros)), shift: zeros, width: width - 1)
         let leaves = UnsafeMutablePointer<Double>.allocate(capacity: max(1, leafCount * stride))
         defer { leaves.deallocate() }
         try readLeaves(into: leaves, &moments)
         if fixedCenter == nil, let better = betterCenter(moments) {
-            moments.center = better
+            moments = InputMoments(
+                high: zeros, low: zeros, centeredMagnitude: zeros, spread: zeros, magnitude: zeros, center: better, shift: zeros,
+                width: width - 1)
             try readLeaves(into: leaves, &moments)
         }
         guard descends else { return (WeightedPoints(indices: [], weights: []), moments) }
         return (eliminate(leaves, costs: costs.map { costSums($0) }, moments: moments), moments)
     }
 
-    private var zeros: [Double] { [Double](repeating: 0, count: stride) }
-
     // MARK: the read
 
     // A center within the data. The origin for coordinates of both signs, so that sparse data stay sparse; else the
     // sampled value nearest to the weighted mean of the sample, so that a constant coordinate becomes exact zeros.
-    private func sampleCenter() -> [Double] {
+    private func sampleCenter(_ origin: [Double]) -> [Double] {
         let n = source.count, features = width - 1
         let sampled = min(n, 24, 8 + n / 256)
-        var center = zeros
+        var center = origin
         guard n > 0, features > 0 else { return center }
         withUnsafeTemporaryAllocation(of: Double.self, capacity: (sampled + 1) * stride) { buffer in
             let rows = buffer.baseAddress!, mean = rows + sampled * stride
@@ -100,25 +101,23 @@ struct OneReadReduction<Source: FeatureSource> {
                     high = max(high, value)
                     if (value - mean[k]).magnitude < (nearest - mean[k]).magnitude { nearest = value }
                 }
-                center[k] = nearest.isFinite && !(low <= 0 && high >= 0) ? nearest : 0
+                if nearest.isFinite, !(low <= 0 && high >= 0) { center[k] = nearest }
             }
         }
         return center
     }
 
-    // One read of the data: sums of the leaves, and from them the sums of everything.
+    // One read of the data: sums of the leaves, and from them the sums of everything, which are zero so far.
     private func readLeaves(into leaves: UnsafeMutablePointer<Double>, _ m: inout InputMoments) throws(GeometryError) {
-        for k in 0..<stride { m.high[k] = 0; m.low[k] = 0; m.centeredMagnitude[k] = 0; m.magnitude[k] = 0 }
         let features = width - 1
         let isOrigin = m.center.allSatisfy { $0 == 0 }
         m.center.withUnsafeBufferPointer { center in
             m.centeredMagnitude.withUnsafeMutableBufferPointer { centered in
                 m.magnitude.withUnsafeMutableBufferPointer { magnitude in
-                    for leaf in 0..<leafCount {
-                        let sum = leaves + leaf * stride
-                        sum[features] = source.moments(
-                            of: start(leaf)..<start(leaf + 1), weights: weights, center: isOrigin ? nil : center.baseAddress!,
-                            stride: stride, sum: sum, centeredMagnitude: centered.baseAddress!,
+                    forGroupsOfLeaves { first, bounds in
+                        source.moments(
+                            of: bounds, weights: weights, center: isOrigin ? nil : center.baseAddress!, stride: stride,
+                            sums: leaves + first * stride, centeredMagnitude: centered.baseAddress!,
                             magnitude: isOrigin ? nil : magnitude.baseAddress!)
                     }
                 }
@@ -138,6 +137,20 @@ struct OneReadReduction<Source: FeatureSource> {
         spreadBound(leaves, &m)
     }
 
+    // Gives `body` the first of some consecutive leaves, and where they begin and end.
+    private func forGroupsOfLeaves(_ body: (Int, UnsafeBufferPointer<Int>) -> Void) {
+        let group = 64
+        withUnsafeTemporaryAllocation(of: Int.self, capacity: group + 1) { bounds in
+            bounds[0] = start(0)
+            for first in Swift.stride(from: 0, to: leafCount, by: group) {
+                let size = min(group, leafCount - first)
+                for i in 1...size { bounds[i] = start(first + i) }
+                body(first, UnsafeBufferPointer(rebasing: bounds[0...size]))
+                bounds[0] = bounds[size]
+            }
+        }
+    }
+
     private func checkFinite(_ m: InputMoments) throws(GeometryError) {
         let sound = m.high.allSatisfy(\.isFinite) && m.centeredMagnitude.allSatisfy(\.isFinite) && m.magnitude.allSatisfy(\.isFinite)
         guard !sound else { return }
@@ -153,7 +166,6 @@ struct OneReadReduction<Source: FeatureSource> {
     // Σw|z − shift| from below: Σw|z| − mass·|shift|, or the sum over leaves of |Σw(z − shift)|.
     private func spreadBound(_ leaves: UnsafeMutablePointer<Double>, _ m: inout InputMoments) {
         let features = width - 1
-        for k in 0..<stride { m.spread[k] = 0 }
         m.shift.withUnsafeBufferPointer { shift in
             m.spread.withUnsafeMutableBufferPointer {
                 VectorKernels.addDeviations(
@@ -173,7 +185,7 @@ struct OneReadReduction<Source: FeatureSource> {
         guard (0..<width - 1).contains(where: isFar) else { return nil }
         var heaviest = 0
         if weights.step > 0 { for i in 0..<source.count where weights[i] > weights[heaviest] { heaviest = i } }
-        var point = zeros, center = m.center
+        var point = [Double](repeating: 0, count: stride), center = m.center
         source.copyFeatures(of: heaviest, about: nil, stride: stride, into: &point)
         for k in 0..<width - 1 where isFar(k) {
             let mean = center[k] + m.shift[k], rounding = 4 * Double.ulpOfOne * (center[k].magnitude + m.shift[k].magnitude)

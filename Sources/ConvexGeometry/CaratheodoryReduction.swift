@@ -100,7 +100,7 @@ extension CaratheodoryReduction {
     ) throws(GeometryError) {
         try Self.validate(stored: points.count, dimension: dimension, count: count, weights: weights?.count)
         self = try Self.reduce(
-            DoublePoints(points, count: count, width: dimension), weights: weights, lift: lift,
+            StoredPoints(points, count: count, width: dimension), weights: weights, lift: lift,
             settings: settings)
     }
 
@@ -111,7 +111,7 @@ extension CaratheodoryReduction {
     ) throws(GeometryError) {
         try Self.validate(stored: points.count, dimension: dimension, count: count, weights: weights?.count)
         self = try Self.reduce(
-            FloatPoints(points, count: count, width: dimension), weights: weights, lift: lift,
+            StoredPoints(points, count: count, width: dimension), weights: weights, lift: lift,
             settings: settings)
     }
 
@@ -145,10 +145,8 @@ extension CaratheodoryReduction {
             guard costs.count == source.count else { throw .dimensionMismatch(expected: source.count, found: costs.count) }
             if let bad = costs.first(where: { !$0.isFinite }) { throw .invalidSetting(name: "costs", expected: "finite", found: bad) }
         }
-        let uniform = [1 / Double(max(1, source.count))]
-        return try uniform.withUnsafeBufferPointer { (uniform) throws(GeometryError) in
-            let view = weights.map { WeightView(base: $0.baseAddress ?? uniform.baseAddress!, step: 1) }
-                ?? WeightView(base: uniform.baseAddress!, step: 0)
+        return try withUnsafePointer(to: 1 / Double(max(1, source.count))) { (uniform) throws(GeometryError) in
+            let view = weights.map { WeightView(base: $0.baseAddress ?? uniform, step: 1) } ?? WeightView(base: uniform, step: 0)
             let engine = OneReadReduction(source: source, weights: view, costs: settings.costs)
             let (reduced, moments) = try engine.run(descends: settings.method == .oneRead)
             let survivors =
@@ -158,8 +156,7 @@ extension CaratheodoryReduction {
                 }
             var system = SurvivorSystem(survivors, source: source, moments: moments)
             let rank = settings.minimal ? try system.removeDependent() : nil
-            try system.correct()
-            let errors = system.errors(system.residual(system.points.weights))
+            let errors = try system.correct()
             return CaratheodoryReduction(
                 indices: system.points.indices, weights: system.points.weights, featureCount: source.width, pointCount: source.count,
                 totalWeight: moments.mass, rank: rank, error: errors.error, spreadError: errors.spread, massError: errors.mass)

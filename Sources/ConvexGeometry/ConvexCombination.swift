@@ -133,10 +133,9 @@ extension ConvexCombination {
         ).sorted()
         guard kept.count > 0 else { return Inside(points: kept, error: .infinity, massError: 1) }
         return try points.elements.withUnsafeBufferPointer { (buffer) throws(GeometryError) in
-            let source = DoublePoints(buffer, count: points.columns, width: points.rows)
+            let source = StoredPoints(buffer, count: points.columns, width: points.rows)
             var system = SurvivorSystem(kept, source: source, moments: .init(target: target, combination: kept, points: points))
-            try system.correct()
-            let errors = system.errors(system.residual(system.points.weights))
+            let errors = try system.correct()
             return Inside(points: system.points, error: errors.error, massError: errors.mass)
         }
     }

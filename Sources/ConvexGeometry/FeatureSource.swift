@@ -10,11 +10,17 @@ protocol FeatureSource {
     /// Whether the features are about a point near their mean already, up to the signs of squares.
     var isAboutMean: Bool { get }
 
-    /// sum ← Σ wᵢ(fᵢ − c) over a range of points, c the origin when there is none; the magnitudes added up when asked for; returns Σ wᵢ.
+    /// Row i of `sums` ← Σ w(f − c, 1) over the points from bounds[i] to bounds[i + 1], c the origin when there is none, and
+    /// zeros up to `stride`; the magnitudes of all are added up when asked for.
     func moments(
-        of range: Range<Int>, weights: WeightView, center: UnsafePointer<Double>?, stride: Int, sum: UnsafeMutablePointer<Double>,
-        centeredMagnitude: UnsafeMutablePointer<Double>?, magnitude: UnsafeMutablePointer<Double>?
-    ) -> Double
+        of bounds: UnsafeBufferPointer<Int>, weights: WeightView, center: UnsafePointer<Double>?, stride: Int,
+        sums: UnsafeMutablePointer<Double>, centeredMagnitude: UnsafeMutablePointer<Double>?, magnitude: UnsafeMutablePointer<Double>?)
+
+    /// Row i ← factor·Σ w(f − c − shift, 1) of run i of points, zeros up to `stride`; runs without weight are taken off
+    /// the list. `scratch` has room for a row.
+    func rows(
+        of runs: inout NodeList, weights: WeightView, center: UnsafePointer<Double>?, shift: UnsafePointer<Double>, stride: Int,
+        scratch: UnsafeMutablePointer<Double>, into rows: UnsafeMutablePointer<Double>)
 
     /// The first entry that is not finite, as (point, coordinate, value).
     func firstNonFinite() -> (Int, Int, Double)?
@@ -23,13 +29,46 @@ protocol FeatureSource {
 extension FeatureSource {
     var isAboutMean: Bool { false }
 
-    /// f − c of one point, zeros up to `stride`.
+    func rows(
+        of runs: inout NodeList, weights: WeightView, center: UnsafePointer<Double>?, shift: UnsafePointer<Double>, stride: Int,
+        scratch: UnsafeMutablePointer<Double>, into rows: UnsafeMutablePointer<Double>
+    ) {
+        rowsOneByOne(of: &runs, weights: weights, center: center, shift: shift, stride: stride, scratch: scratch, into: rows)
+    }
+
+    func rowsOneByOne(
+        of runs: inout NodeList, weights: WeightView, center: UnsafePointer<Double>?, shift: UnsafePointer<Double>, stride: Int,
+        scratch: UnsafeMutablePointer<Double>, into rows: UnsafeMutablePointer<Double>
+    ) {
+        let count = runs.count
+        runs.count = 0
+        for i in 0..<count {
+            let (start, end, factor) = (runs.starts[i], runs.ends[i], runs.factors[i])
+            sum(of: start..<end, weights: weights, center: center, stride: stride, into: scratch)
+            guard scratch[width] * factor > 0 else { continue }
+            VectorKernels.weightedRow(
+                scratch, mass: scratch[width], factor: factor, shift: shift, dimension: width, stride: stride, row: rows + runs.count * stride)
+            runs.append(start, end, factor)
+        }
+    }
+
+    /// sum ← Σ w(f − c, 1) over a range of points, zeros up to `stride`.
+    func sum(
+        of range: Range<Int>, weights: WeightView, center: UnsafePointer<Double>?, stride: Int, into sum: UnsafeMutablePointer<Double>
+    ) {
+        withUnsafeTemporaryAllocation(of: Int.self, capacity: 2) { bounds in
+            bounds[0] = range.lowerBound
+            bounds[1] = range.upperBound
+            moments(
+                of: UnsafeBufferPointer(bounds), weights: weights, center: center, stride: stride, sums: sum, centeredMagnitude: nil,
+                magnitude: nil)
+        }
+    }
+
+    /// (f − c, 1) of one point, zeros up to `stride`.
     func copyFeatures(of point: Int, about center: UnsafePointer<Double>?, stride: Int, into row: UnsafeMutablePointer<Double>) {
-        var one = 1.0
-        withUnsafePointer(to: &one) {
-            _ = moments(
-                of: point..<point + 1, weights: WeightView(base: $0, step: 0), center: center, stride: stride, sum: row,
-                centeredMagnitude: nil, magnitude: nil)
+        withUnsafePointer(to: 1.0) {
+            sum(of: point..<point + 1, weights: WeightView(base: $0, step: 0), center: center, stride: stride, into: row)
         }
     }
 }
@@ -45,64 +84,4 @@ struct WeightView {
 
     @inline(__always)
     func from(_ i: Int) -> UnsafePointer<Double> { base + i * step }
-}
-
-/// The points themselves, in double precision.
-struct DoublePoints: FeatureSource {
-    let base: UnsafePointer<Double>
-    let count: Int
-    let width: Int
-
-    // Buffers of no elements have no address, and are never read.
-    init(_ buffer: UnsafeBufferPointer<Double>, count: Int, width: Int) {
-        base = buffer.baseAddress ?? UnsafePointer(bitPattern: MemoryLayout<Double>.alignment)!
-        self.count = count
-        self.width = width
-    }
-
-    @inline(__always)
-    func moments(
-        of range: Range<Int>, weights: WeightView, center: UnsafePointer<Double>?, stride: Int, sum: UnsafeMutablePointer<Double>,
-        centeredMagnitude: UnsafeMutablePointer<Double>?, magnitude: UnsafeMutablePointer<Double>?
-    ) -> Double {
-        VectorKernels.moments(
-            base + range.lowerBound * width, end: base + count * width, dimension: width, count: range.count,
-            weights: weights.from(range.lowerBound), weightStep: weights.step, center: center, stride: stride, sum: sum,
-            centeredMagnitude: centeredMagnitude, magnitude: magnitude)
-    }
-
-    func firstNonFinite() -> (Int, Int, Double)? {
-        for k in 0..<count * width where !base[k].isFinite { return (k / width, k % width, base[k]) }
-        return nil
-    }
-}
-
-/// The points themselves, in single precision; all sums are in double.
-struct FloatPoints: FeatureSource {
-    let base: UnsafePointer<Float>
-    let count: Int
-    let width: Int
-
-    // Buffers of no elements have no address, and are never read.
-    init(_ buffer: UnsafeBufferPointer<Float>, count: Int, width: Int) {
-        base = buffer.baseAddress ?? UnsafePointer(bitPattern: MemoryLayout<Float>.alignment)!
-        self.count = count
-        self.width = width
-    }
-
-    @inline(__always)
-    func moments(
-        of range: Range<Int>, weights: WeightView, center: UnsafePointer<Double>?, stride: Int, sum: UnsafeMutablePointer<Double>,
-        centeredMagnitude: UnsafeMutablePointer<Double>?, magnitude: UnsafeMutablePointer<Double>?
-    ) -> Double {
-        VectorKernels.moments(
-            base + range.lowerBound * width, end: base + count * width, dimension: width, count: range.count,
-            weights: weights.from(range.lowerBound), weightStep: weights.step, center: center, stride: stride, sum: sum,
-            centeredMagnitude: centeredMagnitude, magnitude: magnitude)
-    }
-
-    func firstNonFinite() -> (Int, Int, Double)? {
-        for k in 0..<count * width where !base[k].isFinite { return (k / width, k % width, Double(base[k])) }
-        return nil
-    }
 }

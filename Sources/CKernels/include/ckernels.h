@@ -17,20 +17,19 @@
 #define CK_CLONES
 #endif
 
-/// Weighted sums of a run of consecutive points about a center.
+/// Weighted sums of consecutive runs of points about a center, run i from point bounds[i] to bounds[i + 1].
 ///
-/// sum ← Σ wᵢ(xᵢ − c) (overwritten, `stride` entries); when they are not null,
-/// centered_magnitude += Σ wᵢ|xᵢ − c| and magnitude += Σ wᵢ|xᵢ|. A null `center` is the origin; `magnitude` must then
-/// be null, as the two are the same.
+/// Row i of `sums`, `stride` > dimension entries, ← Σ wᵢ(xᵢ − c), then Σ wᵢ (NaN when a weight is negative or NaN), then
+/// zeros; when they are not null, centered_magnitude += Σ wᵢ|xᵢ − c| and magnitude += Σ wᵢ|xᵢ|. A null `center` is the
+/// origin; `magnitude` must then be null, as the two are the same.
 /// `weight_step` is 1, or 0 to use weights[0] for all. `end` is one past the last readable element of the point
 /// array: rows are read in whole vectors as far as it allows. Partial sums are kept over a few points at a time.
-/// Returns Σ wᵢ, NaN when a weight is negative or NaN.
-double ck_moments_f64(const double *points, const double *end, ptrdiff_t dimension, ptrdiff_t count,
-                      const double *weights, ptrdiff_t weight_step, const double *center, ptrdiff_t stride,
-                      double *sum, double *centered_magnitude, double *magnitude);
-double ck_moments_f32(const float *points, const float *end, ptrdiff_t dimension, ptrdiff_t count,
-                      const double *weights, ptrdiff_t weight_step, const double *center, ptrdiff_t stride,
-                      double *sum, double *centered_magnitude, double *magnitude);
+void ck_moments_f64(const double *points, const double *end, ptrdiff_t dimension, const ptrdiff_t *bounds,
+                    ptrdiff_t runs, const double *weights, ptrdiff_t weight_step, const double *center,
+                    ptrdiff_t stride, double *sums, double *centered_magnitude, double *magnitude);
+void ck_moments_f32(const float *points, const float *end, ptrdiff_t dimension, const ptrdiff_t *bounds,
+                    ptrdiff_t runs, const double *weights, ptrdiff_t weight_step, const double *center,
+                    ptrdiff_t stride, double *sums, double *centered_magnitude, double *magnitude);
 
 /// Σ wᵢ, NaN when a weight is negative or NaN.
 double ck_mass(const double *weights, ptrdiff_t weight_step, ptrdiff_t count);
@@ -113,6 +112,22 @@ void ck_weighted_row(const double *sum, double mass, double factor, const double
 /// The same in single precision, column k times scale[k]; a stride of floats, a multiple of 16.
 void ck_weighted_row_f32(const double *sum, double mass, double factor, const double *shift, const double *scale,
                          ptrdiff_t dimension, ptrdiff_t stride, float *row);
+
+/// Longest point that ck_rows_of_runs takes.
+#define CK_LONGEST_RUN_POINT 32
+
+/// Rows ← such rows of runs [starts[i], ends[i]) of points, sum = Σ w(x − c) with a null c for the origin, factor = factors[i].
+///
+/// Runs without weight get no row and are taken off the lists. Returns how many are left. 1 ≤ dimension ≤
+/// CK_LONGEST_RUN_POINT; otherwise as for ck_moments.
+ptrdiff_t ck_rows_of_runs_f64(const double *points, const double *end, ptrdiff_t dimension, ptrdiff_t *starts,
+                              ptrdiff_t *ends, double *factors, ptrdiff_t count, const double *weights,
+                              ptrdiff_t weight_step, const double *center, const double *shift, ptrdiff_t stride,
+                              double *rows);
+ptrdiff_t ck_rows_of_runs_f32(const float *points, const float *end, ptrdiff_t dimension, ptrdiff_t *starts,
+                              ptrdiff_t *ends, double *factors, ptrdiff_t count, const double *weights,
+                              ptrdiff_t weight_step, const double *center, const double *shift, ptrdiff_t stride,
+                              double *rows);
 
 /// sum ← sum of `count` rows of `stride` entries.
 void ck_sum_rows(const double *rows, ptrdiff_t count, ptrdiff_t stride, double *sum);
