@@ -231,8 +231,6 @@ CK_CLONES void ck_strip_product_f32(const float *a, ptrdiff_t rows, ptrdiff_t co
     }
 }
 
-int64_t ck_take(int64_t *counter) { return __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED); }
-
 CK_CLONES void ck_scale_columns(const double *a, ptrdiff_t rows, ptrdiff_t count, const double *scale, double *out) {
     for (ptrdiff_t j = 0; j < count; j++)
         for (ptrdiff_t k = 0; k < rows; k++) out[k + j * rows] = scale[j] * a[k + j * rows];

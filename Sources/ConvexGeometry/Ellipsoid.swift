@@ -71,7 +71,7 @@ public struct Ellipsoid: Sendable, Equatable {
     public func scaled(by scale: Double) -> Ellipsoid {
         precondition(scale > 0 && scale.isFinite, "scale must be positive and finite")
         return Ellipsoid(
-            center: center, factor: (1 / scale) * factor, basis: basis,
+            center: center, factor: (1 / scale) * factor, basis: basis, shape: (1 / (scale * scale)) * shape,
             logVolume: logVolume + Double(rank) * Elementary.log(scale))
     }
 

@@ -30,9 +30,12 @@ extension EllipsoidSolver {
     private func center(_ support: [Int], _ weights: [Double]) -> [Double] {
         let d = frame.dimension
         guard !isCentered else { return [Double](repeating: 0, count: d) }
-        let points = source.gather(support)
+        var points = source.gather(support, team)
+        points.withUnsafeMutableBufferPointer {
+            LeverageKernels.shift($0.baseAddress!, dimension: d, count: support.count, origin: frame.origin, into: $0.baseAddress!)
+        }
         var shift = [Double](repeating: 0, count: d)
-        for j in support.indices { for k in 0..<d { shift[k] += weights[j] * (points[k + j * d] - frame.origin[k]) } }
+        BLAS.gemv(.normal, d, support.count, 1, points, d, weights, 1, 0, &shift, 1)
         return (0..<d).map { frame.origin[$0] + shift[$0] }
     }
 

@@ -90,7 +90,9 @@ extension EllipsoidSolver {
         let isCold = work.positions.isEmpty
         var start = [Double](repeating: 0, count: pool.indices.count)
         for (position, weight) in zip(work.positions, work.weights) { start[position] = weight }
-        var master = ProjectedNewtonMaster(lifted: lift(pool.images), order: order, weights: isCold ? nil : start, kappa: pool.kappa, team: team)
+        var master = ProjectedNewtonMaster(
+            lifted: lift(pool.images), order: order, weights: isCold ? nil : start, kappa: pool.kappa, model: hessian.take(), team: team)
+        defer { hessian = master.model }
         let (weights, outcome) = master.solve(
             gap: tightest, deficit: 0.3 * Swift.min(1, settings.supportDeficit),
             acceptable: isOwnPool && isLastStepTrusted ? Swift.min(settings.gap, settings.supportDeficit) : nil, budget: &budget)

@@ -57,10 +57,11 @@ extension EllipsoidSolver {
         }
     }
 
-    /// Reads a 64th of the points, and computes with some of them in memory, to know what the rest will cost.
+    /// Reads a 64th of the points, and computes with some of them in memory, to know what the rest will cost. At least a
+    /// block of points, of few sets an eighth: fewer columns do not tell the pace of a product.
     private mutating func measurePace(_ metric: DesignFactor) {
         let (n, r, d) = (source.pointCount, frame.rank, frame.dimension)
-        let count = n / 64
+        let count = Swift.max(n / 64, Swift.min(n / 8, 256))
         guard count > 0, budget.affords(Effort(reads: Double(count) / Double(n))) else { return }
         let (map, source, team) = (metric.leverageMap(frame, base: base, team: team), self.source, self.team)
         kappa.withUnsafeMutableBufferPointer { map.leverages(of: source, count: count, into: $0.baseAddress!, team: team) }

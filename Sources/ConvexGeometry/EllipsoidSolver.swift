@@ -22,6 +22,8 @@ struct EllipsoidSolver<Source: PointSource> {
     var surveyed: [Double]?
     /// False once the point set turned out to be one of those that projected Newton steps do not suit.
     var isProjectedNewtonAdmitted = true
+    /// Memory of the projected Newton steps, kept between rounds.
+    var hessian: HessianModel?
     /// Whether the certificate may be the first to look at the last step; once, as a mistake costs what it saves.
     var isLastStepTrusted = true
 
@@ -109,11 +111,11 @@ struct EllipsoidSolver<Source: PointSource> {
         return sum.squareRoot()
     }
 
-    /// A certificate for a support of at most so many points: images, QR (at half the pace of products), the read, and
-    /// a second look at the support.
+    /// A certificate for a support of at most so many points: the factorization, the read, and a second look at the
+    /// support, where matrices are triangular; and what is done with matrices of the order of the points alone.
     func certificateEffort(support: Int) -> Effort {
         let (r, d, m) = (Double(frame.rank), Double(frame.dimension), Double(support))
-        return Effort(flops: m * (2 * r * d + 4 * r * r + 8 * d * d), reads: 1 + 2 * m / Double(source.pointCount))
+        return Effort(flops: m * (2 * r * r + 4 * d * d) + 4 * r * r * d, reads: 1 + m / Double(source.pointCount))
     }
 
     /// What can be certified without a survey: equal weights on a few points of the sample.

@@ -49,8 +49,8 @@ extension PointFrame {
         let (n, d) = (source.pointCount, source.dimension)
         let wanted = Self.sampleSize(d)
         var indices = n <= 2 * wanted ? Array(0..<n) : stratifiedSample(n, wanted, seed)
-        var points = source.gather(indices)
-        guard points.allSatisfy(\.isFinite) else {
+        var points = source.gather(indices, team)
+        guard Self.isFinite(points, d, team) else {
             throw source.firstNonFinite() ?? .shapeNotRepresentable(reason: "coordinates that overflow")
         }
         if let frame = try Self.wellConditioned(points, indices, d, isCentered, source.relativePrecision, team) {
@@ -72,7 +72,7 @@ extension PointFrame {
 
     /// A frame from the given points alone; nil when they give none.
     init?(_ source: some PointSource, around indices: [Int], isCentered: Bool, team: ThreadTeam) {
-        let points = source.gather(indices)
+        let points = source.gather(indices, team)
         let (d, precision) = (source.dimension, source.relativePrecision)
         let frame = (try? Self.wellConditioned(points, indices, d, isCentered, precision, team))
             ?? (try? Self.rankRevealing(points, indices, d, isCentered, precision))?.frame
@@ -82,52 +82,11 @@ extension PointFrame {
 
     /// The frame in which M of a design is the identity; nil when a Cholesky factorization cannot find it.
     init?(_ source: some PointSource, design: WeightedDesign, isCentered: Bool, team: ThreadTeam) {
-        let points = source.gather(design.indices)
+        let points = source.gather(design.indices, team)
         let frame = try? Self.wellConditioned(
             points, design.indices, source.dimension, isCentered, source.relativePrecision, team, weights: design.weights)
-        guard points.allSatisfy(\.isFinite), let frame else { return nil }
+        guard Self.isFinite(points, source.dimension, team), let frame else { return nil }
         self = frame
-    }
-
-    /// Mean of the points, without overflow; by weights of sum 1 if there are any.
-    static func mean(_ points: [Double], _ d: Int, weights: [Double]? = nil) -> [Double] {
-        let count = points.count / d
-        let weights = weights ?? [Double](repeating: 1 / Double(count), count: count)
-        var mean = [Double](repeating: 0, count: d)
-        var correction = mean
-        // Unsafe: bounds checks keep these loops from being vectorized.
-        points.withUnsafeBufferPointer { points in
-            mean.withUnsafeMutableBufferPointer { mean in
-                correction.withUnsafeMutableBufferPointer { correction in
-                    let (points, mean, correction) = (points.baseAddress!, mean.baseAddress!, correction.baseAddress!)
-                    for j in 0..<count { for k in 0..<d { mean[k] += points[k + j * d] * weights[j] } }
-                    // A second sweep removes the rounding of the first: a constant coordinate must have itself as mean.
-                    for j in 0..<count { for k in 0..<d { correction[k] += (points[k + j * d] - mean[k]) * weights[j] } }
-                    for k in 0..<d { mean[k] += correction[k] }
-                }
-            }
-        }
-        return mean
-    }
-
-    /// Largest distance from the origin given, and largest magnitude, of every coordinate.
-    private static func extents(_ points: [Double], _ d: Int, _ origin: [Double]) -> (spread: [Double], magnitude: [Double]) {
-        var spread = [Double](repeating: 0, count: d)
-        var magnitude = spread
-        points.withUnsafeBufferPointer { points in
-            spread.withUnsafeMutableBufferPointer { spread in
-                magnitude.withUnsafeMutableBufferPointer { magnitude in
-                    for j in 0..<points.count / d {
-                        let point = points.baseAddress! + j * d
-                        for k in 0..<d {
-                            spread[k] = Swift.max(spread[k], (point[k] - origin[k]).magnitude)
-                            magnitude[k] = Swift.max(magnitude[k], point[k].magnitude)
-                        }
-                    }
-                }
-            }
-        }
-        return (spread, magnitude)
     }
 
     /// Cholesky of the covariance in coordinates of unit spread; nil when that would not be safe.
@@ -137,8 +96,8 @@ extension PointFrame {
     ) throws(GeometryError) -> PointFrame? {
         let m = indices.count
         guard m > d else { return nil }
-        let origin = isCentered ? [Double](repeating: 0, count: d) : mean(points, d, weights: weights)
-        let (spread, magnitude) = extents(points, d, origin)
+        let origin = isCentered ? [Double](repeating: 0, count: d) : mean(points, d, weights: weights, team)
+        let (spread, magnitude) = extents(points, d, origin, team)
         guard spread.allSatisfy({ $0 > 0x1p-1000 && $0 < 0x1p1000 }) else { return nil }
         let scale = spread.map(powerOfTwo(atLeast:))
         // Dividing by a power of two is exact, and so is multiplying by its inverse.

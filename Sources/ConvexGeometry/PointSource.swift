@@ -98,12 +98,15 @@ extension PointSource {
     }
 
     /// The points with the given indices as columns.
-    func gather(_ indices: some Collection<Int>) -> [Double] {
+    func gather(_ indices: some RandomAccessCollection<Int>, _ team: ThreadTeam = .single) -> [Double] {
         let d = dimension
         return [Double](unsafeUninitializedCapacity: d * indices.count) { out, count in
             LargePages.advise(UnsafeMutableRawBufferPointer(out))
             if let base = out.baseAddress {
-                for (j, index) in indices.enumerated() { copyPoint(index, to: base + j * d) }
+                let target = SharedPointer(base)
+                team.share(indices.count, inRunsOf: Swift.max(64, 65536 / d)) { run in
+                    for (j, index) in zip(run, indices.dropFirst(run.lowerBound)) { copyPoint(index, to: target.pointer + j * d) }
+                }
             }
             count = d * indices.count
         }

@@ -36,14 +36,15 @@ struct ProjectedNewtonMaster {
     private var design: CholeskyDesign
     /// Images of the working set; longer after some have left it.
     private var z: [Double]
-    private var model: HessianModel
+    private(set) var model: HessianModel
     private let team: ThreadTeam
 
     /// - Parameters:
     ///   - lifted: D×m, spanning.
     ///   - weights: a start, ≥ 0 with sum 1, or nil for one near equilibrium by the κ given.
     ///   - kappa: κ of the points for the start; without one in any metric near that of the points.
-    init(lifted: [Double], order: Int, weights: [Double]?, kappa: [Double], team: ThreadTeam) {
+    ///   - model: one to use the memory of.
+    init(lifted: [Double], order: Int, weights: [Double]?, kappa: [Double], model: HessianModel?, team: ThreadTeam) {
         self.order = order
         self.team = team
         full = lifted
@@ -52,7 +53,7 @@ struct ProjectedNewtonMaster {
         self.kappa = kappa
         z = []
         design = CholeskyDesign(order: order, team: team)
-        model = HessianModel(team: team)
+        self.model = model ?? HessianModel(team: team)
         u = weights ?? [Double](repeating: 0, count: kappa.count)
         var threshold = 0.0
         if let weights {

@@ -4,16 +4,21 @@
 // takes a millisecond or is made of small panels. Here a loop over independent parts is shared instead, each part
 // calling BLAS on one thread (the caller is inside `Kernels.withSingleThread`). How a loop is cut never depends on the
 // number of threads, so results do not either.
-
-internal import CKernels
-import Dispatch
+//
+// The helpers of a team stay awake for a moment after a loop: loops of 50 µs follow each other in conjugate gradients,
+// and to wake a sleeping thread takes as long.
 
 /// Threads that share loops.
 package struct ThreadTeam: Sendable {
     /// At least 1.
     package let count: Int
 
-    package init(_ count: Int) { self.count = Swift.max(1, count) }
+    private let crew: ThreadCrew?
+
+    package init(_ count: Int) {
+        self.count = Swift.max(1, count)
+        crew = count > 1 ? ThreadCrew(helpers: count - 1) : nil
+    }
 
     /// One thread.
     package static let single = ThreadTeam(1)
@@ -22,25 +27,8 @@ package struct ThreadTeam: Sendable {
     ///
     /// Threads take the next part when they are done with one: parts may differ in length, and threads in speed.
     package func share(_ parts: Int, _ body: (Int) -> Void) {
-        guard count > 1, parts > 1 else {
-            for part in 0..<parts { body(part) }
-            return
-        }
-        var next: Int64 = 0
-        withUnsafeMutablePointer(to: &next) { next in
-            withoutActuallyEscaping(body) { body in
-                // The counter is only touched atomically, and each part is taken once.
-                nonisolated(unsafe) let counter = next
-                nonisolated(unsafe) let work = body
-                DispatchQueue.concurrentPerform(iterations: Swift.min(count, parts)) { _ in
-                    while true {
-                        let part = Int(ck_take(counter))
-                        guard part < parts else { return }
-                        work(part)
-                    }
-                }
-            }
-        }
+        if parts > 1, let crew, crew.share(parts, body) { return }
+        for part in 0..<parts { body(part) }
     }
 
     /// The same for runs of at most `length` of the numbers 0..<total.

@@ -1,3 +1,4 @@
+import Foundation
 import LinearAlgebra
 import TestSupport
 import Testing
@@ -20,6 +21,37 @@ import Testing
                 team.share(parts, inRunsOf: 7) { for part in $0 { counts.pointer[part] += 1 } }
             }
             #expect(done.allSatisfy { $0 == 2 })
+        }
+    }
+
+    /// Helpers are awake, asleep and about to sleep; a part that is lost, or done for the loop before, is seen.
+    @Test func shortLoopsInARow() {
+        for team in Self.teams {
+            var sums = [Int](repeating: 0, count: 8)
+            sums.withUnsafeMutableBufferPointer { sums in
+                guard let base = sums.baseAddress else { return }
+                let sums = SharedPointer(base)
+                for loop in 1...20_000 {
+                    team.share(loop % 8 + 1) { sums.pointer[$0] += loop }
+                    if loop % 5000 == 0 { Thread.sleep(forTimeInterval: 0.01) }
+                }
+            }
+            let expected = (0..<8).map { part in (1...20_000).reduce(0) { $1 % 8 >= part ? $0 + $1 : $0 } }
+            #expect(sums == expected)
+        }
+    }
+
+    @Test func loopsWithinLoopsAndOfSeveralThreads() {
+        for team in Self.teams {
+            var counts = [Int](repeating: 0, count: 64)
+            counts.withUnsafeMutableBufferPointer { counts in
+                guard let base = counts.baseAddress else { return }
+                let counts = SharedPointer(base)
+                DispatchQueue.concurrentPerform(iterations: 4) { thread in
+                    team.share(4) { outer in team.share(4) { counts.pointer[16 * thread + 4 * outer + $0] += 1 } }
+                }
+            }
+            #expect(counts.allSatisfy { $0 == 1 })
         }
     }
 

@@ -189,9 +189,6 @@ void ck_square_strip_f64(double *a, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t
 /// y += S·x, S the symmetric matrix of which those columns are on and below the diagonal and all else is zero.
 void ck_strip_product_f32(const float *a, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t stride, const float *x, float *y);
 
-/// Adds one to a counter that threads share; returns what it was.
-int64_t ck_take(int64_t *counter);
-
 /// Column j of `out` ← scaleⱼ · column j of `a`, column-major rows×count.
 void ck_scale_columns(const double *a, ptrdiff_t rows, ptrdiff_t count, const double *scale, double *out);
 
@@ -201,5 +198,26 @@ void ck_shift_f32(const float *points, ptrdiff_t dimension, ptrdiff_t count, con
 
 /// The largest entry (NaN ignored, −∞ when there is none); `sum` receives the sum of all, NaN and ∞ included.
 double ck_largest(const double *x, ptrdiff_t count, double *sum);
+
+// Numbers that threads share, in one total order.
+
+/// Adds to a number; returns what it was.
+static inline int64_t ck_add(int64_t *number, int64_t change) { return __atomic_fetch_add(number, change, __ATOMIC_SEQ_CST); }
+static inline int64_t ck_load(const int64_t *number) { return __atomic_load_n(number, __ATOMIC_SEQ_CST); }
+static inline void ck_store(int64_t *number, int64_t value) { __atomic_store_n(number, value, __ATOMIC_SEQ_CST); }
+/// Stores a value; returns what was there.
+static inline int64_t ck_exchange(int64_t *number, int64_t value) { return __atomic_exchange_n(number, value, __ATOMIC_SEQ_CST); }
+
+/// Gives other threads the processor.
+void ck_yield(void);
+
+/// Tells the processor that a thread waits in a loop.
+static inline void ck_pause(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
 
 #endif
