@@ -95,7 +95,7 @@ struct SurvivorSystem {
     // Iterative refinement: one factorization of the weighted survivors about the mean, residuals in two terms.
     private mutating func refine(_ best: inout [Double], _ bestSize: inout Double, until goodEnough: Double) {
         let base = points.weights
-        let solver = NullSpaceElimination(width: width, capacity: width)
+        let solver = NullSpaceElimination<Double>(width: width, capacity: width)
         rows.withUnsafeBufferPointer { rows in
             moments.shift.withUnsafeBufferPointer { shift in
                 for q in 0..<width {
@@ -117,7 +117,7 @@ struct SurvivorSystem {
 
     // `base` are the weights that the rows were factored with.
     private mutating func iterate(
-        _ solver: borrowing NullSpaceElimination, _ base: [Double], negligible: [Double], _ best: inout [Double],
+        _ solver: borrowing NullSpaceElimination<Double>, _ base: [Double], negligible: [Double], _ best: inout [Double],
         _ bestSize: inout Double, until goodEnough: Double
     ) {
         for _ in 0..<3 where bestSize > goodEnough {
@@ -199,7 +199,7 @@ struct SurvivorSystem {
         } catch {
             throw .factorization(error.description)
         }
-        var elimination = NullSpaceElimination(width: rank, capacity: count)
+        var elimination = NullSpaceElimination<Double>(width: rank, capacity: count)
         for q in 0..<count {
             let row = elimination.rows + q * elimination.stride
             row.initialize(repeating: 0, count: elimination.stride)

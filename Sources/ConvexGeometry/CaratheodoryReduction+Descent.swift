@@ -20,7 +20,7 @@ extension OneReadReduction {
                 withUnsafeTemporaryAllocation(of: Double.self, capacity: stride) { scratch in
                     let frame = Frame(
                         center: isOrigin ? nil : center.baseAddress!, shift: shift.baseAddress!, scratch: scratch.baseAddress!)
-                    if width > NullSpaceElimination.smallWidth, leafCosts == nil,
+                    if width > Double.narrowWidth, leafCosts == nil,
                         let points = descend(leaves, costs: nil, moments, frame, startsInSingle: true)
                     {
                         return points
@@ -41,7 +41,7 @@ extension OneReadReduction {
             guard descendInSingle(&nodes, &halves, leaves, moments, frame) else { return nil }
         }
         var lacksWeight = startsInSingle
-        var elimination = NullSpaceElimination(width: width, capacity: 2 * width, hasCosts: leafCosts != nil)
+        var elimination = NullSpaceElimination<Double>(width: width, capacity: 2 * width, hasCosts: leafCosts != nil)
         while split(nodes, into: &halves) {
             gather(&halves, leaves, frame, into: elimination.rows)
             let count = halves.count
@@ -93,7 +93,7 @@ extension OneReadReduction {
             let size = k < width - 1 ? moments.centeredMagnitude[k] : k == width - 1 ? moments.mass : 0
             return (1 / size).isNormal ? 1 / size : 0
         }
-        var elimination = SingleNullSpaceElimination(width: width, capacity: 2 * width)
+        var elimination = NullSpaceElimination<Float>(width: width, capacity: 2 * width)
         let rows = elimination.rows, rowStride = elimination.stride
         var didDescend = false
         while split(nodes, into: &halves) {
@@ -111,6 +111,7 @@ extension OneReadReduction {
                         stride: rowStride, row: rows + row * rowStride)
                 }
             }
+            elimination.weights.update(repeating: 1, count: halves.count)
             let left = elimination.run(count: halves.count)
             // A few dependent features do no harm; many weak pivots belong to features that only double precision tells apart.
             // Later levels have light rows, whose pivots say less.

@@ -12,57 +12,63 @@
 internal import CKernels
 
 /// Workspace and method of the elimination; allocated once and used for many eliminations of the same width.
-package struct NullSpaceElimination: ~Copyable {
-    /// D, and the row length in doubles.
+///
+/// In single precision the weights that come out keep Σ xᵢaᵢ to about 10⁻⁷ of Σ |xᵢaᵢ| only: to choose rows, not to weigh
+/// them for good. Who uses them makes up for the difference.
+package struct NullSpaceElimination<Element: EliminationElement>: ~Copyable {
+    /// D, and the row length in numbers.
     package let width: Int
     package let stride: Int
     /// Most rows that one elimination may have.
     package let capacity: Int
     /// Row-major input, `capacity` rows; destroyed. What lies beyond `width` in a row must be zero.
-    package let rows: UnsafeMutablePointer<Double>
+    package let rows: UnsafeMutablePointer<Element>
     /// Weights of the rows, ≥ 0.
-    package let weights: UnsafeMutablePointer<Double>
+    package let weights: UnsafeMutablePointer<Element>
     /// What a unit of weight on each row costs; decides between the two directions of every exchange.
-    package let costs: UnsafeMutablePointer<Double>?
+    package let costs: UnsafeMutablePointer<Element>?
     /// After `run`: which rows are left, and their weights (some may be zero).
     package let survivors: UnsafeMutablePointer<Int64>
-    package let survivorWeights: UnsafeMutablePointer<Double>
+    package let survivorWeights: UnsafeMutablePointer<Element>
 
-    private let storage: UnsafeMutablePointer<Double>
+    private let storage: UnsafeMutablePointer<Element>
     private let order: UnsafeMutablePointer<Int64>
-    private let permuted: UnsafeMutablePointer<Double>
-    private let nonbasicCosts: UnsafeMutablePointer<Double>?
-    private let coefficients: UnsafeMutablePointer<Double>
-    private let basisCosts: UnsafeMutablePointer<Double>?
+    private let permuted: UnsafeMutablePointer<Element>
+    private let nonbasicCosts: UnsafeMutablePointer<Element>?
+    private let coefficients: UnsafeMutablePointer<Element>
+    private let basisCosts: UnsafeMutablePointer<Element>?
     private var basis: ck_basis
     private var pending: ck_exchanges
 
-    // Widths up to this run entirely in one C call; above it products of matrices pay.
-    package static let smallWidth = 48
-    private static let block = BlockedElimination<Double>.block
+    private static var block: Int { BlockedElimination<Element>.block }
 
-    package init(width: Int, capacity: Int, hasCosts: Bool = false) {
+    // Called from this module only, where the element is known.
+    private init(_ width: Int, _ capacity: Int, _ hasCosts: Bool) {
         precondition(width > 0 && capacity >= 0, "an elimination needs a positive width")
         self.width = width
         self.capacity = capacity
-        let stride = VectorKernels.stride(width)
+        let lanes = Element.lanes, padded = (width + lanes - 1) / lanes * lanes
+        // Rows a multiple of 512 bytes apart would share few cache sets.
+        let stride = padded % (8 * lanes) == 0 ? padded + lanes : padded
         self.stride = stride
-        // One allocation for everything; small reductions would spend their time on many.
-        let held = width > Self.smallWidth ? Self.block : 1
-        let list = (capacity + 7) & ~7, small = (4 + held + (hasCosts ? 1 : 0)) * stride + (hasCosts ? 5 : 3) * list
+        // One allocation for everything, in whole vectors; small reductions would spend their time on many.
+        let isNarrow = width <= Element.narrowWidth, held = isNarrow ? 1 : Self.block
+        let list = (capacity + lanes - 1) / lanes * lanes
+        let names = MemoryLayout<Int64>.stride / MemoryLayout<Element>.stride
+        let zeroed = (3 + names + held + (hasCosts ? 1 : 0)) * stride + (2 + names + (hasCosts ? 2 : 0)) * list + (held + names) * Self.block
         // `coefficients` serve wide rows, or hold the columns of narrow ones.
-        let columns = list * max(Self.block, width > Self.smallWidth ? 0 : stride + 8)
-        let total = small + held * Self.block + Self.block + list * stride + columns + 64
-        let raw = UnsafeMutableRawPointer.allocate(byteCount: 8 * total, alignment: 64)
-        storage = raw.bindMemory(to: Double.self, capacity: total)
-        storage.initialize(repeating: 0, count: small + held * Self.block + Self.block)
+        let columns = list * max(Self.block, isNarrow ? stride + lanes : 0)
+        let total = zeroed + list * stride + columns
+        storage = UnsafeMutableRawPointer.allocate(byteCount: MemoryLayout<Element>.stride * total, alignment: 64)
+            .bindMemory(to: Element.self, capacity: total)
+        storage.initialize(repeating: 0, count: zeroed)
         var free = storage
-        func take(_ count: Int) -> UnsafeMutablePointer<Double> {
-            defer { free += (count + 7) & ~7 }
+        func take(_ count: Int) -> UnsafeMutablePointer<Element> {
+            defer { free += (count + lanes - 1) / lanes * lanes }
             return free
         }
         func takeNames(_ count: Int) -> UnsafeMutablePointer<Int64> {
-            UnsafeMutableRawPointer(take(count)).bindMemory(to: Int64.self, capacity: count)
+            UnsafeMutableRawPointer(take(names * count)).bindMemory(to: Int64.self, capacity: count)
         }
         weights = take(list)
         permuted = take(list)
@@ -83,22 +89,20 @@ package struct NullSpaceElimination: ~Copyable {
 
     deinit { storage.deallocate() }
 
-    private var steps: BlockedElimination<Double> { BlockedElimination(rows: rows, order: order, width: width, stride: stride) }
+    private var steps: BlockedElimination<Element> { BlockedElimination(rows: rows, order: order, width: width, stride: stride) }
 
-    /// Eliminates the first `count` rows; afterwards `survivors` and `survivorWeights` hold the answer.
-    /// - Returns: the number of survivors, min(count, D).
-    package mutating func run(count m: Int) -> Int {
+    private mutating func eliminate(_ m: Int) -> Int {
         precondition(m <= capacity, "more rows than the workspace holds")
         for i in width..<stride { survivorWeights[i] = 0 }
         guard m > width else {
             for i in 0..<m { survivors[i] = Int64(i); survivorWeights[i] = weights[i] }
             return m
         }
-        var total = 0.0
+        var total: Element = 0
         for i in 0..<m { order[i] = Int64(i); total += weights[i] }
-        basis.slack = total * 0x1p-56
-        if width <= Self.smallWidth {
-            ck_eliminate_small(rows, m, weights, costs, coefficients, order, &basis)
+        basis.slack = slack(total)
+        if width <= Element.narrowWidth {
+            Element.eliminateNarrow(rows, m, weights, costs, coefficients, order, &basis)
         } else {
             steps.expressNonbasic(rowCount: m)
             exchange(rowCount: m)
@@ -106,11 +110,50 @@ package struct NullSpaceElimination: ~Copyable {
         return width
     }
 
+    // 2⁻³ of the rounding of the weights.
+    private func slack(_ total: Element) -> Double { Double(total) * Double(Element.ulpOfOne) / 16 }
+
+    private mutating func exchange(rowCount m: Int) {
+        let nonbasic = permuted
+        for i in 0..<width {
+            survivors[i] = order[i]
+            survivorWeights[i] = weights[Int(order[i])]
+            if let costs { basisCosts![i] = costs[Int(order[i])] }
+        }
+        for k in width..<m {
+            nonbasic[k - width] = weights[Int(order[k])]
+            if let costs { nonbasicCosts![k - width] = costs[Int(order[k])] }
+        }
+        steps.exchange(rowCount: m, nonbasic: nonbasic, costs: nonbasicCosts, coefficients: coefficients, &basis, &pending)
+    }
+}
+
+extension NullSpaceElimination where Element == Float {
+    package init(width: Int, capacity: Int) { self.init(width, capacity, false) }
+
+    /// Eliminates the first `count` rows; afterwards `survivors` and `survivorWeights` hold the answer.
+    /// - Returns: the number of survivors, min(count, D).
+    package mutating func run(count m: Int) -> Int { eliminate(m) }
+
+    /// Pivots of the last `run` that are rounding errors or little more, 2⁻²⁰ of the largest: directions it did not see.
+    package var weakPivots: Int {
+        let largest = (0..<width).reduce(Float(0)) { max($0, rows[$1 * stride + $1].magnitude) }
+        return (0..<width).count { rows[$0 * stride + $0].magnitude < 0x1p-20 * largest }
+    }
+}
+
+extension NullSpaceElimination where Element == Double {
+    package init(width: Int, capacity: Int, hasCosts: Bool = false) { self.init(width, capacity, hasCosts) }
+
+    /// Eliminates the first `count` rows; afterwards `survivors` and `survivorWeights` hold the answer.
+    /// - Returns: the number of survivors, min(count, D).
+    package mutating func run(count m: Int) -> Int { eliminate(m) }
+
     /// As ``run(count:)``, for rows of weight 1 whose sum is short of what it should be by `missing`: the basic weights
     /// take it up first. `negligible` as for ``solveCombination(_:negligible:)``.
-    /// - Returns: `nil` when that would change a weight of 1 by more than half, as no elimination can be trusted then.
+    /// - Returns: `nil` when that would change a weight of 1 by more than a factor of 16, as no elimination can be trusted then.
     package mutating func run(count m: Int, missing: UnsafePointer<Double>, negligible: UnsafePointer<Double>) -> Int? {
-        precondition(m <= capacity && width > Self.smallWidth, "for wide rows only")
+        precondition(m <= capacity && width > Double.narrowWidth, "for wide rows only")
         guard m > width else { return nil }
         for i in width..<stride { survivorWeights[i] = 0 }
         for i in 0..<m { order[i] = Int64(i) }
@@ -130,14 +173,16 @@ package struct NullSpaceElimination: ~Copyable {
             weights[Int(order[i])] += change[i]
             total += change[i]
         }
-        basis.slack = total * 0x1p-56
+        basis.slack = slack(total)
         steps.solveRight(rows + width * stride, rowCount: m - width, factor: rows, order: width)
         exchange(rowCount: m)
         return width
     }
 
-    // Whether weights of 1 stay well away from zero.
-    private func isSmall(_ change: UnsafePointer<Double>) -> Bool { (0..<width).allSatisfy { change[$0].magnitude <= 0.5 } }
+    // Whether weights of 1 stay positive by far, and of the same order.
+    private func isSmall(_ change: UnsafePointer<Double>) -> Bool {
+        (0..<width).allSatisfy { (0x1p-4...0x1p4).contains(1 + change[$0]) }
+    }
 
     // MARK: combinations
 
@@ -159,21 +204,5 @@ package struct NullSpaceElimination: ~Copyable {
         ck_solve_combination(rows, stride, width, negligible, vector)
         for i in 0..<width { permuted[Int(order[i])] = vector[i] }
         return UnsafePointer(permuted)
-    }
-
-    // MARK: exchange
-
-    private mutating func exchange(rowCount m: Int) {
-        let nonbasic = permuted
-        for i in 0..<width {
-            survivors[i] = order[i]
-            survivorWeights[i] = weights[Int(order[i])]
-            if let costs { basisCosts![i] = costs[Int(order[i])] }
-        }
-        for k in width..<m {
-            nonbasic[k - width] = weights[Int(order[k])]
-            if let costs { nonbasicCosts![k - width] = costs[Int(order[k])] }
-        }
-        steps.exchange(rowCount: m, nonbasic: nonbasic, costs: nonbasicCosts, coefficients: coefficients, &basis, &pending)
     }
 }
