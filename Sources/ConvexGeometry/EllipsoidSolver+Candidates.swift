@@ -50,14 +50,21 @@ extension EllipsoidSolver {
     /// Whether all points are candidates.
     var isOwnPool: Bool { 2 * source.pointCount <= 3 * poolSize }
 
-    /// The farthest points by the last full read, and `required` ones.
+    /// The farthest points by the last full read, and `required` ones: the support when that read was of its weights, and then
+    /// only what a change of weights by several times the gap could lift to D.
     mutating func makePool(including required: [Int]) -> CandidatePool {
         guard !isOwnPool else {
             let indices = Array(0..<source.pointCount)
             defer { surveyed = nil }
             return CandidatePool(indices: indices, images: surveyed ?? frame.images(source, indices, team), kappa: kappa)
         }
-        let indices = Set(indicesOfLargest(kappa, poolSize)).union(required.isEmpty ? spanningPoints() : required).sorted()
+        var far: [Int] = []
+        if !required.isEmpty {
+            let margin = Swift.max(0.02, 8 * (largest / Double(order) - 1))
+            far = indicesOfValues(kappa, atLeast: Double(order) * (1 - margin))
+        }
+        if far.isEmpty || far.count > poolSize { far = indicesOfLargest(kappa, poolSize) }
+        let indices = Set(far).union(required.isEmpty ? spanningPoints() : required).sorted()
         return CandidatePool(indices: indices, images: frame.images(source, indices, team), kappa: indices.map { kappa[$0] })
     }
 
