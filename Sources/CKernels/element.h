@@ -10,6 +10,7 @@
 #undef ABS
 #undef SELECT
 #undef COLUMNS
+#undef FOUR
 
 #ifdef CK_SINGLE
 #define REAL float
@@ -17,6 +18,7 @@
 #define MASK i16
 #define WHOLE int32_t
 #define LANES 16
+#define FOUR v4f
 #define NAME(f) f##_f32
 #define SPLAT(x) ((v16){(x), (x), (x), (x), (x), (x), (x), (x), (x), (x), (x), (x), (x), (x), (x), (x)})
 #define ABS(x) ((v16)((i16)(x) & INT32_MAX))
@@ -27,6 +29,7 @@
 #define MASK i8
 #define WHOLE int64_t
 #define LANES 8
+#define FOUR v4
 #define NAME(f) f##_f64
 #define SPLAT CK_SPLAT
 #define ABS CK_ABS

@@ -4,9 +4,6 @@
 
 enum { WIDEST = 64 };
 
-CK_INLINE double magnitude_f64(double x) { return __builtin_fabs(x); }
-CK_INLINE float magnitude_f32(float x) { return __builtin_fabsf(x); }
-
 // Pivots whose reciprocals are numbers, by a wide margin.
 #define SMALLEST 1e-300
 #include "element.h"

@@ -8,6 +8,8 @@ struct BlockedElimination<Element: EliminationElement> {
     let order: UnsafeMutablePointer<Int64>
     let width: Int
     let stride: Int
+    /// Room for two more columns than a panel has, each as long as there are rows in whole vectors.
+    let scratch: UnsafeMutablePointer<Element>
 
     private static var panelWidth: Int { 16 }
     private static var solveWidth: Int { 32 }
@@ -25,7 +27,7 @@ struct BlockedElimination<Element: EliminationElement> {
     func factor(columns: Range<Int>, rowCount m: Int) {
         let width = columns.count
         if width <= Self.panelWidth {
-            Element.luPanel(rows, stride, m, columns.lowerBound, width, order)
+            Element.luPanel(rows, stride, m, columns.lowerBound, width, order, scratch)
             return
         }
         let half = half(width)

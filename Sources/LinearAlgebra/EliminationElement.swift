@@ -12,7 +12,9 @@ package protocol EliminationElement: BinaryFloatingPoint {
     static func eliminateNarrow(
         _ a: UnsafeMutablePointer<Self>, _ m: Int, _ weight: UnsafePointer<Self>, _ cost: UnsafePointer<Self>?,
         _ columns: UnsafeMutablePointer<Self>, _ order: UnsafeMutablePointer<Int64>, _ basis: inout ck_basis)
-    static func luPanel(_ a: UnsafeMutablePointer<Self>, _ stride: Int, _ m: Int, _ column: Int, _ width: Int, _ order: UnsafeMutablePointer<Int64>)
+    static func luPanel(
+        _ a: UnsafeMutablePointer<Self>, _ stride: Int, _ m: Int, _ column: Int, _ width: Int, _ order: UnsafeMutablePointer<Int64>,
+        _ scratch: UnsafeMutablePointer<Self>)
     static func leftSolve(
         _ l: UnsafePointer<Self>, _ lStride: Int, _ h: Int, _ x: UnsafeMutablePointer<Self>, _ xStride: Int, _ width: Int)
     static func rightSolve(
@@ -40,9 +42,10 @@ extension Double: EliminationElement {
     }
 
     package static func luPanel(
-        _ a: UnsafeMutablePointer<Double>, _ stride: Int, _ m: Int, _ column: Int, _ width: Int, _ order: UnsafeMutablePointer<Int64>
+        _ a: UnsafeMutablePointer<Double>, _ stride: Int, _ m: Int, _ column: Int, _ width: Int, _ order: UnsafeMutablePointer<Int64>,
+        _ scratch: UnsafeMutablePointer<Double>
     ) {
-        ck_lu_panel_f64(a, stride, m, column, width, order)
+        ck_lu_panel_f64(a, stride, m, column, width, order, scratch)
     }
 
     package static func leftSolve(
@@ -91,9 +94,10 @@ extension Float: EliminationElement {
     }
 
     package static func luPanel(
-        _ a: UnsafeMutablePointer<Float>, _ stride: Int, _ m: Int, _ column: Int, _ width: Int, _ order: UnsafeMutablePointer<Int64>
+        _ a: UnsafeMutablePointer<Float>, _ stride: Int, _ m: Int, _ column: Int, _ width: Int, _ order: UnsafeMutablePointer<Int64>,
+        _ scratch: UnsafeMutablePointer<Float>
     ) {
-        ck_lu_panel_f32(a, stride, m, column, width, order)
+        ck_lu_panel_f32(a, stride, m, column, width, order, scratch)
     }
 
     package static func leftSolve(

@@ -40,9 +40,12 @@ void ck_axpy_compensated(double x, const double *row, ptrdiff_t width, double *h
 /// Factors columns [column, column + width) of an m-row matrix with row interchanges, rows [column, m).
 ///
 /// Interchanges move whole rows (`stride` entries) and `order` with them. width ≤ 64, a multiple of 8 unless the
-/// panel is the last one. A column without a nonzero pivot gets zero multipliers.
-void ck_lu_panel_f64(double *a, ptrdiff_t stride, ptrdiff_t m, ptrdiff_t column, ptrdiff_t width, int64_t *order);
-void ck_lu_panel_f32(float *a, ptrdiff_t stride, ptrdiff_t m, ptrdiff_t column, ptrdiff_t width, int64_t *order);
+/// panel is the last one. A column without a nonzero pivot gets zero multipliers. `scratch` has room for width + 2 times
+/// as many numbers as there are rows in whole vectors of 64 bytes.
+void ck_lu_panel_f64(double *a, ptrdiff_t stride, ptrdiff_t m, ptrdiff_t column, ptrdiff_t width, int64_t *order,
+                     double *scratch);
+void ck_lu_panel_f32(float *a, ptrdiff_t stride, ptrdiff_t m, ptrdiff_t column, ptrdiff_t width, int64_t *order,
+                     float *scratch);
 
 /// r ← η with Σᵢ ηᵢ·(row i of P·L·U) = r, for a square LU of `width` rows as `ck_lu_panel` leaves it, in pivot order:
 /// ηᵢ belongs to row order[i]. A pivot of at most negligible[i] ≥ 0 says that column i depends on the columns before
