@@ -36,6 +36,16 @@ package enum DeadLeaves {
         return ActivationTensor(shape: [count] + shape, values: values)
     }
 
+    /// The same images with mean 0 and deviation 1 over all values: what a ``PixelField`` maps to its pixel statistics.
+    package static func latent(count: Int, shape: [Int], using generator: inout SeededGenerator) -> [Float] {
+        let values = images(count: count, shape: shape, using: &generator).values
+        let total = Double(Swift.max(1, values.count))
+        let mean = values.reduce(0) { $0 + Double($1) } / total
+        let variance = values.reduce(0) { $0 + (Double($1) - mean) * (Double($1) - mean) } / total
+        let scale = variance > 0 ? 1 / variance.squareRoot() : 1
+        return values.map { Float((Double($0) - mean) * scale) }
+    }
+
     private static func paint(
         _ pixels: UnsafeMutableBufferPointer<Float>, channels: Int, height: Int, width: Int, using generator: inout SeededGenerator
     ) {

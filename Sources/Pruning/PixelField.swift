@@ -27,6 +27,12 @@ package struct PixelField: Sendable {
         var shift: Double
         var scale: Double
 
+        /// Where values lie: in [0, 1] before the normalization, or within three deviations.
+        var range: (low: Float, high: Float) {
+            let (low, high) = isLogitNormal ? (0, 1) : (offset - 3 * slope, offset + 3 * slope)
+            return (Float((low - shift) / scale), Float((high - shift) / scale))
+        }
+
         func value(_ g: Double) -> Double {
             let t = offset + slope * g
             return ((isLogitNormal ? PixelField.logistic(t) : t) - shift) / scale
@@ -60,6 +66,10 @@ package struct PixelField: Sendable {
             return Map(isLogitNormal: isLogitNormal, offset: offset, slope: slope, shift: shift[c], scale: scale[c])
         }
     }
+
+    /// Least and largest value of each channel.
+    package var low: [Float] { maps.map(\.range.low) }
+    package var high: [Float] { maps.map(\.range.high) }
 
     /// a and b of (2) by bisection: the mean grows with a; at fixed mean the variance grows with b.
     static func logitNormal(mean: Double, variance: Double) -> (offset: Double, slope: Double) {

@@ -34,8 +34,7 @@ public struct InputGradient: Sendable {
     let plan: EvaluationPlan
     private let network: Network
     private let backward: [BackwardStep]
-    /// Storage that each batch normalization reads, by node index.
-    private let normalizations: [(node: Int, storage: Int, channels: Int, positions: Int)]
+    let normalizations: NormalizationSums
     private let outputStorage: Int
 
     /// Prepares a network with one input and one output.
@@ -76,74 +75,15 @@ public struct InputGradient: Sendable {
         var backward: [BackwardStep] = []
         for step in plan.steps { backward.append(try BackwardStep(step, node: shaped.nodes[step.node].name)) }
         self.backward = backward
-        normalizations = plan.steps.compactMap { step in
-            guard case .channelAffine(let kernel) = step.kernel else { return nil }
-            return (step.node, step.inputs[0], kernel.channels, kernel.positions)
-        }
+        normalizations = NormalizationSums(
+            plan.steps.compactMap { step in
+                guard case .channelAffine(let kernel) = step.kernel, case .batchNormalization(let layer) = shaped.nodes[step.node].layer
+                else { return nil }
+                return .init(
+                    node: step.node, storage: step.inputs[0], channels: kernel.channels, positions: kernel.positions,
+                    origin: statistics[step.node]?.mean ?? shaped.parameters[layer.mean]?.values ?? [])
+            })
         outputStorage = plan.taps.last?.storage ?? 0
-    }
-
-    /// Mean and population variance of what every batch normalization reads, by node index.
-    ///
-    /// Sums are taken per chunk of samples in Double and added in order, so that the result does not depend on the threads.
-    public func normalizationStatistics(
-        of inputs: ActivationTensor, threads: Int? = nil
-    ) throws(NetworkError) -> [Int: ChannelStatistics] {
-        let widths = normalizations.map(\.channels)
-        let total = widths.reduce(0, +)
-        let chunks = try self.chunks(inputs, threads: threads)
-        // Per chunk: Σ(x − o) and Σ(x − o)² about the first sample's first value of each channel, o.
-        var sums = [[Double]](repeating: [], count: chunks.count)
-        var origins = [Float](repeating: 0, count: total)
-        try forEachChunk(inputs, chunks.prefix(1), threads: 1, needsGradients: false) { _, pointers, _, _ in
-            var at = 0
-            for entry in normalizations {
-                for channel in 0..<entry.channels { origins[at + channel] = pointers[entry.storage][channel * entry.positions] }
-                at += entry.channels
-            }
-        }
-        let origin = origins
-        try sums.withUnsafeMutableBufferPointer { (sums) throws(NetworkError) in
-            // Chunks write to their own place.
-            nonisolated(unsafe) let sums = sums
-            try forEachChunk(inputs, chunks[...], threads: threads, needsGradients: false) { index, pointers, _, count in
-                var own = [Double](repeating: 0, count: 2 * total)
-                var at = 0
-                for entry in normalizations {
-                    for image in 0..<count {
-                        for channel in 0..<entry.channels {
-                            let x = pointers[entry.storage] + (image * entry.channels + channel) * entry.positions
-                            let o = origin[at + channel]
-                            var (first, second) = (Float(0), Float(0))
-                            for i in 0..<entry.positions {
-                                let value = x[i] - o
-                                first += value
-                                second += value * value
-                            }
-                            own[2 * (at + channel)] += Double(first)
-                            own[2 * (at + channel) + 1] += Double(second)
-                        }
-                    }
-                    at += entry.channels
-                }
-                sums[index] = own
-            }
-        }
-        var result: [Int: ChannelStatistics] = [:]
-        var at = 0
-        for entry in normalizations {
-            let count = Double(max(1, inputs.batchCount * entry.positions))
-            var statistics = ChannelStatistics(mean: [], variance: [])
-            for channel in at..<at + entry.channels {
-                let mean = sums.reduce(0) { $0 + $1[2 * channel] } / count
-                let square = sums.reduce(0) { $0 + $1[2 * channel + 1] } / count
-                statistics.mean.append(Float(Double(origin[channel]) + mean))
-                statistics.variance.append(Float(max(0, square - mean * mean)))
-            }
-            result[entry.node] = statistics
-            at += entry.channels
-        }
-        return result
     }
 
     /// ∂L/∂inputs for the seeds of (1).
@@ -156,43 +96,62 @@ public struct InputGradient: Sendable {
         at inputs: ActivationTensor, normalizationSeeds: [Int: NormalizationSeed] = [:], outputSeed: OutputSeed? = nil,
         threads: Int? = nil
     ) throws(NetworkError) -> ActivationTensor {
+        try pass(inputs, normalizationSeeds, outputSeed, threads: threads, observes: false).0
+    }
+
+    /// ∂L/∂inputs for given seeds, and what the batch normalizations read on the way.
+    public func gradientAndObservation(
+        at inputs: ActivationTensor, normalizationSeeds: [Int: NormalizationSeed], threads: Int? = nil
+    ) throws(NetworkError) -> (gradient: ActivationTensor, observation: Observation) {
+        let (gradient, sums) = try pass(inputs, normalizationSeeds, nil, threads: threads, observes: true)
+        return (gradient, Observation(sums: sums, statistics: normalizations.statistics(sums, samples: inputs.batchCount)))
+    }
+
+    private func pass(
+        _ inputs: ActivationTensor, _ normalizationSeeds: [Int: NormalizationSeed], _ outputSeed: OutputSeed?, threads: Int?,
+        observes: Bool
+    ) throws(NetworkError) -> (ActivationTensor, [[Double]]) {
         var result = [Float](repeating: 0, count: inputs.values.count)
         let size = inputs.sampleSize
         let outputSize = plan.storages[outputStorage].size
         let source = plan.sources[0].storage
-        let chunks = try self.chunks(inputs, threads: threads)
+        let chunks = try self.chunks(inputs)
+        var sums = [[Double]](repeating: [], count: chunks.count)
         try result.withUnsafeMutableBufferPointer { (result) throws(NetworkError) in
             guard let base = result.baseAddress else { return }
-            // Samples write to their own place.
-            nonisolated(unsafe) let target = base
-            try forEachChunk(inputs, chunks[...], threads: threads, needsGradients: true) { index, pointers, gradients, count in
-                for storage in plan.storages.indices {
-                    gradients[storage].update(repeating: 0, count: plan.storages[storage].size * count)
-                }
-                if let outputSeed {
-                    for image in 0..<count {
-                        outputSeed(
-                            chunks[index].lowerBound + image,
-                            UnsafeBufferPointer(start: pointers[outputStorage] + image * outputSize, count: outputSize),
-                            UnsafeMutableBufferPointer(start: gradients[outputStorage] + image * outputSize, count: outputSize))
+            try sums.withUnsafeMutableBufferPointer { (sums) throws(NetworkError) in
+                // Samples and chunks write to their own places.
+                nonisolated(unsafe) let (target, sums) = (base, sums)
+                try forEachChunk(inputs, chunks[...], threads: threads, needsGradients: true) { index, pointers, gradients, count in
+                    if observes { sums[index] = normalizations.sums(pointers, count: count) }
+                    for storage in plan.storages.indices {
+                        gradients[storage].update(repeating: 0, count: plan.storages[storage].size * count)
                     }
+                    if let outputSeed {
+                        for image in 0..<count {
+                            outputSeed(
+                                chunks[index].lowerBound + image,
+                                UnsafeBufferPointer(start: pointers[outputStorage] + image * outputSize, count: outputSize),
+                                UnsafeMutableBufferPointer(start: gradients[outputStorage] + image * outputSize, count: outputSize))
+                        }
+                    }
+                    let workspace = gradients[plan.storages.count]
+                    for (step, backward) in zip(plan.steps, backward).reversed() {
+                        backward.run(step, count: count, values: pointers, gradients: gradients, workspace: workspace)
+                        guard let seed = normalizationSeeds[step.node], case .channelAffine(let kernel) = step.kernel else { continue }
+                        kernel.addSeed(seed, count: count, x: pointers[step.inputs[0]], dx: gradients[step.inputs[0]])
+                    }
+                    (target + chunks[index].lowerBound * size).update(from: gradients[source], count: count * size)
                 }
-                let workspace = gradients[plan.storages.count]
-                for (step, backward) in zip(plan.steps, backward).reversed() {
-                    backward.run(step, count: count, values: pointers, gradients: gradients, workspace: workspace)
-                    guard let seed = normalizationSeeds[step.node], case .channelAffine(let kernel) = step.kernel else { continue }
-                    kernel.addSeed(seed, count: count, x: pointers[step.inputs[0]], dx: gradients[step.inputs[0]])
-                }
-                (target + chunks[index].lowerBound * size).update(from: gradients[source], count: count * size)
             }
         }
-        return ActivationTensor(shape: inputs.shape, values: result)
+        return (ActivationTensor(shape: inputs.shape, values: result), sums)
     }
 
     // MARK: Chunks
 
     /// Ranges of samples whose activations and gradients are in memory at a time; they do not depend on the thread count.
-    private func chunks(_ inputs: ActivationTensor, threads: Int?) throws(NetworkError) -> [Range<Int>] {
+    func chunks(_ inputs: ActivationTensor) throws(NetworkError) -> [Range<Int>] {
         let batch = inputs.batchCount
         guard inputs.sampleSize == plan.storages[plan.sources[0].storage].size else {
             throw .wrongInputShape(
@@ -205,7 +164,7 @@ public struct InputGradient: Sendable {
     }
 
     /// Evaluates every chunk forward and hands over the values of all storages, and zero-initialized room for gradients.
-    private func forEachChunk(
+    func forEachChunk(
         _ inputs: ActivationTensor, _ chunks: ArraySlice<Range<Int>>, threads: Int?, needsGradients: Bool,
         body: (Int, [UnsafeMutablePointer<Float>], [UnsafeMutablePointer<Float>], Int) -> Void
     ) throws(NetworkError) {

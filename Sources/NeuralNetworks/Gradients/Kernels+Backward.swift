@@ -122,9 +122,18 @@ extension Activation {
     /// dy ← dy∘φ' from the outputs y. Precondition: `hasDerivativeFromOutput`.
     func scaleByDerivative(_ dy: UnsafeMutablePointer<Float>, output y: UnsafePointer<Float>, count: Int) {
         switch self {
-        case .relu: for i in 0..<count { dy[i] = y[i] > 0 ? dy[i] : 0 }
+        case .relu:
+            // Read before the choice: a load behind a condition would keep the loop scalar.
+            for i in 0..<count {
+                let slope = dy[i]
+                dy[i] = y[i] > 0 ? slope : 0
+            }
         case .leakyReLU(let slope): for i in 0..<count { dy[i] *= y[i] < 0 ? slope : 1 }
-        case .clippedReLU(let maximum): for i in 0..<count { dy[i] = y[i] > 0 && y[i] < maximum ? dy[i] : 0 }
+        case .clippedReLU(let maximum):
+            for i in 0..<count {
+                let slope = dy[i]
+                dy[i] = y[i] > 0 && y[i] < maximum ? slope : 0
+            }
         case .tanh: for i in 0..<count { dy[i] *= 1 - y[i] * y[i] }
         case .sigmoid: for i in 0..<count { dy[i] *= y[i] * (1 - y[i]) }
         case .elu(let alpha): for i in 0..<count { dy[i] *= y[i] < 0 ? y[i] + alpha : 1 }
