@@ -1,4 +1,8 @@
 // How often the pruned network will answer as the original does, without a label: agreement on inputs of the model.
+//
+// A trained network is sure of its data. Images that climbed towards classes are answered as surely; images matched to batch
+// normalizations alone also lie between classes, where small errors change answers that no data would ask for. They count by how
+// far the original's largest output lies above the second.
 
 import Coresets
 import NeuralNetworks
@@ -20,7 +24,8 @@ extension Pruner {
         case (.samples, .ascended): inputs = try drawn(try gaussianPrior().moments, strength: AscendedSamples.Settings().strength)
         case (.samples(let given), _): inputs = given
         }
-        var (same, count) = (0, 0)
+        let weighsByMargin = description.model == .synthetic && !description.statistics.isEmpty
+        var (same, total) = (0.0, 0.0)
         do {
             let (before, after) = (try Evaluator(network), try Evaluator(pruned))
             for first in stride(from: 0, to: inputs.batchCount, by: Pruner.streamingBatch) {
@@ -28,13 +33,17 @@ extension Pruner {
                 guard let a = try before.forward(batch).observed.first, let b = try after.forward(batch).observed.first,
                     a.sampleSize > 1
                 else { return nil }
-                for n in 0..<batch.batchCount where Pruner.largest(a, n) == Pruner.largest(b, n) { same += 1 }
-                count += batch.batchCount
+                for n in 0..<batch.batchCount {
+                    let (answer, margin) = Pruner.largest(a, n)
+                    let weight = weighsByMargin ? Double(margin.isFinite ? margin : 0) : 1
+                    total += weight
+                    if answer == Pruner.largest(b, n).index { same += weight }
+                }
             }
         } catch {
             throw .evaluation("\(error)")
         }
-        return count > 0 ? Double(same) / Double(count) : nil
+        return total > 0 ? same / total : nil
     }
 
     private func drawn(_ prior: ActivationMoments, strength: Double) throws(PruningError) -> ActivationTensor {
@@ -43,11 +52,17 @@ extension Pruner {
         return try sampledInputs(chain, prior, count: Pruner.freshCount, strength: strength, using: &generator)
     }
 
-    /// Index of the largest output of one sample, lowest among equals.
-    private static func largest(_ tensor: ActivationTensor, _ sample: Int) -> Int {
-        let size = tensor.sampleSize
-        var best = 0
-        for k in 1..<size where tensor.values[sample * size + k] > tensor.values[sample * size + best] { best = k }
-        return best
+    /// Index of the largest output of one sample, lowest among equals, and how far it lies above the next.
+    private static func largest(_ tensor: ActivationTensor, _ sample: Int) -> (index: Int, margin: Float) {
+        let outputs = tensor.values[sample * tensor.sampleSize..<(sample + 1) * tensor.sampleSize]
+        var (index, largest, second) = (0, -Float.infinity, -Float.infinity)
+        for (k, value) in outputs.enumerated() {
+            if value > largest {
+                (index, largest, second) = (k, value, largest)
+            } else {
+                second = Swift.max(second, value)
+            }
+        }
+        return (index, largest - second)
     }
 }

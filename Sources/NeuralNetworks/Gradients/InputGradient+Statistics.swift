@@ -34,7 +34,7 @@ extension InputGradient {
         for (node, whole) in earlier.statistics {
             guard let before = before[node], let after = after[node] else { continue }
             result[node] = ChannelStatistics(
-                mean: whole.mean.indices.map { whole.mean[$0] + after.mean[$0] - before.mean[$0] },
+                mean: whole.mean.indices.map { whole.mean[$0] + (after.mean[$0] - before.mean[$0]) },
                 variance: whole.mean.indices.map {
                     before.variance[$0] > 0 ? whole.variance[$0] * (after.variance[$0] / before.variance[$0]) : after.variance[$0]
                 })
