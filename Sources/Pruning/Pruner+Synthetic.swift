@@ -50,7 +50,9 @@ extension Pruner {
         climb.steps = matchingSteps(count)
         do {
             let other = field.images(field.draw(count: count, using: &generator))
-            let distances = try MatchedImages.mismatches(of: [images, other], network: network)
+            // A part of both tells them apart.
+            let distances = try MatchedImages.mismatches(
+                of: [images, other].map { $0.samples(0..<Swift.min(count, 32)) }, network: network)
             if distances[1] < Pruner.fieldAdvantage * distances[0] {
                 images = other
                 text = "images of \(look)"
