@@ -121,48 +121,19 @@ public struct Pruner: Sendable {
                 try predictOutputErrors(&ranked, shared: shared, inputs: inputs, description: description, ridge: ridge)
             }
         }
-        let counts = try allocate(ranked)
-
         if settings.selection == .backward {
             for group in groups where group.count > Pruner.backwardLimit {
                 warnings.append(
                     "\(group.id) has \(group.count) channels: chosen by forward selection (backward elimination serves up to \(Pruner.backwardLimit))")
             }
         }
-        var refit = Refit(network, statistics: description.statistics)
-        var outcomes: [GroupOutcome] = []
-        if settings.reweighting == .sequential, chain == nil, case .samples(let inputs) = source {
-            outcomes = try pruneSequentially(
-                ranked, counts: counts, shared: shared, inputs: inputs, description: description, ridge: ridge, refit: &refit
-            ) { (index) throws(PruningError) in
-                try report("refitting consumers", 2 + groups.count + Swift.min(index, groups.count - 1))
-            }
-            for index in outcomes.indices { outcomes[index].layer.seconds += ranked[index].seconds }
-        } else {
-            for (index, group) in groups.enumerated() {
-                try report("refitting the consumers of \(group.id)", 2 + groups.count + index)
-                let start = clock.now
-                var current = ranked[index]
-                current.weights = try GroupWeights(group, in: network)
-                var outcome = try prune(
-                    current, keeping: counts[index], source: source, description: description, ridge: ridge, refit: &refit,
-                    warnings: &warnings)
-                outcome.layer.seconds = ranked[index].seconds + seconds(clock.now - start)
-                outcomes.append(outcome)
-            }
-        }
-        let kept = zip(groups, outcomes).map { PruningPlan.Group(name: $0.id, channels: $0.count, kept: $1.kept) }
+        let inputs = FittingInputs(source: source, description: description, ridge: ridge, shared: shared)
+        var fit = try fitted(ranked, counts: try allocate(ranked, cutsStreams: true), inputs: inputs, report: report)
+        fit = try keepingStreams(insteadOf: fit, ranked, inputs: inputs, report: report) ?? fit
+        warnings += fit.warnings
 
-        if settings.refitsClassifier, settings.reweighting == .sequential, case .samples(let inputs) = source {
-            if let final = try refitClassifier(on: inputs, statistics: description.statistics, refit: &refit) {
-                for index in outcomes.indices {
-                    outcomes[index].errors = outcomes[index].errors.map { $0.replaced(by: final) }
-                }
-            }
-        }
-
-        let positions = network.keptPositions(kept, of: groups)
-        let layers = outcomes.map { outcome in
+        let positions = network.keptPositions(fit.kept, of: groups)
+        let layers = fit.outcomes.map { outcome in
             var layer = outcome.layer
             let parts = outcome.errors.map {
                 $0.relative(keptOutputs: positions[$0.consumer.layer.weight]?[$0.consumer.outputAxis])
@@ -173,36 +144,20 @@ public struct Pruner: Sendable {
             if let share = relativeShare(parts.map(\.error), of: parts.map(\.energy)) { layer.relativeErrorModel = share }
             return layer
         }
-        let changed = refit.changed
-        let cut = try refit.network.cutting(kept)
-        let agreement = try predictedAgreement(refit.network, source: source, description: description)
+        let cut = try fit.refit.network.cutting(fit.kept)
         try report("finished", total)
         return PruningPlan(
-            version: PruningPlan.currentVersion, settings: settings, fingerprint: network.fingerprint, groups: kept,
-            replacements: changed.sorted().compactMap { name in
+            version: PruningPlan.currentVersion, settings: settings, fingerprint: network.fingerprint, groups: fit.kept,
+            replacements: fit.refit.changed.sorted().compactMap { name in
                 cut.parameters[name].map { PruningPlan.Replacement(parameter: name, $0) }
             },
             layers: layers, warnings: warnings,
-            predictedAgreement: agreement, inputModelDescription: description.text, seconds: seconds(clock.now - began))
+            predictedAgreement: fit.agreement, inputModelDescription: description.text, seconds: seconds(clock.now - began))
     }
 
     /// One line for each residual stream that cannot be cut.
     private var streamWarnings: [String] {
         wholeStreams.map { "the residual stream of \($0.id) stays whole: \($0.barrier ?? "no layer with weights reads it")" }
-    }
-
-    private func allocate(_ ranked: [RankedGroup]) throws(PruningError) -> [Int] {
-        let candidates = ranked.map { group in
-            BudgetAllocation.Candidate(
-                count: group.count,
-                fixed: settings.layerRatios[group.name].map {
-                    Budget.count(of: group.count, ratio: $0, multiple: settings.roundTo)
-                },
-                errors: group.errors ?? (0...group.count).map { 1 - Double($0) / Double(group.count) })
-        }
-        return try BudgetAllocation.counts(
-            candidates, budget: settings.budget, cost: CostModel(network, groups: groups, budget: settings.budget),
-            roundTo: settings.roundTo)
     }
 
     func seconds(_ duration: Duration) -> Double {

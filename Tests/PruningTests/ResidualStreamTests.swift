@@ -69,6 +69,19 @@ import Testing
         }
     }
 
+    @Test(arguments: [0.9, 0.7, 0.5]) func `streams are cut only when that is predicted to do better`(_ share: Double) throws {
+        let inner = try Self.plan(.best, .multiplyAdds(share)) { _ in }
+        let plan = try Self.plan(.best, .multiplyAdds(share)) { $0.cutsResidualStreams = true }
+        let (agreement, alone) = (try #require(plan.predictedAgreement), try #require(inner.predictedAgreement))
+        #expect(plan.groups.map(\.name) == ["stem", "a"])
+        if plan.groups[0].kept.count == 6 {
+            #expect(plan.groups[1] == inner.groups[0] && agreement == alone)
+        } else {
+            #expect(agreement > alone && plan.warnings.isEmpty)
+        }
+        try Self.expectSlicedIsMasked(plan)
+    }
+
     @Test func `parameter-free shortcuts refuse by name in a file of weights`() throws {
         let archive = try PublishedWeights.archive(of: "resnet20-cifar", divisor: 4, seed: 11)
         let network = try Network(archive: archive, architecture: KnownArchitecture(named: "resnet20-cifar"))
