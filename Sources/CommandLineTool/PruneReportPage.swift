@@ -112,7 +112,7 @@ enum PruneReportPage {
             ("inputs", account.inputModel), ("seed", "\(account.seed)"), ("network", "fingerprint \(plan.fingerprint)"),
             ("changed tensors", plan.replacements.map(\.parameter).joined(separator: ", ")), ("planned in", Format.seconds(account.seconds)),
         ]
-        if settings.cutsResidualStreams { entries.append(("residual streams", "cut where nothing stands against it")) }
+        if settings.cutsResidualStreams { entries.append(("residual streams", "may be cut")) }
         for (layer, ratio) in settings.layerRatios.sorted(by: { $0.key < $1.key }) { entries.append(("layer \(layer)", "\(ratio)")) }
         return entries.filter { !$0.1.isEmpty }
     }

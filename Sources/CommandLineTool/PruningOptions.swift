@@ -28,7 +28,7 @@ struct PruningOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Kept share of one layer, over the budget; repeatable.", valueName: "name=ratio"))
     var layer: [LayerRatio] = []
 
-    @Flag(help: "Cut residual streams too: everything an addition ties, at once. Without it only inner channels, and streams that --layer names.")
+    @Flag(help: "Cut residual streams too, all that an addition ties at once; under --params, --macs or --neurons only where that promises more. Without it only inner channels, and streams that --layer names.")
     var residualStreams = false
 
     @Option(help: "Round kept counts to multiples of this.")

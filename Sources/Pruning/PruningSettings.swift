@@ -8,8 +8,9 @@ public struct PruningSettings: Sendable, Equatable, Codable {
     public var budget: Budget
     /// Kept fraction of single groups, by group name; overrides the budget there.
     public var layerRatios: [String: Double]
-    /// Whether groups that additions tie into residual streams are cut too, all members at once; by default only inner groups
-    /// and those that `layerRatios` names.
+    /// Whether groups that additions tie into residual streams may be cut too, all members at once; by default only inner
+    /// groups and those that `layerRatios` names. Where the budget leaves the choice, they are cut if the refitted network is
+    /// predicted to agree more with the original.
     public var cutsResidualStreams: Bool
     /// Kept counts become multiples of this where the group has enough channels.
     public var roundTo: Int
