@@ -222,31 +222,31 @@ CK_INLINE double mass(const double *w, ptrdiff_t step, ptrdiff_t count) {
     if (c) return F(x, end, d, starts, ends, factors, count, w, step, c, shift, stride, rows);                         \
     return F(x, end, d, starts, ends, factors, count, w, step, NULL, shift, stride, rows);
 
+#define CK_DEFINE_WIDTH(T, SUFFIX, A, B)                                                                               \
+    CK_DEFINE_GROUP(T, SUFFIX, A, B)                                                                                   \
+    CK_DEFINE_SUMS(T, SUFFIX, A, B)                                                                                    \
+    CK_DEFINE_RUNS(T, SUFFIX, A, B)
+
+// One case for each width that has a loop of its own, by quadruples of coordinates.
+#define CK_BY_WIDTH(CASES, NAME, SUFFIX)                                                                               \
+    case 1: CASES(NAME##_##SUFFIX##_0_1)                                                                               \
+    case 2: CASES(NAME##_##SUFFIX##_1_0)                                                                               \
+    case 3: CASES(NAME##_##SUFFIX##_1_1)                                                                               \
+    case 4: CASES(NAME##_##SUFFIX##_2_0)                                                                               \
+    case 5: CASES(NAME##_##SUFFIX##_2_1)                                                                               \
+    case 6: CASES(NAME##_##SUFFIX##_3_0)                                                                               \
+    case 7: CASES(NAME##_##SUFFIX##_3_1)                                                                               \
+    case 8: CASES(NAME##_##SUFFIX##_4_0)
+
 #define CK_DEFINE_MOMENTS(T, SUFFIX)                                                                                   \
-    CK_DEFINE_GROUP(T, SUFFIX, 0, 1)                                                                                   \
-    CK_DEFINE_SUMS(T, SUFFIX, 0, 1)                                                                                    \
-    CK_DEFINE_RUNS(T, SUFFIX, 0, 1)                                                                                    \
-    CK_DEFINE_GROUP(T, SUFFIX, 1, 0)                                                                                   \
-    CK_DEFINE_SUMS(T, SUFFIX, 1, 0)                                                                                    \
-    CK_DEFINE_RUNS(T, SUFFIX, 1, 0)                                                                                    \
-    CK_DEFINE_GROUP(T, SUFFIX, 1, 1)                                                                                   \
-    CK_DEFINE_SUMS(T, SUFFIX, 1, 1)                                                                                    \
-    CK_DEFINE_RUNS(T, SUFFIX, 1, 1)                                                                                    \
-    CK_DEFINE_GROUP(T, SUFFIX, 2, 0)                                                                                   \
-    CK_DEFINE_SUMS(T, SUFFIX, 2, 0)                                                                                    \
-    CK_DEFINE_RUNS(T, SUFFIX, 2, 0)                                                                                    \
-    CK_DEFINE_GROUP(T, SUFFIX, 2, 1)                                                                                   \
-    CK_DEFINE_SUMS(T, SUFFIX, 2, 1)                                                                                    \
-    CK_DEFINE_RUNS(T, SUFFIX, 2, 1)                                                                                    \
-    CK_DEFINE_GROUP(T, SUFFIX, 3, 0)                                                                                   \
-    CK_DEFINE_SUMS(T, SUFFIX, 3, 0)                                                                                    \
-    CK_DEFINE_RUNS(T, SUFFIX, 3, 0)                                                                                    \
-    CK_DEFINE_GROUP(T, SUFFIX, 3, 1)                                                                                   \
-    CK_DEFINE_SUMS(T, SUFFIX, 3, 1)                                                                                    \
-    CK_DEFINE_RUNS(T, SUFFIX, 3, 1)                                                                                    \
-    CK_DEFINE_GROUP(T, SUFFIX, 4, 0)                                                                                   \
-    CK_DEFINE_SUMS(T, SUFFIX, 4, 0)                                                                                    \
-    CK_DEFINE_RUNS(T, SUFFIX, 4, 0)                                                                                    \
+    CK_DEFINE_WIDTH(T, SUFFIX, 0, 1)                                                                                   \
+    CK_DEFINE_WIDTH(T, SUFFIX, 1, 0)                                                                                   \
+    CK_DEFINE_WIDTH(T, SUFFIX, 1, 1)                                                                                   \
+    CK_DEFINE_WIDTH(T, SUFFIX, 2, 0)                                                                                   \
+    CK_DEFINE_WIDTH(T, SUFFIX, 2, 1)                                                                                   \
+    CK_DEFINE_WIDTH(T, SUFFIX, 3, 0)                                                                                   \
+    CK_DEFINE_WIDTH(T, SUFFIX, 3, 1)                                                                                   \
+    CK_DEFINE_WIDTH(T, SUFFIX, 4, 0)                                                                                   \
     CK_DEFINE_WIDE(T, SUFFIX)                                                                                          \
     CK_DEFINE_WIDE_SUMS(T, SUFFIX)                                                                                     \
     CK_CLONES void ck_moments_##SUFFIX(const T *x, const T *end, ptrdiff_t d, const ptrdiff_t *bounds, ptrdiff_t runs, \
@@ -259,14 +259,7 @@ CK_INLINE double mass(const double *w, ptrdiff_t step, ptrdiff_t count) {
                 sums[i * stride] = mass(w + bounds[i] * step, step, bounds[i + 1] - bounds[i]);                        \
             }                                                                                                          \
             break;                                                                                                     \
-        case 1: CK_CASES(sums_##SUFFIX##_0_1)                                                                          \
-        case 2: CK_CASES(sums_##SUFFIX##_1_0)                                                                          \
-        case 3: CK_CASES(sums_##SUFFIX##_1_1)                                                                          \
-        case 4: CK_CASES(sums_##SUFFIX##_2_0)                                                                          \
-        case 5: CK_CASES(sums_##SUFFIX##_2_1)                                                                          \
-        case 6: CK_CASES(sums_##SUFFIX##_3_0)                                                                          \
-        case 7: CK_CASES(sums_##SUFFIX##_3_1)                                                                          \
-        case 8: CK_CASES(sums_##SUFFIX##_4_0)                                                                          \
+        CK_BY_WIDTH(CK_CASES, sums, SUFFIX)                                                                            \
         default: CK_CASES(sums_##SUFFIX##_wide)                                                                        \
         }                                                                                                              \
     }                                                                                                                  \
@@ -275,14 +268,7 @@ CK_INLINE double mass(const double *w, ptrdiff_t step, ptrdiff_t count) {
                                                  ptrdiff_t step, const double *c, const double *shift,                 \
                                                  ptrdiff_t stride, double *rows) {                                     \
         switch ((d + 3) / 4) {                                                                                         \
-        case 1: CK_RUN_CASES(runs_##SUFFIX##_0_1)                                                                      \
-        case 2: CK_RUN_CASES(runs_##SUFFIX##_1_0)                                                                      \
-        case 3: CK_RUN_CASES(runs_##SUFFIX##_1_1)                                                                      \
-        case 4: CK_RUN_CASES(runs_##SUFFIX##_2_0)                                                                      \
-        case 5: CK_RUN_CASES(runs_##SUFFIX##_2_1)                                                                      \
-        case 6: CK_RUN_CASES(runs_##SUFFIX##_3_0)                                                                      \
-        case 7: CK_RUN_CASES(runs_##SUFFIX##_3_1)                                                                      \
-        case 8: CK_RUN_CASES(runs_##SUFFIX##_4_0)                                                                      \
+        CK_BY_WIDTH(CK_RUN_CASES, runs, SUFFIX)                                                                        \
         default: return -1;                                                                                            \
         }                                                                                                              \
     }
