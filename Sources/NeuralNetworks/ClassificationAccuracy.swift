@@ -27,8 +27,7 @@ extension Evaluator {
         var first = 0
         while first < images.batchCount {
             let last = min(images.batchCount, first + max(batch, 1))
-            let part = first == 0 && last == images.batchCount ? images : images.samples(first..<last)
-            guard let result = try forward(part, threads: threads).observed.first else { break }
+            guard let result = try forward([images], samples: first..<last, threads: threads).observed.first else { break }
             shape = result.sampleShape
             rows.append(contentsOf: result.values)
             first = last

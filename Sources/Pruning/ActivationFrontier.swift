@@ -31,19 +31,9 @@ struct ActivationFrontier: Sendable {
         var moved = tensors.filter { crossing.contains($0.key) }
         let made = crossing.filter { moved[$0] == nil }
         if !made.isEmpty {
-            var values: [Network.ValueID: [Float]] = [:]
-            var shapes: [Network.ValueID: [Int]] = [:]
-            try forEachBatch(in: network, statistics: statistics, observing: made) { _, activations in
-                for value in made {
-                    guard let tensor = activations[value] else { continue }
-                    shapes[value] = tensor.sampleShape
-                    if values[value] == nil { values[value, default: []].reserveCapacity(tensor.sampleSize * batchCount) }
-                    values[value, default: []].append(contentsOf: tensor.values)
-                }
-            }
-            for value in made {
-                guard let shape = shapes[value], let all = values.removeValue(forKey: value) else { continue }
-                moved[value] = ActivationTensor(shape: [batchCount] + shape, values: all)
+            // Whole: what lies in between is evaluated a few samples at a time.
+            for (value, tensor) in try Evaluation(self, network, statistics: statistics, observing: made)(0..<batchCount).tensors {
+                moved[value] = tensor
             }
         }
         tensors = moved
@@ -57,20 +47,42 @@ struct ActivationFrontier: Sendable {
         in network: Network, statistics: [Int: ChannelStatistics], observing taps: [Network.ValueID], batches: [Int]? = nil,
         _ body: (Int, Activations) -> Void
     ) throws(PruningError) {
-        let sources = tensors.keys.sorted()
-        let most = network.batchSize(observing: taps + sources)
-        do {
-            let evaluator = try Evaluator(network, from: sources, observing: taps, statistics: statistics)
-            var first = 0
-            var batch = 0
-            while first < batchCount {
-                let range = first..<Swift.min(first + (batches?[batch] ?? most), batchCount)
-                body(batch, try evaluator.forward(sources.compactMap { tensors[$0]?.samples(range) }))
-                first = range.upperBound
-                batch += 1
+        // Memory of this size is handed out again without a visit to the system.
+        let most = network.batchSize(observing: taps, megabytes: 32)
+        let evaluation = try Evaluation(self, network, statistics: statistics, observing: taps)
+        var first = 0
+        var batch = 0
+        while first < batchCount {
+            let range = first..<Swift.min(first + (batches?[batch] ?? most), batchCount)
+            body(batch, try evaluation(range))
+            first = range.upperBound
+            batch += 1
+        }
+    }
+
+    /// A network prepared to go on from the cut.
+    private struct Evaluation {
+        private let evaluator: Evaluator
+        private let inputs: [ActivationTensor]
+
+        init(
+            _ frontier: ActivationFrontier, _ network: Network, statistics: [Int: ChannelStatistics], observing taps: [Network.ValueID]
+        ) throws(PruningError) {
+            let sources = frontier.tensors.keys.sorted()
+            inputs = sources.compactMap { frontier.tensors[$0] }
+            do {
+                evaluator = try Evaluator(network, from: sources, observing: taps, statistics: statistics)
+            } catch {
+                throw .evaluation("\(error)")
             }
-        } catch {
-            throw .evaluation("\(error)")
+        }
+
+        func callAsFunction(_ samples: Range<Int>) throws(PruningError) -> Activations {
+            do {
+                return try evaluator.forward(inputs, samples: samples)
+            } catch {
+                throw .evaluation("\(error)")
+            }
         }
     }
 }
@@ -87,10 +99,11 @@ extension Network {
         return made.intersection(read).sorted()
     }
 
-    /// Samples per batch so that the observed values of one batch stay below 128 MB, at most 128.
-    func batchSize(observing taps: [ValueID]) -> Int {
+    /// Samples per batch so that the observed values of one batch stay below a number of megabytes; at most 128, and enough to
+    /// occupy several cores.
+    func batchSize(observing taps: [ValueID], megabytes: Int = 128) -> Int {
         let perSample = taps.reduce(0) { $0 + (values[$1].shape?.reduce(1, *) ?? 0) }
-        return Swift.max(1, Swift.min(128, (1 << 25) / Swift.max(1, perSample)))
+        return Swift.max(8, Swift.min(128, (megabytes << 18) / Swift.max(1, perSample)))
     }
 
     /// Nodes that a value depends on.

@@ -76,8 +76,7 @@ extension Pruner {
             let evaluator = try Evaluator(network, observing: taps, statistics: statistics)
             let size = Swift.min(Pruner.streamingBatch, network.batchSize(observing: taps))
             for first in stride(from: 0, to: inputs.batchCount, by: size) {
-                let batch = inputs.samples(first..<Swift.min(first + size, inputs.batchCount))
-                body(try evaluator.forward(batch))
+                body(try evaluator.forward([inputs], samples: first..<Swift.min(first + size, inputs.batchCount)))
             }
         } catch {
             throw .evaluation("\(error)")
@@ -95,8 +94,10 @@ extension Pruner {
             let pruned = try Evaluator(refitted, observing: [input])
             let whole = try Evaluator(network, observing: [output])
             for first in stride(from: 0, to: inputs.batchCount, by: Pruner.streamingBatch) {
-                let batch = inputs.samples(first..<Swift.min(first + Pruner.streamingBatch, inputs.batchCount))
-                guard let h = try pruned.forward(batch)[input], let z = try whole.forward(batch)[output] else { continue }
+                let samples = first..<Swift.min(first + Pruner.streamingBatch, inputs.batchCount)
+                guard let h = try pruned.forward([inputs], samples: samples)[input],
+                    let z = try whole.forward([inputs], samples: samples)[output]
+                else { continue }
                 accumulator.add(
                     consumer.samples(h, channels: channels, using: &generator), targets: consumer.outputSamples(z))
             }

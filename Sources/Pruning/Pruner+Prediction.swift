@@ -29,11 +29,11 @@ extension Pruner {
         do {
             let (before, after) = (try Evaluator(network), try Evaluator(pruned))
             for first in stride(from: 0, to: inputs.batchCount, by: Pruner.streamingBatch) {
-                let batch = inputs.samples(first..<Swift.min(first + Pruner.streamingBatch, inputs.batchCount))
-                guard let a = try before.forward(batch).observed.first, let b = try after.forward(batch).observed.first,
-                    a.sampleSize > 1
+                let samples = first..<Swift.min(first + Pruner.streamingBatch, inputs.batchCount)
+                guard let a = try before.forward([inputs], samples: samples).observed.first,
+                    let b = try after.forward([inputs], samples: samples).observed.first, a.sampleSize > 1
                 else { return nil }
-                for n in 0..<batch.batchCount {
+                for n in 0..<samples.count {
                     let (answer, margin) = Pruner.largest(a, n)
                     let weight = weighsByMargin ? Double(margin.isFinite ? margin : 0) : 1
                     total += weight

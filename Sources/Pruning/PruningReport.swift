@@ -106,8 +106,8 @@ public struct PruningReport: Sendable, Equatable, Codable {
             let (whole, cut) = (try Evaluator(network, observing: taps), try Evaluator(masked, observing: taps))
             let size = Swift.min(Pruner.streamingBatch, network.batchSize(observing: taps))
             for first in stride(from: 0, to: images.batchCount, by: size) {
-                let batch = images.samples(first..<Swift.min(first + size, images.batchCount))
-                let (z, approximation) = (try whole.forward(batch), try cut.forward(batch))
+                let samples = first..<Swift.min(first + size, images.batchCount)
+                let (z, approximation) = (try whole.forward([images], samples: samples), try cut.forward([images], samples: samples))
                 for tap in taps {
                     guard let a = z[tap], let b = approximation[tap] else { continue }
                     totals[tap]?.add(a, b)

@@ -2,7 +2,7 @@
 
 /// Several float buffers. The owner must call `deallocate` once.
 final class BufferSet {
-    private var pointers: [UnsafeMutablePointer<Float>?]
+    private var pointers: [UnsafeMutablePointer<Float>]
 
     init(sizes: [Int]) {
         pointers = sizes.map { UnsafeMutablePointer<Float>.allocate(capacity: max($0, 1)) }
@@ -18,23 +18,19 @@ final class BufferSet {
     }
 
     /// Precondition: not deallocated.
-    subscript(index: Int) -> UnsafeMutablePointer<Float> { pointers[index]! }
-
-    func deallocate(_ index: Int) {
-        pointers[index]?.deallocate()
-        pointers[index] = nil
-    }
+    subscript(index: Int) -> UnsafeMutablePointer<Float> { pointers[index] }
 
     func deallocate() {
-        for index in pointers.indices { deallocate(index) }
+        for pointer in pointers { pointer.deallocate() }
+        pointers = []
     }
 }
 
 extension EvaluationPlan {
     /// First value of every storage for the samples from `first` on.
     func pointers(
-        first: Int, sources: [UnsafePointer<Float>], constants: BufferSet, results: BufferSet, scratch: BufferSet,
-        scratchOffset: Int
+        first: Int, sources: [UnsafePointer<Float>], constants: BufferSet, results: [UnsafeMutablePointer<Float>] = [],
+        scratch: BufferSet, scratchOffset: Int
     ) -> [UnsafeMutablePointer<Float>] {
         storages.map { storage in
             switch storage.location {

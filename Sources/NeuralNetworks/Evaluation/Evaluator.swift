@@ -52,37 +52,44 @@ public struct Evaluator: Sendable {
         try forward([input], threads: threads)
     }
 
-    /// Evaluates a batch.
+    /// Evaluates a batch, or part of one.
     ///
     /// - Parameters:
     ///   - inputs: one tensor per source, all with the same batch axis. Axes of extent 1 may be missing or added, and a
     ///     source of one axis takes any shape with as many values.
+    ///   - samples: which samples of the inputs to evaluate, read in place; all of them by default.
     ///   - threads: cores to use; by default as many as BLAS may use (`Kernels.configuredThreads`).
     /// - Returns: the observed values.
     /// - Throws: `wrongInputShape`.
-    public func forward(_ inputs: [ActivationTensor], threads: Int? = nil) throws(NetworkError) -> Activations {
-        let batch = try checkedBatch(inputs)
+    public func forward(
+        _ inputs: [ActivationTensor], samples: Range<Int>? = nil, threads: Int? = nil
+    ) throws(NetworkError) -> Activations {
+        let given = try checkedBatch(inputs)
+        let range = samples ?? 0..<given
+        precondition(range.lowerBound >= 0 && range.upperBound <= given, "samples must be among those of the inputs")
+        let batch = range.count
         let workers = max(1, threads ?? Kernels.configuredThreads)
-        let results = BufferSet(sizes: plan.resultSizes.map { $0 * batch })
         let constants = BufferSet(copying: plan.constants)
+        defer { constants.deallocate() }
         let chunk = plan.chunkSize(batch: batch, threads: workers)
         let chunks = (batch + chunk - 1) / chunk
-        withSourcePointers(inputs) { sources in
-            withConcurrentChunks(
-                count: chunks, threads: workers,
-                makeWorkspace: { BufferSet(sizes: plan.scratchSizes.map { $0 * chunk } + [plan.workspaceSize]) },
-                release: { $0.deallocate() }
-            ) { index, buffers in
-                let first = index * chunk
-                let pointers = plan.pointers(
-                    first: first, sources: sources, constants: constants, results: results, scratch: buffers, scratchOffset: 0)
-                for step in plan.steps {
-                    step.run(count: min(chunk, batch - first), pointers: pointers, workspace: buffers[plan.scratchSizes.count])
+        let results = Evaluator.filled(counts: plan.resultSizes.map { $0 * batch }) { results in
+            withSourcePointers(inputs, from: range.lowerBound) { sources in
+                withConcurrentChunks(
+                    count: chunks, threads: workers,
+                    makeWorkspace: { BufferSet(sizes: plan.scratchSizes.map { $0 * chunk } + [plan.workspaceSize]) },
+                    release: { $0.deallocate() }
+                ) { index, buffers in
+                    let first = index * chunk
+                    let pointers = plan.pointers(
+                        first: first, sources: sources, constants: constants, results: results, scratch: buffers, scratchOffset: 0)
+                    for step in plan.steps {
+                        step.run(count: min(chunk, batch - first), pointers: pointers, workspace: buffers[plan.scratchSizes.count])
+                    }
                 }
             }
         }
-        constants.deallocate()
-        return collect(results, inputs: inputs, batch: batch)
+        return collect(results, inputs: inputs, range)
     }
 
     /// Runs the batch layer by layer with every batch normalization using the statistics of this batch, and records them.
@@ -106,17 +113,16 @@ public struct Evaluator: Sendable {
         let batch = try checkedBatch(inputs)
         let scratch = BufferSet(sizes: plan.scratchSizes.map { $0 * batch })
         let constants = BufferSet(copying: plan.constants)
-        let results = BufferSet(sizes: [])
         defer {
             scratch.deallocate()
             constants.deallocate()
         }
         var recorded: [Int: ChannelStatistics] = [:]
         var failure: NetworkError?
-        withSourcePointers(inputs) { sources in
+        withSourcePointers(inputs, from: 0) { sources in
             for var step in plan.steps {
                 let all = plan.pointers(
-                    first: 0, sources: sources, constants: constants, results: results, scratch: scratch, scratchOffset: 0)
+                    first: 0, sources: sources, constants: constants, scratch: scratch, scratchOffset: 0)
                 if case .channelAffine(let kernel) = step.kernel, case .batchNormalization(let layer) = network.nodes[step.node].layer {
                     let statistics = kernel.statistics(of: all[step.inputs[0]], count: batch, threads: threads)
                     recorded[step.node] = statistics
@@ -139,7 +145,7 @@ public struct Evaluator: Sendable {
                 ) { index, workspace in
                     let first = index * chunk
                     let pointers = plan.pointers(
-                        first: first, sources: sources, constants: constants, results: results, scratch: scratch, scratchOffset: first)
+                        first: first, sources: sources, constants: constants, scratch: scratch, scratchOffset: first)
                     step.run(count: min(chunk, batch - first), pointers: pointers, workspace: workspace[0])
                 }
             }
@@ -170,35 +176,49 @@ public struct Evaluator: Sendable {
         return batch
     }
 
-    private func withSourcePointers(_ inputs: [ActivationTensor], _ body: ([UnsafePointer<Float>]) -> Void) {
+    /// Hands over the addresses of sample `first` of every input.
+    private func withSourcePointers(_ inputs: [ActivationTensor], from first: Int, _ body: ([UnsafePointer<Float>]) -> Void) {
         func descend(_ index: Int, _ pointers: [UnsafePointer<Float>]) {
             guard index < inputs.count else { return body(pointers) }
             inputs[index].values.withUnsafeBufferPointer { buffer in
                 // An empty batch has no address; nothing will be read.
-                descend(index + 1, pointers + [buffer.baseAddress ?? UnsafePointer(bitPattern: 16)!])
+                let base = buffer.baseAddress.map { $0 + first * inputs[index].sampleSize }
+                descend(index + 1, pointers + [base ?? UnsafePointer(bitPattern: 16)!])
             }
         }
         descend(0, [])
     }
 
-    private func collect(_ results: BufferSet, inputs: [ActivationTensor], batch: Int) -> Activations {
+    /// Arrays that `body` fills through their addresses: what is observed is written once and copied never.
+    private static func filled(counts: [Int], _ body: ([UnsafeMutablePointer<Float>]) -> Void) -> [[Float]] {
+        func fill(_ index: Int, _ pointers: [UnsafeMutablePointer<Float>]) -> [[Float]] {
+            guard index < counts.count else {
+                body(pointers)
+                return []
+            }
+            var rest: [[Float]] = []
+            let own = [Float](unsafeUninitializedCapacity: counts[index]) { buffer, count in
+                rest = fill(index + 1, pointers + [buffer.baseAddress ?? UnsafeMutablePointer(bitPattern: 16)!])
+                count = counts[index]
+            }
+            return [own] + rest
+        }
+        return fill(0, [])
+    }
+
+    private func collect(_ results: [[Float]], inputs: [ActivationTensor], _ samples: Range<Int>) -> Activations {
         var tensors: [Network.ValueID: ActivationTensor] = [:]
-        var arrays: [Int: [Float]] = [:]
         for tap in plan.taps {
+            let shape = [samples.count] + tap.shape
             switch plan.storages[tap.storage].location {
             case .source(let index):
-                tensors[tap.value] = ActivationTensor(shape: [batch] + tap.shape, values: inputs[index].values)
-            case .result(let index):
-                if arrays[index] == nil {
-                    arrays[index] = Array(UnsafeBufferPointer(start: results[index], count: plan.resultSizes[index] * batch))
-                    results.deallocate(index)
-                }
-                tensors[tap.value] = ActivationTensor(shape: [batch] + tap.shape, values: arrays[index] ?? [])
-            case .constant, .scratch:
-                break
+                let input = inputs[index]
+                let values = samples.count == input.batchCount ? input.values : input.samples(samples).values
+                tensors[tap.value] = ActivationTensor(shape: shape, values: values)
+            case .result(let index): tensors[tap.value] = ActivationTensor(shape: shape, values: results[index])
+            case .constant, .scratch: break
             }
         }
-        results.deallocate()
         return Activations(tensors: tensors, order: plan.taps.map(\.value))
     }
 }

@@ -170,7 +170,6 @@ public struct InputGradient: Sendable {
     ) throws(NetworkError) {
         guard let largest = chunks.map(\.count).max() else { return }
         let constants = BufferSet(copying: plan.constants)
-        let results = BufferSet(sizes: [])
         defer { constants.deallocate() }
         let scratchSizes = plan.scratchSizes.map { $0 * largest } + [plan.workspaceSize]
         let gradientSizes = needsGradients
@@ -187,8 +186,7 @@ public struct InputGradient: Sendable {
             ) { index, buffers in
                 let range = chunks[chunks.startIndex + index]
                 let pointers = plan.pointers(
-                    first: range.lowerBound, sources: [source], constants: constants, results: results, scratch: buffers.0,
-                    scratchOffset: 0)
+                    first: range.lowerBound, sources: [source], constants: constants, scratch: buffers.0, scratchOffset: 0)
                 for step in plan.steps {
                     step.run(count: range.count, pointers: pointers, workspace: buffers.0[plan.scratchSizes.count])
                 }
