@@ -49,12 +49,13 @@ extension Pruner {
         var climb = MatchedImages.Settings()
         climb.steps = matchingSteps(count)
         do {
-            let other = field.images(field.draw(count: count, using: &generator))
-            // A part of both tells them apart.
+            // A few of both kinds tell them apart.
+            let few = Swift.min(count, 32)
+            var ahead = generator
             let distances = try MatchedImages.mismatches(
-                of: [images, other].map { $0.samples(0..<Swift.min(count, 32)) }, network: network)
+                of: [images.samples(0..<few), field.images(field.draw(count: few, using: &ahead))], network: network)
             if distances[1] < Pruner.fieldAdvantage * distances[0] {
-                images = other
+                images = field.images(field.draw(count: count, using: &generator))
                 text = "images of \(look)"
             }
             let matched = try MatchedImages(images, network: network, low: field.low, high: field.high, settings: climb)
