@@ -8,6 +8,8 @@ import NeuralNetworks
 enum InputSource: Sendable {
     /// Moments of the network's input; activations follow by formula.
     case gaussian(ActivationMoments)
+    /// Moments of the input's channels and the correlation of neighboring pixels; marginals behind them from batch normalizations.
+    case normalized(ActivationMoments, correlation: Double)
     /// Inputs, batch axis first.
     case samples(ActivationTensor)
     /// No statement about activations can be made.
@@ -64,15 +66,19 @@ extension Pruner {
                     warnings: warnings)
             )
         case .synthetic: return try syntheticImages()
-        case .batchNorm:
-            throw .unsupported(what: "--input-model \(model.rawValue)", needs: "a network with batch normalization")
+        case .batchNorm: return try normalizedChannels()
         case .auto:
-            let (text, remedy) = needsInputs
-                ? ("no input model fits this network", "--calibration images would help")
-                : ("nothing here is chosen by inputs, none are drawn", "--input-model synthetic would")
+            let (text, remedy): (String, String)
+            if (try? Evaluator(network)) == nil {
+                (text, remedy) = ("some of this network's operations cannot be evaluated", "")
+            } else if needsInputs {
+                (text, remedy) = ("no input model fits this network", "; --calibration images would help")
+            } else {
+                (text, remedy) = ("nothing here is chosen by inputs, none are drawn", "; --input-model synthetic would")
+            }
             return (
                 .nothing,
-                .init(model: model, text: text, isMeasured: false, warnings: ["\(text): errors are not predicted; \(remedy)"])
+                .init(model: model, text: text, isMeasured: false, warnings: ["\(text): errors are not predicted\(remedy)"])
             )
         }
     }
@@ -136,6 +142,25 @@ extension Pruner {
             "mean \(Pruner.short(prior.mean)), deviation \(Pruner.short(prior.deviation)), correlation \(prior.correlation)^distance"
             + (prior.scalesByColumnNorms ? ", scaled by the first layer's column norms" : "")
         return (moments, text, warnings)
+    }
+
+    /// Gaussian channels with the marginals that the batch normalizations store (input model 2).
+    private func normalizedChannels() throws(PruningError) -> (InputSource, InputSource.Description) {
+        guard network.nodes.contains(where: \.layer.isBatchNormalization), let shape = inputShape, let channels = shape.first else {
+            throw .unsupported(what: "--input-model \(InputModel.batchNorm.rawValue)", needs: "a network with batch normalization")
+        }
+        let (prior, warnings) = declaredPrior()
+        // An image's channels are alike at every place; features are channels of their own.
+        let moments = try prior.moments(
+            shape: shape.count > 1 && chain == nil ? [channels, 1, 1] : shape, columnNorms: nil, shift: settings.inputShift,
+            scale: settings.inputScale)
+        return (
+            .normalized(moments, correlation: prior.correlation),
+            .init(
+                model: .batchNorm,
+                text: "Gaussian channels with the means and deviations that batch normalizations store, pixels of mean \(Pruner.short(prior.mean)), deviation \(Pruner.short(prior.deviation))",
+                isMeasured: false, warnings: warnings)
+        )
     }
 
     /// The declared statistics of the inputs, or what stands in for them, with a warning where it is a guess.

@@ -109,11 +109,10 @@ extension Pruner {
     private func order(_ ranked: RankedGroup) throws(PruningError) -> [Int]? {
         let n = ranked.count
         switch selection(of: n) {
-        case .greedy:
-            guard let problem = ranked.problem else { return nil }
-            return ForwardSelection(problem, count: n).order
-        case .backward:
-            guard let problem = ranked.problem else { return nil }
+        case .greedy, .backward:
+            // Convolutions in groups share no moments: one shot, their channels go by norm.
+            guard let problem = ranked.problem else { return Pruner.descending((0..<n).map { NeuronPoints.norm(ranked.weights.incoming, $0) }) }
+            if selection(of: n) == .greedy { return ForwardSelection(problem, count: n).order }
             do {
                 return try BackwardElimination(problem, remaining: 0).order.reversed()
             } catch {

@@ -41,16 +41,12 @@ extension Pruner {
         switch source {
         case .nothing: return [:]
         case .gaussian(let input):
-            let known = try GaussianPropagation.moments(of: network, input: input)
-            var table: MomentTable = [:]
-            for (key, (consumer, channels)) in consumers {
-                guard let moments = known[key.value], consumer.layer.map == IndexMap(), moments.count == channels else {
-                    throw .unsupported(
-                        what: "--input-model gaussian", needs: "dense layers up to \(consumer.name)")
-                }
-                table[key] = moments
-            }
-            return table
+            let known = try GaussianPropagation(of: network, input: input).moments
+            return try table(known, consumers, model: .gaussian, needs: "dense layers")
+        case .normalized(let input, let correlation):
+            let known = try GaussianPropagation(
+                of: network, input: input, correlation: correlation, trustsNormalizations: true).moments
+            return try table(known, consumers, model: .batchNorm, needs: "layers with a moment formula")
         case .samples(let inputs):
             let keys = consumers.keys.sorted { ($0.value, $0.offsets.count, $0.run) < ($1.value, $1.offsets.count, $1.run) }
             var accumulators = keys.map { MomentAccumulator(channels: consumers[$0]?.1 ?? 0) }
@@ -65,6 +61,20 @@ extension Pruner {
             }
             return Dictionary(uniqueKeysWithValues: zip(keys, accumulators.map(\.moments)))
         }
+    }
+
+    /// Moments of values of the network as the consumers read them.
+    private func table(
+        _ known: [Network.ValueID: ActivationMoments], _ consumers: [MomentKey: (Consumer, Int)], model: InputModel, needs: String
+    ) throws(PruningError) -> MomentTable {
+        var table: MomentTable = [:]
+        for (key, (consumer, channels)) in consumers {
+            guard let moments = known[key.value], let own = consumer.moments(moments, channels: channels) else {
+                throw .unsupported(what: "--input-model \(model.rawValue)", needs: "\(needs) up to \(consumer.name)")
+            }
+            table[key] = own
+        }
+        return table
     }
 
     /// Feeds inputs through a network in batches.

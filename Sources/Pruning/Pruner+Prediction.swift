@@ -19,7 +19,7 @@ extension Pruner {
     ) throws(PruningError) -> Double? {
         let inputs: ActivationTensor
         switch (source, description.model) {
-        case (.nothing, _): return nil
+        case (.nothing, _), (.normalized, _): return nil
         case (.gaussian(let prior), _): inputs = try drawn(prior, strength: 0)
         case (.samples, .ascended): inputs = try drawn(try gaussianPrior().moments, strength: AscendedSamples.Settings().strength)
         case (.samples(let given), _): inputs = given

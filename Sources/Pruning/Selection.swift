@@ -48,7 +48,7 @@ public enum InputModel: String, Sendable, Codable, CaseIterable {
     case gaussian
     /// Class-ascended samples of the Gaussian prior (dense networks).
     case ascended
-    /// Marginals from batch-normalization statistics.
+    /// Gaussian channels with the means and deviations that batch normalizations store, correlations by formula; nothing is drawn.
     case batchNorm = "batch-norm"
     /// Synthetic images: matched to the batch normalizations, or of declared pixel statistics where there are none.
     case synthetic

@@ -102,6 +102,27 @@ struct ConvolutionCase: Sendable {
         #expect(relativeDifference(expected, found.values) <= 4 * terms * Float.ulpOfOne)
     }
 
+    @Test func partsOfABatchAreThoseOfTheWhole() throws {
+        var net = RandomNetwork(seed: 31)
+        let input = net.input([3, 9, 9])
+        net.parameters["w"] = net.random([4, 3, 3, 3])
+        let middle = try net.apply(
+            "conv",
+            .convolution(Convolution(weight: "w", bias: nil, strides: [1, 1], padding: [1, 1, 1, 1], dilations: [1, 1])), input)
+        let last = try net.apply("relu", .activation(.relu), middle)
+        let network = try net.network(outputs: last)
+        let batch = net.batch(11, [3, 9, 9])
+        // The input itself is among what is observed.
+        let evaluator = try Evaluator(network, observing: [input, middle] + network.outputs)
+        let whole = try evaluator.forward(batch)
+        for range in [0..<11, 0..<1, 3..<8, 10..<11, 4..<4] {
+            for threads in [1, 2] {
+                let part = try evaluator.forward([batch], samples: range, threads: threads)
+                #expect(part.observed == whole.observed.map { $0.samples(range) })
+            }
+        }
+    }
+
     @Test func poolingClipsItsWindows() throws {
         var net = RandomNetwork(seed: 8)
         let input = net.input([1, 2, 5])

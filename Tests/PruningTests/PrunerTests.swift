@@ -278,6 +278,20 @@ private final class Recorder: @unchecked Sendable {
         }
     }
 
+    @Test func `nobody is sent to a model that cannot run`() throws {
+        var network = PrunerTests.network
+        let output = try #require(network.outputs.first)
+        network.values.append(Network.Value(name: "mystery"))
+        network.nodes.append(
+            Network.Node(name: "mystery", layer: .barrier(operation: "Mystery"), inputs: [output], outputs: [network.values.count - 1]))
+        network.outputs = [network.values.count - 1]
+        for recipe in [Recipe.best, .paper] {
+            let plan = try Pruner(network: network, settings: PruningSettings(recipe: recipe, budget: .keep(0.5))).plan()
+            #expect(plan.warnings.contains { $0.contains("cannot be evaluated") }, "\(plan.warnings)")
+            #expect(!plan.warnings.contains { $0.contains("--input-model") || $0.contains("--calibration") }, "\(plan.warnings)")
+        }
+    }
+
     @Test func `undeclared inputs are named in a warning`() throws {
         let plan = try Pruner(network: PrunerTests.network, settings: settings { $0.inputPrior = nil }).plan()
         #expect(plan.warnings.contains { $0.contains("--input-mean") })
