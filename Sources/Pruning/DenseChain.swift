@@ -19,6 +19,12 @@ package struct DenseChain: Sendable {
         package var activation: Activation
         /// Name of the tensor that `weight` came from.
         package var parameter: String
+
+        package init(weight: [Float], bias: [Float], inputs: Int, outputs: Int, activation: Activation, parameter: String) {
+            precondition(weight.count == inputs * outputs && bias.count == outputs, "a weight for every pair and a bias for every output")
+            (self.weight, self.bias, self.inputs, self.outputs) = (weight, bias, inputs, outputs)
+            (self.activation, self.parameter) = (activation, parameter)
+        }
     }
 
     package var stages: [Stage]

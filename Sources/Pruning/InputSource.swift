@@ -23,12 +23,15 @@ enum InputSource: Sendable {
         var warnings: [String]
         /// Statistics that batch normalizations use on these inputs, by node, where they are not the stored ones.
         var statistics: [Int: ChannelStatistics] = [:]
+        /// How many samples, the first ones, are the user's own.
+        var given: Int?
     }
 }
 
 extension Pruner {
-    /// Class-ascended inputs drawn when nothing else is set, as far as `ascentWork` allows: with the least, the choice of neurons
-    /// still follows the draw, and the accuracy of small nets spreads twice as far over seeds as with the most.
+    /// Class-ascended inputs drawn, or given inputs with their mixtures, when nothing else is set, as far as `ascentWork` allows: with
+    /// the least, the choice of neurons still follows the draw, and the accuracy of small nets spreads twice as far over seeds as
+    /// with the most.
     private static let ascendedCounts = (least: 4096, most: 16_384)
     /// Multiply–adds of all steps uphill together.
     private static let ascentWork = 4e11
@@ -43,9 +46,18 @@ extension Pruner {
             guard calibration.batchCount >= 2 else {
                 throw .inputShape(expected: "at least 2 calibration images", found: "\(calibration.batchCount)")
             }
+            var inputs = calibration
+            var text = "\(calibration.batchCount) calibration images"
+            if let chain, settings.reweighting == .sequential {
+                var generator = SeededGenerator(seed: settings.seed).stream(5)
+                inputs = calibration.mixed(upTo: settings.sampleCount ?? Pruner.ascendedCount(chain), using: &generator)
+                if inputs.batchCount > calibration.batchCount {
+                    text += " and \(inputs.batchCount - calibration.batchCount) mixtures of two"
+                }
+            }
             return (
-                .samples(calibration),
-                .init(model: model, text: "\(calibration.batchCount) calibration images", isMeasured: true, warnings: [])
+                .samples(inputs),
+                .init(model: model, text: text, isMeasured: true, warnings: [], given: calibration.batchCount)
             )
         case .gaussian, .ascended:
             let (prior, text, warnings) = try gaussianPrior()

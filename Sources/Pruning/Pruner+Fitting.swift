@@ -50,10 +50,11 @@ extension Pruner {
             }
         }
         fit.kept = zip(groups, fit.outcomes).map { PruningPlan.Group(name: $0.id, channels: $0.count, kept: $1.kept) }
-        if settings.refitsClassifier, settings.reweighting == .sequential, case .samples(let samples) = inputs.source,
-            let final = try refitClassifier(on: samples, statistics: description.statistics, refit: &fit.refit) {
-            for index in fit.outcomes.indices {
-                fit.outcomes[index].errors = fit.outcomes[index].errors.map { $0.replaced(by: final) }
+        if settings.refitsClassifier, settings.reweighting == .sequential, case .samples(let samples) = inputs.source {
+            for final in try refitClasses(on: samples, statistics: description.statistics, refit: &fit.refit) {
+                for index in fit.outcomes.indices {
+                    fit.outcomes[index].errors = fit.outcomes[index].errors.map { $0.replaced(by: final) }
+                }
             }
         }
         fit.agreement = try predictedAgreement(fit.refit.network, source: inputs.source, description: description)

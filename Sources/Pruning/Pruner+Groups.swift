@@ -39,8 +39,8 @@ struct ConsumerErrors: Sendable {
     var errors: [Double]
     var energies: [Double]
 
-    /// The errors after the output layer was refitted once more, when this is the output layer.
-    func replaced(by final: ClassifierRefit.Errors) -> ConsumerErrors {
+    /// The errors after the layer was refitted once more, when this is the layer.
+    func replaced(by final: FinalErrors) -> ConsumerErrors {
         guard consumer.layer.weight == final.parameter, final.errors.count == consumer.outputCount else { return self }
         return ConsumerErrors(consumer: consumer, errors: final.errors, energies: final.energies)
     }

@@ -22,7 +22,7 @@ extension Pruner {
         case (.nothing, _), (.normalized, _): return nil
         case (.gaussian(let prior), _): inputs = try drawn(prior, strength: 0)
         case (.samples, .ascended): inputs = try drawn(try gaussianPrior().moments, strength: AscendedSamples.Settings().strength)
-        case (.samples(let given), _): inputs = given
+        case (.samples(let samples), _): inputs = description.given.map { samples.samples(0..<$0) } ?? samples
         }
         let weighsByMargin = description.model == .synthetic && !description.statistics.isEmpty
         var (same, total) = (0.0, 0.0)

@@ -34,8 +34,9 @@ public struct PruningSettings: Sendable, Equatable, Codable {
     /// Whether sequential reweighting ends by matching class probabilities in the output layer; for networks whose outputs
     /// are logits.
     public var refitsClassifier: Bool
-    /// Inputs drawn by the models that sample; `nil` for 4096 to 16 384 class-ascended samples, 256 images matched to batch
-    /// normalizations, or up to 1024 images of declared statistics.
+    /// Inputs drawn by the models that sample, or given ones and their mixtures for a dense network; `nil` for 4096 to 16 384
+    /// class-ascended samples or mixtures, 128 to 1024 images matched to batch normalizations, or up to 1024 images of declared
+    /// statistics.
     public var sampleCount: Int?
     public var seed: UInt64
 

@@ -24,19 +24,19 @@ import Testing
         try (0..<3).map { try accuracy(data, keep: keep, prior: prior, seed: UInt64($0)) }.min() ?? 0
     }
 
-    @Test(arguments: zip([0.5, 0.3, 0.2], [97.3, 95.7, 91.5]))
+    @Test(arguments: zip([0.5, 0.3, 0.2, 0.1], [97.3, 95.7, 92.5, 72]))
     func `MNIST without data`(_ keep: Double, _ least: Double) throws {
         let prior = InputPrior(mean: [0.1307], deviation: [0.3081])
         #expect(try leastAccuracy("mnist", keep: keep, prior: prior) >= least)
     }
 
-    @Test(arguments: zip([0.5, 0.3, 0.2], [88.5, 86, 80]))
+    @Test(arguments: zip([0.5, 0.3, 0.2, 0.1], [88.5, 86.5, 82.5, 66]))
     func `Fashion-MNIST without data`(_ keep: Double, _ least: Double) throws {
         let prior = InputPrior(mean: [0.2860], deviation: [0.3530])
         #expect(try leastAccuracy("fashion", keep: keep, prior: prior) >= least)
     }
 
-    @Test(arguments: zip([0.3, 0.2, 0.1], [97, 95.5, 90]))
+    @Test(arguments: zip([0.3, 0.2, 0.1], [96.8, 95.5, 91.5]))
     func `MNIST with 512 images`(_ keep: Double, _ least: Double) throws {
         #expect(try accuracy("mnist", keep: keep, calibrated: true) >= least)
     }

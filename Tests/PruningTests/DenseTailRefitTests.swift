@@ -1,0 +1,156 @@
+// The joint refit of dense layers, its minimizer, and mixtures of inputs.
+
+import Coresets
+import Foundation
+import NeuralNetworks
+import Pruning
+import TestSupport
+import Testing
+
+@Suite struct DenseTailRefitTests {
+    // MARK: Minimizer
+
+    @Test func `a curved valley is followed to its end`() {
+        let found = LimitedMemoryBFGS.minimize(from: [-1.2, 1, -1.2, 1], evaluations: 400, tolerance: 0) { x in
+            var (value, gradient) = (0.0, [Double](repeating: 0, count: 4))
+            for k in 0..<3 {
+                let (a, b) = (1 - x[k], x[k + 1] - x[k] * x[k])
+                value += a * a + 100 * b * b
+                gradient[k] += -2 * a - 400 * x[k] * b
+                gradient[k + 1] += 200 * b
+            }
+            return (value, gradient)
+        }
+        for x in found { #expect((x - 1).magnitude < 1e-6, "\(found)") }
+    }
+
+    @Test func `kinks, traps and bounds`() {
+        // |x| + 3|y| is not differentiable where it is least.
+        let kinked = LimitedMemoryBFGS.minimize(from: [3, -2], evaluations: 200, tolerance: 0) { x in
+            (x[0].magnitude + 3 * x[1].magnitude, [x[0] < 0 ? -1 : 1, x[1] < 0 ? -3 : 3])
+        }
+        #expect(kinked[0].magnitude + 3 * kinked[1].magnitude < 0.05, "\(kinked)")
+        for evaluations in [0, 1, 2, 7] {
+            var calls = 0
+            _ = LimitedMemoryBFGS.minimize(from: [5, 5], evaluations: evaluations, tolerance: 0) { x in
+                calls += 1
+                return (x[0] * x[0] + 9 * x[1] * x[1], [2 * x[0], 18 * x[1]])
+            }
+            #expect(calls <= evaluations)
+        }
+        // Nothing finite, or a gradient that points uphill: the start comes back.
+        #expect(LimitedMemoryBFGS.minimize(from: [1], evaluations: 50, tolerance: 0) { _ in (.nan, [1]) } == [1])
+        #expect(LimitedMemoryBFGS.minimize(from: [1], evaluations: 50, tolerance: 0) { x in (x[0], [-1]) } == [1])
+        #expect(LimitedMemoryBFGS.minimize(from: [], evaluations: 50, tolerance: 0) { _ in (0, []) } == [])
+        // Beyond a wall the function has no value.
+        let walled = LimitedMemoryBFGS.minimize(from: [0.5], evaluations: 100, tolerance: 0) { x in
+            x[0] < 1 ? ((x[0] - 0.9) * (x[0] - 0.9), [2 * (x[0] - 0.9)]) : (.nan, [.nan])
+        }
+        #expect((walled[0] - 0.9).magnitude < 1e-6)
+    }
+
+    // MARK: Refit
+
+    private static func stages(_ sizes: [Int], _ activation: Activation, seed: UInt64) -> [DenseChain.Stage] {
+        var generator = TestGenerator(seed: seed)
+        return zip(sizes, sizes.dropFirst()).enumerated().map { k, size in
+            DenseChain.Stage(
+                weight: generator.normals(size.0 * size.1).map { Float($0 / Double(size.0).squareRoot()) },
+                bias: generator.normals(size.1).map { Float(0.2 * $0) }, inputs: size.0, outputs: size.1,
+                activation: k + 2 < sizes.count ? activation : .identity, parameter: "\(k)")
+        }
+    }
+
+    @Test(arguments: [Activation.relu, .tanh, .silu]) func `the gradient is that of the objective`(_ activation: Activation) {
+        var generator = TestGenerator(seed: 2)
+        let stages = Self.stages([5, 4, 6, 3], activation, seed: 3)
+        var refit = DenseTailRefit(
+            stages, features: generator.normals(5 * 400).map { Float($0) }, targets: generator.normals(3 * 400).map { Float($0) }, isJoint: false)
+        let start = refit.parameters
+        let gradient = refit.objective().gradient
+        #expect(gradient.count == start.count)
+        for k in stride(from: 0, to: start.count, by: 3) {
+            var (point, values) = (start, [Double]())
+            for step in [-2e-3, 2e-3] {
+                point[k] = start[k] + step
+                refit.parameters = point
+                values.append(refit.objective().value)
+            }
+            #expect(((values[1] - values[0]) / 4e-3 - gradient[k]).magnitude < 6e-3, "\(k)")
+        }
+    }
+
+    @Test func `layers together are at least as close as one by one`() {
+        var generator = TestGenerator(seed: 6)
+        let features = generator.normals(8 * 300).map { Float($0) }
+        let whole = DenseTailRefit(Self.stages([8, 12, 5], .relu, seed: 1), features: features, targets: [Float](repeating: 0, count: 1500), isJoint: false)
+        let targets = whole.preactivations[1]
+        let start = Self.stages([8, 6, 5], .relu, seed: 4)
+        let before = DenseTailRefit(start, features: features, targets: targets, isJoint: false)
+        let after = DenseTailRefit(start, features: features, targets: targets, isJoint: true)
+        #expect(before.stages.map(\.weight) == start.map(\.weight))
+        #expect(after.objective().value < 0.5 * before.objective().value)
+        // What solves the problem already stays.
+        let solved = DenseTailRefit(whole.stages, features: features, targets: targets, isJoint: true)
+        #expect(solved.objective().value < 1e-9)
+    }
+
+    @Test func `neurons stay what they were, and the report knows the new errors`() throws {
+        let network = Network.perceptron([6, 16, 12, 4])
+        let images = ActivationTensor.random([200, 6], seed: 5)
+        var settings = PruningSettings(recipe: .best, budget: .keep(0.5), seed: 1)
+        settings.sampleCount = images.batchCount
+        let plan = try Pruner(network: network, settings: settings).plan(calibration: images)
+        settings.refitsClassifier = false
+        let layered = try Pruner(network: network, settings: settings).plan(calibration: images)
+        #expect(plan.groups == layered.groups)
+        let (together, apart) = (try plan.apply(to: network), try layered.apply(to: network))
+        let first = try #require(network.parameters.keys.sorted().first { $0.hasSuffix("weight") })
+        #expect(together.parameters[first] == apart.parameters[first])
+        #expect(together.parameters.filter { $0.value != apart.parameters[$0.key] }.count == 4)
+        func divergence(_ smaller: Network) throws -> Float {
+            let (z, y) = (try network.forward(images).observed[0], try smaller.forward(images).observed[0])
+            var sum: Float = 0
+            for (p, q) in zip(Self.softmax(z), Self.softmax(y)) { sum += p * log(p / q) }
+            return sum
+        }
+        #expect(try divergence(together) < divergence(apart))
+        let report = try PruningReport(plan: plan, original: network, pruned: together, calibration: images)
+        for layer in report.layers {
+            let (predicted, measured) = (try #require(layer.relativeErrorModel), try #require(layer.relativeErrorMeasured))
+            #expect((predicted - measured).magnitude <= 1e-2 * predicted, "\(layer.name) \(predicted) \(measured)")
+        }
+    }
+
+    private static func softmax(_ logits: ActivationTensor) -> [Float] {
+        stride(from: 0, to: logits.values.count, by: logits.sampleSize).flatMap { first -> [Float] in
+            let terms = logits.values[first..<first + logits.sampleSize].map { exp($0) }
+            let sum = terms.reduce(0, +)
+            return terms.map { $0 / sum }
+        }
+    }
+
+    // MARK: Mixtures
+
+    @Test func `mixtures lie between two of the given inputs`() {
+        var generator = SeededGenerator(seed: 3)
+        let own = ActivationTensor.random([5, 3], seed: 9)
+        let mixed = own.mixed(upTo: 60, using: &generator)
+        #expect(mixed.shape == [60, 3])
+        #expect(mixed.samples(0..<5) == own)
+        for k in 5..<60 {
+            let x = mixed.samples(k..<k + 1).values
+            let a = own.samples(k % 5..<k % 5 + 1).values
+            let isBetween = (0..<5).filter { $0 != k % 5 }.contains { j in
+                let b = own.samples(j..<j + 1).values
+                let t = (x[0] - a[0]) / (b[0] - a[0])
+                return t >= -1e-4 && t <= 0.5001 && (0..<3).allSatisfy { (x[$0] - ((1 - t) * a[$0] + t * b[$0])).magnitude < 1e-4 }
+            }
+            #expect(isBetween)
+        }
+        var again = SeededGenerator(seed: 3)
+        #expect(own.mixed(upTo: 60, using: &again) == mixed)
+        #expect(own.mixed(upTo: 4, using: &again) == own)
+        #expect(own.samples(0..<1).mixed(upTo: 9, using: &again) == own.samples(0..<1))
+    }
+}
