@@ -39,7 +39,11 @@ extension Pruner {
         var node: Network.Node
         var layer: Linear
         var bias: String
+        /// Index of the batch normalization right behind it.
+        var normalization: Int?
         var activation: Activation
+        /// What the activation reads.
+        var preactivation: Network.ValueID
         var inputs: Int
         var outputs: Int
 
@@ -49,13 +53,15 @@ extension Pruner {
     /// The linear layer that produces the network's only output, when it has at least two outputs and a bias.
     var outputLayer: (node: Network.Node, layer: Linear)? { denseTail.last.map { ($0.node, $0.layer) } }
 
-    /// Linear layers that end the network, first to last, each read by the next alone and with nothing but an activation between.
+    /// Linear layers that end the network, first to last, each read by the next alone, with nothing but a batch normalization and then
+    /// an activation between.
     private var denseTail: [TailLayer] {
         guard network.outputs.count == 1 else { return [] }
         var tail: [TailLayer] = []
-        var activation: Activation?
+        var (activation, normalization): (Activation?, Int?)
         var value = network.outputs[0]
-        while let node = network.nodes.last(where: { $0.outputs.contains(value) }), node.inputs.count == 1 {
+        while let index = network.nodes.lastIndex(where: { $0.outputs.contains(value) }), network.nodes[index].inputs.count == 1 {
+            let node = network.nodes[index]
             let readers = network.nodes.reduce(0) { $0 + $1.inputs.count { $0 == value } }
             guard readers == (value == network.outputs[0] ? 0 : 1) else { break }
             switch node.layer {
@@ -66,9 +72,15 @@ extension Pruner {
                 let (outputs, inputs) = layer.isTransposed ? (shape[1], shape[0]) : (shape[0], shape[1])
                 guard !tail.isEmpty || outputs >= 2 else { return [] }
                 tail.insert(
-                    TailLayer(node: node, layer: layer, bias: bias, activation: activation ?? .identity, inputs: inputs, outputs: outputs), at: 0)
-                activation = nil
-            case .activation(let function) where activation == nil && !tail.isEmpty: activation = function
+                    TailLayer(
+                        node: node, layer: layer, bias: bias, normalization: normalization, activation: activation ?? .identity,
+                        preactivation: network.nodes[normalization ?? index].outputs[0], inputs: inputs, outputs: outputs), at: 0)
+                (activation, normalization) = (nil, nil)
+            case .batchNormalization(let layer) where normalization == nil && !tail.isEmpty:
+                // A scale of zero hides what is before it.
+                guard layer.scale.map({ network.parameters[$0]?.values.allSatisfy(\.isNormal) ?? false }) ?? true else { return tail }
+                normalization = index
+            case .activation(let function) where activation == nil && normalization == nil && !tail.isEmpty: activation = function
             case .identity where !tail.isEmpty: break
             default: return tail
             }
@@ -98,13 +110,18 @@ extension Pruner {
             guard let weight = refit.network.parameters[member.layer.weight] else { return [] }
             columns.append((0..<member.inputs).filter { j in (0..<member.outputs).contains { weight.values[member.position($0, j)] != 0 } })
         }
+        var affine: [Affine] = []
         for (k, member) in tail.enumerated() {
-            guard let weight = refit.network.parameters[member.layer.weight], let bias = refit.network.parameters[member.bias] else { return [] }
+            guard let weight = refit.network.parameters[member.layer.weight], let bias = refit.network.parameters[member.bias],
+                let map = try Affine(member.normalization, width: member.outputs, in: refit)
+            else { return [] }
+            affine.append(map)
             let rows = k + 1 < tail.count ? columns[k + 1] : Array(0..<member.outputs)
             stages.append(
                 DenseChain.Stage(
-                    weight: rows.flatMap { o in columns[k].map { weight.values[member.position(o, $0)] } }, bias: rows.map { bias.values[$0] },
-                    inputs: columns[k].count, outputs: rows.count, activation: member.activation, parameter: member.layer.weight))
+                    weight: rows.flatMap { o in columns[k].map { weight.values[member.position(o, $0)] * map.factor[o] } },
+                    bias: rows.map { bias.values[$0] * map.factor[$0] + map.shift[$0] }, inputs: columns[k].count, outputs: rows.count,
+                    activation: member.activation, parameter: member.layer.weight))
         }
         guard stages.allSatisfy({ $0.inputs > 0 }) else { return [] }
 
@@ -114,7 +131,7 @@ extension Pruner {
             guard let h = seen[first.node.inputs[0]] else { return }
             for row in 0..<h.values.count / first.inputs { for j in columns[0] { features.append(h.values[row * first.inputs + j]) } }
         }
-        let taps = tail.map { $0.node.outputs[0] }
+        let taps = tail.map(\.preactivation)
         var exact = [[Float]](repeating: [], count: tail.count)
         try stream(network, inputs, observing: taps, statistics: statistics) { seen in
             for (k, tap) in taps.enumerated() { exact[k] += seen[tap]?.values ?? [] }
@@ -129,13 +146,38 @@ extension Pruner {
             let rows = k + 1 < tail.count ? columns[k + 1] : Array(0..<member.outputs)
             if var weight = refit.network.parameters[member.layer.weight], var bias = refit.network.parameters[member.bias] {
                 for (r, o) in rows.enumerated() {
-                    for (c, j) in columns[k].enumerated() { weight.values[member.position(o, j)] = stage.weight[r * stage.inputs + c] }
-                    bias.values[o] = stage.bias[r]
+                    let (factor, shift) = (affine[k].factor[o], affine[k].shift[o])
+                    for (c, j) in columns[k].enumerated() { weight.values[member.position(o, j)] = stage.weight[r * stage.inputs + c] / factor }
+                    bias.values[o] = (stage.bias[r] - shift) / factor
                 }
                 refit.replace(member.layer.weight, weight)
                 refit.replace(member.bias, bias)
             }
             return FinalErrors(member.layer.weight, approximations[k], exact: exact[k], outputs: rows, width: member.outputs)
+        }
+    }
+
+    /// What a batch normalization does to each output of the layer before it: factor·x + shift.
+    private struct Affine {
+        var factor: [Float]
+        var shift: [Float]
+
+        /// The identity without a node; `nil` when some output comes out constant.
+        init?(_ node: Int?, width: Int, in refit: Refit) throws(PruningError) {
+            (factor, shift) = ([Float](repeating: 1, count: width), [Float](repeating: 0, count: width))
+            guard let node, case .batchNormalization(let layer) = refit.network.nodes[node].layer else { return }
+            let network = refit.network
+            let own = refit.statistics[node]
+            let stored = (mean: try network.values(of: layer.mean), variance: try network.values(of: layer.variance))
+            let (mean, variance) = (own?.mean ?? stored.mean, own?.variance ?? stored.variance)
+            let scale = try layer.scale.map { (name) throws(PruningError) in try network.values(of: name) }
+            let offset = try layer.shift.map { (name) throws(PruningError) in try network.values(of: name) }
+            guard mean.count == width, variance.count == width else { return nil }
+            for o in 0..<width {
+                factor[o] = (scale?[o] ?? 1) / (variance[o] + layer.epsilon).squareRoot()
+                shift[o] = (offset?[o] ?? 0) - mean[o] * factor[o]
+            }
+            guard factor.allSatisfy({ $0.isNormal }) else { return nil }
         }
     }
 

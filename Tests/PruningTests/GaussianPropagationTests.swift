@@ -178,24 +178,7 @@ import Testing
     }
 
     @Test func `a multilayer perceptron with batch normalization is served too`() throws {
-        var builder = NetworkBuilder()
-        var value = builder.input("input", shape: [6])
-        var generator = TestGenerator(seed: 3)
-        var parameters: [String: Parameter] = [:]
-        for (name, shape) in [("fc1", [10, 6]), ("fc2", [3, 10])] {
-            parameters["\(name).weight"] = Parameter(shape: shape, values: generator.normals(shape[0] * shape[1]).map { Float($0) })
-            parameters["\(name).bias"] = Parameter(shape: [shape[0]], values: generator.normals(shape[0]).map { Float($0) })
-        }
-        for name in ["scale", "shift", "mean", "variance"] {
-            parameters[name] = Parameter(shape: [10], values: generator.normals(10).map { Float(name == "variance" ? 1 + $0 * $0 : $0) })
-        }
-        value = builder.append("fc1", .linear(Linear(weight: "fc1.weight", bias: "fc1.bias")), value)
-        value = builder.append(
-            "bn",
-            .batchNormalization(BatchNormalization(scale: "scale", shift: "shift", mean: "mean", variance: "variance", epsilon: 1e-5)), value)
-        value = builder.append("relu", .activation(.relu), value)
-        value = builder.append("fc2", .linear(Linear(weight: "fc2.weight", bias: "fc2.bias")), value)
-        let network = try builder.network(outputs: [value], parameters: parameters)
+        let network = Network.perceptron([6, 10, 3], isNormalized: true)
         var settings = PruningSettings(recipe: .best, budget: .keep(0.5), seed: 1)
         settings.inputModel = .batchNorm
         let plan = try Pruner(network: network, settings: settings).plan()
