@@ -67,7 +67,7 @@ struct PruningOptions: ParsableArguments {
     @Option(help: "Ridge of the refit, relative to the mean variance.")
     var ridge: Double?
 
-    @Flag(help: "The outputs are not class scores: do not match class probabilities in the output layer.")
+    @Flag(help: "The outputs are not class scores: do not match class probabilities at the end.")
     var regression = false
 
     @Option(help: "Inputs drawn by the models that sample.")

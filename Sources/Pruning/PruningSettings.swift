@@ -31,7 +31,7 @@ public struct PruningSettings: Sendable, Equatable, Codable {
     /// λ of the refit as a fraction of tr(C)/n; `nil` for 1e-4 with measured activations, 1e-3 with modeled
     /// ones, and 1e-2 for sequential refits of dense chains.
     public var ridge: Double?
-    /// Whether sequential reweighting ends by matching class probabilities in the output layer; for networks whose outputs
+    /// Whether sequential reweighting ends by matching class probabilities in the dense layers behind; for networks whose outputs
     /// are logits.
     public var refitsClassifier: Bool
     /// Inputs drawn by the models that sample, or given ones and their mixtures for a dense network; `nil` for 4096 to 16 384
