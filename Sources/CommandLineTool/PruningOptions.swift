@@ -70,7 +70,7 @@ struct PruningOptions: ParsableArguments {
     @Flag(help: "The outputs are not class scores: do not match class probabilities at the end.")
     var regression = false
 
-    @Option(help: "Inputs drawn by the models that sample.")
+    @Option(help: "Inputs drawn by the models that sample; for a dense network also images with their mixtures.")
     var samples: Int?
 
     @Option(help: "Seed of everything random.")

@@ -35,6 +35,8 @@ extension Pruner {
     private static let ascendedCounts = (least: 4096, most: 16_384)
     /// Multiply–adds of all steps uphill together.
     private static let ascentWork = 4e11
+    /// Values of all given inputs and their mixtures, a quarter of a gigabyte.
+    private static let mixedValues = 1 << 26
 
     /// Chooses and draws the inputs.
     func inputSource(_ calibration: ActivationTensor?) throws(PruningError) -> (InputSource, InputSource.Description) {
@@ -50,7 +52,8 @@ extension Pruner {
             var text = "\(calibration.batchCount) calibration images"
             if let chain, settings.reweighting == .sequential {
                 var generator = SeededGenerator(seed: settings.seed).stream(5)
-                inputs = calibration.mixed(upTo: settings.sampleCount ?? Pruner.ascendedCount(chain), using: &generator)
+                let affordable = Swift.min(Pruner.ascendedCount(chain), Pruner.mixedValues / Swift.max(1, calibration.sampleSize))
+                inputs = calibration.mixed(upTo: settings.sampleCount ?? affordable, using: &generator)
                 if inputs.batchCount > calibration.batchCount {
                     text += " and \(inputs.batchCount - calibration.batchCount) mixtures of two"
                 }
