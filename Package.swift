@@ -70,14 +70,16 @@ let package = Package(
             name: "TestSupport",
             dependencies: ["LinearAlgebra", "ReferenceImplementations", "TensorFiles"], path: "Tests/TestSupport"),
         .testTarget(name: "LinearAlgebraTests", dependencies: ["LinearAlgebra", "ReferenceImplementations", "TestSupport"]),
-        .testTarget(name: "ConvexGeometryTests", dependencies: ["ConvexGeometry", "LinearAlgebra", "ReferenceImplementations", "TestSupport"]),
+        .testTarget(
+            name: "ConvexGeometryTests", dependencies: ["ConvexGeometry", "LinearAlgebra", "ReferenceImplementations", "TestSupport"]),
         .testTarget(name: "CoresetsTests", dependencies: ["Coresets", "ConvexGeometry", "LinearAlgebra", "TestSupport"]),
         .testTarget(name: "TensorFilesTests", dependencies: ["TensorFiles", "TestSupport"], resources: [.copy("Fixtures")]),
         .testTarget(
             name: "NeuralNetworksTests", dependencies: ["NeuralNetworks", "TensorFiles", "TestSupport"], exclude: ["Fixtures"]),
         .testTarget(name: "PruningTests", dependencies: ["Pruning", "NeuralNetworks", "Coresets", "TestSupport"]),
         .testTarget(
-            name: "BenchmarkSuiteTests", dependencies: ["BenchmarkSuite", "Pruning", "LinearAlgebra", "ReferenceImplementations", "TestSupport"]),
+            name: "BenchmarkSuiteTests",
+            dependencies: ["BenchmarkSuite", "Pruning", "LinearAlgebra", "ReferenceImplementations", "TestSupport"]),
         .testTarget(name: "CommandLineToolTests", dependencies: ["TensorFiles", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6],

@@ -171,11 +171,13 @@ package struct BenchmarkRun {
         let wanted = subject.workload.comparisons.intersection(configuration.comparisons)
         if wanted.contains(.plain), let plain = subject.instance.plain {
             let first = try WarmUp(threads: subject.threads, clock: subject.clock, plain)
-            list.append(Opponent(
-                name: Comparison.plain.rawValue, warmUp: first, threads: subject.threads, clock: subject.clock, plain))
+            list.append(
+                Opponent(
+                    name: Comparison.plain.rawValue, warmUp: first, threads: subject.threads, clock: subject.clock, plain))
         }
         if wanted.contains(.kernels), let executable = configuration.executable, Kernels.selection.recommended != nil,
-            Kernels.selection.coreType != Self.slowKernels {
+            Kernels.selection.coreType != Self.slowKernels
+        {
             let worker = try WorkerProcess(
                 executable: executable,
                 arguments: ["benchmark", "worker", subject.workload.identifier, "--threads", "\(subject.threads)"],

@@ -18,7 +18,8 @@ package enum CoresetWorkloads {
                 let coreset = try LInfinityCoreset(points: points, settings: .init(construction: construction))
                 return Answer {
                     Verification(
-                        "attained / proven factor", error: CoresetCheck.attained(points, coreset.indices) / coreset.provenFactor, tolerance: 1)
+                        "attained / proven factor", error: CoresetCheck.attained(points, coreset.indices) / coreset.provenFactor,
+                        tolerance: 1)
                 }
             }
         }

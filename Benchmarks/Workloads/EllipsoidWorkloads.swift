@@ -35,7 +35,8 @@ package enum EllipsoidWorkloads {
                         }
                         let verification = EllipsoidCheck.verify(points, d, fit.support, fit.weights, gap)
                         let outside = EllipsoidCheck.excess(points, fit.ellipsoid)
-                        return outside <= EllipsoidCheck.rounding(d) ? verification
+                        return outside <= EllipsoidCheck.rounding(d)
+                            ? verification
                             : Verification("a point is outside by", error: outside, tolerance: EllipsoidCheck.rounding(d))
                     }
                 },
@@ -58,20 +59,23 @@ package enum EllipsoidWorkloads {
     private static func check(_ answer: PeerAnswer, _ points: [Double], _ d: Int) throws -> Verification {
         if let indices = answer.indices, let weights = answer.weights {
             let total = weights.reduce(0, +)
-            guard indices.count == weights.count, indices.allSatisfy((0..<points.count / d).contains), weights.allSatisfy({ $0 >= 0 }), total > 0
+            guard indices.count == weights.count, indices.allSatisfy((0..<points.count / d).contains), weights.allSatisfy({ $0 >= 0 }),
+                total > 0
             else { return Verification("weights of points", error: .infinity, tolerance: 0) }
             return EllipsoidCheck.verify(points, d, indices, weights.map { $0 / total }, gap)
         }
         guard let center = answer.center, let shape = answer.shape, center.count == d, shape.count == d, shape.allSatisfy({ $0.count == d })
         else { return Verification("weights or an ellipsoid", error: .infinity, tolerance: 0) }
         let fit = try points.withUnsafeBufferPointer {
-            try MinimumVolumeEllipsoid(points: $0, count: points.count / d, dimension: d, settings: .init(gap: gap, threads: Kernels.threads))
+            try MinimumVolumeEllipsoid(
+                points: $0, count: points.count / d, dimension: d, settings: .init(gap: gap, threads: Kernels.threads))
         }
         return EllipsoidCheck.volume(points, center, shape.flatMap { $0 }, best: fit.ellipsoid.logVolume, gap)
     }
 
     /// The gap over iterations and time of one solve, for the report.
-    package static func trace(_ kind: SyntheticPoints, _ n: Int, _ d: Int, method: MinimumVolumeEllipsoid.Method) throws -> ConvergenceTrace {
+    package static func trace(_ kind: SyntheticPoints, _ n: Int, _ d: Int, method: MinimumVolumeEllipsoid.Method) throws -> ConvergenceTrace
+    {
         let points = Matrix(rows: d, columns: n, elements: kind.points(n, d, seed: 31))
         let recorder = TraceRecorder()
         var settings = MinimumVolumeEllipsoid.Settings(method: method, gap: 1e-9)

@@ -48,7 +48,8 @@ package enum KernelWorkloads {
                     BLAS.gemm(.normal, .normal, n, n, n, 1, a, n, b, n, 0, &c, n)
                     let result = c
                     return Answer {
-                        .productResidual(result.map(Double.init), a.map(Double.init), b.map(Double.init), n, x, unitRoundoff: Double(Float.ulpOfOne))
+                        .productResidual(
+                            result.map(Double.init), a.map(Double.init), b.map(Double.init), n, x, unitRoundoff: Double(Float.ulpOfOne))
                     }
                 })
         }
@@ -93,7 +94,8 @@ package enum KernelWorkloads {
                     let residual = DenseCheck.distance(left, right) / (a.frobeniusNorm * DenseCheck.norm(y))
                     let orthogonality = DenseCheck.distance(back, y) / DenseCheck.norm(y)
                     return Verification(
-                        "max(‖(AV−VΛ)y‖/‖A‖‖y‖, ‖(VᵀV−I)y‖/‖y‖)", error: max(residual, orthogonality), tolerance: 16 * Double(n) * .ulpOfOne)
+                        "max(‖(AV−VΛ)y‖/‖A‖‖y‖, ‖(VᵀV−I)y‖/‖y‖)", error: max(residual, orthogonality), tolerance: 16 * Double(n) * .ulpOfOne
+                    )
                 }
             }
             return Instance(
@@ -168,7 +170,8 @@ package enum KernelWorkloads {
                     let r = qr.r.elements
                     let permuted = a.selectingColumns(qr.permutation).elements
                     let left = DenseCheck.multiplyTransposed(r, rows: n, columns: n, DenseCheck.multiply(r, rows: n, columns: n, x))
-                    let right = DenseCheck.multiplyTransposed(permuted, rows: n, columns: n, DenseCheck.multiply(permuted, rows: n, columns: n, x))
+                    let right = DenseCheck.multiplyTransposed(
+                        permuted, rows: n, columns: n, DenseCheck.multiply(permuted, rows: n, columns: n, x))
                     let scale = a.frobeniusNorm * a.frobeniusNorm * DenseCheck.norm(x)
                     return Verification(
                         "‖(RᵀR−PᵀAᵀAP)x‖ / ‖A‖²‖x‖", error: DenseCheck.distance(left, right) / scale, tolerance: 16 * Double(n) * .ulpOfOne)

@@ -8,9 +8,9 @@
 
 import LinearAlgebra
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// What pruning reads of one layer.

@@ -41,7 +41,8 @@ package enum LayerWorkloads {
     private static func points(_ name: String, _ cost: LayerCost, _ weights: @escaping @Sendable () throws -> LayerWeights) -> Workload {
         let (n, d) = (cost.channels, cost.incoming)
         return Workload(
-            .layers, "points \(name)", [Size("n", n), Size("d", d)], tier: cost.tier(cost.points), comparisons: cost.comparisons(cost.points)
+            .layers, "points \(name)", [Size("n", n), Size("d", d)], tier: cost.tier(cost.points),
+            comparisons: cost.comparisons(cost.points)
         ) {
             let layer = try weights()
             let scaled = LayerCheck.product(layer)
@@ -57,8 +58,9 @@ package enum LayerWorkloads {
                 },
                 plain: {
                     let scaled = LayerCheck.product(layer)
-                    return answer(ReferenceLayer.principalPoints(
-                        scaled.elements, rows: d, columns: n, rank: min(rank, NeuronPoints.largestInformativeRank(count: n))))
+                    return answer(
+                        ReferenceLayer.principalPoints(
+                            scaled.elements, rows: d, columns: n, rank: min(rank, NeuronPoints.largestInformativeRank(count: n))))
                 })
         }
     }
@@ -129,9 +131,10 @@ package enum LayerWorkloads {
                 flops: cost.refit, bytes: 8 * Double(m) * Double(m + q),
                 run: { answer(try problem.fit(kept).weights.transposed()) },
                 plain: {
-                    guard let solution = ReferenceLayer.ridgeFit(
-                        covariance: problem.channels.covariance.elements, cross: problem.cross.elements, channels: problem.count,
-                        energies: problem.targetEnergies, ridge: problem.ridge, kept: kept)
+                    guard
+                        let solution = ReferenceLayer.ridgeFit(
+                            covariance: problem.channels.covariance.elements, cross: problem.cross.elements, channels: problem.count,
+                            energies: problem.targetEnergies, ridge: problem.ridge, kept: kept)
                     else { throw FactorizationError.notPositiveDefinite(order: m) }
                     return answer(Matrix(rows: m, columns: q, elements: solution.weights))
                 })

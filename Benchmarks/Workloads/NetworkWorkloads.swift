@@ -124,8 +124,9 @@ extension NetworkWorkloads {
                 points.append(.init(kept: keep, error: try error(try plan.apply(to: network))))
             }
             points.append(.init(kept: 1, error: whole))
-            curves.append(ErrorCurve(
-                name: "\(subject.name), \(name)", measure: "share wrong of \(labelled.images.batchCount) images", points: points))
+            curves.append(
+                ErrorCurve(
+                    name: "\(subject.name), \(name)", measure: "share wrong of \(labelled.images.batchCount) images", points: points))
         }
         return isCancelled() ? [] : curves
     }

@@ -74,8 +74,10 @@ package enum PeerList {
                     && manager.isExecutableFile(atPath: file.path)
             }.map { PeerCommand(executable: $0, environment: environment) }
             if commands.isEmpty, let adapter = WorkingCopy.existing(adapter) {
-                commands = [PeerCommand(
-                    executable: adapter, environment: environment.merging([scripts: url.standardizedFileURL.path]) { $1 })]
+                commands = [
+                    PeerCommand(
+                        executable: adapter, environment: environment.merging([scripts: url.standardizedFileURL.path]) { $1 })
+                ]
             }
         } else {
             commands = [PeerCommand(executable: url, environment: environment)]

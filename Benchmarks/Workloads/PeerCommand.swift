@@ -42,7 +42,8 @@ struct PeerCommand: Sendable {
         let file = FileManager.default.temporaryDirectory.appendingPathComponent("loewner-peer-\(UUID().uuidString)")
         defer { try? FileManager.default.removeItem(at: file) }
         guard FileManager.default.createFile(atPath: file.path, contents: nil), let sink = FileHandle(forWritingAtPath: file.path) else {
-            throw BenchmarkError.peerFailed(executable.lastPathComponent, "expected room for its answer in the temporary folder, found none")
+            throw BenchmarkError.peerFailed(
+                executable.lastPathComponent, "expected room for its answer in the temporary folder, found none")
         }
         let process = Process()
         process.executableURL = executable

@@ -1,9 +1,9 @@
 // How cost grows: seconds ≈ a·xᵇ by least squares on logarithms.
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// A fitted power law of one sweep, with extrapolations that are labelled as such by living apart from the lines.

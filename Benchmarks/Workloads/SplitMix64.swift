@@ -1,9 +1,9 @@
 // Inputs of the benchmarks must never change between versions, so their generator lives here and is frozen.
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// SplitMix64 (Steele, Lea & Flood, OOPSLA 2014), with normal deviates by the polar method (Marsaglia & Bray 1964).

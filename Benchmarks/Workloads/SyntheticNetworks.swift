@@ -15,7 +15,9 @@ package enum SyntheticNetworks: String, CaseIterable, Sendable {
         var draw = Drawing()
         switch self {
         case .lenet300:
-            for (index, (inputs, outputs)) in [(784, 300), (300, 100), (100, 10)].enumerated() { draw.dense("fc\(index + 1)", outputs, inputs) }
+            for (index, (inputs, outputs)) in [(784, 300), (300, 100), (100, 10)].enumerated() {
+                draw.dense("fc\(index + 1)", outputs, inputs)
+            }
             return try Network(archive: try draw.archive(), architecture: .multilayerPerceptron(.relu))
         case .lenet5:
             draw.convolution("conv1", 20, 1, 5)

@@ -4,9 +4,9 @@
 // (on an idle machine the two agree). With several threads it is the clock on the wall, because then waiting counts.
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 package enum Timepiece: String, Codable, Sendable {

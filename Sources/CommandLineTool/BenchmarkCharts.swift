@@ -20,11 +20,13 @@ enum BenchmarkCharts {
             let drawing = BarChart(
                 title: title, axisLabel: "ratio (logarithmic; right of 1: faster here)", scale: AxisScale(spanning: values), reference: 1,
                 rows: group.map { line in
-                    BarChart.Row(label: "\(line.name) \(BenchmarkRows.size(line))", bars: [
-                        BarChart.Bar(
-                            value: line.speedup ?? 1, low: line.speedupLow, high: line.speedupHigh,
-                            text: BenchmarkRows.ratio(line.speedup ?? 1), color: (line.speedup ?? 1) >= 1 ? 0 : 1)
-                    ])
+                    BarChart.Row(
+                        label: "\(line.name) \(BenchmarkRows.size(line))",
+                        bars: [
+                            BarChart.Bar(
+                                value: line.speedup ?? 1, low: line.speedupLow, high: line.speedupHigh,
+                                text: BenchmarkRows.ratio(line.speedup ?? 1), color: (line.speedup ?? 1) >= 1 ? 0 : 1)
+                        ])
                 }
             ).drawing()
             return (drawing, title)
@@ -48,16 +50,22 @@ enum BenchmarkCharts {
                 let most = Double(fit.measured.max() ?? 1)
                 let name = fit.side == "product" ? "loewner" : "plain Swift"
                 let exponent = fit.exponentError.map { " ± \(Format.fixed($0, 2))" } ?? ""
-                series.append(.init(
-                    name: "\(name): \(fit.variable)^\(Format.fixed(fit.exponent, 2))\(exponent)",
-                    points: [least, most].map { (x: $0, y: fit.predicted($0)) }, mark: .line, color: color))
-                series.append(.init(
-                    name: "measured", points: zip(fit.measured, fit.measuredSeconds).map { (x: Double($0), y: $1) }, mark: .points, color: color,
-                    inLegend: false, titles: zip(fit.measured, fit.measuredSeconds).map { "\(fit.variable)=\($0): \(Format.seconds($1))" }))
+                series.append(
+                    .init(
+                        name: "\(name): \(fit.variable)^\(Format.fixed(fit.exponent, 2))\(exponent)",
+                        points: [least, most].map { (x: $0, y: fit.predicted($0)) }, mark: .line, color: color))
+                series.append(
+                    .init(
+                        name: "measured", points: zip(fit.measured, fit.measuredSeconds).map { (x: Double($0), y: $1) }, mark: .points,
+                        color: color,
+                        inLegend: false,
+                        titles: zip(fit.measured, fit.measuredSeconds).map { "\(fit.variable)=\($0): \(Format.seconds($1))" }))
                 if let far = fit.extrapolated.last {
-                    series.append(.init(
-                        name: "extrapolated, not run", points: [most, Double(far.value)].map { (x: $0, y: fit.predicted($0)) }, mark: .dashes,
-                        color: color, inLegend: color == 0))
+                    series.append(
+                        .init(
+                            name: "extrapolated, not run", points: [most, Double(far.value)].map { (x: $0, y: fit.predicted($0)) },
+                            mark: .dashes,
+                            color: color, inLegend: color == 0))
                 }
             }
             let title = "\(first.suite.rawValue): \(first.name)" + (first.fixed.isEmpty ? "" : ", \(first.fixed)")
@@ -83,19 +91,24 @@ enum BenchmarkCharts {
             let ridge = peak.gflops / peak.gigabytesPerSecond
             let span = [min(intensities.min() ?? 1, ridge / 4), max(intensities.max() ?? 1, ridge * 4)]
             let roof = [span[0], ridge, span[1]].map { (x: $0, y: min(peak.gflops, $0 * peak.gigabytesPerSecond)) }
-            var series = [XYChart.Series(
-                name: "roof: \(Format.fixed(peak.gflops, 0)) GFLOP/s, \(Format.fixed(peak.gigabytesPerSecond, 1)) GB/s", points: roof, mark: .line, color: 3)]
+            var series = [
+                XYChart.Series(
+                    name: "roof: \(Format.fixed(peak.gflops, 0)) GFLOP/s, \(Format.fixed(peak.gigabytesPerSecond, 1)) GB/s", points: roof,
+                    mark: .line, color: 3)
+            ]
             let names = lines.map(kind).reduce(into: [String]()) { if !$0.contains($1) { $0.append($1) } }
             for (index, name) in names.enumerated() {
                 let members = lines.filter { kind($0) == name }
                 let color = [0, 1, 2, 4, 5][index % 5]
-                series.append(.init(
-                    name: name, points: members.map { (x: $0.intensity ?? 1, y: $0.gflops ?? 1) }, mark: .points, color: color,
-                    titles: members.map { "\($0.name) \($0.sizeText): \(Format.fixed($0.gflops ?? 0, 1)) GFLOP/s" }))
+                series.append(
+                    .init(
+                        name: name, points: members.map { (x: $0.intensity ?? 1, y: $0.gflops ?? 1) }, mark: .points, color: color,
+                        titles: members.map { "\($0.name) \($0.sizeText): \(Format.fixed($0.gflops ?? 0, 1)) GFLOP/s" }))
             }
             let title = "Roofline, double precision, \(peak.threads) thread\(peak.threads == 1 ? "" : "s")"
             let drawing = XYChart(
-                title: title, xLabel: "flops per byte that must be read", yLabel: "GFLOP/s", xScale: AxisScale(.logarithmic, covering: span),
+                title: title, xLabel: "flops per byte that must be read", yLabel: "GFLOP/s",
+                xScale: AxisScale(.logarithmic, covering: span),
                 yScale: AxisScale(.logarithmic, covering: roof.map(\.y) + lines.compactMap(\.gflops)), series: series
             ).drawing()
             return (drawing, title)
@@ -117,7 +130,8 @@ enum BenchmarkCharts {
                     mark: .line, color: color)
             }
             let drawing = XYChart(
-                title: title, xLabel: xLabel, yLabel: "gap on the points in work", xScale: AxisScale(.logarithmic, covering: series.flatMap { $0.points.map(\.x) }),
+                title: title, xLabel: xLabel, yLabel: "gap on the points in work",
+                xScale: AxisScale(.logarithmic, covering: series.flatMap { $0.points.map(\.x) }),
                 yScale: AxisScale(.logarithmic, covering: series.flatMap { $0.points.map(\.y) }), series: series
             ).drawing()
             return (drawing, title)
@@ -134,7 +148,8 @@ enum BenchmarkCharts {
         return measures.map { measure in
             let series = results.curves.filter { $0.measure == measure }.enumerated().map { color, curve in
                 XYChart.Series(
-                    name: curve.name, points: curve.points.map { (x: $0.kept, y: $0.error) }, mark: curve.points.count > 12 ? .line : .linePoints, color: color)
+                    name: curve.name, points: curve.points.map { (x: $0.kept, y: $0.error) },
+                    mark: curve.points.count > 12 ? .line : .linePoints, color: color)
             }
             let drawing = XYChart(
                 title: "Pruning: \(measure) over the kept share", xLabel: "kept share of the neurons", yLabel: measure,

@@ -56,10 +56,14 @@ enum BenchmarkHistory {
         try FileManager.default.createDirectory(
             at: URL(fileURLWithPath: path).deletingLastPathComponent(), withIntermediateDirectories: true)
         let descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else { throw CommandFailure.failure("expected to append to \(path), found \(String(cString: strerror(errno)))") }
+        guard descriptor >= 0 else {
+            throw CommandFailure.failure("expected to append to \(path), found \(String(cString: strerror(errno)))")
+        }
         defer { close(descriptor) }
         let written = line.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
-        guard written == line.count else { throw CommandFailure.failure("expected to append \(line.count) bytes to \(path), found room for \(written)") }
+        guard written == line.count else {
+            throw CommandFailure.failure("expected to append \(line.count) bytes to \(path), found room for \(written)")
+        }
     }
 
     /// All entries, oldest first; a damaged line is named.

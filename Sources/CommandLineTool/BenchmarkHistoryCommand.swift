@@ -52,11 +52,15 @@ struct BenchmarkHistoryCommand: ParsableCommand {
         let trends = trends(Array(entries))
         if format.json { return try JSONOutput.show(trends) }
         guard !trends.isEmpty else { return Console.say("no measurements match in \(path)") }
-        var table = ConsoleTable([("workload", .left), ("runs", .right), ("oldest", .right), ("newest", .right), ("change", .right), ("trend", .left)])
+        var table = ConsoleTable([
+            ("workload", .left), ("runs", .right), ("oldest", .right), ("newest", .right), ("change", .right), ("trend", .left),
+        ])
         for trend in trends {
             table.append([
-                trend.workload, "\(trend.runs.count)", Format.seconds(trend.runs[0].seconds), Format.seconds(trend.runs[trend.runs.count - 1].seconds),
-                trend.runs.count > 1 ? String(format: "%+.0f %%", 100 * (trend.change - 1)) : "", Self.bars(trend.runs.map { $0.paced ?? $0.seconds }),
+                trend.workload, "\(trend.runs.count)", Format.seconds(trend.runs[0].seconds),
+                Format.seconds(trend.runs[trend.runs.count - 1].seconds),
+                trend.runs.count > 1 ? String(format: "%+.0f %%", 100 * (trend.change - 1)) : "",
+                Self.bars(trend.runs.map { $0.paced ?? $0.seconds }),
             ])
         }
         table.show()
@@ -72,7 +76,8 @@ struct BenchmarkHistoryCommand: ParsableCommand {
                 // A workload compared with several baselines appears several times with one time.
                 guard seen.insert(line.identifier).inserted else { continue }
                 if runs[line.identifier] == nil { order.append(line.identifier) }
-                runs[line.identifier, default: []].append(Trend.Run(date: entry.date, commit: entry.commit, seconds: line.seconds, paced: line.paced))
+                runs[line.identifier, default: []].append(
+                    Trend.Run(date: entry.date, commit: entry.commit, seconds: line.seconds, paced: line.paced))
             }
         }
         return order.compactMap { name in

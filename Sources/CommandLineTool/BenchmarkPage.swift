@@ -11,7 +11,9 @@ enum BenchmarkPage {
             page.note("\(line.identifier): \(line.failure ?? "failed its check")", isBad: true)
         }
         for line in results.lines where line.verified {
-            if let failure = line.baselineFailure { page.note("\(line.name) \(line.sizeText), compared with \(line.baseline ?? "a peer"): \(failure)") }
+            if let failure = line.baselineFailure {
+                page.note("\(line.name) \(line.sizeText), compared with \(line.baseline ?? "a peer"): \(failure)")
+            }
         }
         if !results.complete { page.note("The run was interrupted; what was measured until then is here.") }
         page.paragraph(headline(results))
@@ -30,7 +32,10 @@ enum BenchmarkPage {
         }
         page.section("All measurements")
         page.table(
-            ["suite", "workload", "size", "threads", "median", "quartiles", "GFLOP/s", "GB/s", "of peak", "memory", "iterations", "error", "at most", "against", "its time", "ratio", "95 % interval", "verdict"],
+            [
+                "suite", "workload", "size", "threads", "median", "quartiles", "GFLOP/s", "GB/s", "of peak", "memory", "iterations",
+                "error", "at most", "against", "its time", "ratio", "95 % interval", "verdict",
+            ],
             results.lines.map(BenchmarkRows.cells), numericFrom: 3, markBad: { !results.lines[$0].verified })
         page.section("How this was measured")
         page.paragraph(BenchmarkRows.method)
@@ -40,17 +45,28 @@ enum BenchmarkPage {
 
     private static func headline(_ results: BenchmarkResults) -> String {
         let machine = results.machine
-        return "\(machine.cpu), \(machine.processors) processors, \(results.coreType) kernels, \(machine.system); \(results.lines.count) measurements in \(Format.seconds(results.seconds)), \(results.date)."
+        return
+            "\(machine.cpu), \(machine.processors) processors, \(results.coreType) kernels, \(machine.system); \(results.lines.count) measurements in \(Format.seconds(results.seconds)), \(results.date)."
     }
 
     private static func tiles(_ results: BenchmarkResults) -> [(value: String, caption: String)] {
         var tiles: [(value: String, caption: String)] = results.peaks.map { peak in
-            (value: "\(Format.fixed(peak.gflops, 1)) GFLOP/s", caption: "peak, double precision, \(peak.threads) thread\(peak.threads == 1 ? "" : "s")")
+            (
+                value: "\(Format.fixed(peak.gflops, 1)) GFLOP/s",
+                caption: "peak, double precision, \(peak.threads) thread\(peak.threads == 1 ? "" : "s")"
+            )
         }
-        if let peak = results.peaks.first { tiles.append(("\(Format.fixed(peak.gigabytesPerSecond, 1)) GB/s", "peak read of memory, \(peak.threads) thread\(peak.threads == 1 ? "" : "s")")) }
+        if let peak = results.peaks.first {
+            tiles.append(
+                (
+                    "\(Format.fixed(peak.gigabytesPerSecond, 1)) GB/s",
+                    "peak read of memory, \(peak.threads) thread\(peak.threads == 1 ? "" : "s")"
+                ))
+        }
         let plain = results.lines.filter { $0.baseline == Comparison.plain.rawValue && $0.verified }.compactMap(\.speedup)
         if !plain.isEmpty {
-            tiles.append(("\(BenchmarkRows.ratio(SampleStatistics.median(plain)))", "median speedup over plain Swift, \(plain.count) workloads"))
+            tiles.append(
+                ("\(BenchmarkRows.ratio(SampleStatistics.median(plain)))", "median speedup over plain Swift, \(plain.count) workloads"))
         }
         tiles.append(("\(results.lines.filter(\.verified).count) of \(results.lines.count)", "lines verified"))
         return tiles
@@ -72,7 +88,9 @@ enum BenchmarkPage {
             results.scaling.map { fit in
                 [
                     fit.suite.rawValue, fit.name, fit.fixed, fit.side, BenchmarkRows.law(fit),
-                    fit.extrapolated.map { "\(Format.seconds($0.seconds)) (\(Format.seconds($0.low))–\(Format.seconds($0.high))) at \(fit.variable)=\($0.value)" }.joined(separator: "; "),
+                    fit.extrapolated.map {
+                        "\(Format.seconds($0.seconds)) (\(Format.seconds($0.low))–\(Format.seconds($0.high))) at \(fit.variable)=\($0.value)"
+                    }.joined(separator: "; "),
                 ]
             }, numericFrom: 6)
     }

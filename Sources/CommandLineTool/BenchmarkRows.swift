@@ -30,9 +30,11 @@ enum BenchmarkRows {
     static func cells(_ line: BenchmarkLine) -> [String] {
         [
             line.suite.rawValue, line.name, line.sizeText, "\(line.threads)", line.seconds.map(Format.seconds) ?? "failed",
-            line.quartiles.map { "\(Format.seconds($0.lower))–\(Format.seconds($0.upper))" } ?? "", line.gflops.map { Format.fixed($0, 1) } ?? "",
+            line.quartiles.map { "\(Format.seconds($0.lower))–\(Format.seconds($0.upper))" } ?? "",
+            line.gflops.map { Format.fixed($0, 1) } ?? "",
             line.gigabytesPerSecond.map { Format.fixed($0, 1) } ?? "", line.shareOfPeak.map { Format.fixed(100 * $0, 0) + " %" } ?? "",
-            line.memoryBytes.map(Format.bytes) ?? "", line.iterations.map(String.init) ?? "", line.error.map { String(format: "%.1e", $0) } ?? "",
+            line.memoryBytes.map(Format.bytes) ?? "", line.iterations.map(String.init) ?? "",
+            line.error.map { String(format: "%.1e", $0) } ?? "",
             String(format: "%.0e", line.tolerance), line.baseline.map(title) ?? "", line.baselineSeconds.map(Format.seconds) ?? "",
             line.speedup.map(ratio) ?? "", interval(line), line.verified ? line.verdict?.rawValue ?? "" : "FAILED",
         ]
@@ -55,9 +57,14 @@ enum BenchmarkRows {
         let machine = results.machine
         return [
             ("CPU", "\(machine.cpu), \(machine.processors) processors, \(Format.bytes(Int(clamping: machine.memoryBytes)))"),
-            ("kernels", "\(results.coreType)" + (machine.coreTypeAtLoad == results.coreType ? "" : " (at load: \(machine.coreTypeAtLoad))")),
-            ("OpenBLAS", machine.openblas), ("threads", results.threads.map(String.init).joined(separator: ", ")), ("system", machine.system),
-            ("compiler", "Swift \(machine.swift)"), ("version", results.version + (results.commit.map { ", commit \($0)" } ?? "")), ("date", results.date),
+            (
+                "kernels",
+                "\(results.coreType)" + (machine.coreTypeAtLoad == results.coreType ? "" : " (at load: \(machine.coreTypeAtLoad))")
+            ),
+            ("OpenBLAS", machine.openblas), ("threads", results.threads.map(String.init).joined(separator: ", ")),
+            ("system", machine.system),
+            ("compiler", "Swift \(machine.swift)"), ("version", results.version + (results.commit.map { ", commit \($0)" } ?? "")),
+            ("date", results.date),
             ("run", (results.quick ? "quick, " : "") + Format.seconds(results.seconds) + (results.complete ? "" : ", interrupted")),
         ]
     }

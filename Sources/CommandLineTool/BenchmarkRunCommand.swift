@@ -36,7 +36,9 @@ struct BenchmarkRunCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Write a report; may be repeated.", valueName: "R.html|R.md"))
     var report: [String] = []
 
-    @Option(help: "JSON Lines file that the results are appended to. Default: \\$XDG_STATE_HOME/loewner/benchmarks.jsonl, under ~/.local/state.")
+    @Option(
+        help: "JSON Lines file that the results are appended to. Default: \\$XDG_STATE_HOME/loewner/benchmarks.jsonl, under ~/.local/state."
+    )
     var history: String?
 
     @Flag(help: "Append to no history.")
@@ -117,7 +119,9 @@ struct BenchmarkRunCommand: ParsableCommand {
     private func conclude(_ results: BenchmarkResults) throws {
         let failed = results.lines.filter { !$0.verified }
         if let first = failed.first {
-            throw CommandFailure.failure("\(failed.count) of \(results.lines.count) lines failed verification, the first is \(first.identifier): \(first.failure ?? "unknown reason")")
+            throw CommandFailure.failure(
+                "\(failed.count) of \(results.lines.count) lines failed verification, the first is \(first.identifier): \(first.failure ?? "unknown reason")"
+            )
         }
         if !results.complete { throw CommandFailure.limited("interrupted: \(results.lines.count) lines were measured") }
     }
@@ -134,8 +138,10 @@ struct BenchmarkRunCommand: ParsableCommand {
             throw CommandFailure.usage("expected suites layers or network with --model, found \(other.rawValue)")
         }
         let limit: Tier = large ? .large : quick ? .quick : .standard
-        let workloads = try WorkloadList.workloads(of: chosen.isEmpty ? (model == nil ? Suite.allCases : suitesOfModels) : chosen, model: model)
-            .filter { $0.tier <= limit && (only.map($0.identifier.contains) ?? true) }
+        let workloads = try WorkloadList.workloads(
+            of: chosen.isEmpty ? (model == nil ? Suite.allCases : suitesOfModels) : chosen, model: model
+        )
+        .filter { $0.tier <= limit && (only.map($0.identifier.contains) ?? true) }
         guard !workloads.isEmpty else { throw CommandFailure.usage("expected at least one workload to match, found none") }
         return workloads
     }

@@ -13,9 +13,10 @@ struct BenchmarkSubjectOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Labelled images of --model: the error over the kept share is measured on them.", valueName: "test.npz"))
     var data: String?
 
-    @Option(help: ArgumentHelp(
-        "Programs to compare with: a command that follows the protocol in Benchmarks/Peers/README.md, or a folder of them; repeatable.",
-        valueName: "path"))
+    @Option(
+        help: ArgumentHelp(
+            "Programs to compare with: a command that follows the protocol in Benchmarks/Peers/README.md, or a folder of them; repeatable.",
+            valueName: "path"))
     var peers: [String] = []
 
     @OptionGroup var network: NetworkOptions
@@ -31,7 +32,9 @@ struct BenchmarkSubjectOptions: ParsableArguments {
         guard let model else { return nil }
         let file = try network.read(model)
         let labelled = try data.map { try images.read($0, needsLabels: true) }
-        var subject = SubjectNetwork(name: URL(fileURLWithPath: model).deletingPathExtension().lastPathComponent, tier: .quick) { file.network }
+        var subject = SubjectNetwork(name: URL(fileURLWithPath: model).deletingPathExtension().lastPathComponent, tier: .quick) {
+            file.network
+        }
         subject.isOnFile = true
         subject.scaling = images.scaling
         if let labelled { subject.evaluation = { labelled } }

@@ -39,13 +39,16 @@ struct BenchmarkTable {
         guard !isSilent else { return }
         Console.say()
         for fit in results.scaling where fit.side == "product" {
-            let next = fit.extrapolated.first.map {
-                "; extrapolated, not run: \(Format.seconds($0.seconds)) at \(fit.variable)=\($0.value)"
-            } ?? ""
+            let next =
+                fit.extrapolated.first.map {
+                    "; extrapolated, not run: \(Format.seconds($0.seconds)) at \(fit.variable)=\($0.value)"
+                } ?? ""
             Console.say("\(fit.name)\(fit.fixed.isEmpty ? "" : " " + fit.fixed): time ∝ \(BenchmarkRows.law(fit))\(next)")
         }
         let peak = results.peaks[0]
-        Console.say("peak \(Format.fixed(peak.gflops, 1)) GFLOP/s, \(Format.fixed(peak.gigabytesPerSecond, 1)) GB/s (\(results.coreType), \(peak.threads) thread\(peak.threads == 1 ? "" : "s"))")
+        Console.say(
+            "peak \(Format.fixed(peak.gflops, 1)) GFLOP/s, \(Format.fixed(peak.gigabytesPerSecond, 1)) GB/s (\(results.coreType), \(peak.threads) thread\(peak.threads == 1 ? "" : "s"))"
+        )
         Console.say("▲ faster  ▼ slower  = same within noise  ✗ failed its check")
     }
 

@@ -133,7 +133,9 @@ struct CoresetCommand: ParsableCommand {
     }
 
     private func show(_ report: Report) {
-        Console.say("\(Format.count(report.pointCount)) points of rank \(report.rank) in \(report.dimension) dimensions → \(report.size) points by \(sample == nil ? report.construction : "sampling") in \(Format.seconds(report.seconds)) (reading \(Format.seconds(report.readSeconds)))")
+        Console.say(
+            "\(Format.count(report.pointCount)) points of rank \(report.rank) in \(report.dimension) dimensions → \(report.size) points by \(sample == nil ? report.construction : "sampling") in \(Format.seconds(report.seconds)) (reading \(Format.seconds(report.readSeconds)))"
+        )
         if let proven = report.provenFactor, sample == nil {
             let measured = report.measuredFactor.map { "at least \(Format.number($0)) is attained" } ?? "the points do not span the rest"
             Console.say("factor \(Format.number(proven)) proven, \(measured)")

@@ -60,8 +60,10 @@ struct Doctor: ParsableCommand {
         field("CPU", "\(report.cpu), \(report.processors) processors")
         field("system", report.system)
         field("OpenBLAS", report.openblas)
-        field("kernels", report.coreType == report.coreTypeAtLoad
-            ? "\(report.coreType) (as chosen at load)" : "\(report.coreType) (re-selected; at load: \(report.coreTypeAtLoad))")
+        field(
+            "kernels",
+            report.coreType == report.coreTypeAtLoad
+                ? "\(report.coreType) (as chosen at load)" : "\(report.coreType) (re-selected; at load: \(report.coreTypeAtLoad))")
         field("threads", "\(report.threads)")
         field("dgemm", "\(Format.fixed(report.gflops, 1)) GFLOP/s (one thread \(Format.fixed(report.gflopsOneThread, 1)))")
         field("sgemm", "\(Format.fixed(report.gflopsSinglePrecision, 1)) GFLOP/s")
@@ -83,40 +85,50 @@ struct Doctor: ParsableCommand {
         let selection = Kernels.selection
         if let best = selection.recommended, Kernels.isWeaker(selection.coreType, than: best) {
             if let requested = selection.requestedByUser {
-                found.append(Problem(
-                    problem: "OPENBLAS_CORETYPE=\(requested) asks for \(selection.coreType) kernels; this CPU can run \(best)",
-                    remedy: "unset OPENBLAS_CORETYPE"))
+                found.append(
+                    Problem(
+                        problem: "OPENBLAS_CORETYPE=\(requested) asks for \(selection.coreType) kernels; this CPU can run \(best)",
+                        remedy: "unset OPENBLAS_CORETYPE"))
             } else {
-                found.append(Problem(
-                    problem: "OpenBLAS runs \(selection.coreType) kernels and cannot choose again in the process; this CPU can run \(best)",
-                    remedy: "start with OPENBLAS_CORETYPE=\(best), or install a newer libopenblas0-pthread"))
+                found.append(
+                    Problem(
+                        problem:
+                            "OpenBLAS runs \(selection.coreType) kernels and cannot choose again in the process; this CPU can run \(best)",
+                        remedy: "start with OPENBLAS_CORETYPE=\(best), or install a newer libopenblas0-pthread"))
             }
         }
         let options = machine.openblas.uppercased()
         if options.contains("SINGLE_THREADED") {
-            found.append(Problem(
-                problem: "this OpenBLAS was built for one thread", remedy: "apt-get install libopenblas0-pthread"))
+            found.append(
+                Problem(
+                    problem: "this OpenBLAS was built for one thread", remedy: "apt-get install libopenblas0-pthread"))
         } else if threads < machine.processors, threading.threads == nil {
             let variable = ["OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "OMP_NUM_THREADS"].first { Console.environment($0) != nil }
-            found.append(Problem(
-                problem: "\(threads) of \(machine.processors) processors are used" + (variable.map { " because \($0) is set" } ?? ""),
-                remedy: "pass --threads \(machine.processors)" + (variable.map { " or unset \($0)" } ?? "")))
+            found.append(
+                Problem(
+                    problem: "\(threads) of \(machine.processors) processors are used" + (variable.map { " because \($0) is set" } ?? ""),
+                    remedy: "pass --threads \(machine.processors)" + (variable.map { " or unset \($0)" } ?? "")))
         }
         if threads > machine.processors {
-            found.append(Problem(
-                problem: "\(threads) threads share \(machine.processors) processors", remedy: "pass --threads \(machine.processors)"))
+            found.append(
+                Problem(
+                    problem: "\(threads) threads share \(machine.processors) processors", remedy: "pass --threads \(machine.processors)"))
         }
         let isBusy = load.map { $0 > Double(machine.processors) } ?? false
         if let load, isBusy {
-            found.append(Problem(
-                problem: "load average \(Format.fixed(load, 1)) on \(machine.processors) processors: other programs take part of the time measured here",
-                remedy: "repeat on an idle machine before trusting absolute times"))
+            found.append(
+                Problem(
+                    problem:
+                        "load average \(Format.fixed(load, 1)) on \(machine.processors) processors: other programs take part of the time measured here",
+                    remedy: "repeat on an idle machine before trusting absolute times"))
         }
         // Real cores add nearly their full speed each; two threads of one core add next to nothing.
         if threads > 1, !isBusy, peak.gflops < 1.2 * single.gflops {
-            found.append(Problem(
-                problem: "\(threads) threads are hardly faster than one (\(Format.fixed(peak.gflops, 1)) against \(Format.fixed(single.gflops, 1)) GFLOP/s)",
-                remedy: "close other programs; if it stays so the processors share one core: pass --threads 1"))
+            found.append(
+                Problem(
+                    problem:
+                        "\(threads) threads are hardly faster than one (\(Format.fixed(peak.gflops, 1)) against \(Format.fixed(single.gflops, 1)) GFLOP/s)",
+                    remedy: "close other programs; if it stays so the processors share one core: pass --threads 1"))
         }
         return found
     }

@@ -60,8 +60,13 @@ enum EllipsoidPlot {
         let isLine = lengths[1] == 0
         let dimensions = fit.ellipsoid.dimension == 1 ? "1 dimension" : "\(fit.ellipsoid.dimension) dimensions"
         var svg = SVG(width: width, height: height)
-        svg.text(margin, 20, "Minimum-volume ellipsoid of \(Format.count(total)) points in \(dimensions), along its \(isLine ? "only axis" : "two longest axes")", style: "axis")
-        let names = [("cloud", "points" + (shown < total ? " (\(Format.count(shown)) of them)" : "")), ("contact", "support: \(contacts.count)")]
+        svg.text(
+            margin, 20,
+            "Minimum-volume ellipsoid of \(Format.count(total)) points in \(dimensions), along its \(isLine ? "only axis" : "two longest axes")",
+            style: "axis")
+        let names = [
+            ("cloud", "points" + (shown < total ? " (\(Format.count(shown)) of them)" : "")), ("contact", "support: \(contacts.count)"),
+        ]
         var x = margin
         for (style, name) in names {
             svg.circle(x + 5, 36, radius: 4, style)
@@ -81,8 +86,11 @@ enum EllipsoidPlot {
             svg.text(margin - 6, place + 4, scales[1].label(tick), anchor: .end, style: "small")
         }
         svg.rectangle(margin, top, plot.width, plot.height, "frame")
-        svg.text(middle.x, height - 14, "along the \(isLine ? "only" : "longest") axis (semiaxis \(Format.number(lengths[0])))", anchor: .middle)
-        if !isLine { svg.text(16, middle.y, "along the second axis (semiaxis \(Format.number(lengths[1])))", anchor: .middle, rotated: true) }
+        svg.text(
+            middle.x, height - 14, "along the \(isLine ? "only" : "longest") axis (semiaxis \(Format.number(lengths[0])))", anchor: .middle)
+        if !isLine {
+            svg.text(16, middle.y, "along the second axis (semiaxis \(Format.number(lengths[1])))", anchor: .middle, rotated: true)
+        }
         if isLine { svg.line(middle.x - lengths[0] * perUnit[0], middle.y, middle.x + lengths[0] * perUnit[0], middle.y, "hull") }
         for point in cloud { svg.circle(middle.x + point.x * perUnit[0], middle.y - point.y * perUnit[1], radius: 2, "cloud") }
         svg.ellipse(middle.x, middle.y, lengths[0] * perUnit[0], lengths[1] * perUnit[1], "hull")

@@ -72,7 +72,9 @@ struct Evaluate: ParsableCommand {
         if format.json {
             try JSONOutput.show(report)
         } else {
-            Console.say("\(Format.fixed(100 * report.accuracy, 2)) % (\(report.correct) of \(report.count)) in \(Format.seconds(seconds)), \(Format.count(Int(report.imagesPerSecond))) images/s")
+            Console.say(
+                "\(Format.fixed(100 * report.accuracy, 2)) % (\(report.correct) of \(report.count)) in \(Format.seconds(seconds)), \(Format.count(Int(report.imagesPerSecond))) images/s"
+            )
         }
     }
 }

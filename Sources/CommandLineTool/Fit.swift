@@ -93,8 +93,12 @@ struct Fit: ParsableCommand {
 
     func validate() throws {
         guard gap > 0, gap.isFinite else { throw ValidationError("expected a positive --gap, found \(gap)") }
-        if let iterationLimit, iterationLimit < 0 { throw ValidationError("expected --iteration-limit of at least 0, found \(iterationLimit)") }
-        if let timeLimit, !(timeLimit >= 0 && timeLimit < 1e9) { throw ValidationError("expected --time-limit in seconds, found \(timeLimit)") }
+        if let iterationLimit, iterationLimit < 0 {
+            throw ValidationError("expected --iteration-limit of at least 0, found \(iterationLimit)")
+        }
+        if let timeLimit, !(timeLimit >= 0 && timeLimit < 1e9) {
+            throw ValidationError("expected --time-limit in seconds, found \(timeLimit)")
+        }
         guard repeats >= 1 else { throw ValidationError("expected --repeats of 1 or more, found \(repeats)") }
         if let output, !output.hasSuffix(".npz") { throw ValidationError("expected a .npz file for --output, found \(output)") }
         if let plot, !plot.hasSuffix(".svg") { throw ValidationError("expected a .svg file for --plot, found \(plot)") }
@@ -123,7 +127,8 @@ struct Fit: ParsableCommand {
         if let plot { try AtomicFile.write(Array(try EllipsoidPlot.svg(fit, points: points).utf8), to: plot, force: overwrite.force) }
         if format.json { try JSONOutput.show(report) } else { show(report) }
         if fit.status != .solved {
-            throw CommandFailure.limited("expected a gap of at most \(gap), found \(Format.number(fit.certificate.gap)) when it stopped: \(status)")
+            throw CommandFailure.limited(
+                "expected a gap of at most \(gap), found \(Format.number(fit.certificate.gap)) when it stopped: \(status)")
         }
     }
 
@@ -158,7 +163,8 @@ struct Fit: ParsableCommand {
         let archive = try TensorArchive.read(path: path)
         do {
             return MinimumVolumeEllipsoid.Start(
-                indices: try archive.tensor(named: "indices").int64s().map { Int($0) }, weights: try archive.tensor(named: "weights").doubles())
+                indices: try archive.tensor(named: "indices").int64s().map { Int($0) },
+                weights: try archive.tensor(named: "weights").doubles())
         } catch {
             throw CommandFailure.failure("\(path): \(error)")
         }
@@ -182,12 +188,25 @@ struct Fit: ParsableCommand {
     private func show(_ report: Report) {
         var table = ConsoleTable([("", .left), ("", .left)])
         table.append(["status", report.status])
-        table.append(["points", "\(Format.count(report.pointCount)) in \(report.dimension) dimensions" + (report.rank < report.dimension ? ", in a flat of dimension \(report.rank)" : "")])
+        table.append([
+            "points",
+            "\(Format.count(report.pointCount)) in \(report.dimension) dimensions"
+                + (report.rank < report.dimension ? ", in a flat of dimension \(report.rank)" : ""),
+        ])
         table.append(["gap", report.gap.map { "\(Format.number($0)) (max κ/D − 1 over all points)" } ?? "unknown"])
-        table.append(["support", "\(report.supportCount) points" + (report.supportDeficit.map { ", 1 − min κ/D = \(Format.number($0))" } ?? "")])
-        table.append(["log volume", (report.logVolume.map { Format.fixed($0, 6) } ?? "unknown") + (report.logVolumeBound.map { ", at most \(Format.number($0)) above the least" } ?? "")])
+        table.append([
+            "support", "\(report.supportCount) points" + (report.supportDeficit.map { ", 1 − min κ/D = \(Format.number($0))" } ?? ""),
+        ])
+        table.append([
+            "log volume",
+            (report.logVolume.map { Format.fixed($0, 6) } ?? "unknown")
+                + (report.logVolumeBound.map { ", at most \(Format.number($0)) above the least" } ?? ""),
+        ])
         table.append(["work", "\(report.iterations) iterations, \(report.dataPasses) reads of the points, \(report.method)"])
-        table.append(["time", "\(Format.seconds(report.seconds)) (reading \(Format.seconds(report.readSeconds))), \(report.coreType), \(report.threads) thread\(report.threads == 1 ? "" : "s")"])
+        table.append([
+            "time",
+            "\(Format.seconds(report.seconds)) (reading \(Format.seconds(report.readSeconds))), \(report.coreType), \(report.threads) thread\(report.threads == 1 ? "" : "s")",
+        ])
         for path in [output, plot].compactMap({ $0 }) { table.append(["wrote", path]) }
         for line in table.lines().dropFirst() { Console.say(line) }
     }

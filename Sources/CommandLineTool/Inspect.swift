@@ -124,18 +124,25 @@ struct Inspect: ParsableCommand {
         var groups = ConsoleTable([("channel group", .left), ("channels", .right), ("read by", .left), ("", .left)])
         for row in report.groups {
             let readers = row.consumers.prefix(3).joined(separator: ", ") + (row.consumers.count > 3 ? ", … (\(row.consumers.count))" : "")
-            let remark = row.barrier.map { "whole: \($0)" } ?? (row.prunable ? "" : row.cuttable ? "a residual stream: whole without --residual-streams" : "whole: not read by a layer with weights")
+            let remark =
+                row.barrier.map { "whole: \($0)" }
+                ?? (row.prunable
+                    ? "" : row.cuttable ? "a residual stream: whole without --residual-streams" : "whole: not read by a layer with weights")
             groups.append([row.name, Format.count(row.channels), readers, remark])
         }
         groups.show()
         let prunable = report.groups.filter(\.prunable)
         Console.say()
-        Console.say("\(prunable.count) of \(report.groups.count) groups can be pruned, \(Format.count(prunable.reduce(0) { $0 + $1.channels })) channels")
+        Console.say(
+            "\(prunable.count) of \(report.groups.count) groups can be pruned, \(Format.count(prunable.reduce(0) { $0 + $1.channels })) channels"
+        )
         let streams = report.groups.filter { $0.cuttable && !$0.prunable }
         if !streams.isEmpty {
             Console.say("\(streams.count) more with --residual-streams, \(Format.count(streams.reduce(0) { $0 + $1.channels })) channels")
         }
-        for operation in report.unknownOperations { Console.say(Ink.yellow("unknown operation: ") + operation + "; what touches it is kept whole") }
+        for operation in report.unknownOperations {
+            Console.say(Ink.yellow("unknown operation: ") + operation + "; what touches it is kept whole")
+        }
     }
 
     /// Whether a node's channels may go, and what else must be known about that.

@@ -5,9 +5,10 @@ import Foundation
 import NeuralNetworks
 
 struct NetworkOptions: ParsableArguments {
-    @Option(help: ArgumentHelp(
-        "Topology of a weights-only file: a description file NET.json, or one of \(KnownArchitecture.names.joined(separator: ", ")). Chains of linear layers need none, ONNX models hold their own.",
-        valueName: "name|net.json"))
+    @Option(
+        help: ArgumentHelp(
+            "Topology of a weights-only file: a description file NET.json, or one of \(KnownArchitecture.names.joined(separator: ", ")). Chains of linear layers need none, ONNX models hold their own.",
+            valueName: "name|net.json"))
     var network: String?
 
     /// Reads a model: `.onnx`, or `.safetensors` or `.npz` with the topology named here.

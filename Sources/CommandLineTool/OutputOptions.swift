@@ -19,7 +19,9 @@ struct OverwriteOptions: ParsableArguments {
         if FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) {
             if isFolder.boolValue { throw CommandFailure.failure("expected a file name, found the folder \(path)") }
             if !force { throw CommandFailure.failure("expected no file at \(path), found one; --force overwrites it") }
-        } else if !FileManager.default.fileExists(atPath: url.deletingLastPathComponent().path, isDirectory: &isFolder) || !isFolder.boolValue {
+        } else if !FileManager.default.fileExists(atPath: url.deletingLastPathComponent().path, isDirectory: &isFolder)
+            || !isFolder.boolValue
+        {
             throw CommandFailure.failure("expected a folder to write \(path) into, found none")
         }
     }

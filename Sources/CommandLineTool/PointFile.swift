@@ -10,7 +10,10 @@ struct PointOptions: ParsableArguments {
     @Argument(help: "Points, one per row: .npy of shape (n, d), or .npz/.safetensors with --tensor.")
     var points: String
 
-    @Option(help: ArgumentHelp("The tensor to read from an .npz or .safetensors file; convolution weights are flattened to (out, in·kh·kw).", valueName: "name"))
+    @Option(
+        help: ArgumentHelp(
+            "The tensor to read from an .npz or .safetensors file; convolution weights are flattened to (out, in·kh·kw).", valueName: "name"
+        ))
     var tensor: String?
 
     func read() throws -> PointFile { try PointFile(path: points, tensor: tensor) }
@@ -47,7 +50,8 @@ struct PointFile {
                 let tensor = try archive.tensor(named: name)
                 shape = tensor.shape
                 try Self.check(shape, path)
-                storage = tensor.dtype == .f32 || tensor.dtype == .f16 || tensor.dtype == .bf16
+                storage =
+                    tensor.dtype == .f32 || tensor.dtype == .f16 || tensor.dtype == .bf16
                     ? .floats(try tensor.floats()) : .doubles(try tensor.doubles())
             } catch let error as TensorFileError {
                 throw CommandFailure.failure("\(path): \(error)" + (name == nil ? "; choose one with --tensor" : ""))
@@ -88,7 +92,8 @@ struct PointFile {
 
     private static func check(_ shape: [Int], _ path: String) throws {
         guard shape.count >= 2 else {
-            throw CommandFailure.failure("\(path): expected points of shape (n, d), found shape (\(shape.map(String.init).joined(separator: ", ")))")
+            throw CommandFailure.failure(
+                "\(path): expected points of shape (n, d), found shape (\(shape.map(String.init).joined(separator: ", ")))")
         }
     }
 
@@ -98,15 +103,17 @@ struct PointFile {
         let total = array.rowCount * array.columnCount
         switch array.dtype {
         case .f32, .f16:
-            return .floats([Float](unsafeUninitializedCapacity: total) { buffer, count in
-                array.copyRows(0..<array.rowCount, into: UnsafeMutableBufferPointer(rebasing: buffer[..<total]))
-                count = total
-            })
+            return .floats(
+                [Float](unsafeUninitializedCapacity: total) { buffer, count in
+                    array.copyRows(0..<array.rowCount, into: UnsafeMutableBufferPointer(rebasing: buffer[..<total]))
+                    count = total
+                })
         default:
-            return .doubles([Double](unsafeUninitializedCapacity: total) { buffer, count in
-                array.copyRows(0..<array.rowCount, into: UnsafeMutableBufferPointer(rebasing: buffer[..<total]))
-                count = total
-            })
+            return .doubles(
+                [Double](unsafeUninitializedCapacity: total) { buffer, count in
+                    array.copyRows(0..<array.rowCount, into: UnsafeMutableBufferPointer(rebasing: buffer[..<total]))
+                    count = total
+                })
         }
     }
 

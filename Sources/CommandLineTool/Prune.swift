@@ -57,7 +57,9 @@ struct Prune: ParsableCommand {
         try overwrite.check(plan, inputs: inputs)
         try overwrite.check(report, inputs: inputs)
         let outputs = [dryRun ? nil : output, plan, report].compactMap { $0 }
-        if Set(outputs).count < outputs.count { throw CommandFailure.usage("expected different files for -o, --plan and --report, found one twice") }
+        if Set(outputs).count < outputs.count {
+            throw CommandFailure.usage("expected different files for -o, --plan and --report, found one twice")
+        }
         threading.apply()
         let original = try network.read(model)
         if !dryRun, let output { try original.checkFormat(of: output) }

@@ -9,7 +9,9 @@ enum PruneReportPage {
         for warning in account.warnings { page.note(warning) }
         page.tiles(tiles(account))
         if let agreement = account.predictedAgreement {
-            page.paragraph("Predicted without labels: the pruned network names the same class on \(Format.percent(agreement)) of \(account.agreementBasis).")
+            page.paragraph(
+                "Predicted without labels: the pruned network names the same class on \(Format.percent(agreement)) of \(account.agreementBasis)."
+            )
         }
         page.section("Layers")
         page.charts([(sizes(account), "Channels of every layer before and after")] + curves(account))
@@ -22,7 +24,9 @@ enum PruneReportPage {
                     Format.fixed(layer.seconds, 2),
                 ]
             })
-        page.paragraph("Errors are shares of the variance of what the next layer computes\(account.errorBasis.map { ", measured on \($0)" } ?? ""). A dash means that the number was not computed.")
+        page.paragraph(
+            "Errors are shares of the variance of what the next layer computes\(account.errorBasis.map { ", measured on \($0)" } ?? ""). A dash means that the number was not computed."
+        )
         page.section("Guarantees")
         page.definitions(account.layers.map { ($0.name, guarantee($0)) })
         page.section("Plan")
@@ -33,12 +37,19 @@ enum PruneReportPage {
     private static func tiles(_ account: PruningReport) -> [(value: String, caption: String)] {
         func share(_ before: Int, _ after: Int) -> String { Format.percent(Double(after) / Double(max(before, 1))) }
         var tiles = [
-            (share(account.parametersBefore, account.parametersAfter), "of \(Format.count(account.parametersBefore)) parameters kept (\(Format.count(account.parametersAfter)))"),
+            (
+                share(account.parametersBefore, account.parametersAfter),
+                "of \(Format.count(account.parametersBefore)) parameters kept (\(Format.count(account.parametersAfter)))"
+            )
         ]
         if let before = account.macsBefore, let after = account.macsAfter {
             tiles.append((share(before, after), "of \(Format.count(before)) multiply–adds kept (\(Format.count(after)))"))
         }
-        tiles.append((share(account.neuronsBefore, account.neuronsAfter), "of \(Format.count(account.neuronsBefore)) neurons kept (\(Format.count(account.neuronsAfter)))"))
+        tiles.append(
+            (
+                share(account.neuronsBefore, account.neuronsAfter),
+                "of \(Format.count(account.neuronsBefore)) neurons kept (\(Format.count(account.neuronsAfter)))"
+            ))
         if let before = account.accuracyBefore, let after = account.accuracyAfter {
             let images = account.evaluationCount.map { ", \(Format.count($0)) images" } ?? ""
             tiles.append(("\(Format.fixed(100 * after, 2)) %", "accuracy after, \(Format.fixed(100 * before, 2)) % before\(images)"))
@@ -52,10 +63,12 @@ enum PruneReportPage {
             scale: AxisScale(.linear, covering: account.layers.map { Double($0.before) }, includingZero: true),
             legend: [("before", 0, true), ("after", 0, false)],
             rows: account.layers.map { layer in
-                BarChart.Row(label: layer.name, bars: [
-                    BarChart.Bar(value: Double(layer.before), text: Format.count(layer.before), color: 0, isPale: true),
-                    BarChart.Bar(value: Double(layer.after), text: Format.count(layer.after), color: 0),
-                ])
+                BarChart.Row(
+                    label: layer.name,
+                    bars: [
+                        BarChart.Bar(value: Double(layer.before), text: Format.count(layer.before), color: 0, isPale: true),
+                        BarChart.Bar(value: Double(layer.after), text: Format.count(layer.after), color: 0),
+                    ])
             }
         ).drawing()
     }
@@ -71,9 +84,10 @@ enum PruneReportPage {
                     .map { (x: Double($0.kept) / Double(layer.before), y: $0.error) }
                 series.append(XYChart.Series(name: layer.name, points: points, mark: .line, color: color))
                 if let chosen = points.min(by: { abs($0.x - share(layer)) < abs($1.x - share(layer)) }) {
-                    series.append(XYChart.Series(
-                        name: "chosen", points: [chosen], mark: .points, color: color, inLegend: false,
-                        titles: ["\(layer.name): \(layer.after) of \(layer.before) kept, predicted error \(Format.percent(chosen.y))"]))
+                    series.append(
+                        XYChart.Series(
+                            name: "chosen", points: [chosen], mark: .points, color: color, inLegend: false,
+                            titles: ["\(layer.name): \(layer.after) of \(layer.before) kept, predicted error \(Format.percent(chosen.y))"]))
                 }
             }
             let drawing = XYChart(
@@ -91,7 +105,9 @@ enum PruneReportPage {
         if layer.after == layer.before { return "kept whole, nothing to prove" }
         var parts: [String] = []
         if let factor = layer.provenFactor {
-            parts.append("max |pᵀx| over all \(layer.before) channels is at most \(Format.fixed(factor, 2)) times the max over the \(layer.after) kept ones, for every x")
+            parts.append(
+                "max |pᵀx| over all \(layer.before) channels is at most \(Format.fixed(factor, 2)) times the max over the \(layer.after) kept ones, for every x"
+            )
         } else {
             parts.append("no proven factor: \(layer.provenFactorAbsence ?? "not computed")")
         }
@@ -99,7 +115,9 @@ enum PruneReportPage {
             let energy = layer.retainedEnergy.map { ", \(Format.percent($0)) of the energy" } ?? ""
             parts.append("channels as \(representation) points" + (layer.rank.map { " of rank \($0)\(energy)" } ?? ""))
         }
-        if let total = layer.totalSensitivity, let peels = layer.peels { parts.append("total sensitivity \(Format.number(total)) from \(peels) peels") }
+        if let total = layer.totalSensitivity, let peels = layer.peels {
+            parts.append("total sensitivity \(Format.number(total)) from \(peels) peels")
+        }
         if let statement = layer.samplingStatement { parts.append(statement) }
         return parts.joined(separator: "; ")
     }
@@ -108,9 +126,11 @@ enum PruneReportPage {
         let settings = plan.settings
         var entries = [
             ("recipe", account.recipe), ("target", "\(settings.budget.flag) \(settings.budget.fraction)"),
-            ("points", settings.points.rawValue), ("selection", settings.selection.rawValue), ("reweighting", settings.reweighting.rawValue),
+            ("points", settings.points.rawValue), ("selection", settings.selection.rawValue),
+            ("reweighting", settings.reweighting.rawValue),
             ("inputs", account.inputModel), ("seed", "\(account.seed)"), ("network", "fingerprint \(plan.fingerprint)"),
-            ("changed tensors", plan.replacements.map(\.parameter).joined(separator: ", ")), ("planned in", Format.seconds(account.seconds)),
+            ("changed tensors", plan.replacements.map(\.parameter).joined(separator: ", ")),
+            ("planned in", Format.seconds(account.seconds)),
         ]
         if settings.cutsResidualStreams { entries.append(("residual streams", "may be cut")) }
         for (layer, ratio) in settings.layerRatios.sorted(by: { $0.key < $1.key }) { entries.append(("layer \(layer)", "\(ratio)")) }

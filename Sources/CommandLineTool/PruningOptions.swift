@@ -28,7 +28,10 @@ struct PruningOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Kept share of one layer, over the budget; repeatable.", valueName: "name=ratio"))
     var layer: [LayerRatio] = []
 
-    @Flag(help: "Cut residual streams too, all that an addition ties at once; under --params, --macs or --neurons only where that promises more. Without it only inner channels, and streams that --layer names.")
+    @Flag(
+        help:
+            "Cut residual streams too, all that an addition ties at once; under --params, --macs or --neurons only where that promises more. Without it only inner channels, and streams that --layer names."
+    )
     var residualStreams = false
 
     @Option(help: "Round kept counts to multiples of this.")
@@ -78,7 +81,9 @@ struct PruningOptions: ParsableArguments {
 
     func validate() throws {
         let budgets = [keep, neurons, params, macs].compactMap { $0 }
-        guard budgets.count <= 1 else { throw ValidationError("expected one of --keep, --neurons, --params, --macs, found \(budgets.count) of them") }
+        guard budgets.count <= 1 else {
+            throw ValidationError("expected one of --keep, --neurons, --params, --macs, found \(budgets.count) of them")
+        }
         if let ratio = budgets.first, !(ratio > 0 && ratio <= 1) {
             throw ValidationError("expected a kept share above 0 and at most 1, found \(ratio)")
         }

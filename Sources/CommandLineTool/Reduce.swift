@@ -23,16 +23,23 @@ struct Reduce: ParsableCommand {
     @Flag(help: "Go on to exactly as many points as the numerical rank.")
     var minimal = false
 
-    @Option(help: ArgumentHelp("What is kept beside the mass: the points' sum (none), mean and covariance, or all monomials up to a degree.", valueName: "none|covariance|monomials:K"))
+    @Option(
+        help: ArgumentHelp(
+            "What is kept beside the mass: the points' sum (none), mean and covariance, or all monomials up to a degree.",
+            valueName: "none|covariance|monomials:K"))
     var lift: LiftArgument = .none
 
-    @Option(help: ArgumentHelp("Write this point as a convex combination of at most d+1 of the points: .npy of shape (d).", valueName: "V.npy"))
+    @Option(
+        help: ArgumentHelp("Write this point as a convex combination of at most d+1 of the points: .npy of shape (d).", valueName: "V.npy"))
     var target: String?
 
     @Option(help: ArgumentHelp("The engine (one-read) or one null vector per dropped point (direct).", valueName: "one-read|direct"))
     var method: MethodArgument = .oneRead
 
-    @Option(name: .customLong("repeat"), help: ArgumentHelp("Reduce so many times and report the median time: small inputs take less than the first call costs.", valueName: "N"))
+    @Option(
+        name: .customLong("repeat"),
+        help: ArgumentHelp(
+            "Reduce so many times and report the median time: small inputs take less than the first call costs.", valueName: "N"))
     var repetitions = 1
 
     @Option(name: [.short, .long], help: "Write indices and weights to this .npz file.")
@@ -179,11 +186,14 @@ struct Reduce: ParsableCommand {
             if format.json { try JSONOutput.show(report) } else { show(report) }
         case .outside(let separation):
             if format.json {
-                try JSONOutput.show(Outside(
-                    pointCount: file.count, dimension: file.dimension, distance: separation.distance, distanceBound: separation.distanceBound,
-                    normal: separation.normal, offset: separation.offset, seconds: seconds, readSeconds: file.readSeconds))
+                try JSONOutput.show(
+                    Outside(
+                        pointCount: file.count, dimension: file.dimension, distance: separation.distance,
+                        distanceBound: separation.distanceBound,
+                        normal: separation.normal, offset: separation.offset, seconds: seconds, readSeconds: file.readSeconds))
             }
-            throw CommandFailure.failure("\(path): expected a target in the convex hull of the points, found one outside by \(Format.number(separation.distance))")
+            throw CommandFailure.failure(
+                "\(path): expected a target in the convex hull of the points, found one outside by \(Format.number(separation.distance))")
         }
     }
 
@@ -206,8 +216,11 @@ struct Reduce: ParsableCommand {
     }
 
     private func show(_ report: Report) {
-        Console.say("\(Format.count(report.pointCount)) points in \(report.dimension) dimensions → \(report.supportCount) points in \(Format.seconds(report.seconds)) (reading \(Format.seconds(report.readSeconds)))")
-        var line = "error \(Format.number(report.error)) of the weighted sum, \(Format.number(report.spreadError)) of the spread, \(Format.number(report.massError)) of the mass"
+        Console.say(
+            "\(Format.count(report.pointCount)) points in \(report.dimension) dimensions → \(report.supportCount) points in \(Format.seconds(report.seconds)) (reading \(Format.seconds(report.readSeconds)))"
+        )
+        var line =
+            "error \(Format.number(report.error)) of the weighted sum, \(Format.number(report.spreadError)) of the spread, \(Format.number(report.massError)) of the mass"
         if let rank = report.rank { line += "; numerical rank \(rank)" }
         Console.say(line)
         if let output { Console.say("wrote \(output)") }

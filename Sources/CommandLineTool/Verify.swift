@@ -137,16 +137,27 @@ struct Verify: ParsableCommand {
     }
 
     private func show(_ report: Report) {
-        Console.say(report.identical ? Ink.green("the file holds exactly what the plan says") : Ink.red("the file differs from what the plan says"))
-        Console.say("sliced against masked, \(report.inputCount) inputs: largest difference \(Format.number(report.maximumDifference)), allowed \(Format.number(report.tolerance))")
+        Console.say(
+            report.identical ? Ink.green("the file holds exactly what the plan says") : Ink.red("the file differs from what the plan says"))
+        Console.say(
+            "sliced against masked, \(report.inputCount) inputs: largest difference \(Format.number(report.maximumDifference)), allowed \(Format.number(report.tolerance))"
+        )
         var table = ConsoleTable([("", .left), ("before", .right), ("after", .right), ("", .right)])
         func share(_ before: Int, _ after: Int) -> String { Format.percent(Double(after) / Double(max(before, 1))) }
-        table.append(["parameters", Format.count(report.parametersBefore), Format.count(report.parametersAfter), share(report.parametersBefore, report.parametersAfter)])
+        table.append([
+            "parameters", Format.count(report.parametersBefore), Format.count(report.parametersAfter),
+            share(report.parametersBefore, report.parametersAfter),
+        ])
         if let before = report.macsBefore, let after = report.macsAfter {
             table.append(["multiply–adds", Format.count(before), Format.count(after), share(before, after)])
         }
-        table.append(["file", Format.bytes(report.bytesBefore), Format.bytes(report.bytesAfter), share(report.bytesBefore, report.bytesAfter)])
-        table.append(["time of \(report.latencyBatch) inputs", Format.seconds(report.secondsBefore), Format.seconds(report.secondsAfter), "\(Format.fixed(report.speedup, 2))× (\(Format.fixed(report.speedupLow, 2))–\(Format.fixed(report.speedupHigh, 2)))"])
+        table.append([
+            "file", Format.bytes(report.bytesBefore), Format.bytes(report.bytesAfter), share(report.bytesBefore, report.bytesAfter),
+        ])
+        table.append([
+            "time of \(report.latencyBatch) inputs", Format.seconds(report.secondsBefore), Format.seconds(report.secondsAfter),
+            "\(Format.fixed(report.speedup, 2))× (\(Format.fixed(report.speedupLow, 2))–\(Format.fixed(report.speedupHigh, 2)))",
+        ])
         if let before = report.accuracyBefore, let after = report.accuracyAfter {
             table.append(["accuracy", "\(Format.fixed(100 * before, 2)) %", "\(Format.fixed(100 * after, 2)) %", ""])
         }

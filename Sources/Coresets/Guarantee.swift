@@ -1,9 +1,9 @@
 // What is proven about a coreset, for which points, and whether it says anything.
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// A proven statement about a coreset, always together with the representation it is about.

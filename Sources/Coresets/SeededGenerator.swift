@@ -4,9 +4,9 @@
 // Flood, OOPSLA 2014) as its authors advise. Period 2²⁵⁶ − 1. Not for cryptography.
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// A reproducible random number generator.

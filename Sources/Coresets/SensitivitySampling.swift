@@ -70,7 +70,9 @@ public struct SensitivitySampling: Sendable, Equatable {
             let i = pick(cumulative, &generator)
             if counts[i] == 0 {
                 distinct += 1
-                if draws >= patience { cumulative = try accumulate(sensitivities.indices.map { counts[$0] > 0 || $0 == i ? 0 : sensitivities[$0] }) }
+                if draws >= patience {
+                    cumulative = try accumulate(sensitivities.indices.map { counts[$0] > 0 || $0 == i ? 0 : sensitivities[$0] })
+                }
             }
             counts[i] += 1
             draws += 1

@@ -4,7 +4,7 @@
 // whose working arrays have tens of megabytes, and what kept a second thread from helping.
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #endif
 
 extension Array where Element: BinaryFloatingPoint {
@@ -25,10 +25,10 @@ package enum LargePages {
     /// Asks for large pages for what of a buffer fills whole ones; nothing happens where there are none.
     package static func advise(_ buffer: UnsafeMutableRawBufferPointer) {
         #if canImport(Glibc)
-        guard let start = buffer.baseAddress, buffer.count >= 2 * size else { return }
-        let first = start.alignedUp(toMultipleOf: size)
-        let last = (start + buffer.count).alignedDown(toMultipleOf: size)
-        if first < last { madvise(first, last - first, MADV_HUGEPAGE) }
+            guard let start = buffer.baseAddress, buffer.count >= 2 * size else { return }
+            let first = start.alignedUp(toMultipleOf: size)
+            let last = (start + buffer.count).alignedDown(toMultipleOf: size)
+            if first < last { madvise(first, last - first, MADV_HUGEPAGE) }
         #endif
     }
 }

@@ -122,7 +122,9 @@ extension BLAS {
 
     /// y ← α·x + y.
     @inline(__always)
-    package static func axpy(_ n: Int, _ alpha: Double, _ x: UnsafePointer<Double>, _ incx: Int, _ y: UnsafeMutablePointer<Double>, _ incy: Int) {
+    package static func axpy(
+        _ n: Int, _ alpha: Double, _ x: UnsafePointer<Double>, _ incx: Int, _ y: UnsafeMutablePointer<Double>, _ incy: Int
+    ) {
         Kernels.ensureSelected()
         cblas_daxpy(int(n), alpha, x, int(incx), y, int(incy))
     }

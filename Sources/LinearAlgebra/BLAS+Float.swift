@@ -122,7 +122,9 @@ extension BLAS {
 
     /// y ← α·x + y.
     @inline(__always)
-    package static func axpy(_ n: Int, _ alpha: Float, _ x: UnsafePointer<Float>, _ incx: Int, _ y: UnsafeMutablePointer<Float>, _ incy: Int) {
+    package static func axpy(
+        _ n: Int, _ alpha: Float, _ x: UnsafePointer<Float>, _ incx: Int, _ y: UnsafeMutablePointer<Float>, _ incy: Int
+    ) {
         Kernels.ensureSelected()
         cblas_saxpy(int(n), alpha, x, int(incx), y, int(incy))
     }

@@ -52,7 +52,9 @@ public struct Cholesky: Sendable {
         var x = b
         guard order > 0, b.columns > 0 else { return x }
         factor.elements.withUnsafeBufferPointer { l in
-            x.elements.withUnsafeMutableBufferPointer { LAPACK.potrs(.lower, order, b.columns, l.baseAddress!, order, $0.baseAddress!, order) }
+            x.elements.withUnsafeMutableBufferPointer {
+                LAPACK.potrs(.lower, order, b.columns, l.baseAddress!, order, $0.baseAddress!, order)
+            }
         }
         return x
     }

@@ -7,9 +7,9 @@
 internal import CLapack
 import Dispatch
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// The BLAS kernels in use by this process.

@@ -5,7 +5,8 @@ internal import CLapack
 /// Thin package-level façade of the LAPACK routines in use.
 package enum LAPACK {
     /// Cholesky factor of the given triangle in place; throws at the first minor that is not positive definite.
-    package static func potrf(_ triangle: BLAS.Triangle, _ n: Int, _ a: UnsafeMutablePointer<Double>, _ lda: Int) throws(FactorizationError) {
+    package static func potrf(_ triangle: BLAS.Triangle, _ n: Int, _ a: UnsafeMutablePointer<Double>, _ lda: Int) throws(FactorizationError)
+    {
         Kernels.ensureSelected()
         let info = LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, triangle.letter, Int32(n), a, Int32(lda))
         precondition(info >= 0, "dpotrf rejected argument \(-info)")
@@ -13,7 +14,8 @@ package enum LAPACK {
     }
 
     /// Single-precision `potrf`.
-    package static func potrf(_ triangle: BLAS.Triangle, _ n: Int, _ a: UnsafeMutablePointer<Float>, _ lda: Int) throws(FactorizationError) {
+    package static func potrf(_ triangle: BLAS.Triangle, _ n: Int, _ a: UnsafeMutablePointer<Float>, _ lda: Int) throws(FactorizationError)
+    {
         Kernels.ensureSelected()
         let info = LAPACKE_spotrf_work(LAPACK_COL_MAJOR, triangle.letter, Int32(n), a, Int32(lda))
         precondition(info >= 0, "spotrf rejected argument \(-info)")
@@ -22,7 +24,8 @@ package enum LAPACK {
 
     /// Solves A·X = B from a Cholesky factor, B overwritten.
     package static func potrs(
-        _ triangle: BLAS.Triangle, _ n: Int, _ columns: Int, _ a: UnsafePointer<Double>, _ lda: Int, _ b: UnsafeMutablePointer<Double>, _ ldb: Int
+        _ triangle: BLAS.Triangle, _ n: Int, _ columns: Int, _ a: UnsafePointer<Double>, _ lda: Int, _ b: UnsafeMutablePointer<Double>,
+        _ ldb: Int
     ) {
         Kernels.ensureSelected()
         let info = LAPACKE_dpotrs_work(LAPACK_COL_MAJOR, triangle.letter, Int32(n), Int32(columns), a, Int32(lda), b, Int32(ldb))
@@ -40,7 +43,8 @@ package enum LAPACK {
     }
 
     /// Inverse from a Cholesky factor in place (the given triangle).
-    package static func potri(_ triangle: BLAS.Triangle, _ n: Int, _ a: UnsafeMutablePointer<Double>, _ lda: Int) throws(FactorizationError) {
+    package static func potri(_ triangle: BLAS.Triangle, _ n: Int, _ a: UnsafeMutablePointer<Double>, _ lda: Int) throws(FactorizationError)
+    {
         Kernels.ensureSelected()
         let info = LAPACKE_dpotri_work(LAPACK_COL_MAJOR, triangle.letter, Int32(n), a, Int32(lda))
         precondition(info >= 0, "dpotri rejected argument \(-info)")
@@ -48,7 +52,9 @@ package enum LAPACK {
     }
 
     /// Row-pivoted LU of an m×n matrix in place; returns 1-based row interchanges and whether a pivot was exactly zero.
-    package static func getrf(_ m: Int, _ n: Int, _ a: UnsafeMutablePointer<Double>, _ lda: Int, _ pivots: UnsafeMutablePointer<Int32>) -> Int? {
+    package static func getrf(_ m: Int, _ n: Int, _ a: UnsafeMutablePointer<Double>, _ lda: Int, _ pivots: UnsafeMutablePointer<Int32>)
+        -> Int?
+    {
         Kernels.ensureSelected()
         let info = LAPACKE_dgetrf_work(LAPACK_COL_MAJOR, Int32(m), Int32(n), a, Int32(lda), pivots)
         precondition(info >= 0, "dgetrf rejected argument \(-info)")
@@ -67,7 +73,8 @@ package enum LAPACK {
 
     /// QR with column pivoting in place; `permutation` receives 1-based source columns, `tau` min(m, n) scalars.
     package static func geqp3(
-        _ m: Int, _ n: Int, _ a: UnsafeMutablePointer<Double>, _ lda: Int, _ permutation: UnsafeMutablePointer<Int32>, _ tau: UnsafeMutablePointer<Double>
+        _ m: Int, _ n: Int, _ a: UnsafeMutablePointer<Double>, _ lda: Int, _ permutation: UnsafeMutablePointer<Int32>,
+        _ tau: UnsafeMutablePointer<Double>
     ) {
         Kernels.ensureSelected()
         for j in 0..<n { permutation[j] = 0 }
@@ -95,12 +102,15 @@ package enum LAPACK {
     ) {
         Kernels.ensureSelected()
         withWorkspace { work, size in
-            LAPACKE_dormqr_work(LAPACK_COL_MAJOR, side.letter, trans.letter, Int32(m), Int32(n), Int32(k), a, Int32(lda), tau, c, Int32(ldc), work, size)
+            LAPACKE_dormqr_work(
+                LAPACK_COL_MAJOR, side.letter, trans.letter, Int32(m), Int32(n), Int32(k), a, Int32(lda), tau, c, Int32(ldc), work, size)
         }
     }
 
     /// All eigenvalues (ascending, in `values`) and eigenvectors (over A) of a symmetric matrix, lower triangle given.
-    package static func syevd(_ n: Int, _ a: UnsafeMutablePointer<Double>, _ lda: Int, _ values: UnsafeMutablePointer<Double>) throws(FactorizationError) {
+    package static func syevd(_ n: Int, _ a: UnsafeMutablePointer<Double>, _ lda: Int, _ values: UnsafeMutablePointer<Double>)
+        throws(FactorizationError)
+    {
         Kernels.ensureSelected()
         let info = LAPACKE_dsyevd(LAPACK_COL_MAJOR, 86, 76, Int32(n), a, Int32(lda), values)  // "V", "L"
         precondition(info >= 0, "dsyevd rejected argument \(-info)")

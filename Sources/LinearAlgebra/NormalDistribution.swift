@@ -1,9 +1,9 @@
 // Density and distribution function of the standard normal distribution.
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// The standard normal distribution.

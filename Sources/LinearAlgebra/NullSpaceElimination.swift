@@ -55,7 +55,8 @@ package struct NullSpaceElimination<Element: EliminationElement>: ~Copyable {
         let isNarrow = width <= Element.narrowWidth, held = isNarrow ? 1 : Self.block
         let list = (capacity + lanes - 1) / lanes * lanes
         let names = MemoryLayout<Int64>.stride / MemoryLayout<Element>.stride
-        let zeroed = (3 + names + held + (hasCosts ? 1 : 0)) * stride + (2 + names + (hasCosts ? 2 : 0)) * list + (held + names) * Self.block
+        let zeroed =
+            (3 + names + held + (hasCosts ? 1 : 0)) * stride + (2 + names + (hasCosts ? 2 : 0)) * list + (held + names) * Self.block
         // `coefficients` serve wide rows, first as scratch of the factorization, or hold the columns of narrow ones.
         let columns = list * max(Self.block, isNarrow ? stride + lanes : 0)
         let total = zeroed + list * stride + columns
@@ -89,7 +90,9 @@ package struct NullSpaceElimination<Element: EliminationElement>: ~Copyable {
 
     deinit { storage.deallocate() }
 
-    private var steps: BlockedElimination<Element> { BlockedElimination(rows: rows, order: order, width: width, stride: stride, scratch: coefficients) }
+    private var steps: BlockedElimination<Element> {
+        BlockedElimination(rows: rows, order: order, width: width, stride: stride, scratch: coefficients)
+    }
 
     private mutating func eliminate(_ m: Int) -> Int {
         precondition(m <= capacity, "more rows than the workspace holds")

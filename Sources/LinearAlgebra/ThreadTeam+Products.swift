@@ -80,7 +80,9 @@ extension ThreadTeam {
             let left = a + strip.lowerBound * k
             let (diagonal, below) = (h + strip.lowerBound * (m + 1), m - strip.upperBound)
             BLAS.syrk(.lower, .transposed, width, k, 1, left, k, 0, diagonal, m)
-            if below > 0 { BLAS.gemm(.transposed, .normal, below, width, k, 1, a + strip.upperBound * k, k, left, k, 0, diagonal + width, m) }
+            if below > 0 {
+                BLAS.gemm(.transposed, .normal, below, width, k, 1, a + strip.upperBound * k, k, left, k, 0, diagonal + width, m)
+            }
             LeverageKernels.squareStrip(diagonal, rows: m - strip.lowerBound, columns: width, stride: m)
         }
     }
@@ -92,7 +94,9 @@ extension ThreadTeam {
             let left = a + strip.lowerBound * k
             let (diagonal, below) = (h + strip.lowerBound * (m + 1), m - strip.upperBound)
             BLAS.syrk(.lower, .transposed, width, k, 1, left, k, 0, diagonal, m)
-            if below > 0 { BLAS.gemm(.transposed, .normal, below, width, k, 1, a + strip.upperBound * k, k, left, k, 0, diagonal + width, m) }
+            if below > 0 {
+                BLAS.gemm(.transposed, .normal, below, width, k, 1, a + strip.upperBound * k, k, left, k, 0, diagonal + width, m)
+            }
             LeverageKernels.squareStrip(diagonal, rows: m - strip.lowerBound, columns: width, stride: m)
         }
     }

@@ -86,7 +86,9 @@ public struct LabelledImages: Sendable {
         let channels = shape.count >= 4 ? shape[1] : 1
         guard [1, channels].contains(mean.count), [1, channels].contains(deviation.count) else {
             throw .invalidData(
-                reason: "expected 1 or \(channels) means and standard deviations for images of shape \(NetworkError.text(shape)), found \(mean.count) and \(deviation.count)")
+                reason:
+                    "expected 1 or \(channels) means and standard deviations for images of shape \(NetworkError.text(shape)), found \(mean.count) and \(deviation.count)"
+            )
         }
         let run = shape.dropFirst(shape.count >= 4 ? 2 : 1).reduce(1, *)
         let unit: Float = isInteger ? 255 : 1

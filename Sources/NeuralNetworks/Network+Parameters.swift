@@ -51,7 +51,10 @@ extension Network {
         }
         guard layer.strides.count == spatial, layer.dilations.count == spatial, layer.padding.count == 2 * spatial else {
             throw .invalidNode(
-                name: node.name, reason: "expected \(spatial) strides and dilations and \(2 * spatial) paddings, found \(layer.strides.count), \(layer.dilations.count), \(layer.padding.count)")
+                name: node.name,
+                reason:
+                    "expected \(spatial) strides and dilations and \(2 * spatial) paddings, found \(layer.strides.count), \(layer.dilations.count), \(layer.padding.count)"
+            )
         }
         let (inputs, overflow) = shape[1].multipliedReportingOverflow(by: layer.groups)
         guard !overflow else {

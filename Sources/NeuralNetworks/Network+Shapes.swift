@@ -73,7 +73,8 @@ extension Network {
             guard q.count == 2, k.count == 2, v.count == 2, q[1] == k[1], k[0] == v[0], heads > 0,
                 q[1] % heads == 0, v[1] % heads == 0
             else {
-                throw .wrongInputShape(node: node.name, expected: "queries, keys and values of (tokens, \(heads) · width)", found: q + k + v)
+                throw .wrongInputShape(
+                    node: node.name, expected: "queries, keys and values of (tokens, \(heads) · width)", found: q + k + v)
             }
             return [[q[0], v[1]]]
         default:
@@ -222,11 +223,14 @@ extension Network {
         else {
             throw .invalidNode(
                 name: node.name,
-                reason: "expected positive window, stride and dilation and padding of at least 0, found \(window), \(stride), \(dilation), \(before), \(after) on an axis of \(extent)")
+                reason:
+                    "expected positive window, stride and dilation and padding of at least 0, found \(window), \(stride), \(dilation), \(before), \(after) on an axis of \(extent)"
+            )
         }
         let room = extent + before + after - dilation * (window - 1) - 1
         guard room >= 0 else {
-            throw .invalidNode(name: node.name, reason: "expected an axis of at least \(dilation * (window - 1) + 1 - before - after), found \(extent)")
+            throw .invalidNode(
+                name: node.name, reason: "expected an axis of at least \(dilation * (window - 1) + 1 - before - after), found \(extent)")
         }
         var count = room / stride + 1
         if ceilMode, room % stride != 0, count * stride < extent + before { count += 1 }

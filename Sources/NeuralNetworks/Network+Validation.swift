@@ -51,13 +51,15 @@ extension Network {
                 try check(value, node.name)
                 guard made.contains(value) else {
                     throw .invalidNode(
-                        name: node.name, reason: "expected inputs made by earlier nodes, found \(values[value].name) undefined or in a cycle")
+                        name: node.name,
+                        reason: "expected inputs made by earlier nodes, found \(values[value].name) undefined or in a cycle")
                 }
             }
             for value in node.outputs {
                 try check(value, node.name)
                 guard made.insert(value).inserted else {
-                    throw .invalidNode(name: node.name, reason: "expected every value to be made once, found \(values[value].name) made again")
+                    throw .invalidNode(
+                        name: node.name, reason: "expected every value to be made once, found \(values[value].name) made again")
                 }
             }
             if let count = node.layer.outputCount, node.outputs.count != count {

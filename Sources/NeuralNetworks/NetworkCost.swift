@@ -49,7 +49,8 @@ extension Network {
             return size(Array(shape.dropFirst())) * weight.values.count
         case .attention(_, _):
             let shapes = node.inputs.map { values[$0].shape }
-            guard shapes.count == 3, let q = shapes[0], let k = shapes[1], let v = shapes[2], q.count == 2, k.count == 2, v.count == 2 else { return nil }
+            guard shapes.count == 3, let q = shapes[0], let k = shapes[1], let v = shapes[2], q.count == 2, k.count == 2, v.count == 2
+            else { return nil }
             return q[0] * k[0] * (q[1] + v[1])
         case .barrier:
             return nil

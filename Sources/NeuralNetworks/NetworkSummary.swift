@@ -95,8 +95,12 @@ extension Network {
         if let barrier = groups.compactMap(\.barrier).first, groups.allSatisfy({ $0.barrier != nil }) { return "stays whole: \(barrier)" }
         if groups.count > 1 { return "\(groups.count) groups" }
         if !group.isCuttable { return "stays whole: not read by a layer with weights" }
-        if !group.isInner { return "stays whole unasked: residual stream of \(group.producers.count) producer\(group.producers.count == 1 ? "" : "s")" }
-        if group.producers.count > 1 { return "tied with \(group.producers.filter { $0 != index }.map { nodes[$0].name }.joined(separator: ", "))" }
+        if !group.isInner {
+            return "stays whole unasked: residual stream of \(group.producers.count) producer\(group.producers.count == 1 ? "" : "s")"
+        }
+        if group.producers.count > 1 {
+            return "tied with \(group.producers.filter { $0 != index }.map { nodes[$0].name }.joined(separator: ", "))"
+        }
         return nil
     }
 }

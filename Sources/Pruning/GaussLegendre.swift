@@ -6,9 +6,9 @@
 
 import LinearAlgebra
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 enum GaussLegendre {

@@ -124,7 +124,8 @@ public struct Pruner: Sendable {
         if settings.selection == .backward {
             for group in groups where group.count > Pruner.backwardLimit {
                 warnings.append(
-                    "\(group.id) has \(group.count) channels: chosen by forward selection (backward elimination serves up to \(Pruner.backwardLimit))")
+                    "\(group.id) has \(group.count) channels: chosen by forward selection (backward elimination serves up to \(Pruner.backwardLimit))"
+                )
             }
         }
         let inputs = FittingInputs(source: source, description: description, ridge: ridge, shared: shared)

@@ -70,7 +70,9 @@ public enum ReferenceLinearAlgebra {
     /// A basis of the null space of an m×n matrix (n×k, columns), by Gauss–Jordan elimination with complete pivoting.
     ///
     /// Pivots below `relativeTolerance` times the largest entry count as zero.
-    public static func nullSpace(_ a: [Double], rows m: Int, columns n: Int, relativeTolerance: Double = 1e-12) -> (basis: [Double], dimension: Int) {
+    public static func nullSpace(_ a: [Double], rows m: Int, columns n: Int, relativeTolerance: Double = 1e-12) -> (
+        basis: [Double], dimension: Int
+    ) {
         precondition(a.count == m * n, "element count must be rows · columns")
         var r = a
         var columnOrder = Array(0..<n)

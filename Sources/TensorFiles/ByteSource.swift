@@ -1,9 +1,9 @@
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// Random access to the bytes of an array or of a file, so that every decoder copies each tensor once and nothing else.
@@ -43,7 +43,7 @@ struct ByteSource {
         precondition(offset >= 0 && count >= 0 && offset <= self.count - count, "byte range outside the source")
         switch storage {
         case .array(let bytes):
-            return Array(bytes[bytes.startIndex + offset ..< bytes.startIndex + offset + count])
+            return Array(bytes[bytes.startIndex + offset..<bytes.startIndex + offset + count])
         case .file(let file):
             try checkMemory(count)
             var code: Int32?
@@ -64,7 +64,7 @@ struct ByteSource {
         switch storage {
         case .array(let bytes):
             let start = bytes.startIndex + offset
-            buffer.copyBytes(from: bytes[start ..< start + buffer.count])
+            buffer.copyBytes(from: bytes[start..<start + buffer.count])
         case .file(let file):
             if let code = file.read(at: offset, into: buffer) {
                 throw .fileSystem(action: "read", path: file.path, code: code)
@@ -98,11 +98,12 @@ final class OpenFile: Sendable {
         }
         self.path = path
         self.descriptor = descriptor
-        kind = switch status.st_mode & S_IFMT {
-        case S_IFREG: .regular(size: Int(status.st_size))
-        case S_IFIFO, S_IFSOCK: .pipe
-        default: .other(fileKind(status.st_mode))
-        }
+        kind =
+            switch status.st_mode & S_IFMT {
+            case S_IFREG: .regular(size: Int(status.st_size))
+            case S_IFIFO, S_IFSOCK: .pipe
+            default: .other(fileKind(status.st_mode))
+            }
     }
 
     deinit { close(descriptor) }
@@ -130,11 +131,11 @@ final class OpenFile: Sendable {
         while true {
             let got = chunk.withUnsafeMutableBytes { buffer in
                 #if canImport(Darwin)
-                Darwin.read(descriptor, buffer.baseAddress, buffer.count)
+                    Darwin.read(descriptor, buffer.baseAddress, buffer.count)
                 #elseif canImport(Musl)
-                Musl.read(descriptor, buffer.baseAddress, buffer.count)
+                    Musl.read(descriptor, buffer.baseAddress, buffer.count)
                 #else
-                Glibc.read(descriptor, buffer.baseAddress, buffer.count)
+                    Glibc.read(descriptor, buffer.baseAddress, buffer.count)
                 #endif
             }
             if got < 0 {

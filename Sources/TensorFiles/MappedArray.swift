@@ -46,7 +46,7 @@ public struct MappedArray: Sendable {
         _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         try file.withUnsafeBytes { all throws(Failure) in
-            try body(UnsafeRawBufferPointer(rebasing: all[dataOffset ..< dataOffset + dataCount]))
+            try body(UnsafeRawBufferPointer(rebasing: all[dataOffset..<dataOffset + dataCount]))
         }
     }
 
@@ -78,7 +78,7 @@ public struct MappedArray: Sendable {
     public func prefetchRows(_ rows: Range<Int>) {
         guard !isColumnMajor else { return }
         let width = columnCount * dtype.byteWidth
-        file.willRead(dataOffset + rows.lowerBound * width ..< dataOffset + rows.upperBound * width)
+        file.willRead(dataOffset + rows.lowerBound * width..<dataOffset + rows.upperBound * width)
     }
 
     // MARK: Conversion

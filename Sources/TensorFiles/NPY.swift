@@ -35,7 +35,7 @@ public enum NPY {
                     format: .npy, offset: position, expected: "\(count) more bytes of header", found: "\(total - position)")
             }
             defer { position += count }
-            return try bytes(position ..< position + count)
+            return try bytes(position..<position + count)
         }
         guard header.dataByteCount == total - header.dataOffset else {
             throw .malformed(
@@ -111,7 +111,8 @@ public enum NPY {
                 var source = 0
                 for target in 0..<(data.count / width) {
                     output.storeBytes(
-                        of: input.loadUnaligned(fromByteOffset: source &* width, as: Word.self), toByteOffset: target &* width, as: Word.self)
+                        of: input.loadUnaligned(fromByteOffset: source &* width, as: Word.self), toByteOffset: target &* width,
+                        as: Word.self)
                     var axis = shape.count - 1
                     while axis >= 0 {
                         index[axis] += 1

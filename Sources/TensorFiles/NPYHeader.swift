@@ -91,29 +91,31 @@ struct NPYHeader: Equatable {
             bigEndian = first == ">"
             code = code.dropFirst()
         }
-        let dtype: DType? = switch code {
-        case "b1", "?": .bool
-        case "u1": .u8
-        case "i1": .i8
-        case "u2": .u16
-        case "i2": .i16
-        case "u4": .u32
-        case "i4": .i32
-        case "u8": .u64
-        case "i8": .i64
-        case "f2": .f16
-        case "f4": .f32
-        case "f8": .f64
-        default: nil
-        }
-        guard let dtype else {
-            let found = switch code.first {
-            case "O": "an array of pickled Python objects"
-            case "U", "S", "a": "an array of text, dtype \(quoted(descr))"
-            case "c": "complex numbers, dtype \(quoted(descr))"
-            case "M", "m": "dates or durations, dtype \(quoted(descr))"
-            default: "dtype \(quoted(descr))"
+        let dtype: DType? =
+            switch code {
+            case "b1", "?": .bool
+            case "u1": .u8
+            case "i1": .i8
+            case "u2": .u16
+            case "i2": .i16
+            case "u4": .u32
+            case "i4": .i32
+            case "u8": .u64
+            case "i8": .i64
+            case "f2": .f16
+            case "f4": .f32
+            case "f8": .f64
+            default: nil
             }
+        guard let dtype else {
+            let found =
+                switch code.first {
+                case "O": "an array of pickled Python objects"
+                case "U", "S", "a": "an array of text, dtype \(quoted(descr))"
+                case "c": "complex numbers, dtype \(quoted(descr))"
+                case "M", "m": "dates or durations, dtype \(quoted(descr))"
+                default: "dtype \(quoted(descr))"
+                }
             throw .unsupported(format: .npy, expected: "booleans, integers or floats of 16 to 64 bits", found: found)
         }
         return (dtype, bigEndian && dtype.byteWidth > 1)

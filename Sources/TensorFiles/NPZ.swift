@@ -116,13 +116,14 @@ public enum NPZ {
             stream.pointee.avail_in = uInt(input.count)
             var full = true
             while full {
-                blocks.append([UInt8](unsafeUninitializedCapacity: blockSize) { buffer, initialized in
-                    stream.pointee.next_out = buffer.baseAddress
-                    stream.pointee.avail_out = uInt(blockSize)
-                    // Only a broken stream state makes this fail, and the output has room each time.
-                    _ = deflate(stream, flush)
-                    initialized = blockSize - Int(stream.pointee.avail_out)
-                })
+                blocks.append(
+                    [UInt8](unsafeUninitializedCapacity: blockSize) { buffer, initialized in
+                        stream.pointee.next_out = buffer.baseAddress
+                        stream.pointee.avail_out = uInt(blockSize)
+                        // Only a broken stream state makes this fail, and the output has room each time.
+                        _ = deflate(stream, flush)
+                        initialized = blockSize - Int(stream.pointee.avail_out)
+                    })
                 full = stream.pointee.avail_out == 0
             }
         }

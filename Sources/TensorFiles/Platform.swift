@@ -1,13 +1,13 @@
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 #if !_endian(little)
-#error("TensorFiles reads and writes little-endian data in place; a big-endian host needs byte swaps")
+    #error("TensorFiles reads and writes little-endian data in place; a big-endian host needs byte swaps")
 #endif
 
 /// The operating system's message for an errno.
@@ -32,10 +32,10 @@ func checkMemory(_ byteCount: Int) throws(TensorFileError) {
 /// Most of the time of reading a cached file into fresh memory goes into page faults, one per 4 KiB; with 2 MiB pages they disappear.
 func preferLargePages(_ buffer: UnsafeMutableRawBufferPointer) {
     #if os(Linux)
-    guard buffer.count >= 8 << 20, let base = buffer.baseAddress else { return }
-    let page = 4096
-    let start = (UInt(bitPattern: base) + UInt(page) - 1) / UInt(page) * UInt(page)
-    let end = (UInt(bitPattern: base) + UInt(buffer.count)) / UInt(page) * UInt(page)
-    if end > start, let address = UnsafeMutableRawPointer(bitPattern: start) { madvise(address, Int(end - start), MADV_HUGEPAGE) }
+        guard buffer.count >= 8 << 20, let base = buffer.baseAddress else { return }
+        let page = 4096
+        let start = (UInt(bitPattern: base) + UInt(page) - 1) / UInt(page) * UInt(page)
+        let end = (UInt(bitPattern: base) + UInt(buffer.count)) / UInt(page) * UInt(page)
+        if end > start, let address = UnsafeMutableRawPointer(bitPattern: start) { madvise(address, Int(end - start), MADV_HUGEPAGE) }
     #endif
 }

@@ -50,7 +50,8 @@ extension TensorArchive {
                 }
             case let other:
                 throw .unrecognizedFormat(
-                    expected: "an output named *.safetensors, *.npz or *.npy", found: other.isEmpty ? "no extension" : ".\(clip(other, limit: 40))")
+                    expected: "an output named *.safetensors, *.npz or *.npy",
+                    found: other.isEmpty ? "no extension" : ".\(clip(other, limit: 40))")
             }
         } catch {
             throw error.inFile(path)
@@ -66,7 +67,8 @@ extension TensorArchive {
         }
         if start.count == 9, start[8] == 0x7b { return .safetensors }
         throw .unrecognizedFormat(
-            expected: "a safetensors, npz or npy file", found: source.count == 0 ? "an empty file" : "\(source.count) bytes of something else")
+            expected: "a safetensors, npz or npy file",
+            found: source.count == 0 ? "an empty file" : "\(source.count) bytes of something else")
     }
 }
 

@@ -77,7 +77,8 @@ struct ZipDirectory {
         var counts = [UInt64(tail.u16(at + 8)), UInt64(tail.u16(at + 10))]
         var size = UInt64(tail.u32(at + 12)), offset = UInt64(tail.u32(at + 16))
         var limit = recordOffset
-        if recordOffset >= 20, case let locator = Fields(try source.bytes(at: recordOffset - 20, count: 20)), locator.u32(0) == zip64Locator {
+        if recordOffset >= 20, case let locator = Fields(try source.bytes(at: recordOffset - 20, count: 20)), locator.u32(0) == zip64Locator
+        {
             let place = locator.u64(8)
             guard recordOffset >= 76, place <= UInt64(recordOffset - 76) else {
                 throw .malformed(
@@ -122,9 +123,10 @@ struct ZipDirectory {
         let flags = fields.u16(start + 8)
         let nameLength = Int(fields.u16(start + 28)), extraLength = Int(fields.u16(start + 30)), commentLength = Int(fields.u16(start + 32))
         guard fields.count - start - 46 >= nameLength + extraLength + commentLength else {
-            throw malformed("\(nameLength + extraLength + commentLength) bytes of name, extra field and comment", "the end of the directory")
+            throw malformed(
+                "\(nameLength + extraLength + commentLength) bytes of name, extra field and comment", "the end of the directory")
         }
-        let nameBytes = fields.bytes[start + 46 ..< start + 46 + nameLength]
+        let nameBytes = fields.bytes[start + 46..<start + 46 + nameLength]
         let name = String(decoding: nameBytes, as: UTF8.self)
         guard name.utf8.elementsEqual(nameBytes) else { throw malformed("a name in UTF-8", "other bytes") }
         // Bit 0: encrypted; bit 6: strong encryption; bit 13: masked directory.
@@ -139,13 +141,14 @@ struct ZipDirectory {
             size: UInt64(fields.u32(start + 24)), compressed: UInt64(fields.u32(start + 20)), offset: UInt64(fields.u32(start + 42)),
             disk: UInt32(fields.u16(start + 34)))
         let extraStart = start + 46 + nameLength
-        guard sizes.readExtra(fields, extraStart ..< extraStart + extraLength) else {
+        guard sizes.readExtra(fields, extraStart..<extraStart + extraLength) else {
             throw malformed("an extra field with the zip64 sizes of \(quoted(name))", "a broken one")
         }
         guard sizes.disk == 0 else { throw .unsupported(format: .npz, expected: "an archive in one file", found: "one of several disks") }
         let limit = UInt64(fileOffset)
         guard sizes.offset <= limit, sizes.compressed <= limit, sizes.size <= UInt64(Int.max) else {
-            throw malformed("\(quoted(name)) before the directory at byte \(fileOffset)", "\(sizes.compressed) bytes at byte \(sizes.offset)")
+            throw malformed(
+                "\(quoted(name)) before the directory at byte \(fileOffset)", "\(sizes.compressed) bytes at byte \(sizes.offset)")
         }
         let member = ZipMember(
             name: name, method: method, checksum: fields.u32(start + 16), compressedSize: Int(sizes.compressed), size: Int(sizes.size),
@@ -157,10 +160,11 @@ struct ZipDirectory {
 
     /// A deflate stream codes at most 258 bytes in two bits, 1032 bytes in a byte (RFC 1951 §3.2.5); a few bytes more cost nothing to allow.
     private static func checkSizes(_ member: ZipMember) throws(TensorFileError) {
-        let fits = switch member.method {
-        case .stored: member.size == member.compressedSize
-        case .deflated: member.size / 1032 <= member.compressedSize
-        }
+        let fits =
+            switch member.method {
+            case .stored: member.size == member.compressedSize
+            case .deflated: member.size / 1032 <= member.compressedSize
+            }
         guard fits else {
             throw .malformed(
                 format: .npz, tensor: member.name, expected: "a size that \(member.compressedSize) stored bytes can give",

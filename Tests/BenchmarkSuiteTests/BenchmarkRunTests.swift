@@ -14,7 +14,9 @@ import Testing
     ) -> Workload {
         Workload(.kernels, name, [Size("n", size)], comparisons: plainError == nil ? [] : [.plain], sweep: sweep) {
             try onPrepare()
-            @Sendable func answer(_ error: Double) -> Answer { Answer(iterations: 7) { Verification("distance", error: error, tolerance: 0.5) } }
+            @Sendable func answer(_ error: Double) -> Answer {
+                Answer(iterations: 7) { Verification("distance", error: error, tolerance: 0.5) }
+            }
             return Instance(flops: 1e3, bytes: 1e3, run: { answer(error) }, plain: plainError.map { wrong in { answer(wrong) } })
         }
     }
@@ -91,7 +93,9 @@ import Testing
     @Test func resultsHaveTheDocumentedKeys() throws {
         let results = try Self.perform([Self.workload("compared", plainError: 0)])
         let object = try #require(try JSONSerialization.jsonObject(with: try JSONEncoder().encode(results)) as? [String: Any])
-        for key in ["machine", "coreType", "threads", "peakGflops", "lines", "version", "date", "complete"] { #expect(object[key] != nil, "\(key)") }
+        for key in ["machine", "coreType", "threads", "peakGflops", "lines", "version", "date", "complete"] {
+            #expect(object[key] != nil, "\(key)")
+        }
         let line = try #require((object["lines"] as? [[String: Any]])?.first)
         for key in ["suite", "name", "sizes", "seconds", "baseline", "baselineSeconds", "speedup", "error", "verified"] {
             #expect(line[key] != nil, "\(key)")

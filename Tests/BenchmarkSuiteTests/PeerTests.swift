@@ -43,14 +43,18 @@ import Testing
 
     @Test func goodAnswersAreCompared() throws {
         let folder = try Folder()
-        try folder.write("weights", list: Self.ellipsoid("by weights"), run: """
-            echo progress
-            echo '{"seconds": 0.5, "indices": [0, 1, 2, 3], "weights": [0.25, 0.25, 0.25, 0.25]}'
-            """)
+        try folder.write(
+            "weights", list: Self.ellipsoid("by weights"),
+            run: """
+                echo progress
+                echo '{"seconds": 0.5, "indices": [0, 1, 2, 3], "weights": [0.25, 0.25, 0.25, 0.25]}'
+                """)
         // The circle of radius √2, given twice too large: it is scaled to the points before it is judged.
-        try folder.write("shape", list: Self.ellipsoid("by shape"), run: """
-            echo '{"seconds": 0.25, "center": [0, 0], "shape": [[0.125, 0], [0, 0.125]]}'
-            """)
+        try folder.write(
+            "shape", list: Self.ellipsoid("by shape"),
+            run: """
+                echo '{"seconds": 0.25, "center": [0, 0], "shape": [[0.125, 0], [0, 0.125]]}'
+                """)
         try folder.write("data.txt", list: "not a peer", run: "", executable: false)
         let lines = try Self.lines(try folder.peers())
         #expect(lines.map(\.baseline) == ["by shape", "by weights"])

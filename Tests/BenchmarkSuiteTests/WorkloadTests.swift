@@ -65,8 +65,9 @@ import Testing
         for (a, b) in zip(engine.gains, plain.gains) { #expect(abs(a - b) <= 1e-9 * engine.gains[0]) }
         let kept = engine.order.sorted()
         let fit = try problem.fit(kept)
-        let reference = try #require(ReferenceLayer.ridgeFit(
-            covariance: covariance, cross: cross, channels: n, energies: problem.targetEnergies, ridge: problem.ridge, kept: kept))
+        let reference = try #require(
+            ReferenceLayer.ridgeFit(
+                covariance: covariance, cross: cross, channels: n, energies: problem.targetEnergies, ridge: problem.ridge, kept: kept))
         let difference = zip(fit.weights.transposed().elements, reference.weights).reduce(0) { max($0, abs($1.0 - $1.1)) }
         #expect(difference <= 1e-9 * weights.outgoing.frobeniusNorm)
         for (a, b) in zip(fit.errors, reference.errors) { #expect(abs(a - max(0, b)) <= 1e-9 * problem.targetEnergy) }
@@ -76,7 +77,8 @@ import Testing
         // Taller and wider than the number of channels.
         for (n, d) in [(40, 25), (25, 60)] {
             let weights = LayerWeights(LayerShape("test", "fc", n, d, 8, decay: 0.7), seed: 3)
-            let points = try NeuronPoints(.incoming, incoming: weights.incoming, outgoing: weights.outgoing, covariance: nil, rank: .fixed(5))
+            let points = try NeuronPoints(
+                .incoming, incoming: weights.incoming, outgoing: weights.outgoing, covariance: nil, rank: .fixed(5))
             let plain = ReferenceLayer.principalPoints(weights.incoming.elements, rows: d, columns: n, rank: 5)
             #expect(plain.count == points.points.elements.count)
             for k in 0..<5 {

@@ -3,7 +3,7 @@ import TensorFiles
 import TestSupport
 import Testing
 #if canImport(FoundationXML)
-import FoundationXML
+    import FoundationXML
 #endif
 
 @Suite struct BenchmarkTests {
@@ -44,7 +44,10 @@ import FoundationXML
     @Test func reportsAreSelfContainedAndWellFormed() throws {
         let folder = try ScratchFolder()
         let outcome = try BuiltTool.run(
-            ["benchmark", "kernels", "coreset", "layers", "network", "--baseline", "plain", "-o", "r.json", "--report", "r.html", "--report", "r.md"]
+            [
+                "benchmark", "kernels", "coreset", "layers", "network", "--baseline", "plain", "-o", "r.json", "--report", "r.html",
+                "--report", "r.md",
+            ]
                 + ["--only", "0"] + Self.short, in: folder)
         #expect(outcome.status == 0, "\(outcome.errors)")
         let page = String(decoding: try folder.read("r.html"), as: UTF8.self)
@@ -73,7 +76,9 @@ import FoundationXML
         let folder = try ScratchFolder()
         let process = Process()
         process.executableURL = BuiltTool.executable
-        process.arguments = ["benchmark", "kernels", "-o", "r.json", "--report", "r.html", "--threads", "1", "--baseline", "plain", "--no-history"]
+        process.arguments = [
+            "benchmark", "kernels", "-o", "r.json", "--report", "r.html", "--threads", "1", "--baseline", "plain", "--no-history",
+        ]
         process.currentDirectoryURL = folder.url
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = FileHandle.nullDevice
@@ -98,7 +103,8 @@ import FoundationXML
     @Test func workThatFailsIsMarkedAndTheRunFails() throws {
         let folder = try ScratchFolder()
         // A single layer: nothing may be cut, and no other step fails before the work itself.
-        try TensorArchive([("fc1.weight", try .float32([1, 2, 3, 4], shape: [2, 2]))]).write(to: folder.path("one.safetensors"), force: false)
+        try TensorArchive([("fc1.weight", try .float32([1, 2, 3, 4], shape: [2, 2]))]).write(
+            to: folder.path("one.safetensors"), force: false)
         let outcome = try BuiltTool.run(["benchmark", "network", "--model", "one.safetensors", "-o", "r.json"] + Self.short, in: folder)
         #expect(outcome.status == 1)
         #expect(outcome.output.contains("✗") && outcome.output.contains("failed"))
@@ -118,7 +124,9 @@ import FoundationXML
 
     @Test func historyGrowsAndShowsTrends() throws {
         let folder = try ScratchFolder()
-        let run = ["benchmark", "kernels", "--only", "Cholesky n=125", "--quick", "--threads", "1", "--baseline", "none", "--history", "h.jsonl"]
+        let run = [
+            "benchmark", "kernels", "--only", "Cholesky n=125", "--quick", "--threads", "1", "--baseline", "none", "--history", "h.jsonl",
+        ]
         for _ in 0..<2 { #expect(try BuiltTool.run(run, in: folder).status == 0) }
         #expect(try folder.read("h.jsonl").split(separator: 10).count == 2)
         let shown = try BuiltTool.run(["benchmark", "history", "--history", "h.jsonl"], in: folder)
@@ -132,9 +140,11 @@ import FoundationXML
         let folder = try ScratchFolder()
         try folder.write("{}".utf8, to: "not-results.json")
         let cases: [([String], Int32, String)] = [
-            (["magic"], 2, "magic"), (["--threads", "0"], 2, "threads"), (["--report", "r.txt"], 2, "r.txt"), (["--quick", "--large"], 2, "large"),
+            (["magic"], 2, "magic"), (["--threads", "0"], 2, "threads"), (["--report", "r.txt"], 2, "r.txt"),
+            (["--quick", "--large"], 2, "large"),
             (["--baseline", "absent.json"], 1, "absent.json"), (["--baseline", "not-results.json"], 1, "not-results.json"),
-            (["--only", "no such work"], 2, "match"), (["--data", "d.npz"], 2, "--model"), (["kernels", "--model", "net.safetensors"], 1, "net.safetensors"),
+            (["--only", "no such work"], 2, "match"), (["--data", "d.npz"], 2, "--model"),
+            (["kernels", "--model", "net.safetensors"], 1, "net.safetensors"),
             (["--peers", "absent"], 1, "absent"), (["--peers", "."], 1, "peers"),
         ]
         for (arguments, status, mention) in cases {

@@ -47,7 +47,8 @@ import Testing
         #expect((sensitivities.reduce(0, +) - total).magnitude <= 1e-9 * total)
         #expect(try #require(peeled["peels"] as? Int) > 1)
         for name in ["a.npz", "b.npz"] {
-            let sampled = try BuiltTool.run(["coreset", "points.npy", "--sample", "50", "--seed", "7", "-o", name, "--json"], in: folder).json()
+            let sampled = try BuiltTool.run(["coreset", "points.npy", "--sample", "50", "--seed", "7", "-o", name, "--json"], in: folder)
+                .json()
             #expect(sampled["seed"] as? Int == 7 && sampled["draws"] as? Int == 50)
             #expect(sampled["epsilon"] is Double)
         }
@@ -76,7 +77,8 @@ import Testing
             (["points.npy", "--seed", "-1"], 2, "seed"), (["points.npy", "-o", "c.npy"], 2, ".npz"), ([], 2, "points"),
         ]
         for entry in cases {
-            let outcome = try BuiltTool.run(["coreset"] + entry.arguments + (entry.arguments.contains("-o") ? [] : ["-o", "out.npz"]), in: folder)
+            let outcome = try BuiltTool.run(
+                ["coreset"] + entry.arguments + (entry.arguments.contains("-o") ? [] : ["-o", "out.npz"]), in: folder)
             #expect(outcome.status == entry.status, "\(entry.arguments): \(outcome.errors)")
             #expect(outcome.errors.contains(entry.mentions), "\(entry.arguments): \(outcome.errors)")
             #expect(outcome.errors.split(separator: "\n").count == 1, "\(entry.arguments): \(outcome.errors)")

@@ -18,9 +18,11 @@ import Testing
         #expect(try logits.floats() == [1, 0, 0, 1, 6, 0, 0, 2])
     }
 
-    @Test(.enabled(if: SharedData.isPresent, "../shared/data is not there"), arguments: [
-        ("lenet300_mnist.safetensors", "mnist_test2000.npz", 1957), ("lenet300_fashion.safetensors", "fashion_test2000.npz", 1809),
-    ])
+    @Test(
+        .enabled(if: SharedData.isPresent, "../shared/data is not there"),
+        arguments: [
+            ("lenet300_mnist.safetensors", "mnist_test2000.npz", 1957), ("lenet300_fashion.safetensors", "fashion_test2000.npz", 1809),
+        ])
     func reproducesTheAccuracyOfRealNetworks(_ network: String, _ images: String, _ correct: Int) throws {
         let folder = try ScratchFolder()
         let outcome = try BuiltTool.run(

@@ -20,7 +20,9 @@ import Testing
         var largest = 0.0
         for i in 0..<points.count / d {
             var sum = 0.0
-            for a in 0..<d { for b in 0..<d { sum += (points[i * d + a] - center[a]) * shape[a * d + b] * (points[i * d + b] - center[b]) } }
+            for a in 0..<d {
+                for b in 0..<d { sum += (points[i * d + a] - center[a]) * shape[a * d + b] * (points[i * d + b] - center[b]) }
+            }
             largest = max(largest, sum)
         }
         return largest
@@ -41,8 +43,10 @@ import Testing
         let outcome = try BuiltTool.run(
             ["fit", "points.npy", "--method", method, "--gap", "\(gap)", "-o", "e.npz", "--json", "--threads", "1"], in: folder)
         let report = try outcome.json()
-        for key in ["status", "pointCount", "dimension", "rank", "gap", "supportDeficit", "logVolume", "supportCount", "iterations",
-            "dataPasses", "seconds", "readSeconds", "method", "coreType", "threads"] {
+        for key in [
+            "status", "pointCount", "dimension", "rank", "gap", "supportDeficit", "logVolume", "supportCount", "iterations",
+            "dataPasses", "seconds", "readSeconds", "method", "coreType", "threads",
+        ] {
             #expect(report[key] != nil, "\(key)")
         }
         #expect(report["pointCount"] as? Int == Self.count)
@@ -87,7 +91,9 @@ import Testing
         try TensorArchive([("a", weight), ("b", other)]).write(to: folder.path("net.npz"), force: false)
 
         var volumes: [Double] = []
-        for input in [["double.npy"], ["single.npy"], ["fortran.npy"], ["net.safetensors", "--tensor", "conv.weight"], ["net.npz", "--tensor", "a"]] {
+        for input in [
+            ["double.npy"], ["single.npy"], ["fortran.npy"], ["net.safetensors", "--tensor", "conv.weight"], ["net.npz", "--tensor", "a"],
+        ] {
             let report = try BuiltTool.run(["fit"] + input + ["--json", "--threads", "1"], in: folder).json()
             #expect(report["status"] as? String == "solved", "\(input)")
             #expect(report["dimension"] as? Int == d)
@@ -162,12 +168,14 @@ import Testing
         try folder.write("old".utf8, to: "old.npz")
         let before = try folder.files()
         let cases: [(arguments: [String], status: Int32, mentions: String)] = [
-            (["absent.npy"], 1, "absent.npy"), (["cut.npy"], 1, "cut.npy"), (["header.npy"], 1, "header.npy"), (["empty.npy"], 1, "empty.npy"),
+            (["absent.npy"], 1, "absent.npy"), (["cut.npy"], 1, "cut.npy"), (["header.npy"], 1, "header.npy"),
+            (["empty.npy"], 1, "empty.npy"),
             (["vector.npy"], 1, "(n, d)"), (["none.npy"], 1, "point"), (["nan.npy"], 1, "point 1"), (["infinite.npy"], 1, "point 1"),
             (["two.npz"], 1, "--tensor"), (["two.npz", "--tensor", "c"], 1, "'c'"), (["two.npz", "--tensor", "a"], 1, "(n, d)"),
             (["points.npy", "--tensor", "a"], 2, "--tensor"), (["points.npy", "-o", "old.npz"], 1, "old.npz"),
             (["points.npy", "-o", "no/folder.npz"], 1, "folder"), (["points.npy", "-o", "e.txt"], 2, ".npz"),
-            (["points.npy", "--gap", "0"], 2, "--gap"), (["points.npy", "--gap", "nan"], 2, "--gap"), (["points.npy", "--gap", "-1"], 2, "gap"),
+            (["points.npy", "--gap", "0"], 2, "--gap"), (["points.npy", "--gap", "nan"], 2, "--gap"),
+            (["points.npy", "--gap", "-1"], 2, "gap"),
             (["points.npy", "--method", "magic"], 2, "magic"), (["points.npy", "--time-limit", "-1"], 2, "time-limit"), (["."], 1, "."),
         ]
         for entry in cases {

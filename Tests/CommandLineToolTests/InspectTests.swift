@@ -18,7 +18,8 @@ import Testing
         let groups = try #require(report["groups"] as? [[String: Any]])
         let promised = groups.filter { $0["prunable"] as? Bool == true }.compactMap { $0["name"] as? String }
         let pruned = try BuiltTool.run(
-            ["prune", model, "-o", "small.onnx", "--keep", "0.5", "--recipe", "paper", "--select", "l2", "--reweight", "none", "--json"], in: folder)
+            ["prune", model, "-o", "small.onnx", "--keep", "0.5", "--recipe", "paper", "--select", "l2", "--reweight", "none", "--json"],
+            in: folder)
         #expect(pruned.status == 0, "\(pruned.errors)")
         let layers = try #require(try pruned.json()["layers"] as? [[String: Any]])
         #expect(Set(layers.compactMap { $0["name"] as? String }) == Set(promised) && !promised.isEmpty)
@@ -48,16 +49,19 @@ import Testing
         ("negative reshape", ["node grow", "-7"], { append(&$0, "Reshape", [0, -7]) }),
         ("expand", ["node grow", "4611686018427387904"], { append(&$0, "Expand", [1, 1 << 62]) }),
         ("constant of shape", ["node grow", "1099511627776"], { append(&$0, "ConstantOfShape", [1 << 40]) }),
-        ("nesting", ["graphs within graphs", "node 'branch'"], { model in
-            for _ in 0..<30 {
-                var node = ONNXWireNode(), body = ONNXWireAttribute()
-                (body.name, body.type, body.g) = ("then_branch", .graph, model.graph)
-                (node.name, node.opType, node.attribute) = ("branch", "If", [body])
-                // The body alone: a graph that kept its nodes beside it would double with every level.
-                model.graph.node = [node]
-                model.graph.initializer = []
+        (
+            "nesting", ["graphs within graphs", "node 'branch'"],
+            { model in
+                for _ in 0..<30 {
+                    var node = ONNXWireNode(), body = ONNXWireAttribute()
+                    (body.name, body.type, body.g) = ("then_branch", .graph, model.graph)
+                    (node.name, node.opType, node.attribute) = ("branch", "If", [body])
+                    // The body alone: a graph that kept its nodes beside it would double with every level.
+                    model.graph.node = [node]
+                    model.graph.initializer = []
+                }
             }
-        }),
+        ),
     ]
 
     /// hidden → operation with a shape → grown, read by fc2 and nobody else.
@@ -110,7 +114,8 @@ import Testing
         let folder = try ScratchFolder()
         try folder.write([UInt8](repeating: 1, count: 20), to: "short")
         #expect(mkfifo(folder.path("pipe"), 0o600) == 0)
-        try TensorArchive([("images", .float32([1, 2], shape: [1, 2])), ("labels", .int64([0], shape: [1]))]).write(to: folder.path("data.npz"), force: false)
+        try TensorArchive([("images", .float32([1, 2], shape: [1, 2])), ("labels", .int64([0], shape: [1]))]).write(
+            to: folder.path("data.npz"), force: false)
         try folder.write(ONNX.encode(ONNXModel(wire: Self.honest(), payloads: [])), to: "model.onnx")
         #expect(try BuiltTool.run(["inspect", "model.onnx"], in: folder).status == 0)
         for lie in Self.lies {
@@ -119,7 +124,8 @@ import Testing
             try folder.write(ONNX.encode(ONNXModel(wire: model, payloads: [])), to: "model.onnx")
             let files = try folder.files()
             for arguments in [
-                ["inspect", "model.onnx", "--graph", "graph.svg"], ["evaluate", "model.onnx", "--data", "data.npz", "--raw", "--logits", "logits.npy"],
+                ["inspect", "model.onnx", "--graph", "graph.svg"],
+                ["evaluate", "model.onnx", "--data", "data.npz", "--raw", "--logits", "logits.npy"],
                 ["prune", "model.onnx", "-o", "small.onnx", "--plan", "plan.json", "--keep", "0.5"],
             ] {
                 let outcome = try BuiltTool.run(arguments, in: folder)
@@ -133,7 +139,8 @@ import Testing
 
     @Test func weightsThatAreNoNumbersAreRefused() throws {
         let folder = try ScratchFolder()
-        try TensorArchive([("images", .float32([1, 2], shape: [1, 2])), ("labels", .int64([0], shape: [1]))]).write(to: folder.path("data.npz"), force: false)
+        try TensorArchive([("images", .float32([1, 2], shape: [1, 2])), ("labels", .int64([0], shape: [1]))]).write(
+            to: folder.path("data.npz"), force: false)
         for value in [Float.nan, .infinity] {
             var model = Self.honest()
             model.graph.initializer[1].rawData = [1, 2, 3, value, 5, 6].withUnsafeBytes { Data($0) }
@@ -142,7 +149,9 @@ import Testing
             for arguments in [["evaluate", "model.onnx", "--data", "data.npz", "--raw"], ["prune", "model.onnx", "-o", "small.onnx"]] {
                 let outcome = try BuiltTool.run(arguments, in: folder)
                 #expect(outcome.status == 1 && outcome.output.isEmpty, "\(outcome.errors)")
-                #expect(outcome.errors.contains("w2") && outcome.errors.contains(" 3") && outcome.errors.split(separator: "\n").count == 1, "\(outcome.errors)")
+                #expect(
+                    outcome.errors.contains("w2") && outcome.errors.contains(" 3") && outcome.errors.split(separator: "\n").count == 1,
+                    "\(outcome.errors)")
             }
             #expect(try folder.files() == files)
         }

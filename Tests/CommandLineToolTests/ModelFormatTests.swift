@@ -13,14 +13,18 @@ import Testing
 
     private static let paper = ["--recipe", "paper", "--select", "l2", "--reweight", "none"]
 
-    @Test(arguments: ["zoo8", "zoo13", "zoo21", "depthwise", "grouped", "concat", "external", "cntk", "attention", "nhwc", "half", "vit-script-token", "vit-export"])
+    @Test(arguments: [
+        "zoo8", "zoo13", "zoo21", "depthwise", "grouped", "concat", "external", "cntk", "attention", "nhwc", "half", "vit-script-token",
+        "vit-export",
+    ])
     func smallModelsAreEvaluatedPrunedVerifiedAndReplayed(_ name: String) throws {
         let folder = try ScratchFolder()
         let model = Self.fixture(name + ".onnx")
         let answers = try TensorArchive.read(path: Self.fixture("expected.npz"))
         try TensorArchive([("images", try answers.tensor(named: name + ".input"))]).write(to: folder.path("data.npz"), force: false)
 
-        let pruned = try BuiltTool.run(["prune", model, "-o", "small.onnx", "--plan", "plan.json", "--keep", "0.5", "--json"] + Self.paper, in: folder)
+        let pruned = try BuiltTool.run(
+            ["prune", model, "-o", "small.onnx", "--plan", "plan.json", "--keep", "0.5", "--json"] + Self.paper, in: folder)
         #expect(pruned.status == 0, "\(pruned.errors)")
         #expect(try pruned.json()["parametersAfter"] as? Int ?? .max < pruned.json()["parametersBefore"] as? Int ?? 0)
 
@@ -43,7 +47,8 @@ import Testing
         #expect(names("cuttable").isStrictSuperset(of: names("prunable")))
         for (flags, expected) in [([], names("prunable")), (["--residual-streams"], names("cuttable"))] as [([String], Set<String>)] {
             let pruned = try BuiltTool.run(
-                ["prune", model, "-o", "small.onnx", "--plan", "plan.json", "--keep", "0.5", "--force", "--json"] + flags + Self.paper, in: folder)
+                ["prune", model, "-o", "small.onnx", "--plan", "plan.json", "--keep", "0.5", "--force", "--json"] + flags + Self.paper,
+                in: folder)
             #expect(pruned.status == 0, "\(pruned.errors)")
             let layers = try #require(try pruned.json()["layers"] as? [[String: Any]])
             #expect(Set(layers.compactMap { $0["name"] as? String }) == expected)
@@ -68,9 +73,12 @@ import Testing
         let drawing = String(decoding: try folder.read("graph.svg"), as: UTF8.self)
         #expect(drawing.hasPrefix("<svg") && drawing.contains("mystery") && drawing.hasSuffix("</svg>\n"))
 
-        let pruned = try BuiltTool.run(["prune", Self.fixture("custom.onnx"), "-o", "small.onnx", "--keep", "0.5", "--json"] + Self.paper, in: folder)
+        let pruned = try BuiltTool.run(
+            ["prune", Self.fixture("custom.onnx"), "-o", "small.onnx", "--keep", "0.5", "--json"] + Self.paper, in: folder)
         #expect(pruned.status == 0, "\(pruned.errors)")
-        #expect(try ONNX.read(path: folder.path("small.onnx")).tensor(named: "before.weight") == ONNX.read(path: Self.fixture("custom.onnx")).tensor(named: "before.weight"))
+        #expect(
+            try ONNX.read(path: folder.path("small.onnx")).tensor(named: "before.weight")
+                == ONNX.read(path: Self.fixture("custom.onnx")).tensor(named: "before.weight"))
 
         // The default recipe wants activations; where none can be computed the weights have to do, and the report says so.
         let best = try BuiltTool.run(["prune", Self.fixture("custom.onnx"), "-o", "best.onnx", "--keep", "0.5", "--json"], in: folder)
@@ -88,7 +96,8 @@ import Testing
         try folder.write(description.utf8, to: "net.json")
         try folder.write(description.replacing("fc2", with: "fc9").utf8, to: "other.json")
         try folder.write("{".utf8, to: "broken.json")
-        let evaluated = try BuiltTool.run(["evaluate", "net.safetensors", "--network", "net.json", "--data", "data.npz", "--json"], in: folder)
+        let evaluated = try BuiltTool.run(
+            ["evaluate", "net.safetensors", "--network", "net.json", "--data", "data.npz", "--json"], in: folder)
         #expect(try evaluated.json()["correct"] as? Int == 3, "\(evaluated.errors)")
         for (file, word) in [("other.json", "fc9.weight"), ("broken.json", "expected JSON"), ("absent.json", "absent.json")] {
             let refused = try BuiltTool.run(["evaluate", "net.safetensors", "--network", file, "--data", "data.npz"], in: folder)
@@ -107,7 +116,8 @@ import Testing
         let cases: [(arguments: [String], status: Int32, mentions: String)] = [
             (["inspect", "cut.onnx"], 1, "cut.onnx"), (["inspect", "disguised.onnx"], 1, "disguised.onnx"),
             (["inspect", model, "--graph", "graph.png"], 2, ".svg or .dot"), (["inspect", model, "--graph", "no/graph.svg"], 1, "folder"),
-            (["prune", model, "-o", "small.safetensors"], 2, ".onnx"), (["prune", "net.safetensors", "-o", "small.onnx"], 2, ".safetensors"),
+            (["prune", model, "-o", "small.safetensors"], 2, ".onnx"),
+            (["prune", "net.safetensors", "-o", "small.onnx"], 2, ".safetensors"),
         ]
         for entry in cases {
             let outcome = try BuiltTool.run(entry.arguments, in: folder)
@@ -118,14 +128,19 @@ import Testing
         #expect(try folder.files() == files)
     }
 
-    @Test(.enabled(if: SharedData.isPresent, "../shared/data is not there"), arguments: [
-        ("lenet300_mnist", "mnist_test2000", 1957), ("lenet5_mnist", "mnist_test2000", 1975), ("resnet20_cifar10", "cifar10_test500", 455),
-        ("resnet20_cifar10_bn", "cifar10_test500", 455), ("resnet20_cifar10_dynamo", "cifar10_test500", 455),
-    ])
+    @Test(
+        .enabled(if: SharedData.isPresent, "../shared/data is not there"),
+        arguments: [
+            ("lenet300_mnist", "mnist_test2000", 1957), ("lenet5_mnist", "mnist_test2000", 1975),
+            ("resnet20_cifar10", "cifar10_test500", 455),
+            ("resnet20_cifar10_bn", "cifar10_test500", 455), ("resnet20_cifar10_dynamo", "cifar10_test500", 455),
+        ])
     func realModelsKeepTheirAccuracyAndTheirLogitsWhenPruned(_ name: String, _ images: String, _ correct: Int) throws {
         let folder = try ScratchFolder()
         let model = SharedData.path(name + ".onnx")
-        let data = ["--data", SharedData.path(images + ".npz")] + (name.hasPrefix("resnet") ? ["--mean", "0.485,0.456,0.406", "--std", "0.229,0.224,0.225"] : [])
+        let data =
+            ["--data", SharedData.path(images + ".npz")]
+            + (name.hasPrefix("resnet") ? ["--mean", "0.485,0.456,0.406", "--std", "0.229,0.224,0.225"] : [])
         #expect(try BuiltTool.run(["evaluate", model, "--json"] + data, in: folder).json()["correct"] as? Int == correct)
         for keep in ["0.6", "0.1"] {
             let pruned = try BuiltTool.run(

@@ -112,9 +112,10 @@ enum ChainFile {
         duplicated["fc1.bias"] = .float32([Float](repeating: 0.1, count: 24))
         dead["fc1.weight"] = try .float32([Float](repeating: 0, count: 24 * 16), shape: [24, 16])
         dead["fc1.bias"] = .float32([Float](repeating: -1, count: 24))
-        let tiny = TensorArchive(try ChainFile.archive(Self.widths).entries.map { name, tensor in
-            (name, try .float32(try tensor.floats().map { $0 * 1e-18 }, shape: tensor.shape))
-        })
+        let tiny = TensorArchive(
+            try ChainFile.archive(Self.widths).entries.map { name, tensor in
+                (name, try .float32(try tensor.floats().map { $0 * 1e-18 }, shape: tensor.shape))
+            })
         let cases: [(String, TensorArchive, [Int])] = [
             ("duplicated", duplicated, [12, 6]), ("dead", dead, [12, 6]), ("tiny", tiny, [12, 6]),
             ("one neuron", try ChainFile.archive([16, 1, 1, 3]), [1, 1]),
@@ -168,7 +169,8 @@ enum ChainFile {
             (net + ["--input-std", "0"], 2, "--input-std"), (net + ["--input-correlation", "1"], 2, "--input-correlation"),
             (net + ["--input-shape", "3,5"], 1, "16"), (net + ["--calibration", "missing.npz"], 1, "missing.npz"),
             (net + ["--report", "report.txt"], 2, "report.txt"), (net + ["--plan", "small.safetensors"], 2, "twice"),
-            (net + ["--input-model", "calibration"], 1, "--calibration"), (net + ["--select", "top", "--reweight", "coreset"], 1, "coreset"),
+            (net + ["--input-model", "calibration"], 1, "--calibration"),
+            (net + ["--select", "top", "--reweight", "coreset"], 1, "coreset"),
             (["prune", "net.safetensors"], 2, "-o"), (["prune", "net.safetensors", "-o", "old.safetensors"], 1, "--force"),
             (["prune", "net.safetensors", "-o", "net.safetensors", "--force"], 2, "input"),
             (["prune", "net.safetensors", "-o", "small.npz"], 2, ".safetensors"),

@@ -86,7 +86,8 @@ import Testing
     @Test func targetInsideAndOutside() throws {
         let folder = try ScratchFolder()
         let (points, _) = try Self.write(to: folder)
-        let mean = (0..<Self.dimension).map { k in (0..<Self.count).reduce(0) { $0 + points[$1 * Self.dimension + k] } / Double(Self.count) }
+        let mean = (0..<Self.dimension).map { k in (0..<Self.count).reduce(0) { $0 + points[$1 * Self.dimension + k] } / Double(Self.count)
+        }
         try folder.write(try NPY.encode(.float64(mean)), to: "mean.npy")
         try folder.write(try NPY.encode(.float64(mean.map { $0 + 100 })), to: "far.npy")
         try folder.write(try NPY.encode(.float64([1, 2])), to: "short.npy")

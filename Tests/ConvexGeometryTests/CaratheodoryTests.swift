@@ -20,7 +20,8 @@ import Testing
         #expect(r.indices.isEmpty || check.smallestWeight > 0, "\(problem)", sourceLocation: sourceLocation)
         #expect(r.indices.count <= problem.points.rows + 1, "\(problem)", sourceLocation: sourceLocation)
         #expect(zip(r.indices, r.indices.dropFirst()).allSatisfy { $0 < $1 }, "\(problem)", sourceLocation: sourceLocation)
-        #expect(r.indices.allSatisfy { problem.weights[$0] > 0 }, "a point without weight survives: \(problem)", sourceLocation: sourceLocation)
+        #expect(
+            r.indices.allSatisfy { problem.weights[$0] > 0 }, "a point without weight survives: \(problem)", sourceLocation: sourceLocation)
         // What the reduction says about itself is not better than what is true, up to the rounding of sums over a leaf.
         #expect(check.error <= 4 * r.error + 32 * .ulpOfOne, "\(problem)", sourceLocation: sourceLocation)
         #expect(check.spreadError <= 4 * r.spreadError + 64 * .ulpOfOne, "\(problem)", sourceLocation: sourceLocation)
@@ -149,7 +150,8 @@ import Testing
         let check = MeasureCheck(
             count: points.columns, dimension: d + pairs.count, weights: weights, indices: r.indices, reduced: r.weights
         ) { i, k in
-            k < d ? points[k, i] : (points[pairs[k - d].0, i] - center[pairs[k - d].0]) * (points[pairs[k - d].1, i] - center[pairs[k - d].1])
+            k < d
+                ? points[k, i] : (points[pairs[k - d].0, i] - center[pairs[k - d].0]) * (points[pairs[k - d].1, i] - center[pairs[k - d].1])
         }
         #expect(check.error <= Self.errorBound)
         #expect(check.massError <= Self.massBound)
@@ -272,7 +274,9 @@ import Testing
                 let check = MeasureCheck(
                     count: n, dimension: d + pairs.count, weights: weights, indices: accumulator.indices, reduced: accumulator.weights
                 ) { i, k in
-                    k < d ? points[k, i] : (points[pairs[k - d].0, i] - points[pairs[k - d].0, 0]) * (points[pairs[k - d].1, i] - points[pairs[k - d].1, 0])
+                    k < d
+                        ? points[k, i]
+                        : (points[pairs[k - d].0, i] - points[pairs[k - d].0, 0]) * (points[pairs[k - d].1, i] - points[pairs[k - d].1, 0])
                 }
                 #expect(check.error <= Self.errorBound && check.massError <= Self.massBound && check.smallestWeight > 0)
                 if !keepsSecondMoments { #expect(check.spreadError <= Self.spreadBound) }
@@ -295,11 +299,15 @@ import Testing
         var bad = points
         bad[1, 2] = .infinity
         #expect(throws: GeometryError.nonFinite(point: 2, coordinate: 1, value: .infinity)) { try CaratheodoryReduction(points: bad) }
-        #expect(throws: GeometryError.invalidWeight(index: 1, value: -1)) { try CaratheodoryReduction(points: points, weights: [1, -1, 1]) }
+        #expect(throws: GeometryError.invalidWeight(index: 1, value: -1)) {
+            try CaratheodoryReduction(points: points, weights: [1, -1, 1])
+        }
         #expect(throws: GeometryError.invalidWeight(index: 0, value: .infinity)) {
             try CaratheodoryReduction(points: points, weights: [.infinity, 1, 1])
         }
-        #expect(throws: GeometryError.dimensionMismatch(expected: 3, found: 2)) { try CaratheodoryReduction(points: points, weights: [1, 1]) }
+        #expect(throws: GeometryError.dimensionMismatch(expected: 3, found: 2)) {
+            try CaratheodoryReduction(points: points, weights: [1, 1])
+        }
         #expect(throws: GeometryError.dimensionMismatch(expected: 3, found: 1)) {
             try CaratheodoryReduction(points: points, settings: .init(costs: [1]))
         }

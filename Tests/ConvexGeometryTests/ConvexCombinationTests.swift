@@ -46,7 +46,9 @@ import Testing
         let points = Self.gauss(d, n, 7)
         var g = TestGenerator(seed: 8)
         for _ in 0..<10 {
-            let shares = (0..<n).map { _ in let u = g.uniform(); return u * u * u * u }
+            let shares = (0..<n).map { _ in
+                let u = g.uniform(); return u * u * u * u
+            }
             let total = shares.reduce(0, +)
             let target = (0..<d).map { k in (0..<n).reduce(0) { $0 + shares[$1] / total * points[k, $1] } }
             guard case .inside(let inside) = try ConvexCombination(of: target, points: points) else {

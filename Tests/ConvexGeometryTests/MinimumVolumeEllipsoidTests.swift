@@ -16,11 +16,15 @@ func fitAndCheck(
     #expect((fit.weights.reduce(0, +) - 1).magnitude <= Double(fit.weights.count + 4) * .ulpOfOne, sourceLocation: sourceLocation)
     guard fit.rank > 0 else { return fit }
     let projection = fit.ellipsoid.basis.map { ($0.columns, $0.transposed().elements) }
-    let checked = try #require(EllipsoidChecker(
-        columns: exhibit.columns, support: fit.support, weights: fit.weights, isCentered: isCentered, projection: projection))
+    let checked = try #require(
+        EllipsoidChecker(
+            columns: exhibit.columns, support: fit.support, weights: fit.weights, isCentered: isCentered, projection: projection))
     // The certificate never claims more than the second opinion confirms.
-    #expect(fit.certificate.gap >= checked.gap - 1e-9, "claimed \(fit.certificate.gap), found \(checked.gap)", sourceLocation: sourceLocation)
-    #expect(fit.certificate.supportDeficit >= checked.deficit - 1e-9, "claimed \(fit.certificate.supportDeficit), found \(checked.deficit)", sourceLocation: sourceLocation)
+    #expect(
+        fit.certificate.gap >= checked.gap - 1e-9, "claimed \(fit.certificate.gap), found \(checked.gap)", sourceLocation: sourceLocation)
+    #expect(
+        fit.certificate.supportDeficit >= checked.deficit - 1e-9, "claimed \(fit.certificate.supportDeficit), found \(checked.deficit)",
+        sourceLocation: sourceLocation)
     // Containment as the stored numbers see it.
     if settings.requiresShape {
         let d = Double(exhibit.dimension)
@@ -67,19 +71,23 @@ func fitAndCheck(
 
     @Test(arguments: PointMuseum.invalid, MinimumVolumeEllipsoid.Method.allCases)
     func invalidCoordinate(_ exhibit: PointExhibit, _ method: MinimumVolumeEllipsoid.Method) {
-        #expect(performing: {
-            try MinimumVolumeEllipsoid(points: Matrix(columns: exhibit.columns), settings: .init(method: method))
-        }, throws: { error in
-            guard case GeometryError.nonFinite(17, 2, let value) = error else { return false }
-            return !value.isFinite
-        })
+        #expect(
+            performing: {
+                try MinimumVolumeEllipsoid(points: Matrix(columns: exhibit.columns), settings: .init(method: method))
+            },
+            throws: { error in
+                guard case GeometryError.nonFinite(17, 2, let value) = error else { return false }
+                return !value.isFinite
+            })
     }
 
     @Test(arguments: PointMuseum.valid.filter { !$0.isRepresentable })
     func unrepresentableShapeIsSaid(_ exhibit: PointExhibit) {
-        #expect(performing: { try MinimumVolumeEllipsoid(points: Matrix(columns: exhibit.columns)) }, throws: {
-            if case GeometryError.shapeNotRepresentable = $0 { true } else { false }
-        })
+        #expect(
+            performing: { try MinimumVolumeEllipsoid(points: Matrix(columns: exhibit.columns)) },
+            throws: {
+                if case GeometryError.shapeNotRepresentable = $0 { true } else { false }
+            })
     }
 }
 
@@ -138,7 +146,8 @@ func fitAndCheck(
         let reference = try #require(KhachiyanEllipsoid(points: columns.flatMap { $0 }, dimension: 3, gap: 1e-4, iterationLimit: 100_000))
         let fit = try MinimumVolumeEllipsoid(points: Matrix(columns: columns))
         let support = reference.weights.indices.filter { reference.weights[$0] > 0 }
-        let slow = try #require(EllipsoidChecker(columns: columns, support: support, weights: support.map { reference.weights[$0] }, isCentered: false))
+        let slow = try #require(
+            EllipsoidChecker(columns: columns, support: support, weights: support.map { reference.weights[$0] }, isCentered: false))
         let fast = try #require(EllipsoidChecker(columns: columns, support: fit.support, weights: fit.weights, isCentered: false))
         // Both bound the optimum of log det from below, within D·log(1+gap)/2 of it.
         #expect((slow.logDeterminant - fast.logDeterminant).magnitude <= 2 * (reference.gap + fit.certificate.gap))
@@ -169,9 +178,13 @@ func fitAndCheck(
         let columns = PointMuseum.gaussian(n, d, seed: 50)
         let map = Matrix(columns: PointMuseum.gaussian(d, d, seed: 51))
         let moved = columns.map { map.times($0).map { $0 + 3 } }
-        let (a, b) = (try MinimumVolumeEllipsoid(points: Matrix(columns: columns)), try MinimumVolumeEllipsoid(points: Matrix(columns: moved)))
+        let (a, b) = (
+            try MinimumVolumeEllipsoid(points: Matrix(columns: columns)), try MinimumVolumeEllipsoid(points: Matrix(columns: moved))
+        )
         let logDeterminant = try 0.5 * Cholesky(map.gramOfRows()).logDeterminant
-        #expect((b.ellipsoid.logVolume - a.ellipsoid.logVolume - logDeterminant).magnitude <= a.certificate.logVolumeBound + b.certificate.logVolumeBound + 1e-10)
+        #expect(
+            (b.ellipsoid.logVolume - a.ellipsoid.logVolume - logDeterminant).magnitude <= a.certificate.logVolumeBound
+                + b.certificate.logVolumeBound + 1e-10)
     }
 
     @Test func permutationAndDuplication() throws {
@@ -272,11 +285,14 @@ extension Matrix {
         let cold = try MinimumVolumeEllipsoid(points: all, settings: settings)
         #expect(warm.status == .solved && cold.status == .solved)
         #expect(warm.support.contains { $0 >= 3000 })
-        let checked = try #require(EllipsoidChecker(
-            columns: (0..<3030).map { Array(all.column($0)) }, support: warm.support, weights: warm.weights, isCentered: centering == .origin))
+        let checked = try #require(
+            EllipsoidChecker(
+                columns: (0..<3030).map { Array(all.column($0)) }, support: warm.support, weights: warm.weights,
+                isCentered: centering == .origin))
         #expect(warm.certificate.gap >= checked.gap - 1e-9)
-        #expect((warm.ellipsoid.logVolume - cold.ellipsoid.logVolume).magnitude
-            <= warm.certificate.logVolumeBound + cold.certificate.logVolumeBound + 1e-12)
+        #expect(
+            (warm.ellipsoid.logVolume - cold.ellipsoid.logVolume).magnitude
+                <= warm.certificate.logVolumeBound + cold.certificate.logVolumeBound + 1e-12)
         for gauge in warm.ellipsoid.gauges(of: all) { #expect(gauge <= 1 + 64 * 6 * .ulpOfOne) }
     }
 

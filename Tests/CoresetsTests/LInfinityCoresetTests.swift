@@ -7,7 +7,9 @@ import Testing
 @Suite struct LInfinityCoresetTests {
     private static func points(_ d: Int, _ n: Int, _ seed: UInt64, offset: Double = 0) -> Matrix {
         var g = TestGenerator(seed: seed)
-        return Matrix(rows: d, columns: n) { k, _ in let x = g.normal(); return x * (1 + x * x) * Double(k + 1) + offset }
+        return Matrix(rows: d, columns: n) { k, _ in
+            let x = g.normal(); return x * (1 + x * x) * Double(k + 1) + offset
+        }
     }
 
     // max over P divided by max over C, in many directions; with `bias` of |pᵀx + b|.
@@ -20,7 +22,8 @@ import Testing
         var worst = 0.0
         for x in directions {
             let values = (0..<points.columns).map { j in (0..<d).reduce(0) { $0 + points[$1, j] * x[$1] } }
-            let shifts = withBias ? [0, -values.reduce(0, +) / Double(values.count), -(values.max()! + values.min()!) / 2, g.normal()] : [0]
+            let shifts =
+                withBias ? [0, -values.reduce(0, +) / Double(values.count), -(values.max()! + values.min()!) / 2, g.normal()] : [0]
             for b in shifts {
                 let inside = indices.reduce(0) { max($0, (values[$1] + b).magnitude) }
                 let all = values.reduce(0) { max($0, ($1 + b).magnitude) }
@@ -40,22 +43,24 @@ import Testing
             #expect(zip(coreset.indices, coreset.indices.dropFirst()).allSatisfy { $0 < $1 })
             #expect(coreset.weights.allSatisfy { $0 > 0 } && (coreset.weights.reduce(0, +) - 1).magnitude <= 1e-12)
             let lifted = centering == .origin ? d : d + 1
-            let limit = switch construction {
-            case .axisCaratheodory: centering == .origin ? d * (d + 1) : 2 * d * (d + 1)
-            case .johnSupport: lifted * (lifted + 1) / 2
-            case .volumeSubset: lifted
-            }
+            let limit =
+                switch construction {
+                case .axisCaratheodory: centering == .origin ? d * (d + 1) : 2 * d * (d + 1)
+                case .johnSupport: lifted * (lifted + 1) / 2
+                case .volumeSubset: lifted
+                }
             #expect(coreset.indices.count <= limit)
             // The statement of `axisCaratheodory` is about pᵀx; the other two cover pᵀx + b with a free center.
             let withBias = centering == .free && construction != .axisCaratheodory
             let attained = Self.attained(points, coreset.indices, withBias: withBias)
             #expect(attained <= coreset.provenFactor * (1 + 1e-12), "\(construction) \(centering): \(attained)")
             // The factor is the one of the field: no larger than what the construction promises at gap 1e-4.
-            let promised = switch construction {
-            case .axisCaratheodory: centering == .origin ? Double(d) * 1.0001 : Double(d) * Double(d).squareRoot() * 1.01
-            case .johnSupport: Double(lifted).squareRoot() * 1.0001
-            case .volumeSubset: Double(lifted) * 1.05 * (1 + 1e-9)
-            }
+            let promised =
+                switch construction {
+                case .axisCaratheodory: centering == .origin ? Double(d) * 1.0001 : Double(d) * Double(d).squareRoot() * 1.01
+                case .johnSupport: Double(lifted).squareRoot() * 1.0001
+                case .volumeSubset: Double(lifted) * 1.05 * (1 + 1e-9)
+                }
             #expect(coreset.provenFactor <= max(1, promised), "\(construction) \(centering)")
         }
     }
@@ -90,7 +95,11 @@ import Testing
         let zeros = try LInfinityCoreset(points: Matrix(rows: 2, columns: 5), settings: settings)
         #expect(zeros.indices.count == 1 && zeros.provenFactor == 1)
         let same = try LInfinityCoreset(points: Matrix(rows: 3, columns: 50) { k, _ in Double(k + 1) }, settings: settings)
-        #expect(same.rank == 1 && Self.attained(Matrix(rows: 3, columns: 50) { k, _ in Double(k + 1) }, same.indices, withBias: false) <= same.provenFactor * (1 + 1e-12))
+        #expect(
+            same.rank == 1
+                && Self.attained(Matrix(rows: 3, columns: 50) { k, _ in Double(k + 1) }, same.indices, withBias: false) <= same.provenFactor
+                    * (1 + 1e-12)
+        )
         // A plane in ℝ⁵; the same points 20 times; coordinates of very different size.
         let low = Self.points(2, 90, 8), frame = Matrix(rows: 5, columns: 2) { k, j in Double((3 * k + 5 * j) % 7) - 3 }
         let base = Self.points(3, 40, 9)
@@ -114,7 +123,9 @@ import Testing
         for gap in [0, -1, Double.infinity] {
             #expect(throws: CoresetError.self) { try LInfinityCoreset(points: points, settings: .init(gap: gap)) }
         }
-        #expect(throws: CoresetError.self) { try LInfinityCoreset(points: points, settings: .init(construction: .volumeSubset, coefficientSlack: 0)) }
+        #expect(throws: CoresetError.self) {
+            try LInfinityCoreset(points: points, settings: .init(construction: .volumeSubset, coefficientSlack: 0))
+        }
     }
 
     @Test func guaranteesSaySoWhenNothingIsSaved() throws {

@@ -7,7 +7,9 @@ import Testing
 @Suite struct SensitivityTests {
     private static func points(_ d: Int, _ n: Int, _ seed: UInt64) -> Matrix {
         var g = TestGenerator(seed: seed)
-        return Matrix(rows: d, columns: n) { k, _ in let x = g.normal(); return x * x * x * Double(k + 1) }
+        return Matrix(rows: d, columns: n) { k, _ in
+            let x = g.normal(); return x * x * x * Double(k + 1)
+        }
     }
 
     private static func directions(_ d: Int, _ count: Int) -> [[Double]] {
@@ -187,7 +189,8 @@ import Testing
         // The defining equation mε² = 2t(1 + ε/3)·ln(2/δ), with ln 40 = 3.68887945….
         #expect(delta == 0.05)
         let m = 20_000_000.0
-        #expect((m * epsilon * epsilon - 2 * bounds.total * (1 + epsilon / 3) * 3.6888794541139363).magnitude <= 1e-9 * m * epsilon * epsilon)
+        #expect(
+            (m * epsilon * epsilon - 2 * bounds.total * (1 + epsilon / 3) * 3.6888794541139363).magnitude <= 1e-9 * m * epsilon * epsilon)
         #expect(!large.guarantee.isVacuous && large.guarantee.kind == .sample)
         let small = try Coreset.sample(count: 5, bounds: bounds, generator: &generator)
         #expect(small.guarantee.isVacuous && small.guarantee.statement.contains("vacuous"))

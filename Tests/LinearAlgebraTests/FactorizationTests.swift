@@ -15,7 +15,9 @@ private func positiveDefinite(_ n: Int, seed: UInt64) -> Matrix {
         let a = positiveDefinite(n, seed: 10)
         let factor = try Cholesky(a)
         let expected = try #require(ReferenceLinearAlgebra.cholesky(a.elements, order: n))
-        #expect(distance(factor.factor, Matrix(rows: n, columns: n, elements: expected)) <= 256 * Double(n + 1) * Double.ulpOfOne * max(1, a.maximumMagnitude))
+        #expect(
+            distance(factor.factor, Matrix(rows: n, columns: n, elements: expected)) <= 256 * Double(n + 1) * Double.ulpOfOne
+                * max(1, a.maximumMagnitude))
         let b = (0..<n).map { Double($0) - 1.5 }
         let residual = zip(a.times(factor.solve(b)), b).reduce(0) { max($0, ($1.0 - $1.1).magnitude) }
         #expect(residual <= 1e4 * Double(n + 1) * Double.ulpOfOne * max(1, a.maximumMagnitude))
@@ -25,7 +27,9 @@ private func positiveDefinite(_ n: Int, seed: UInt64) -> Matrix {
         let a = positiveDefinite(n, seed: 11)
         let factor = try Cholesky(a)
         #expect(distance(a.times(factor.inverse()), .identity(n)) <= 1e4 * Double(n + 1) * Double.ulpOfOne * max(1, a.maximumMagnitude))
-        #expect(distance(factor.factor.times(factor.inverseFactor()), .identity(n)) <= 1e3 * Double(n + 1) * Double.ulpOfOne * max(1, a.maximumMagnitude))
+        #expect(
+            distance(factor.factor.times(factor.inverseFactor()), .identity(n)) <= 1e3 * Double(n + 1) * Double.ulpOfOne
+                * max(1, a.maximumMagnitude))
     }
 
     @Test(arguments: sizes) func rankOneUpdateAndDowndateMatchRefactoring(n: Int) throws {

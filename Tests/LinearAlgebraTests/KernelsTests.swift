@@ -6,7 +6,8 @@ import Testing
         let selection = Kernels.selection
         #expect(!selection.coreType.isEmpty)
         #expect(!Kernels.configuration.isEmpty)
-        if selection.requestedByUser == nil, selection.canReselect, let best = selection.recommended, selection.coreTypeAtLoad == "Prescott" {
+        if selection.requestedByUser == nil, selection.canReselect, let best = selection.recommended, selection.coreTypeAtLoad == "Prescott"
+        {
             #expect(selection.coreType == best)
         }
     }

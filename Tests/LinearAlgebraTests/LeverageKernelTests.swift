@@ -16,7 +16,8 @@ import Testing
         // One guard beyond the last: nothing else is written.
         var (double, single) = ([Double](repeating: -1, count: count + 1), [Double](repeating: -1, count: count + 1))
         LeverageKernels.triangularLeverages(
-            points.map { Double($0) }, dimension: d, count: count, origin: origin, matrix: packed, offset: padded, constant: 1, into: &double)
+            points.map { Double($0) }, dimension: d, count: count, origin: origin, matrix: packed, offset: padded, constant: 1,
+            into: &double)
         LeverageKernels.triangularLeverages(
             points, dimension: d, count: count, origin: origin, matrix: packed, offset: padded, constant: 1, into: &single)
         #expect(double == single)

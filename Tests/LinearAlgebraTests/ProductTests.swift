@@ -35,7 +35,8 @@ func distance(_ a: Matrix, _ b: Matrix) -> Double {
         let expected = Matrix(rows: n, columns: n) { i, j in
             (0..<2 * n + 1).reduce(0) { $0 + weights[$1] * points[i, $1] * points[j, $1] }
         }
-        #expect(distance(points.gram(weights: weights), expected) <= 64 * Double(n + 1) * Double.ulpOfOne * max(1, expected.maximumMagnitude))
+        #expect(
+            distance(points.gram(weights: weights), expected) <= 64 * Double(n + 1) * Double.ulpOfOne * max(1, expected.maximumMagnitude))
     }
 
     @Test func matrixTimesVectorBothWays() {

@@ -83,7 +83,9 @@ import Testing
         }
     }
 
-    @Test(arguments: [1, 2, 3, 8, 17, 64, 97, 200]) func squaredGramAndItsProduct(_ m: Int) { Kernels.withSingleThread { Self.checkSquaredGram(m) } }
+    @Test(arguments: [1, 2, 3, 8, 17, 64, 97, 200]) func squaredGramAndItsProduct(_ m: Int) {
+        Kernels.withSingleThread { Self.checkSquaredGram(m) }
+    }
 
     private static func checkSquaredGram(_ m: Int) {
         let k = 11

@@ -140,7 +140,8 @@ struct WeightFile {
 
 @Suite struct ArchitectureTests {
     /// Loads, evaluates, cuts every inner group, writes, and loads again under the same name.
-    private func expectRoundTrip(_ archive: TensorArchive, _ name: String, inputShape: [Int]? = nil, innerGroups: Int, classes: Int) throws {
+    private func expectRoundTrip(_ archive: TensorArchive, _ name: String, inputShape: [Int]? = nil, innerGroups: Int, classes: Int) throws
+    {
         let architecture = try KnownArchitecture(named: name)
         let network = try Network(archive: archive, architecture: architecture, inputShape: inputShape)
         let shape = try #require(network.values[network.inputs[0]].shape)
@@ -177,7 +178,9 @@ struct WeightFile {
         let network = try Network(archive: archive, architecture: .cifarResNet(depth: 20))
         #expect(try network.channelGroups().filter { $0.barrier == nil && !$0.isInner }.count == 3)
         #expect(throws: NetworkError.self) { try Network(archive: archive, architecture: .cifarResNet(depth: 32)) }
-        #expect(throws: NetworkError.unrecognizedNetwork(reason: "expected 3 blocks per stage in resnet20-cifar, found a further one, layer1.3")) {
+        #expect(
+            throws: NetworkError.unrecognizedNetwork(reason: "expected 3 blocks per stage in resnet20-cifar, found a further one, layer1.3")
+        ) {
             try Network(archive: WeightFile.cifarResNet(blocks: 5, projection: projection), architecture: .cifarResNet(depth: 20))
         }
     }
@@ -187,9 +190,13 @@ struct WeightFile {
     }
 
     @Test(arguments: [true, false]) func vgg(normalized: Bool) throws {
-        try expectRoundTrip(try WeightFile.vgg11(normalized: normalized, classifier: [-1], side: 1), normalized ? "vgg11-bn" : "vgg11", innerGroups: 8, classes: 10)
-        try expectRoundTrip(try WeightFile.vgg11(normalized: normalized, classifier: [1, 4, 6], side: 1), "vgg11", innerGroups: 10, classes: 10)
-        try expectRoundTrip(try WeightFile.vgg11(normalized: normalized, classifier: [0, 3, 6], side: 2), "vgg11", innerGroups: 10, classes: 10)
+        try expectRoundTrip(
+            try WeightFile.vgg11(normalized: normalized, classifier: [-1], side: 1), normalized ? "vgg11-bn" : "vgg11", innerGroups: 8,
+            classes: 10)
+        try expectRoundTrip(
+            try WeightFile.vgg11(normalized: normalized, classifier: [1, 4, 6], side: 1), "vgg11", innerGroups: 10, classes: 10)
+        try expectRoundTrip(
+            try WeightFile.vgg11(normalized: normalized, classifier: [0, 3, 6], side: 2), "vgg11", innerGroups: 10, classes: 10)
     }
 
     @Test func mobileNetV2() throws {
@@ -212,12 +219,27 @@ struct WeightFile {
         #expect(network.values[network.inputs[0]].shape == [4])
     }
 
-    @Test(arguments: [
-        ("missing link", [("a1", [5, 4]), ("a2", [3, 6])], "node a2: expected 5 columns, the outputs of a1, for tensor a2.weight, found shape (3, 6)"),
-        ("convolution", [("c1", [5, 4, 3, 3])], "network: expected a matrix named <prefix><number>.weight for a chain of linear layers, found c1.weight of shape (5, 4, 3, 3); name the topology with --network"),
-        ("two prefixes", [("a1", [5, 4]), ("b2", [3, 5])], "network: expected one chain a<number>.weight for a chain of linear layers, found b2.weight of shape (3, 5); name the topology with --network"),
-        ("no number", [("head", [5, 4])], "network: expected a matrix named <prefix><number>.weight for a chain of linear layers, found head.weight of shape (5, 4); name the topology with --network"),
-    ] as [(String, [(String, [Int])], String)]) func whatIsNoChainIsSaidSo(vice: String, tensors: [(String, [Int])], message: String) throws {
+    @Test(
+        arguments: [
+            (
+                "missing link", [("a1", [5, 4]), ("a2", [3, 6])],
+                "node a2: expected 5 columns, the outputs of a1, for tensor a2.weight, found shape (3, 6)"
+            ),
+            (
+                "convolution", [("c1", [5, 4, 3, 3])],
+                "network: expected a matrix named <prefix><number>.weight for a chain of linear layers, found c1.weight of shape (5, 4, 3, 3); name the topology with --network"
+            ),
+            (
+                "two prefixes", [("a1", [5, 4]), ("b2", [3, 5])],
+                "network: expected one chain a<number>.weight for a chain of linear layers, found b2.weight of shape (3, 5); name the topology with --network"
+            ),
+            (
+                "no number", [("head", [5, 4])],
+                "network: expected a matrix named <prefix><number>.weight for a chain of linear layers, found head.weight of shape (5, 4); name the topology with --network"
+            ),
+        ] as [(String, [(String, [Int])], String)]) func whatIsNoChainIsSaidSo(vice: String, tensors: [(String, [Int])], message: String)
+        throws
+    {
         var file = WeightFile()
         for (name, shape) in tensors { try file.add(name + ".weight", shape) }
         let error = #expect(throws: NetworkError.self) { try Network(archive: file.archive) }
@@ -240,11 +262,16 @@ struct WeightFile {
             }
         }
         #expect(message("fc1.bias", nil) == nil)
-        #expect(message("fc2.bias", try .float32([1, 2], shape: [2])) == "node fc2: expected 3 values for tensor fc2.bias, found shape (2)")
-        #expect(message("fc2.bias", try .float32([1, .nan, 2], shape: [3])) == "tensor fc2.bias: expected finite values, found a non-finite one at position 1")
+        #expect(
+            message("fc2.bias", try .float32([1, 2], shape: [2])) == "node fc2: expected 3 values for tensor fc2.bias, found shape (2)")
+        #expect(
+            message("fc2.bias", try .float32([1, .nan, 2], shape: [3]))
+                == "tensor fc2.bias: expected finite values, found a non-finite one at position 1")
         #expect(message("fc2.bias", try .int64([1, 2, 3], shape: [3])) == "tensor fc2.bias: expected floating-point values, found i64")
         #expect(message("fc1.weight", try .float32([], shape: [0, 4]))?.contains("fc1.weight") == true)
-        #expect(throws: NetworkError.missingTensor(name: "conv1.weight", node: "lenet-5")) { try Network(archive: good, architecture: .lenet5) }
+        #expect(throws: NetworkError.missingTensor(name: "conv1.weight", node: "lenet-5")) {
+            try Network(archive: good, architecture: .lenet5)
+        }
         #expect(throws: NetworkError.self) { try Network(archive: TensorArchive()) }
     }
 
@@ -295,22 +322,38 @@ struct WeightFile {
     }
 
     @Test(arguments: [
-        ("\"input\": [3, 8, 8]", "\"input\": [3, -8, 8]", "network description, top level: expected a list of positive integers for input, found a list of 3"),
-        ("\"max-pool\"", "\"maxpool\"", "network description, layer 4: expected a type such as linear, convolution or batch-norm, found maxpool"),
+        (
+            "\"input\": [3, 8, 8]", "\"input\": [3, -8, 8]",
+            "network description, top level: expected a list of positive integers for input, found a list of 3"
+        ),
+        (
+            "\"max-pool\"", "\"maxpool\"",
+            "network description, layer 4: expected a type such as linear, convolution or batch-norm, found maxpool"
+        ),
         ("\"size\": 2", "\"sise\": 2", "network description, layer 4: expected a size, found none"),
-        ("\"padding\": 1", "\"pading\": 1", "network description, layer 0: expected only activation, dilation, from, groups, name, padding, stride, type, found pading"),
+        (
+            "\"padding\": 1", "\"pading\": 1",
+            "network description, layer 0: expected only activation, dilation, from, groups, name, padding, stride, type, found pading"
+        ),
         ("\"bn1\"]", "\"bn2\"]", "network description, layer 3: expected the name of an earlier layer in from, found bn2"),
-        ("\"relu\"", "\"rely\"", "network description, layer 2: expected an activation among identity, relu, relu6, leaky-relu, clipped-relu, gelu, gelu-tanh, tanh, sigmoid, silu, hard-swish, hard-sigmoid, elu, found rely"),
+        (
+            "\"relu\"", "\"rely\"",
+            "network description, layer 2: expected an activation among identity, relu, relu6, leaky-relu, clipped-relu, gelu, gelu-tanh, tanh, sigmoid, silu, hard-swish, hard-sigmoid, elu, found rely"
+        ),
         ("[1, 1]", "[1, 1, 1]", "network description, layer 2: expected an integer or a list of 2 integers for padding, found a list of 3"),
         ("\"fc\"", "\"fc9\"", "node fc9: expected a tensor named fc9.weight, found none"),
-        ("\"padding\": 1", "\"padding\": 1e300", "network description, layer 0: expected an integer or a list of 2 integers for padding, found 1e+300"),
+        (
+            "\"padding\": 1", "\"padding\": 1e300",
+            "network description, layer 0: expected an integer or a list of 2 integers for padding, found 1e+300"
+        ),
     ]) func mistakesAreNamed(good: String, bad: String, message: String) throws {
         let json = Array(text.replacing(good, with: bad).utf8)
         let error = #expect(throws: NetworkError.self) { try Network(archive: file(), description: NetworkDescription(json: json)) }
         #expect(error?.description == message)
     }
 
-    @Test(arguments: ["", "{", "[1", "nul", "{\"input\": [1], \"layers\": []}", "3", String(repeating: "[", count: 100_000)]) func brokenFilesAreRefused(text: String) throws {
+    @Test(arguments: ["", "{", "[1", "nul", "{\"input\": [1], \"layers\": []}", "3", String(repeating: "[", count: 100_000)])
+    func brokenFilesAreRefused(text: String) throws {
         #expect(throws: NetworkError.self) { try Network(archive: file(), description: NetworkDescription(json: Array(text.utf8))) }
     }
 }
@@ -349,20 +392,28 @@ struct WeightFile {
 
 @Suite struct LabelledImagesTests {
     @Test func scalesIntegersPerChannel() throws {
-        let archive = TensorArchive([("images", try .uint8([0, 255, 51, 102], shape: [1, 2, 1, 2])), ("labels", try .uint8([1], shape: [1]))])
+        let archive = TensorArchive([
+            ("images", try .uint8([0, 255, 51, 102], shape: [1, 2, 1, 2])), ("labels", try .uint8([1], shape: [1])),
+        ])
         let data = try LabelledImages(archive: archive, scaling: InputScaling(mean: [0, 0.2], standardDeviation: [1, 0.5]))
-        for (value, expected) in zip(data.images.values, [0, 1, 0, 0.4] as [Float]) { #expect((value - expected).magnitude <= 4 * Float.ulpOfOne) }
+        for (value, expected) in zip(data.images.values, [0, 1, 0, 0.4] as [Float]) {
+            #expect((value - expected).magnitude <= 4 * Float.ulpOfOne)
+        }
         #expect(data.labels == [1])
         #expect(try LabelledImages(archive: archive, scaling: InputScaling(isRaw: true)).images.values == [0, 255, 51, 102])
         // Floating-point images are not divided.
         let floats = TensorArchive([("images", try .float32([0.5, 1], shape: [2, 1]))])
-        #expect(try LabelledImages(archive: floats, scaling: InputScaling(mean: [0.5], standardDeviation: [0.5]), needsLabels: false).images.values == [0, 1])
+        #expect(
+            try LabelledImages(archive: floats, scaling: InputScaling(mean: [0.5], standardDeviation: [0.5]), needsLabels: false).images
+                .values == [0, 1])
     }
 
     @Test func tiesGoToTheLowestIndex() throws {
         let logits = ActivationTensor(shape: [3, 3], values: [1, 1, 0, 0, 2, 2, 0, 0, 0])
         #expect(try Evaluator.accuracy(logits: logits, labels: [0, 2, 0]) == ClassificationAccuracy(correct: 2, count: 3))
-        #expect(throws: NetworkError.invalidData(reason: "expected labels below 3, the number of outputs, found 3")) { try Evaluator.accuracy(logits: logits, labels: [0, 3, 0]) }
+        #expect(throws: NetworkError.invalidData(reason: "expected labels below 3, the number of outputs, found 3")) {
+            try Evaluator.accuracy(logits: logits, labels: [0, 3, 0])
+        }
         #expect(throws: NetworkError.self) { try Evaluator.accuracy(logits: logits, labels: [0]) }
     }
 
@@ -371,13 +422,28 @@ struct WeightFile {
         let labels = try Tensor.uint8([0, 1], shape: [2])
         #expect(throws: NetworkError.self) { try LabelledImages(archive: TensorArchive([("labels", labels)])) }
         #expect(throws: NetworkError.self) { try LabelledImages(archive: TensorArchive([("images", images)])) }
-        #expect(throws: NetworkError.self) { try LabelledImages(archive: TensorArchive([("images", try .uint8([1], shape: [1])), ("labels", labels)])) }
-        #expect(throws: NetworkError.self) { try LabelledImages(archive: TensorArchive([("images", images), ("labels", try .uint8([0], shape: [1]))])) }
-        #expect(throws: NetworkError.self) { try LabelledImages(archive: TensorArchive([("images", images), ("labels", try .float32([0.5, 1], shape: [2]))])) }
-        #expect(throws: NetworkError.self) { try LabelledImages(archive: TensorArchive([("images", images), ("labels", try .int64([0, -1], shape: [2]))])) }
-        #expect(throws: NetworkError.self) { try LabelledImages(archive: TensorArchive([("images", try .float32([1, .nan], shape: [1, 2]))]), needsLabels: false) }
-        for scaling in [InputScaling(mean: []), InputScaling(mean: [1, 2]), InputScaling(standardDeviation: [0]), InputScaling(standardDeviation: [.nan])] {
-            #expect(throws: NetworkError.self) { try LabelledImages(archive: TensorArchive([("images", images), ("labels", labels)]), scaling: scaling) }
+        #expect(throws: NetworkError.self) {
+            try LabelledImages(archive: TensorArchive([("images", try .uint8([1], shape: [1])), ("labels", labels)]))
+        }
+        #expect(throws: NetworkError.self) {
+            try LabelledImages(archive: TensorArchive([("images", images), ("labels", try .uint8([0], shape: [1]))]))
+        }
+        #expect(throws: NetworkError.self) {
+            try LabelledImages(archive: TensorArchive([("images", images), ("labels", try .float32([0.5, 1], shape: [2]))]))
+        }
+        #expect(throws: NetworkError.self) {
+            try LabelledImages(archive: TensorArchive([("images", images), ("labels", try .int64([0, -1], shape: [2]))]))
+        }
+        #expect(throws: NetworkError.self) {
+            try LabelledImages(archive: TensorArchive([("images", try .float32([1, .nan], shape: [1, 2]))]), needsLabels: false)
+        }
+        for scaling in [
+            InputScaling(mean: []), InputScaling(mean: [1, 2]), InputScaling(standardDeviation: [0]),
+            InputScaling(standardDeviation: [.nan]),
+        ] {
+            #expect(throws: NetworkError.self) {
+                try LabelledImages(archive: TensorArchive([("images", images), ("labels", labels)]), scaling: scaling)
+            }
         }
     }
 }

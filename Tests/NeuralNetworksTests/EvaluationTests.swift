@@ -25,13 +25,21 @@ struct ConvolutionCase: Sendable {
                             padding: [pad, max(0, pad - 1), max(0, pad - 1), pad], dilations: [dilation, 1], groups: groups))
                 }
             }
-            cases.append(.init(input: [channels, 29], outputs: outputs, kernel: [5], strides: [2], padding: [3, 1], dilations: [2], groups: groups))
+            cases.append(
+                .init(input: [channels, 29], outputs: outputs, kernel: [5], strides: [2], padding: [3, 1], dilations: [2], groups: groups))
         }
         // Several blocks of rows.
-        cases.append(.init(input: [64, 40, 60], outputs: 9, kernel: [3, 3], strides: [1, 1], padding: [1, 1, 1, 1], dilations: [1, 1], groups: 1))
-        cases.append(.init(input: [40, 61, 40], outputs: 9, kernel: [7, 7], strides: [2, 2], padding: [3, 3, 3, 3], dilations: [1, 1], groups: 1))
-        cases.append(.init(input: [3, 90, 80], outputs: 9, kernel: [7, 7], strides: [2, 2], padding: [3, 3, 3, 3], dilations: [1, 1], groups: 1))
-        cases.append(.init(input: [600, 12, 13], outputs: 9, kernel: [1, 1], strides: [1, 1], padding: [0, 0, 0, 0], dilations: [1, 1], groups: 1))
+        cases.append(
+            .init(
+                input: [64, 40, 60], outputs: 9, kernel: [3, 3], strides: [1, 1], padding: [1, 1, 1, 1], dilations: [1, 1], groups: 1))
+        cases.append(
+            .init(
+                input: [40, 61, 40], outputs: 9, kernel: [7, 7], strides: [2, 2], padding: [3, 3, 3, 3], dilations: [1, 1], groups: 1))
+        cases.append(
+            .init(input: [3, 90, 80], outputs: 9, kernel: [7, 7], strides: [2, 2], padding: [3, 3, 3, 3], dilations: [1, 1], groups: 1))
+        cases.append(
+            .init(
+                input: [600, 12, 13], outputs: 9, kernel: [1, 1], strides: [1, 1], padding: [0, 0, 0, 0], dilations: [1, 1], groups: 1))
         return cases
     }()
 
@@ -128,14 +136,18 @@ struct ConvolutionCase: Sendable {
         let input = net.input([1, 2, 5])
         let image = ActivationTensor(shape: [1, 1, 2, 5], values: [1, -2, 3, 4, -5, -6, 7, -8, 9, 10])
         func pooled(_ name: String, _ kind: Pooling.Kind, padding: [Int], ceilMode: Bool) throws -> [Float] {
-            let value = try net.apply(name, .pooling(Pooling(kind: kind, window: [2, 2], strides: [2, 2], padding: padding, ceilMode: ceilMode)), input)
+            let value = try net.apply(
+                name, .pooling(Pooling(kind: kind, window: [2, 2], strides: [2, 2], padding: padding, ceilMode: ceilMode)), input)
             return try net.network(outputs: value).forward(image).observed[0].values
         }
         #expect(try pooled("a", .maximum, padding: [0, 0, 0, 0], ceilMode: false) == [7, 9])
         #expect(try pooled("b", .maximum, padding: [0, 0, 0, 0], ceilMode: true) == [7, 9, 10])
         #expect(try pooled("c", .average(countsPadding: false), padding: [0, 0, 0, 0], ceilMode: true) == [0, 2, 2.5])
         #expect(try pooled("d", .average(countsPadding: true), padding: [0, 0, 0, 0], ceilMode: true) == [0, 2, 2.5])
-        #expect(try pooled("e", .average(countsPadding: true), padding: [1, 1, 1, 1], ceilMode: false) == [0.25, 0.25, -0.25, -1.5, -0.25, 4.75])
+        #expect(
+            try pooled("e", .average(countsPadding: true), padding: [1, 1, 1, 1], ceilMode: false) == [
+                0.25, 0.25, -0.25, -1.5, -0.25, 4.75,
+            ])
         #expect(try pooled("f", .average(countsPadding: false), padding: [1, 1, 1, 1], ceilMode: false) == [1, 0.5, -0.5, -6, -0.5, 9.5])
     }
 
@@ -156,7 +168,9 @@ struct ConvolutionCase: Sendable {
         var net = RandomNetwork(seed: 9)
         let input = net.input([2, 4])
         let value = try net.apply("ln", .normalization(Normalization(kind: .layer, axis: -1, scale: nil, shift: nil, epsilon: 0)), input)
-        let result = try net.network(outputs: value).forward(ActivationTensor(shape: [1, 2, 4], values: [1, 1, 3, 3, 0, 0, 0, 4])).observed[0].values
+        let result = try net.network(outputs: value).forward(ActivationTensor(shape: [1, 2, 4], values: [1, 1, 3, 3, 0, 0, 0, 4])).observed[
+            0
+        ].values
         let root = Float(3).squareRoot()
         let expected: [Float] = [-1, -1, 1, 1, -1 / root, -1 / root, -1 / root, root]
         #expect(relativeDifference(expected, result) <= 4 * Float.ulpOfOne)
@@ -192,7 +206,9 @@ struct ConvolutionCase: Sendable {
     @Test func concurrentEvaluationsGiveTheSameBits() async throws {
         var net = RandomNetwork(seed: 12)
         var value = net.input([3, 32, 32])
-        for (index, channels) in [19, 37, 64].enumerated() { value = try net.relu("r\(index)", try net.convolution("c\(index)", value, channels, padding: 1)) }
+        for (index, channels) in [19, 37, 64].enumerated() {
+            value = try net.relu("r\(index)", try net.convolution("c\(index)", value, channels, padding: 1))
+        }
         let network = try net.network(outputs: value)
         let batch = net.batch(5, [3, 32, 32])
         let evaluator = try Evaluator(network)

@@ -36,7 +36,8 @@ import Testing
             let (right, otherScale) = dot(x.values, transposed.values)
             let terms = Double(weight.values.count / test.outputs)
             #expect(
-                (left - right).magnitude <= 4 * terms.squareRoot() * Double(Float.ulpOfOne) * (scale + otherScale), "case \(index): \(test)")
+                (left - right).magnitude <= 4 * terms.squareRoot() * Double(Float.ulpOfOne) * (scale + otherScale), "case \(index): \(test)"
+            )
             tested += 1
         }
         #expect(tested > 100)
@@ -61,7 +62,8 @@ import Testing
         let gate = try random.apply("gap", .globalAveragePooling(keepsSpatialAxes: true), h)
         h = try random.apply("mul", .multiply, h, try random.apply("sig", .activation(.sigmoid), gate))
         h = try random.apply("pad", .padding(before: [0, 0, 1, 0], after: [0, 0, 0, 2], value: 0), h)
-        h = try random.apply("slice", .slice([SliceRange(), SliceRange(start: 1), SliceRange(), SliceRange(start: 0, end: .max, step: 2)]), h)
+        h = try random.apply(
+            "slice", .slice([SliceRange(), SliceRange(start: 1), SliceRange(), SliceRange(start: 0, end: .max, step: 2)]), h)
         h = try random.apply("t", .transpose(permutation: [0, 2, 1, 3]), h)
         h = try random.batchNormalization("b2", h)
         h = try random.apply("tanh", .activation(.tanh), h)
@@ -147,15 +149,21 @@ import Testing
             #expect(seen.statistics == (try gradient.normalizationStatistics(of: x)))
             #expect(seen.statistics == (try gradient.normalizationStatistics(of: x, movedSince: seen)))
             let moved = ActivationTensor(shape: x.shape, values: x.values.map { 1.1 * $0 + 0.1 })
-            let (exact, estimate) = (try gradient.normalizationStatistics(of: moved), try gradient.normalizationStatistics(of: moved, movedSince: seen))
+            let (exact, estimate) = (
+                try gradient.normalizationStatistics(of: moved), try gradient.normalizationStatistics(of: moved, movedSince: seen)
+            )
             for (node, statistics) in exact {
                 let (old, new) = (try #require(seen.statistics[node]), try #require(estimate[node]))
                 for c in statistics.mean.indices {
                     // The samples of one chunk are all there are, or a part that moves like the rest.
                     let share: Float = count == 20 ? 1e-4 : 0.5
                     let deviation = statistics.variance[c].squareRoot()
-                    #expect((new.mean[c] - statistics.mean[c]).magnitude <= share * (old.mean[c] - statistics.mean[c]).magnitude + 1e-2 * share * deviation)
-                    #expect((new.variance[c] - statistics.variance[c]).magnitude <= share * (old.variance[c] - statistics.variance[c]).magnitude + 1e-2 * share * statistics.variance[c])
+                    #expect(
+                        (new.mean[c] - statistics.mean[c]).magnitude <= share * (old.mean[c] - statistics.mean[c]).magnitude + 1e-2 * share
+                            * deviation)
+                    #expect(
+                        (new.variance[c] - statistics.variance[c]).magnitude <= share * (old.variance[c] - statistics.variance[c]).magnitude
+                            + 1e-2 * share * statistics.variance[c])
                 }
             }
         }

@@ -71,7 +71,8 @@ struct ONNXExportTests {
     @Test func aNewBiasBecomesAnInputOrAnAdd() throws {
         for (name, layer) in [("depthwise", "expand"), ("matmul", "MatMul_17"), ("cntk", "conv1"), ("grouped", "Gemm_12")] {
             let source = try ONNXFixture.source(name)
-            guard let node = source.network.nodes.firstIndex(where: { $0.name == layer }), case .none = source.network.shift(of: node) else { continue }
+            guard let node = source.network.nodes.firstIndex(where: { $0.name == layer }), case .none = source.network.shift(of: node)
+            else { continue }
             var changed = try source.network.addingBias(to: node)
             let added = try #require(changed.nodes[node].layer.parameterNames.last)
             let count = changed.parameters[added]?.values.count ?? 0
@@ -108,7 +109,9 @@ struct ONNXExportTests {
         let path = folder.path + "/cut.onnx"
         try ONNX.write(source.model(for: cut), to: path, force: false)
         let read = try ONNX.read(path: path)
-        #expect(read.wire.graph.initializer.filter { $0.dataLocation == .external }.count == source.model.wire.graph.initializer.filter { $0.dataLocation == .external }.count)
+        #expect(
+            read.wire.graph.initializer.filter { $0.dataLocation == .external }.count
+                == source.model.wire.graph.initializer.filter { $0.dataLocation == .external }.count)
         let (input, _) = try ONNXFixture.expected("external")
         #expect(try ONNXNetwork(read).network.output(input) == cut.output(input))
         // Writing the model over itself would pull its data away from under it.

@@ -26,7 +26,8 @@ enum ONNXFixture {
         let archive = try TensorArchive.read(path: folder + "expected.npz")
         let input = try archive.tensor(named: name + ".input"), output = try archive.tensor(named: name + ".output")
         return (
-            ActivationTensor(shape: input.shape, values: try input.floats()), ActivationTensor(shape: output.shape, values: try output.floats())
+            ActivationTensor(shape: input.shape, values: try input.floats()),
+            ActivationTensor(shape: output.shape, values: try output.floats())
         )
     }
 }

@@ -49,7 +49,9 @@ struct ONNXFuzzTests {
         for _ in 0..<Self.iterations {
             var model = models[Int.random(in: models.indices, using: &generator)]
             for _ in 0..<Int.random(in: 1...3, using: &generator) { mutate(&model.wire.graph, &generator) }
-            if Int.random(in: 0..<8, using: &generator) == 0 { model.wire.opsetImport[0].version = Int64.random(in: 7...28, using: &generator) }
+            if Int.random(in: 0..<8, using: &generator) == 0 {
+                model.wire.opsetImport[0].version = Int64.random(in: 7...28, using: &generator)
+            }
             guard (try? model.validate()) != nil else { continue }
             if (try? Self.exercise(model)) != nil { read += 1 }
         }
@@ -75,9 +77,12 @@ struct ONNXFuzzTests {
     private func mutate(_ graph: inout ONNXWireGraph, _ generator: inout TestGenerator) {
         let edges: [Int64] = [0, 1, -1, 2, 3, -2, 7, 1 << 31, 1 << 62, .max, .min, -(1 << 31)]
         let operations = [
-            "Conv", "Gemm", "MatMul", "BatchNormalization", "Relu", "Clip", "MaxPool", "AveragePool", "GlobalMaxPool", "ReduceMean", "Add", "Mul", "Sub",
-            "Div", "Concat", "Split", "Flatten", "Reshape", "Pad", "Slice", "Transpose", "Softmax", "Dropout", "Identity", "Cast", "Shape", "Gather",
-            "Squeeze", "Unsqueeze", "LayerNormalization", "InstanceNormalization", "Expand", "Range", "ConstantOfShape", "Where", "Erf", "Sqrt", "Tanh",
+            "Conv", "Gemm", "MatMul", "BatchNormalization", "Relu", "Clip", "MaxPool", "AveragePool", "GlobalMaxPool", "ReduceMean", "Add",
+            "Mul", "Sub",
+            "Div", "Concat", "Split", "Flatten", "Reshape", "Pad", "Slice", "Transpose", "Softmax", "Dropout", "Identity", "Cast", "Shape",
+            "Gather",
+            "Squeeze", "Unsqueeze", "LayerNormalization", "InstanceNormalization", "Expand", "Range", "ConstantOfShape", "Where", "Erf",
+            "Sqrt", "Tanh",
             "Resize",
         ]
         guard !graph.node.isEmpty else { return }
@@ -93,11 +98,14 @@ struct ONNXFuzzTests {
             }
         case 2:
             guard let attribute = graph.node[node].attribute.indices.randomElement(using: &generator) else { return }
-            graph.node[node].attribute[attribute].name = ["axis", "perm", "pads", "strides", "group", "axes", "epsilon", "to"].randomElement(using: &generator) ?? ""
+            graph.node[node].attribute[attribute].name =
+                ["axis", "perm", "pads", "strides", "group", "axes", "epsilon", "to"].randomElement(using: &generator) ?? ""
         case 3: if !graph.node[node].input.isEmpty { graph.node[node].input.removeLast() }
         case 4:
             let names = graph.node.prefix(node).flatMap(\.output) + graph.initializer.map(\.name) + graph.input.map(\.name)
-            guard let slot = graph.node[node].input.indices.randomElement(using: &generator), let name = names.randomElement(using: &generator) else { return }
+            guard let slot = graph.node[node].input.indices.randomElement(using: &generator),
+                let name = names.randomElement(using: &generator)
+            else { return }
             graph.node[node].input[slot] = name
         case 5, 6:
             // Other extents for the same values, and other integers where integers are.
@@ -111,10 +119,12 @@ struct ONNXFuzzTests {
                 }
             } else {
                 let count = graph.initializer[tensor].dims.reduce(1, *)
-                graph.initializer[tensor].dims = [[count], [1, count], [count, 1], [1, 1, count], [count, 1, 1, 1], [0]].randomElement(using: &generator) ?? []
+                graph.initializer[tensor].dims =
+                    [[count], [1, count], [count, 1], [1, 1, count], [count, 1, 1, 1], [0]].randomElement(using: &generator) ?? []
             }
         case 7:
-            guard let input = graph.input.indices.randomElement(using: &generator), !graph.input[input].type.tensorType.shape.dim.isEmpty else { return }
+            guard let input = graph.input.indices.randomElement(using: &generator), !graph.input[input].type.tensorType.shape.dim.isEmpty
+            else { return }
             let axis = Int.random(in: graph.input[input].type.tensorType.shape.dim.indices, using: &generator)
             graph.input[input].type.tensorType.shape.dim[axis].dimValue = edges.randomElement(using: &generator) ?? 0
         default:

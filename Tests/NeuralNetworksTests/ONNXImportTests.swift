@@ -39,7 +39,9 @@ struct ONNXImportTests {
     func attentionOnTransposedTensorsIsRecognized(_ name: String) throws {
         let source = try ONNXFixture.source(name)
         #expect(source.warnings.isEmpty, "\(source.warnings)")
-        let attention = source.network.nodes.compactMap { node in if case .attention(let heads, let scale) = node.layer { (heads, scale) } else { nil } }
+        let attention = source.network.nodes.compactMap { node in
+            if case .attention(let heads, let scale) = node.layer { (heads, scale) } else { nil }
+        }
         #expect(attention.count == 1 && attention[0].0 == 4 && abs(attention[0].1 - 0.5) < 1e-6)
         let groups = try source.network.channelGroups().filter(\.isPrunable)
         #expect(groups.map(\.count) == [4, 12])
@@ -81,9 +83,14 @@ struct ONNXImportTests {
         #expect(source.warnings.count == 1)
         #expect(source.warnings[0].contains("com.example.Mystery") && source.warnings[0].contains("mystery"))
         let groups = try source.network.channelGroups()
-        #expect(Dictionary(uniqueKeysWithValues: groups.map { ($0.id, $0.barrier == nil) }) == ["before": false, "between": true, "after": true, "fc": false])
+        #expect(
+            Dictionary(uniqueKeysWithValues: groups.map { ($0.id, $0.barrier == nil) }) == [
+                "before": false, "between": true, "after": true, "fc": false,
+            ])
         // Evaluation stops there and says so.
-        #expect { try Evaluator(source.network).forward(ActivationTensor(shape: [1, 3, 6, 6], values: .init(repeating: 0, count: 108))) } throws: {
+        #expect {
+            try Evaluator(source.network).forward(ActivationTensor(shape: [1, 3, 6, 6], values: .init(repeating: 0, count: 108)))
+        } throws: {
             "\($0)".contains("mystery") && "\($0)".contains("Mystery")
         }
     }
@@ -101,7 +108,8 @@ struct ONNXImportTests {
         var mode = ONNXWireAttribute(), strides = ONNXWireAttribute()
         (mode.name, mode.type, mode.s) = ("auto_pad", .string, Data("SAME_UPPER".utf8))
         (strides.name, strides.type) = ("strides", .ints)
-        strides.ints = [Int64](repeating: .max, count: model.wire.graph.node[index].attribute.first { $0.name == "kernel_shape" }?.ints.count ?? 2)
+        strides.ints = [Int64](
+            repeating: .max, count: model.wire.graph.node[index].attribute.first { $0.name == "kernel_shape" }?.ints.count ?? 2)
         model.wire.graph.node[index].attribute.removeAll { ["auto_pad", "strides", "pads"].contains($0.name) }
         model.wire.graph.node[index].attribute += [mode, strides]
         // One output position: whether what follows accepts that is its affair.
@@ -115,13 +123,15 @@ struct ONNXImportTests {
                 guard let index = model.wire.graph.node.firstIndex(where: { $0.opType == operation }) else { continue }
                 model.wire.graph.node[index].input.removeSubrange(1...)
                 let error = #expect(throws: NetworkError.self) { try ONNXNetwork(model) }
-                #expect(error?.description.contains("inputs for \(operation), found none in place 1") == true, "\(error?.description ?? "")")
+                #expect(
+                    error?.description.contains("inputs for \(operation), found none in place 1") == true, "\(error?.description ?? "")")
             }
         }
     }
 
     @Test(arguments: [
-        ("/layer1/layer1.0/conv1/Conv", "onnx::Conv_193", "layer1.0.conv1"), ("/features/features.1/conv/conv.0/conv.0.0/Conv", "x", "features.1.conv.0.0"),
+        ("/layer1/layer1.0/conv1/Conv", "onnx::Conv_193", "layer1.0.conv1"),
+        ("/features/features.1/conv/conv.0/conv.0.0/Conv", "x", "features.1.conv.0.0"),
         ("anything", "fc1.weight", "fc1"), ("Conv_3", "w", "Conv_3"), ("/conv1/Conv", "onnx::Conv_1", "conv1"),
     ]) func layersAreNamedAsInTheProgramThatMadeThem(node: String, weight: String, expected: String) throws {
         var model = try ONNXFixture.model("sequence")
@@ -145,10 +155,18 @@ struct SharedModel: Sendable, CustomTestStringConvertible {
         .init(file: "lenet300_mnist", network: "lenet300_mnist", images: "mnist_test2000.npz", correct: 1957),
         .init(file: "lenet300_fashion", network: "lenet300_fashion", images: "fashion_test2000.npz", correct: 1809),
         .init(file: "lenet5_mnist", network: "lenet5_mnist", images: "mnist_test2000.npz", correct: 1975),
-        .init(file: "resnet20_cifar10", network: "resnet20_cifar10", images: "cifar10_test500.npz", correct: 455, scaling: SharedData.cifarScaling),
-        .init(file: "resnet20_cifar10_bn", network: "resnet20_cifar10", images: "cifar10_test500.npz", correct: 455, scaling: SharedData.cifarScaling),
-        .init(file: "resnet20_cifar10_dynamo", network: "resnet20_cifar10", images: "cifar10_test500.npz", correct: 455, scaling: SharedData.cifarScaling),
-        .init(file: "resnet56_cifar10", network: "resnet56_cifar10", images: "cifar10_test500.npz", correct: 470, scaling: SharedData.cifarScaling),
+        .init(
+            file: "resnet20_cifar10", network: "resnet20_cifar10", images: "cifar10_test500.npz", correct: 455,
+            scaling: SharedData.cifarScaling),
+        .init(
+            file: "resnet20_cifar10_bn", network: "resnet20_cifar10", images: "cifar10_test500.npz", correct: 455,
+            scaling: SharedData.cifarScaling),
+        .init(
+            file: "resnet20_cifar10_dynamo", network: "resnet20_cifar10", images: "cifar10_test500.npz", correct: 455,
+            scaling: SharedData.cifarScaling),
+        .init(
+            file: "resnet56_cifar10", network: "resnet56_cifar10", images: "cifar10_test500.npz", correct: 470,
+            scaling: SharedData.cifarScaling),
     ]
 
     func source() throws -> ONNXNetwork { try ONNXNetwork(ONNX.read(path: SharedData.folder + file + ".onnx")) }
@@ -167,7 +185,9 @@ struct SharedModel: Sendable, CustomTestStringConvertible {
         for (found, value) in zip(logits.values, try expected.floats()) { #expect((found - value).magnitude <= 1e-4) }
     }
 
-    @Test(arguments: SharedModel.all.filter { $0.file.hasPrefix("resnet") }) func shortcutsAreFollowedIntoTheirPadding(model: SharedModel) throws {
+    @Test(arguments: SharedModel.all.filter { $0.file.hasPrefix("resnet") }) func shortcutsAreFollowedIntoTheirPadding(model: SharedModel)
+        throws
+    {
         let network = try model.source().network
         let paddings = network.nodes.compactMap { if case .padding(let before, let after, 0) = $0.layer { [before, after] } else { nil } }
         #expect(paddings == [[[0, 8, 0, 0], [0, 8, 0, 0]], [[0, 16, 0, 0], [0, 16, 0, 0]]])

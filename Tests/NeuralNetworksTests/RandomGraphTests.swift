@@ -17,7 +17,9 @@ private func randomGraph(seed: UInt64) throws -> (Network, RandomNetwork) {
         var made: [Int] = []
         switch Int(net.generator.uniform() * 13) {
         case 0, 1, 2:
-            made = [try net.convolution(name, value, pick(channels), kernel: pick([[1, 1], [3, 3], [3, 1]]), bias: pick([true, false]))]
+            made = [
+                try net.convolution(name, value, pick(channels), kernel: pick([[1, 1], [3, 3], [3, 1]]), bias: pick([true, false]))
+            ]
         case 3:
             let groups = pick([2, 3, 4].filter { shape[0] % $0 == 0 } + [1])
             made = [try net.convolution(name, value, groups * pick([1, 2, 3]), groups: groups)]
@@ -26,7 +28,10 @@ private func randomGraph(seed: UInt64) throws -> (Network, RandomNetwork) {
         case 5:
             made = [try net.batchNormalization(name, value)]
         case 6, 7:
-            made = [try net.apply(name, .activation(pick([.relu, .leakyReLU(slope: 0.1), .tanh, .sigmoid, .clippedReLU(maximum: 1), .silu])), value)]
+            made = [
+                try net.apply(
+                    name, .activation(pick([.relu, .leakyReLU(slope: 0.1), .tanh, .sigmoid, .clippedReLU(maximum: 1), .silu])), value)
+            ]
         case 8, 9:
             let partners = pool.filter { net.shapes[$0] == shape }
             made = [try net.apply(name, pick([.add, .add, .multiply]), value, pick(partners))]

@@ -47,7 +47,8 @@ struct RandomNetwork {
         groups: Int = 1, bias: Bool = true
     ) throws -> Int {
         let channels = shapes[input]![0]
-        parameters[name + ".weight"] = random([outputs, channels / groups] + kernel, scale: 1 / Double(channels / groups * kernel.reduce(1, *)).squareRoot())
+        parameters[name + ".weight"] = random(
+            [outputs, channels / groups] + kernel, scale: 1 / Double(channels / groups * kernel.reduce(1, *)).squareRoot())
         if bias { parameters[name + ".bias"] = random([outputs], scale: 0.3) }
         let pads = kernel.map { padding ?? $0 / 2 * dilation }
         return try apply(
@@ -60,9 +61,11 @@ struct RandomNetwork {
 
     mutating func linear(_ name: String, _ input: Int, _ outputs: Int, bias: Bool = true, isTransposed: Bool = false) throws -> Int {
         let features = shapes[input]!.last!
-        parameters[name + ".weight"] = random(isTransposed ? [features, outputs] : [outputs, features], scale: 1 / Double(features).squareRoot())
+        parameters[name + ".weight"] = random(
+            isTransposed ? [features, outputs] : [outputs, features], scale: 1 / Double(features).squareRoot())
         if bias { parameters[name + ".bias"] = random([outputs], scale: 0.3) }
-        return try apply(name, .linear(Linear(weight: name + ".weight", bias: bias ? name + ".bias" : nil, isTransposed: isTransposed)), input)
+        return try apply(
+            name, .linear(Linear(weight: name + ".weight", bias: bias ? name + ".bias" : nil, isTransposed: isTransposed)), input)
     }
 
     mutating func batchNormalization(_ name: String, _ input: Int) throws -> Int {
@@ -70,12 +73,14 @@ struct RandomNetwork {
         parameters[name + ".weight"] = random([channels], scale: 0.3, offset: 1)
         parameters[name + ".bias"] = random([channels], scale: 0.3)
         parameters[name + ".running_mean"] = random([channels], scale: 0.3)
-        parameters[name + ".running_var"] = Parameter(shape: [channels], values: (0..<channels).map { _ in Float(0.5 + generator.uniform()) })
+        parameters[name + ".running_var"] = Parameter(
+            shape: [channels], values: (0..<channels).map { _ in Float(0.5 + generator.uniform()) })
         return try apply(
             name,
             .batchNormalization(
                 BatchNormalization(
-                    scale: name + ".weight", shift: name + ".bias", mean: name + ".running_mean", variance: name + ".running_var", epsilon: 1e-5)),
+                    scale: name + ".weight", shift: name + ".bias", mean: name + ".running_mean", variance: name + ".running_var",
+                    epsilon: 1e-5)),
             input)
     }
 

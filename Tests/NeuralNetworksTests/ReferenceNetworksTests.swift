@@ -18,12 +18,17 @@ struct ReferenceNetwork: Sendable, CustomTestStringConvertible {
         .init(name: "lenet300_mnist", architecture: "lenet-300-100", images: "mnist_test2000.npz", scaling: .init(), correct: 1957),
         .init(name: "lenet300_fashion", architecture: "mlp", images: "fashion_test2000.npz", scaling: .init(), correct: 1809),
         .init(name: "lenet5_mnist", architecture: "lenet-5", images: "mnist_test2000.npz", scaling: .init(), correct: 1975),
-        .init(name: "resnet20_cifar10", architecture: "resnet20-cifar", images: "cifar10_test500.npz", scaling: SharedData.cifarScaling, correct: 455),
-        .init(name: "resnet56_cifar10", architecture: "resnet56-cifar", images: "cifar10_test500.npz", scaling: SharedData.cifarScaling, correct: 470),
+        .init(
+            name: "resnet20_cifar10", architecture: "resnet20-cifar", images: "cifar10_test500.npz", scaling: SharedData.cifarScaling,
+            correct: 455),
+        .init(
+            name: "resnet56_cifar10", architecture: "resnet56-cifar", images: "cifar10_test500.npz", scaling: SharedData.cifarScaling,
+            correct: 470),
     ]
 
     func network() throws -> Network {
-        try Network(archive: SharedData.archive(name + ".safetensors"), architecture: try architecture.map { try KnownArchitecture(named: $0) })
+        try Network(
+            archive: SharedData.archive(name + ".safetensors"), architecture: try architecture.map { try KnownArchitecture(named: $0) })
     }
 }
 

@@ -9,7 +9,9 @@ private let tolerance = 4096 * Float.ulpOfOne
 
 /// Cuts every group that may be cut and compares with masking. Returns the groups.
 @discardableResult
-func expectSlicedEqualsMasked(_ network: Network, _ random: inout RandomNetwork, sourceLocation: SourceLocation = #_sourceLocation) throws -> [ChannelGroup] {
+func expectSlicedEqualsMasked(_ network: Network, _ random: inout RandomNetwork, sourceLocation: SourceLocation = #_sourceLocation) throws
+    -> [ChannelGroup]
+{
     let groups = try network.channelGroups()
     #expect(Set(groups.map(\.id)).count == groups.count, sourceLocation: sourceLocation)
     var kept: [ChannelGroup.ID: [Int]] = [:]
@@ -93,7 +95,9 @@ func expectSlicedEqualsMasked(_ network: Network, _ random: inout RandomNetwork,
         value = try net.relu("stem.relu", try net.convolution("stem", value, 8))
         for block in 0..<2 {
             let input = value
-            value = try net.relu("b\(block).relu", try net.batchNormalization("b\(block).bn1", try net.convolution("b\(block).conv1", value, 12, bias: false)))
+            value = try net.relu(
+                "b\(block).relu",
+                try net.batchNormalization("b\(block).bn1", try net.convolution("b\(block).conv1", value, 12, bias: false)))
             value = try net.batchNormalization("b\(block).bn2", try net.convolution("b\(block).conv2", value, 8, bias: false))
             value = try net.relu("b\(block).out", try net.apply("b\(block).add", .add, value, input))
         }
@@ -134,7 +138,8 @@ func expectSlicedEqualsMasked(_ network: Network, _ random: inout RandomNetwork,
         network.storesAttributes = false
         let refused = try network.channelGroups()
         #expect(refused.filter { $0.barrier == nil }.map(\.id) == ["conv1"])
-        #expect(refused[0].barrier == "the parameter-free shortcut pad pads channels by fixed amounts, which a file of weights cannot change")
+        #expect(
+            refused[0].barrier == "the parameter-free shortcut pad pads channels by fixed amounts, which a file of weights cannot change")
         #expect(throws: NetworkError.self) { try network.keeping(["stem": [0, 1]]) }
     }
 
@@ -154,8 +159,10 @@ func expectSlicedEqualsMasked(_ network: Network, _ random: inout RandomNetwork,
     @Test func depthwiseFollowsItsProducer() throws {
         var net = RandomNetwork(seed: 7)
         var value = net.input([3, 8, 8])
-        value = try net.relu("r1", try net.batchNormalization("bn1", try net.convolution("expand", value, 10, kernel: [1, 1], bias: false)))
-        value = try net.relu("r2", try net.batchNormalization("bn2", try net.convolution("depth", value, 10, stride: 2, groups: 10, bias: false)))
+        value = try net.relu(
+            "r1", try net.batchNormalization("bn1", try net.convolution("expand", value, 10, kernel: [1, 1], bias: false)))
+        value = try net.relu(
+            "r2", try net.batchNormalization("bn2", try net.convolution("depth", value, 10, stride: 2, groups: 10, bias: false)))
         value = try net.convolution("project", value, 6, kernel: [1, 1])
         // Two filters per channel.
         value = try net.relu("r3", try net.convolution("multiplied", value, 12, groups: 6))
@@ -240,7 +247,8 @@ func expectSlicedEqualsMasked(_ network: Network, _ random: inout RandomNetwork,
         let groups = try expectSlicedEqualsMasked(net.network(outputs: value), &net)
         #expect(groups.map(\.id) == ["a", "fc1", "fc2", "head"])
         // Tokens outside, channels inside: a channel is one column of every token.
-        #expect(groups[2].slices.first { $0.parameter == "head.weight" }?.map == IndexMap(offsets: (0..<16).map { $0 * 6 }, run: 1, stride: 1))
+        #expect(
+            groups[2].slices.first { $0.parameter == "head.weight" }?.map == IndexMap(offsets: (0..<16).map { $0 * 6 }, run: 1, stride: 1))
     }
 
     @Test func attentionCutsWholeHeads() throws {
@@ -256,7 +264,8 @@ func expectSlicedEqualsMasked(_ network: Network, _ random: inout RandomNetwork,
         inner = try net.linear("out", inner, 12)
         value = try net.apply("add1", .add, value, inner)
         inner = try net.normalization("ln2", value, kind: .layer, axis: -1, count: 12)
-        inner = try net.linear("mlp2", try net.apply("gelu", .activation(.gelu(approximateTanh: true)), try net.linear("mlp1", inner, 20)), 12)
+        inner = try net.linear(
+            "mlp2", try net.apply("gelu", .activation(.gelu(approximateTanh: true)), try net.linear("mlp1", inner, 20)), 12)
         value = try net.apply("add2", .add, value, inner)
         value = try net.apply("slice", .slice([SliceRange(), SliceRange(start: 0, end: 1)]), value)
         value = try net.linear("head", try net.apply("flat", .flatten(axis: 1), value), 3)
@@ -293,12 +302,17 @@ func expectSlicedEqualsMasked(_ network: Network, _ random: inout RandomNetwork,
         let end = try net.linear("c", soft, 3)
         let network = try net.network(outputs: end, strange)
         let groups = try network.channelGroups()
-        #expect(groups.map(\.barrier) == [
-            "node strange (Custom.Op) is not understood", "softmax soft runs over its channels", "its channels leave the network as output c",
-        ])
+        #expect(
+            groups.map(\.barrier) == [
+                "node strange (Custom.Op) is not understood", "softmax soft runs over its channels",
+                "its channels leave the network as output c",
+            ])
         #expect(network.unknownOperations == ["strange (Custom.Op)"])
         #expect(throws: NetworkError.unsupported(node: "strange", operation: "Custom.Op")) { try Evaluator(network) }
-        #expect(throws: NetworkError.cannotCut(group: "a", reason: "expected a group that may be cut, but node strange (Custom.Op) is not understood")) {
+        #expect(
+            throws: NetworkError.cannotCut(
+                group: "a", reason: "expected a group that may be cut, but node strange (Custom.Op) is not understood")
+        ) {
             try network.keeping(["a": [0]])
         }
     }
@@ -339,8 +353,11 @@ func expectSlicedEqualsMasked(_ network: Network, _ random: inout RandomNetwork,
         var net = RandomNetwork(seed: 19)
         var value = net.input([4, 20])
         value = try net.relu("r1", try net.batchNormalization("bn", try net.convolution("a", value, 8, kernel: [5], stride: 2)))
-        value = try net.apply("pool", .pooling(Pooling(kind: .average(countsPadding: false), window: [2], strides: [2], padding: [0, 0])), value)
-        value = try net.apply("in", .activation(.elu(alpha: 1)), try net.normalization("norm", try net.convolution("b", value, 6, kernel: [3], dilation: 2), kind: .instance, axis: 1, count: 6))
+        value = try net.apply(
+            "pool", .pooling(Pooling(kind: .average(countsPadding: false), window: [2], strides: [2], padding: [0, 0])), value)
+        value = try net.apply(
+            "in", .activation(.elu(alpha: 1)),
+            try net.normalization("norm", try net.convolution("b", value, 6, kernel: [3], dilation: 2), kind: .instance, axis: 1, count: 6))
         value = try net.linear("fc", try net.apply("flatten", .flatten(axis: 1), value), 3)
         let groups = try expectSlicedEqualsMasked(net.network(outputs: value), &net)
         #expect(groups.map { $0.barrier == nil } == [true, true, false])

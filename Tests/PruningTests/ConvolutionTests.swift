@@ -145,7 +145,8 @@ private func distance(_ a: [Float], _ b: [Float]) -> Float {
 
     @Test func `without batch normalization, images have declared statistics and climb towards classes`() throws {
         let network = try Network.residual(.init(hasNormalization: false, hasBias: true)).inferringShapes()
-        let field = PixelField(shape: [2, 7, 7], mean: [0.2, 0.2], deviation: [0.3, 0.3], correlation: 0.8, shift: [0, 0], scale: [1, 1])
+        let field = PixelField(
+            shape: [2, 7, 7], mean: [0.2, 0.2], deviation: [0.3, 0.3], correlation: 0.8, shift: [0, 0], scale: [1, 1])
         var (one, two) = (SeededGenerator(seed: 4), SeededGenerator(seed: 4))
         let plain = field.images(field.draw(count: 32, using: &one))
         let classes = try network.forward(plain).observed[0].sampleSize
@@ -199,7 +200,8 @@ private func distance(_ a: [Float], _ b: [Float]) -> Float {
         return fit.errors.reduce(0, +) / problem.targetEnergy
     }
 
-    @Test(arguments: [1, 2, 3] as [UInt64]) func `each step is the best one by brute force, and its change is exact`(_ seed: UInt64) throws {
+    @Test(arguments: [1, 2, 3] as [UInt64]) func `each step is the best one by brute force, and its change is exact`(_ seed: UInt64) throws
+    {
         let problem = Self.problem(seed: seed)
         let forward = try BlockSelection.forward([.init(problem, taps: 3)], count: 5)
         var kept: [Int] = []

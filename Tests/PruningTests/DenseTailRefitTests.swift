@@ -65,7 +65,8 @@ import Testing
         var generator = TestGenerator(seed: 2)
         let stages = Self.stages([5, 4, 6, 3], activation, seed: 3)
         var refit = DenseTailRefit(
-            stages, features: generator.normals(5 * 400).map { Float($0) }, targets: generator.normals(3 * 400).map { Float($0) }, isJoint: false)
+            stages, features: generator.normals(5 * 400).map { Float($0) }, targets: generator.normals(3 * 400).map { Float($0) },
+            isJoint: false)
         let start = refit.parameters
         let gradient = refit.objective().gradient
         #expect(gradient.count == start.count)
@@ -83,7 +84,8 @@ import Testing
     @Test func `layers together are at least as close as one by one`() {
         var generator = TestGenerator(seed: 6)
         let features = generator.normals(8 * 300).map { Float($0) }
-        let whole = DenseTailRefit(Self.stages([8, 12, 5], .relu, seed: 1), features: features, targets: [Float](repeating: 0, count: 1500), isJoint: false)
+        let whole = DenseTailRefit(
+            Self.stages([8, 12, 5], .relu, seed: 1), features: features, targets: [Float](repeating: 0, count: 1500), isJoint: false)
         let targets = whole.preactivations[1]
         let start = Self.stages([8, 6, 5], .relu, seed: 4)
         let before = DenseTailRefit(start, features: features, targets: targets, isJoint: false)

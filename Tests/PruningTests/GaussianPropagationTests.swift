@@ -69,7 +69,8 @@ import Testing
         var network = try Network.residual().inferringShapes()
         network.parameters["a.bn.weight"]?.values[2] *= -1
         let found = try GaussianPropagation(
-            of: network, input: Self.moments(2, seed: 1), correlation: 0.5, trustsNormalizations: true).moments
+            of: network, input: Self.moments(2, seed: 1), correlation: 0.5, trustsNormalizations: true
+        ).moments
         let plain = try GaussianPropagation(of: network, input: Self.moments(2, seed: 1), correlation: 0.5).moments
         func value(_ name: String) throws -> Int { try #require(network.values.firstIndex { $0.name == name }) }
         let normalized = try value("a.bn")
@@ -174,7 +175,8 @@ import Testing
         let byNorm = try Pruner(network: network, settings: settings).plan()
         #expect(plan.groups == byNorm.groups)
         #expect(plan.groups.contains { $0.kept.count < $0.channels && $0.kept != Array(0..<$0.kept.count) })
-        #expect(try plan.apply(to: network).forward(ActivationTensor.random([2, 2, 7, 7], seed: 3)).observed[0].values.allSatisfy(\.isFinite))
+        #expect(
+            try plan.apply(to: network).forward(ActivationTensor.random([2, 2, 7, 7], seed: 3)).observed[0].values.allSatisfy(\.isFinite))
     }
 
     @Test func `a multilayer perceptron with batch normalization is served too`() throws {

@@ -40,7 +40,8 @@ import Testing
         return try Network(nodes: nodes, values: values, inputs: [0], outputs: [c, own], parameters: parameters).inferringShapes()
     }
 
-    @Test(arguments: [Selection.backward, .greedy]) func `repeated channels of two groups go without a trace`(_ selection: Selection) throws {
+    @Test(arguments: [Selection.backward, .greedy]) func `repeated channels of two groups go without a trace`(_ selection: Selection) throws
+    {
         let network = try Self.network()
         let inputs = ActivationTensor.random([24, 2, 7, 7], seed: 2)
         var settings = PruningSettings(recipe: .best, budget: .keep(1), seed: 7)

@@ -10,9 +10,11 @@ import Testing
     /// CIFAR, the parameters of the reference implementation with parameter-free shortcuts.
     static let published: [(name: String, parameters: Int, billions: Double?)] = [
         ("vgg11", 132_863_336, 7.61), ("vgg11-bn", 132_868_840, 7.61), ("vgg13", 133_047_848, 11.31), ("vgg13-bn", 133_053_736, 11.31),
-        ("vgg16", 138_357_544, 15.47), ("vgg16-bn", 138_365_992, 15.47), ("vgg19", 143_667_240, 19.63), ("vgg19-bn", 143_678_248, 19.63), ("resnet18", 11_689_512, 1.81),
+        ("vgg16", 138_357_544, 15.47), ("vgg16-bn", 138_365_992, 15.47), ("vgg19", 143_667_240, 19.63), ("vgg19-bn", 143_678_248, 19.63),
+        ("resnet18", 11_689_512, 1.81),
         ("resnet34", 21_797_672, 3.66), ("resnet50", 25_557_032, 4.09), ("resnet101", 44_549_160, 7.80), ("resnet152", 60_192_808, 11.51),
-        ("wide-resnet50-2", 68_883_240, 11.40), ("wide-resnet101-2", 126_886_696, 22.75), ("resnet20-cifar", 269_722, nil), ("resnet56-cifar", 853_018, nil),
+        ("wide-resnet50-2", 68_883_240, 11.40), ("wide-resnet101-2", 126_886_696, 22.75), ("resnet20-cifar", 269_722, nil),
+        ("resnet56-cifar", 853_018, nil),
         ("resnet110-cifar", 1_727_962, nil), ("mobilenet-v2", 3_504_872, 0.30),
     ]
 
@@ -27,7 +29,8 @@ import Testing
 
     /// Widths of a sixteenth (an eighth where 24 channels occur) and random weights.
     @Test(arguments: [
-        "vgg13", "vgg13-bn", "vgg16", "vgg16-bn", "vgg19", "vgg19-bn", "resnet18", "resnet101", "resnet152", "wide-resnet50-2", "resnet110-cifar",
+        "vgg13", "vgg13-bn", "vgg16", "vgg16-bn", "vgg19", "vgg19-bn", "resnet18", "resnet101", "resnet152", "wide-resnet50-2",
+        "resnet110-cifar",
         "mobilenet-v2",
     ]) func halvedNetworksComputeWhatMaskedOnesDo(_ name: String) throws {
         let divisor = name == "mobilenet-v2" ? 8 : name.hasSuffix("-cifar") ? 2 : 16

@@ -65,7 +65,9 @@ import Testing
             #expect(cost.cost(raised) > target)
         }
         if case .multiplyAdds = budget {
-            #expect(Double(try #require(try plan.apply(to: Self.network).cost.multiplyAdds)) <= 0.4 * Double(try #require(Self.network.cost.multiplyAdds)) + 0.5)
+            #expect(
+                Double(try #require(try plan.apply(to: Self.network).cost.multiplyAdds)) <= 0.4
+                    * Double(try #require(Self.network.cost.multiplyAdds)) + 0.5)
         }
     }
 

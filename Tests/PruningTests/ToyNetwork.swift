@@ -6,7 +6,8 @@ import TestSupport
 extension Network {
     /// A multilayer perceptron with random weights and the usual names.
     static func perceptron(
-        _ widths: [Int], activation: Activation = .relu, seed: UInt64 = 1, hasBias: Bool = true, isNormalized: Bool = false, inputShape: [Int]? = nil
+        _ widths: [Int], activation: Activation = .relu, seed: UInt64 = 1, hasBias: Bool = true, isNormalized: Bool = false,
+        inputShape: [Int]? = nil
     ) -> Network {
         var generator = TestGenerator(seed: seed)
         var values = [Network.Value(name: "input", shape: inputShape ?? [widths[0]])]
@@ -22,7 +23,9 @@ extension Network {
             let name = "fc\(k + 1)"
             parameters[name + ".weight"] = Parameter(
                 shape: [outputs, inputs], values: generator.normals(outputs * inputs).map { Float(scale * $0) })
-            if hasBias { parameters[name + ".bias"] = Parameter(shape: [outputs], values: generator.normals(outputs).map { Float(0.3 * $0) }) }
+            if hasBias {
+                parameters[name + ".bias"] = Parameter(shape: [outputs], values: generator.normals(outputs).map { Float(0.3 * $0) })
+            }
             append(name, .linear(Linear(weight: name + ".weight", bias: hasBias ? name + ".bias" : nil)))
             guard k < widths.count - 2 else { break }
             if isNormalized {

@@ -64,7 +64,8 @@ import TensorFiles
 
     @Test func whatCannotBeWritten() throws {
         try withTemporaryFolder { folder in
-            #expect(message { try AtomicFile.write([1], to: folder + "/none/out", force: true) }?.contains("No such file or directory") == true)
+            #expect(
+                message { try AtomicFile.write([1], to: folder + "/none/out", force: true) }?.contains("No such file or directory") == true)
             #expect(message { try AtomicFile.write([1], to: folder, force: true) }?.hasSuffix("found a directory") == true)
             #expect(message { try AtomicFile.write([1], to: "/dev/null", force: true) }?.hasSuffix("found a device") == true)
             #expect(message { try AtomicFile.write([1], to: "", force: true) } != nil)
@@ -105,7 +106,9 @@ import TensorFiles
         try withTemporaryFolder { folder in
             let two: TensorArchive = ["a": .uint8([1]), "b": .uint8([2])]
             #expect(message { try two.write(to: folder + "/x.npy", force: true) }?.contains("x.npy: expected one tensor") == true)
-            #expect(message { try two.write(to: folder + "/x.bin", force: true) }?.contains("*.safetensors, *.npz or *.npy, found .bin") == true)
+            #expect(
+                message { try two.write(to: folder + "/x.bin", force: true) }?.contains("*.safetensors, *.npz or *.npy, found .bin") == true
+            )
             #expect(message { try two.write(to: folder + "/x", force: true) }?.hasSuffix("found no extension") == true)
             let brain: TensorArchive = ["a": .uint8([1]), "b": try Tensor(dtype: .bf16, shape: [0], bytes: [])]
             #expect(message { try brain.write(to: folder + "/x.npz", force: true) }?.hasSuffix("in tensor 'b'") == true)
@@ -115,7 +118,9 @@ import TensorFiles
 
     @Test func whatCannotBeRead() throws {
         try withTemporaryFolder { folder in
-            #expect(message { _ = try TensorArchive.read(path: folder + "/none.npz") } == "cannot open \(folder)/none.npz: No such file or directory")
+            #expect(
+                message { _ = try TensorArchive.read(path: folder + "/none.npz") }
+                    == "cannot open \(folder)/none.npz: No such file or directory")
             #expect(message { _ = try TensorArchive.read(path: folder) } == "expected a regular file at \(folder), found a directory")
             try AtomicFile.write([], to: folder + "/empty.npy", force: false)
             #expect(message { _ = try TensorArchive.read(path: folder + "/empty.npy") }?.hasSuffix("found an empty file") == true)

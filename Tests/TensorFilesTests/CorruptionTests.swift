@@ -94,9 +94,15 @@ private func survives(_ bytes: [UInt8], _ note: @autoclosure () -> String) -> Bo
 }
 
 private let dictionary: [[UInt8]] =
-    ["PK\u{3}\u{4}", "PK\u{1}\u{2}", "PK\u{5}\u{6}", "PK\u{6}\u{6}", "PK\u{6}\u{7}", "{", "}", "[", "]", "\"", "\\u", ",", "(", ")", "-1", "0",
-     "9223372036854775807", "18446744073709551615", "__metadata__", "'descr'", "True", "F64", "dtype", "<f8", "|O", "NUMPY"].map { Array($0.utf8) }
-    + [[0xff, 0xff], [0xff, 0xff, 0xff, 0xff], [0, 0, 0, 0], [0xff, 0xff, 0xff, 0x7f], [UInt8](repeating: 0xff, count: 8), [0, 0, 0, 0, 0, 0, 0, 0x80]]
+    [
+        "PK\u{3}\u{4}", "PK\u{1}\u{2}", "PK\u{5}\u{6}", "PK\u{6}\u{6}", "PK\u{6}\u{7}", "{", "}", "[", "]", "\"", "\\u", ",", "(", ")",
+        "-1", "0",
+        "9223372036854775807", "18446744073709551615", "__metadata__", "'descr'", "True", "F64", "dtype", "<f8", "|O", "NUMPY",
+    ].map { Array($0.utf8) }
+    + [
+        [0xff, 0xff], [0xff, 0xff, 0xff, 0xff], [0, 0, 0, 0], [0xff, 0xff, 0xff, 0x7f], [UInt8](repeating: 0xff, count: 8),
+        [0, 0, 0, 0, 0, 0, 0, 0x80],
+    ]
 
 private func mutated(_ original: [UInt8], _ others: [[UInt8]], _ generator: inout TestGenerator) -> [UInt8] {
     var bytes = original
@@ -111,12 +117,12 @@ private func mutated(_ original: [UInt8], _ others: [[UInt8]], _ generator: inou
         case 4: bytes.insert(contentsOf: bytes[place..<end], at: place)
         case 5:
             let word = dictionary.randomElement(using: &generator)!
-            bytes.replaceSubrange(place ..< min(bytes.count, place + word.count), with: word)
+            bytes.replaceSubrange(place..<min(bytes.count, place + word.count), with: word)
         case 6: bytes.insert(contentsOf: dictionary.randomElement(using: &generator)!, at: place)
         default:
             let other = others.randomElement(using: &generator)!
             let from = Int.random(in: 0...other.count, using: &generator)
-            bytes.replaceSubrange(place..<end, with: other[from ..< min(other.count, from + 40)])
+            bytes.replaceSubrange(place..<end, with: other[from..<min(other.count, from + 40)])
         }
     }
     return bytes

@@ -36,16 +36,16 @@ private let formats: [(dtype: DType, exponentBits: Int, fractionBits: Int)] = [(
     }
 
     #if !(os(macOS) && arch(x86_64))
-    @Test func agreesWithFloat16() throws {
-        let halves = (0...UInt16.max).map { Float16(bitPattern: $0) }
-        let tensor = try Tensor(dtype: .f16, shape: [65536], bytes: halves.flatMap { le($0.bitPattern) })
-        for (half, float) in zip(halves, try tensor.floats()) where !half.isNaN { #expect(Float(half).bitPattern == float.bitPattern) }
-        var generator = TestGenerator(seed: 5)
-        let floats = (0..<200_000).map { _ in Float(bitPattern: UInt32(truncatingIfNeeded: generator.next())) }.filter { !$0.isNaN }
-        #expect(try Tensor.float32(floats).converted(to: .f16).bytes == floats.flatMap { le(Float16($0).bitPattern) })
-        let doubles = floats.map { Double($0) * (1 + 0x1p-40) }
-        #expect(try Tensor.float64(doubles).converted(to: .f16).bytes == doubles.flatMap { le(Float16($0).bitPattern) })
-    }
+        @Test func agreesWithFloat16() throws {
+            let halves = (0...UInt16.max).map { Float16(bitPattern: $0) }
+            let tensor = try Tensor(dtype: .f16, shape: [65536], bytes: halves.flatMap { le($0.bitPattern) })
+            for (half, float) in zip(halves, try tensor.floats()) where !half.isNaN { #expect(Float(half).bitPattern == float.bitPattern) }
+            var generator = TestGenerator(seed: 5)
+            let floats = (0..<200_000).map { _ in Float(bitPattern: UInt32(truncatingIfNeeded: generator.next())) }.filter { !$0.isNaN }
+            #expect(try Tensor.float32(floats).converted(to: .f16).bytes == floats.flatMap { le(Float16($0).bitPattern) })
+            let doubles = floats.map { Double($0) * (1 + 0x1p-40) }
+            #expect(try Tensor.float64(doubles).converted(to: .f16).bytes == doubles.flatMap { le(Float16($0).bitPattern) })
+        }
     #endif
 
     /// Around every midpoint of neighbors: below goes down, above goes up, the midpoint goes to the even one. One ulp of Double above the
@@ -83,7 +83,10 @@ private let formats: [(dtype: DType, exponentBits: Int, fractionBits: Int)] = [(
         #expect(try tensor.converted(to: .bf16).doubles() == [0x1p60, 0x1p60, 0x1p60 + 0x1p53, -0x1p60 - 0x1p53])
         let unsigned = try Tensor(dtype: .u64, shape: [2], bytes: le(UInt64(1) << 63 + 1 << 55) + le(UInt64(1) << 63 + 1 << 55 + 1))
         #expect(try unsigned.converted(to: .bf16).doubles() == [0x1p63, 0x1p63 + 0x1p56])
-        #expect(try Tensor.int64([2049, 2051, 65519, 65520, -65520]).converted(to: .f16).doubles() == [2048, 2052, 65504, .infinity, -.infinity])
+        #expect(
+            try Tensor.int64([2049, 2051, 65519, 65520, -65520]).converted(to: .f16).doubles() == [
+                2048, 2052, 65504, .infinity, -.infinity,
+            ])
         let words = try Tensor(dtype: .u32, shape: [3], bytes: le(UInt32(0x8080_0000)) + le(UInt32(0x8080_0001)) + le(UInt32.max))
         #expect(try words.converted(to: .bf16).doubles() == [0x1p31, 0x1p31 + 0x1p24, 0x1p32])
         #expect(try Tensor.int64([1 << 24 + 1, 1 << 24 + 3]).floats() == [0x1p24, 0x1p24 + 4])

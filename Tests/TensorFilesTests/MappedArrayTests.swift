@@ -20,7 +20,7 @@ private let files = Fixtures.named(".npy").filter { !$0.hasPrefix("refused") }
                     mapped.copyRows(start..<end, into: UnsafeMutableBufferPointer(rebasing: buffer[..<count]))
                     initialized = count
                 }
-                #expect(doubles == Array(expected[start * width ..< end * width]))
+                #expect(doubles == Array(expected[start * width..<end * width]))
                 let floats = [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
                     mapped.copyRows(start..<end, into: UnsafeMutableBufferPointer(rebasing: buffer[..<count]))
                     initialized = count
@@ -36,7 +36,9 @@ private let files = Fixtures.named(".npy").filter { !$0.hasPrefix("refused") }
         try withTemporaryFolder { folder in
             let (rows, columns) = (1000, 7)
             let header = Array("{'descr': '>f4', 'fortran_order': True, 'shape': (1000, 7), }\n".utf8)
-            let data = (0..<columns).flatMap { column in (0..<rows).flatMap { row in le(Float(row * columns + column).bitPattern.byteSwapped) } }
+            let data = (0..<columns).flatMap { column in
+                (0..<rows).flatMap { row in le(Float(row * columns + column).bitPattern.byteSwapped) }
+            }
             let path = folder + "/tall.npy"
             try AtomicFile.write([0x93] + Array("NUMPY".utf8) + [1, 0] + le(UInt16(header.count)) + header + data, to: path, force: false)
             let mapped = try MappedArray(path: path)
@@ -47,7 +49,7 @@ private let files = Fixtures.named(".npy").filter { !$0.hasPrefix("refused") }
                     mapped.copyRows(range, into: UnsafeMutableBufferPointer(rebasing: buffer[..<count]))
                     initialized = count
                 }
-                #expect(values == (range.lowerBound * columns ..< range.upperBound * columns).map(Double.init))
+                #expect(values == (range.lowerBound * columns..<range.upperBound * columns).map(Double.init))
             }
         }
     }
@@ -84,7 +86,9 @@ private let files = Fixtures.named(".npy").filter { !$0.hasPrefix("refused") }
             #expect(message { _ = try MappedArray(path: folder + "/none") } == "cannot open \(folder)/none: No such file or directory")
             #expect(message { _ = try MappedArray(path: folder) } == "expected a regular file at \(folder), found a directory")
             try AtomicFile.write([], to: folder + "/empty", force: false)
-            #expect(message { _ = try MappedArray(path: folder + "/empty") } == "\(folder)/empty: npy: expected 8 more bytes of header, found 0, at byte 0")
+            #expect(
+                message { _ = try MappedArray(path: folder + "/empty") }
+                    == "\(folder)/empty: npy: expected 8 more bytes of header, found 0, at byte 0")
             for (name, drop) in [("cut", 1), ("head", 30), ("start", 130)] {
                 let bytes = try Fixtures.bytes("c_float32.npy")
                 try AtomicFile.write(Array(bytes.dropLast(drop)), to: folder + "/" + name, force: false)

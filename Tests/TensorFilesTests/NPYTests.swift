@@ -108,11 +108,26 @@ private func file(_ dictionary: String, _ data: Int = 0, version: [UInt8] = [1, 
         ("a list", file("{'descr': '<f4', 'fortran_order': False, 'shape': [3]}", 12), "expected '(', found '['"),
         ("negative dimension", file("{'descr': '<f4', 'fortran_order': False, 'shape': (-3,)}", 12), "a nonnegative integer, found '-'"),
         ("dimension 2^63", file("{'descr': '|u1', 'fortran_order': False, 'shape': (9223372036854775808,)}", 12), "an integer below 2^63"),
-        ("size overflow", file("{'descr': '<f4', 'fortran_order': False, 'shape': (4294967296, 4294967296)}", 12), "a size that fits 64 bits"),
-        ("size overflow beside 0", file("{'descr': '<f4', 'fortran_order': False, 'shape': (0, 4294967296, 4294967296)}"), "a size that fits 64 bits"),
-        ("too little data", file("{'descr': '<f4', 'fortran_order': False, 'shape': (3,)}", 11), "12 bytes of data for f32 of shape (3,), found 11"),
-        ("too much data", file("{'descr': '<f4', 'fortran_order': False, 'shape': (3,)}", 13), "12 bytes of data for f32 of shape (3,), found 13"),
-        ("a terabyte", file("{'descr': '<f8', 'fortran_order': False, 'shape': (137438953472,)}", 8), "bytes of data for f64 of shape (137438953472,), found 8"),
+        (
+            "size overflow", file("{'descr': '<f4', 'fortran_order': False, 'shape': (4294967296, 4294967296)}", 12),
+            "a size that fits 64 bits"
+        ),
+        (
+            "size overflow beside 0", file("{'descr': '<f4', 'fortran_order': False, 'shape': (0, 4294967296, 4294967296)}"),
+            "a size that fits 64 bits"
+        ),
+        (
+            "too little data", file("{'descr': '<f4', 'fortran_order': False, 'shape': (3,)}", 11),
+            "12 bytes of data for f32 of shape (3,), found 11"
+        ),
+        (
+            "too much data", file("{'descr': '<f4', 'fortran_order': False, 'shape': (3,)}", 13),
+            "12 bytes of data for f32 of shape (3,), found 13"
+        ),
+        (
+            "a terabyte", file("{'descr': '<f8', 'fortran_order': False, 'shape': (137438953472,)}", 8),
+            "bytes of data for f64 of shape (137438953472,), found 8"
+        ),
         ("open string", file("{'descr: "), "a closing quote"),
         ("escape", file("{'\\x64escr': 1}"), "a string without escapes"),
         ("text after the dictionary", file("{'descr': '<f4', 'fortran_order': False, 'shape': (3,)} + 1", 12), "spaces to the end"),

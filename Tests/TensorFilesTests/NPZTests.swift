@@ -48,7 +48,8 @@ private func archive(_ change: (inout ZipBuilder) -> Void) -> [UInt8] {
         var archive = TensorArchive()
         #expect(try NPZ.decode(NPZ.encode(archive, compression: compression)) == archive)
         for dtype in DType.allCases where !dtype.isOpaque && dtype != .bf16 {
-            archive["\(dtype) \\ / \u{600}é🙂"] = try Tensor.float64((0..<1000).map { Double($0 % 100) }, shape: [10, 100]).converted(to: dtype)
+            archive["\(dtype) \\ / \u{600}é🙂"] = try Tensor.float64((0..<1000).map { Double($0 % 100) }, shape: [10, 100]).converted(
+                to: dtype)
         }
         archive[""] = .float32([])
         // Longer than one block of the inflater, and hard to compress.
@@ -68,7 +69,11 @@ private func archive(_ change: (inout ZipBuilder) -> Void) -> [UInt8] {
             archive { $0.prefix = [1, 2, 3] },
             archive { $0.members = [member { $0.extra = le(UInt16(0x7875)) + le(UInt16(2)) + [0, 0] + [9, 9, 9] }] },
             archive {
-                $0.members = [member { $0.size = .max; $0.compressedSize = .max; $0.offset = .max; $0.extra = zip64Extra }]
+                $0.members = [
+                    member {
+                        $0.size = .max; $0.compressedSize = .max; $0.offset = .max; $0.extra = zip64Extra
+                    }
+                ]
             },
         ]
         for bytes in valid { #expect(try NPZ.decode(bytes) == expected) }
@@ -83,7 +88,12 @@ private func archive(_ change: (inout ZipBuilder) -> Void) -> [UInt8] {
         ("directory beyond the file", archive { $0.directoryOffset = 1 << 30 }, "a directory that ends before"),
         ("directory size beyond the file", archive { $0.directorySize = .max - 1 }, "a directory that ends before"),
         ("too many members", archive { $0.count = 2 }, "members in"),
-        ("too few members", archive { $0.members.append(ZipBuilder.Member("y.npy", array)); $0.count = 1 }, "1 members in the directory, found"),
+        (
+            "too few members",
+            archive {
+                $0.members.append(ZipBuilder.Member("y.npy", array)); $0.count = 1
+            }, "1 members in the directory, found"
+        ),
         ("65535 members", archive { $0.count = 0xffff }, "members in"),
         ("zip64 count", archive { $0.zip64 = (.max, nil, nil, nil) }, "members in"),
         ("zip64 size", archive { $0.zip64 = (nil, .max, nil, nil) }, "a directory that ends before"),
@@ -104,7 +114,16 @@ private func archive(_ change: (inout ZipBuilder) -> Void) -> [UInt8] {
         ("a folder", archive { $0.members.append(ZipBuilder.Member("d/", [])) }, "members named *.npy, found a member 'd/'"),
         ("member beyond the file", archive { $0.members = [member { $0.offset = 1 << 30 }] }, "before the directory"),
         ("member in the directory", archive { $0.members = [member { $0.offset = UInt32(array.count + 35) }] }, "before the directory"),
-        ("data beyond the file", archive { $0.members = [member { $0.compressedSize = 1 << 20; $0.size = 1 << 20 }] }, "before the directory"),
+        (
+            "data beyond the file",
+            archive {
+                $0.members = [
+                    member {
+                        $0.compressedSize = 1 << 20; $0.size = 1 << 20
+                    }
+                ]
+            }, "before the directory"
+        ),
         ("stored sizes differ", archive { $0.members = [member { $0.size = 5 }] }, "a size that 140 stored bytes can give, found 5"),
         (
             "overlap",
@@ -121,15 +140,45 @@ private func archive(_ change: (inout ZipBuilder) -> Void) -> [UInt8] {
         ("a size within the bound", archive { $0.members = [deflated(size: 100_000)] }, "bytes of data for f32"),
         ("a size too small", archive { $0.members = [deflated(size: 139)] }, "bytes of data for f32"),
         ("more in the stream", archive { $0.members = [deflated(storedDeflate(array + [0]))] }, "140 inflated bytes, found more"),
-        ("less in the stream", archive { $0.members = [deflated(storedDeflate(Array(array.dropLast())))] }, "140 inflated bytes, found 139"),
+        (
+            "less in the stream", archive { $0.members = [deflated(storedDeflate(Array(array.dropLast())))] },
+            "140 inflated bytes, found 139"
+        ),
         ("no stream", archive { $0.members = [deflated([])] }, "140"),
         ("stream cut off", archive { $0.members = [deflated(Array(storedDeflate(array).dropLast(20)))] }, "140 inflated bytes, found 120"),
-        ("bytes after the stream", archive { $0.members = [deflated(storedDeflate(array) + [1])] }, "a deflate stream of 146 bytes, found a shorter one"),
-        ("no end of the stream", archive { $0.members = [deflated([0] + storedDeflate(array).dropFirst())] }, "the end of the deflate stream"),
+        (
+            "bytes after the stream", archive { $0.members = [deflated(storedDeflate(array) + [1])] },
+            "a deflate stream of 146 bytes, found a shorter one"
+        ),
+        (
+            "no end of the stream", archive { $0.members = [deflated([0] + storedDeflate(array).dropFirst())] },
+            "the end of the deflate stream"
+        ),
         ("bad block type", archive { $0.members = [deflated([7, 0, 0])] }, "valid deflate stream, found invalid block type"),
-        ("bad block length", archive { $0.members = [deflated([1, 5, 0, 5, 0] + array)] }, "valid deflate stream, found invalid stored block lengths"),
-        ("broken extra field", archive { $0.members = [member { $0.extra = [1, 0, 255, 255]; $0.size = .max }] }, "an extra field with the zip64 sizes"),
-        ("zip64 sizes missing", archive { $0.members = [member { $0.extra = [1, 0, 0, 0]; $0.size = .max }] }, "an extra field with the zip64 sizes"),
+        (
+            "bad block length", archive { $0.members = [deflated([1, 5, 0, 5, 0] + array)] },
+            "valid deflate stream, found invalid stored block lengths"
+        ),
+        (
+            "broken extra field",
+            archive {
+                $0.members = [
+                    member {
+                        $0.extra = [1, 0, 255, 255]; $0.size = .max
+                    }
+                ]
+            }, "an extra field with the zip64 sizes"
+        ),
+        (
+            "zip64 sizes missing",
+            archive {
+                $0.members = [
+                    member {
+                        $0.extra = [1, 0, 0, 0]; $0.size = .max
+                    }
+                ]
+            }, "an extra field with the zip64 sizes"
+        ),
         (
             "zip64 sizes of 2^64 - 1",
             archive {
@@ -142,7 +191,10 @@ private func archive(_ change: (inout ZipBuilder) -> Void) -> [UInt8] {
                 ]
             }, "before the directory"
         ),
-        ("npy cut off", archive { $0.members = [ZipBuilder.Member("x.npy", Array(array.dropLast()))] }, "12 bytes of data for f32 of shape (3,), found 11"),
+        (
+            "npy cut off", archive { $0.members = [ZipBuilder.Member("x.npy", Array(array.dropLast()))] },
+            "12 bytes of data for f32 of shape (3,), found 11"
+        ),
         ("no npy", archive { $0.members = [ZipBuilder.Member("x.npy", [UInt8](repeating: 0, count: 20))] }, "the magic"),
         ("empty npy", archive { $0.members = [ZipBuilder.Member("x.npy", [])] }, "8 more bytes, found 0"),
     ]
@@ -161,7 +213,9 @@ private func archive(_ change: (inout ZipBuilder) -> Void) -> [UInt8] {
         let inner = ZipBuilder(ZipBuilder.Member("y.npy", array)).bytes
         var builder = ZipBuilder(ZipBuilder.Member("x.npy", inner), ZipBuilder.Member("y.npy", array))
         builder.members[1].offset = 35
-        #expect(message { _ = try NPZ.decode(builder.bytes) }?.contains("members that do not overlap, found one that starts before byte") == true)
+        #expect(
+            message { _ = try NPZ.decode(builder.bytes) }?.contains("members that do not overlap, found one that starts before byte")
+                == true)
     }
 
     /// A real bomb: 1 MB of zeros deflates a thousandfold. Declared truthfully it is read; declared smaller or larger it is not.
@@ -172,7 +226,7 @@ private func archive(_ change: (inout ZipBuilder) -> Void) -> [UInt8] {
         #expect(try NPZ.decode(bytes) == zeros)
         var lying = bytes
         // The size in the directory header, 24 bytes into it.
-        let directory = try #require((0..<bytes.count - 4).first { Array(bytes[$0 ..< $0 + 4]) == [0x50, 0x4b, 1, 2] })
+        let directory = try #require((0..<bytes.count - 4).first { Array(bytes[$0..<$0 + 4]) == [0x50, 0x4b, 1, 2] })
         lying[directory + 26] &+= 1
         #expect(throws: TensorFileError.self) { try NPZ.decode(lying) }
         lying[directory + 26] &-= 2

@@ -228,12 +228,16 @@ struct ONNXAttackTests {
         }
         let honest = try ONNX.decode(model([("location", "data"), ("offset", "8"), ("length", "24")]), modelPath: path)
         #expect(try honest.tensor(named: "the weight").bytes == (8..<32).map { UInt8($0) })
-        #expect(try ONNX.decode(model([("location", "./inner/data")]), modelPath: path).tensor(named: "the weight").bytes == (0..<24).map { UInt8($0) })
+        #expect(
+            try ONNX.decode(model([("location", "./inner/data")]), modelPath: path).tensor(named: "the weight").bytes
+                == (0..<24).map { UInt8($0) })
         let lies: [[(String, String)]] = [
             [], [("location", "")], [("location", "../secret")], [("location", "inner/../../secret")], [("location", folder + "/secret")],
-            [("location", "link")], [("location", "nowhere")], [("location", "pipe")], [("location", "null")], [("location", "inner")], [("location", "data\0")], [("location", "..\\secret")],
+            [("location", "link")], [("location", "nowhere")], [("location", "pipe")], [("location", "null")], [("location", "inner")],
+            [("location", "data\0")], [("location", "..\\secret")],
             [("location", "data"), ("location", "data")],
-            [("location", "data"), ("offset", "-1")], [("location", "data"), ("offset", "17")], [("location", "data"), ("offset", "9223372036854775807")],
+            [("location", "data"), ("offset", "-1")], [("location", "data"), ("offset", "17")],
+            [("location", "data"), ("offset", "9223372036854775807")],
             [("location", "data"), ("offset", "9223372036854775808")], [("location", "data"), ("offset", "x")],
             [("location", "data"), ("length", "23")], [("location", "data"), ("length", "-24")],
         ]

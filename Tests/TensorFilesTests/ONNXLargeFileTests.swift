@@ -43,7 +43,10 @@ struct ONNXLargeFileTests {
         try file.close()
 
         let path = folder + "/large.onnx"
-        let small = [Self.external("near", [2, 3], offset: near), Self.external("far", [2], offset: far), Self.external("hole", [4], offset: size - 16)]
+        let small = [
+            Self.external("near", [2, 3], offset: near), Self.external("far", [2], offset: far),
+            Self.external("hole", [4], offset: size - 16),
+        ]
         let model = try ONNX.decode(Self.bytes(small), modelPath: path)
         #expect(try model.tensor(named: "near").floats() == [1, 2, 3, 4, 5, 6])
         #expect(try model.tensor(named: "far").floats() == [7, 8])

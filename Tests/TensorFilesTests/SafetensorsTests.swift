@@ -43,7 +43,8 @@ private let a = #""dtype":"U8","shape":[1],"data_offsets":[0,1]"#
 
     /// Spacing, order of keys and of data that differ from the canonical form: accepted, and kept while the archive is unchanged.
     @Test func foreignLayoutsAreKept() throws {
-        let header = #"{ "b" : {"shape":[1],"dtype":"U8","data_offsets":[1,2],"note":[{"x":null},-1.5e3,true,"s"]},"#
+        let header =
+            #"{ "b" : {"shape":[1],"dtype":"U8","data_offsets":[1,2],"note":[{"x":null},-1.5e3,true,"s"]},"#
             + "\n\t" + #""z":{"dtype":"F32","shape":[0],"data_offsets":[1,1]}, "a":{\#(a)} ,"__metadata__":{"k":"v"}}   "#
         let bytes = le(UInt64(header.utf8.count)) + Array(header.utf8) + [5, 6]
         var archive = try Safetensors.decode(bytes)
@@ -98,22 +99,44 @@ private let a = #""dtype":"U8","shape":[1],"data_offsets":[0,1]"#
         ("no dtype", file(#"{"a":{"shape":[1],"data_offsets":[0,1]}}"#, 1), "a 'dtype' in tensor 'a', found none"),
         ("no shape", file(#"{"a":{"dtype":"U8","data_offsets":[0,1]}}"#, 1), "a 'shape' in tensor 'a'"),
         ("no offsets", file(#"{"a":{"dtype":"U8","shape":[1]}}"#, 1), "a 'data_offsets' in tensor 'a'"),
-        ("unknown dtype", file(#"{"a":{"dtype":"C64","shape":[1],"data_offsets":[0,8]}}"#, 8), "found dtype 'C64', which is not supported, in tensor 'a'"),
+        (
+            "unknown dtype", file(#"{"a":{"dtype":"C64","shape":[1],"data_offsets":[0,8]}}"#, 8),
+            "found dtype 'C64', which is not supported, in tensor 'a'"
+        ),
         ("negative dimension", file(#"{"a":{"dtype":"U8","shape":[-1],"data_offsets":[0,1]}}"#, 1), "a nonnegative integer, found '-'"),
         ("dimension 1.0", file(#"{"a":{"dtype":"U8","shape":[1.0],"data_offsets":[0,1]}}"#, 1), "expected ']', found '.'"),
         ("dimension 1e0", file(#"{"a":{"dtype":"U8","shape":[1e0],"data_offsets":[0,1]}}"#, 1), "expected ']', found 'e'"),
         ("dimension 01", file(#"{"a":{"dtype":"U8","shape":[01],"data_offsets":[0,1]}}"#, 1), "a nonnegative integer"),
         ("dimension 2^63", file(#"{"a":{"dtype":"U8","shape":[9223372036854775808],"data_offsets":[0,1]}}"#, 1), "an integer below 2^63"),
-        ("dimension of 400 digits", file(#"{"a":{"dtype":"U8","shape":[\#(String(repeating: "9", count: 400))],"data_offsets":[0,1]}}"#, 1), "an integer below 2^63"),
+        (
+            "dimension of 400 digits",
+            file(#"{"a":{"dtype":"U8","shape":[\#(String(repeating: "9", count: 400))],"data_offsets":[0,1]}}"#, 1), "an integer below 2^63"
+        ),
         ("size overflow", file(#"{"a":{"dtype":"F64","shape":[2305843009213693952],"data_offsets":[0,0]}}"#), "a size that fits 64 bits"),
-        ("size overflow to 0", file(#"{"a":{"dtype":"U8","shape":[4294967296,4294967296],"data_offsets":[0,0]}}"#), "a size that fits 64 bits"),
-        ("size overflow beside 0", file(#"{"a":{"dtype":"U8","shape":[0,4294967296,4294967296],"data_offsets":[0,0]}}"#), "a size that fits 64 bits"),
-        ("too large a size", file(#"{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,1]}}"#, 1), "2 bytes for U8 of shape (2,), found data_offsets of 1 bytes"),
+        (
+            "size overflow to 0", file(#"{"a":{"dtype":"U8","shape":[4294967296,4294967296],"data_offsets":[0,0]}}"#),
+            "a size that fits 64 bits"
+        ),
+        (
+            "size overflow beside 0", file(#"{"a":{"dtype":"U8","shape":[0,4294967296,4294967296],"data_offsets":[0,0]}}"#),
+            "a size that fits 64 bits"
+        ),
+        (
+            "too large a size", file(#"{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,1]}}"#, 1),
+            "2 bytes for U8 of shape (2,), found data_offsets of 1 bytes"
+        ),
         ("offsets turned around", file(#"{"a":{"dtype":"U8","shape":[1],"data_offsets":[1,0]}}"#, 1), "from ≤ to"),
         ("one offset", file(#"{"a":{"dtype":"U8","shape":[1],"data_offsets":[1]}}"#, 1), "data_offsets [from, to]"),
         ("offsets beyond the file", file(#"{"a":{"dtype":"U8","shape":[9],"data_offsets":[0,9]}}"#, 1), "9 bytes of data, found 1"),
-        ("huge offsets", file(#"{"a":{"dtype":"U8","shape":[9223372036854775806],"data_offsets":[0,9223372036854775806]}}"#, 1), "bytes of data, found 1"),
-        ("overlap", file(#"{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}}"#, 3), "starts at offset 2, without gap or overlap, found offset 1, in tensor 'b'"),
+        (
+            "huge offsets", file(#"{"a":{"dtype":"U8","shape":[9223372036854775806],"data_offsets":[0,9223372036854775806]}}"#, 1),
+            "bytes of data, found 1"
+        ),
+        (
+            "overlap",
+            file(#"{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}}"#, 3),
+            "starts at offset 2, without gap or overlap, found offset 1, in tensor 'b'"
+        ),
         ("same place twice", file(#"{"a":{\#(a)},"b":{\#(a)}}"#, 1), "without gap or overlap"),
         ("hole", file(#"{"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}"#, 2), "starts at offset 0"),
         ("data at the end", file(#"{"a":{\#(a)}}"#, 2), "1 bytes of data, found 2"),

@@ -38,7 +38,9 @@ package enum PointMuseum {
         PointExhibit("two points", rank: 1, [[1, 2, 3], [4, 5, 6]]),
         PointExhibit("a line in R5", rank: 1, line(30, seed: 1)),
         PointExhibit("a rotated 5-plane in R6", rank: 5, rotated(gaussian(300, 5, seed: 2).map { $0 + [0] }, seed: 3)),
-        PointExhibit("a rotated 2-plane in R7, offset 1e6", rank: 2, offset(rotated(gaussian(300, 2, seed: 4).map { $0 + [0, 0, 0, 0, 0] }, seed: 5), by: 1e6)),
+        PointExhibit(
+            "a rotated 2-plane in R7, offset 1e6", rank: 2,
+            offset(rotated(gaussian(300, 2, seed: 4).map { $0 + [0, 0, 0, 0, 0] }, seed: 5), by: 1e6)),
         PointExhibit("fewer points than coordinates", rank: 5, gaussian(6, 10, seed: 6)),
         PointExhibit("one-hot rows", rank: 7, crossPolytope(8).enumerated().filter { $0.offset % 2 == 0 }.map(\.element)),
         PointExhibit("a constant coordinate", rank: 3, gaussian(100, 3, seed: 7).map { [$0[0], 7.5, $0[1], $0[2]] }),

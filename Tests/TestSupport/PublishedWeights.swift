@@ -69,7 +69,9 @@ package struct PublishedWeights {
             }
             index += 1
         }
-        for (number, outputs, inputs) in [(0, 4096 / divisor, channels * 49), (3, 4096 / divisor, 4096 / divisor), (6, 1000, 4096 / divisor)] {
+        for (number, outputs, inputs) in [
+            (0, 4096 / divisor, channels * 49), (3, 4096 / divisor, 4096 / divisor), (6, 1000, 4096 / divisor),
+        ] {
             try linear("classifier.\(number)", outputs, inputs)
         }
     }
@@ -85,7 +87,9 @@ package struct PublishedWeights {
                 let name = "layer\(stage + 1).\(block)", width = stem << stage
                 let outputs = depth < 50 ? width : 4 * width
                 let inner = isWide ? 2 * width : width
-                let shapes = depth < 50 ? [(width, channels, 3), (width, width, 3)] : [(inner, channels, 1), (inner, inner, 3), (outputs, inner, 1)]
+                let shapes =
+                    depth < 50
+                    ? [(width, channels, 3), (width, width, 3)] : [(inner, channels, 1), (inner, inner, 3), (outputs, inner, 1)]
                 for (index, shape) in shapes.enumerated() {
                     try convolution("\(name).conv\(index + 1)", shape.0, shape.1, shape.2)
                     try normalization("\(name).bn\(index + 1)", shape.0)

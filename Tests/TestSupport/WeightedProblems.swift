@@ -61,7 +61,11 @@ extension WeightedProblem {
         add("offset 1e8 in one coordinate", Matrix(rows: 6, columns: n) { k, _ in g.normal() + (k == 3 ? 1e8 : 0) })
         add("column scales 1e-12 to 1e12", Matrix(rows: 25, columns: n) { k, _ in g.normal() * tenTo(Double(k - 12)) })
         add("weights over 300 decades", normal(10, n, &g), (0..<n).map { _ in tenTo(-300 * g.uniform()) })
-        add("weights of infinite mean", normal(10, n, &g), (0..<n).map { _ in let u = max(1e-9, g.uniform()); return 1 / (u * u.squareRoot()) })
+        add(
+            "weights of infinite mean", normal(10, n, &g),
+            (0..<n).map { _ in
+                let u = max(1e-9, g.uniform()); return 1 / (u * u.squareRoot())
+            })
         add("one dominating point", Matrix(rows: 10, columns: n) { _, i in i == n - 1 ? 1e12 : g.normal() })
         add("one dominating weight", normal(8, n, &g), (0..<n).map { $0 == 300 ? 1e12 : 1 })
         let low = normal(20, 3, &g)
@@ -71,22 +75,26 @@ extension WeightedProblem {
         add("Vandermonde of degree 40", Matrix(rows: 40, columns: n) { k, i in power(Double(i) / Double(n - 1), k + 1) })
         var monomials: [(Int, Int)] = []
         for total in 1...12 { for a in 0...total { monomials.append((a, total - a)) } }
-        add("monomials of degree 12 on a grid", Matrix(rows: monomials.count, columns: 1600) { k, i in
-            power(Double(i % 40) / 39, monomials[k].0) * power(Double(i / 40) / 39, monomials[k].1)
-        })
+        add(
+            "monomials of degree 12 on a grid",
+            Matrix(rows: monomials.count, columns: 1600) { k, i in
+                power(Double(i % 40) / 39, monomials[k].0) * power(Double(i / 40) / 39, monomials[k].1)
+            })
         add("Cauchy", Matrix(rows: 20, columns: n) { _, _ in g.normal() / (g.normal() + 1e-9) })
         let base = normal(20, 60, &g)
         add("duplicated points and coordinates", Matrix(rows: 20, columns: n) { k, i in base[k < 17 ? k : k - 17, (i * 31) % 60] })
         add("constant coordinates", Matrix(rows: 8, columns: n) { k, _ in k % 2 == 0 ? 3.7 : g.normal() })
         add("integer grid", Matrix(rows: 3, columns: 1000) { k, i in Double([i % 10, (i / 10) % 10, i / 100][k]) })
-        add("on a sphere", {
-            var p = normal(6, n, &g)
-            for i in 0..<n {
-                let length = p.column(i).reduce(0) { $0 + $1 * $1 }.squareRoot()
-                for k in 0..<6 { p[k, i] /= length }
-            }
-            return p
-        }())
+        add(
+            "on a sphere",
+            {
+                var p = normal(6, n, &g)
+                for i in 0..<n {
+                    let length = p.column(i).reduce(0) { $0 + $1 * $1 }.squareRoot()
+                    for k in 0..<6 { p[k, i] /= length }
+                }
+                return p
+            }())
         add("a slab 1e-10 thick", Matrix(rows: 5, columns: n) { k, _ in g.normal() * (k == 4 ? 1e-10 : 1) })
         add("tiny numbers", Matrix(rows: 5, columns: n) { _, _ in g.normal() * 1e-200 })
         add("large numbers", Matrix(rows: 5, columns: n) { _, _ in g.normal() * 1e200 })

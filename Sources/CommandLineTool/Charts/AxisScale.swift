@@ -81,7 +81,8 @@ struct AxisScale {
         case .logarithmic:
             let exponent = Int(log10(value).rounded())
             switch exponent {
-            case -2...5: return value >= 1 ? Format.count(Int(value.rounded())) : Format.fixed(value, max(1, -Int(floor(log10(value) + 1e-9))))
+            case -2...5:
+                return value >= 1 ? Format.count(Int(value.rounded())) : Format.fixed(value, max(1, -Int(floor(log10(value) + 1e-9))))
             default:
                 let power = Int(floor(log10(value) + 1e-9))
                 let factor = (value / pow(10, Double(power))).rounded()

@@ -77,7 +77,9 @@ struct BarChart {
                 // Bars of ratios grow from 1, others from the low end.
                 let origin = px(reference.flatMap { scale.kind == .logarithmic ? scale.position($0) : nil } ?? 0)
                 let end = px(position)
-                svg.rectangle(min(origin, end), top, abs(end - origin), Self.barHeight, (bar.isPale ? "pale" : "bar") + "\(color)", title: "\(row.label): \(bar.text)")
+                svg.rectangle(
+                    min(origin, end), top, abs(end - origin), Self.barHeight, (bar.isPale ? "pale" : "bar") + "\(color)",
+                    title: "\(row.label): \(bar.text)")
                 if let low = bar.low.flatMap(scale.position), let high = bar.high.flatMap(scale.position), px(high) - px(low) > 1.5 {
                     let middle = top + Self.barHeight / 2
                     svg.line(px(low), middle, px(high), middle, "whisker")

@@ -41,7 +41,8 @@ struct SVG {
 
     mutating func text(_ x: Double, _ y: Double, _ text: String, anchor: Anchor = .start, style: String = "label", rotated: Bool = false) {
         let turn = rotated ? " transform=\"rotate(-90 \(n(x)) \(n(y)))\"" : ""
-        body += "<text x=\"\(n(x))\" y=\"\(n(y))\" text-anchor=\"\(anchor.rawValue)\" class=\"\(style)\"\(turn)>\(Self.escape(text))</text>\n"
+        body +=
+            "<text x=\"\(n(x))\" y=\"\(n(y))\" text-anchor=\"\(anchor.rawValue)\" class=\"\(style)\"\(turn)>\(Self.escape(text))</text>\n"
     }
 
     /// A drawing for an HTML page whose style sheet holds `ChartStyle.rules`; as wide as its container.

@@ -65,7 +65,8 @@ struct XYChart {
 
         for entry in series {
             let places = entry.points.compactMap { point -> (x: Double, y: Double)? in
-                guard let x = xScale.position(point.x), let y = yScale.position(point.y), (-0.02...1.02).contains(x), (-0.02...1.02).contains(y)
+                guard let x = xScale.position(point.x), let y = yScale.position(point.y), (-0.02...1.02).contains(x),
+                    (-0.02...1.02).contains(y)
                 else { return nil }
                 return (px(x), py(y))
             }

@@ -57,7 +57,9 @@ struct ArchiveTopology {
     }
 
     /// Batch normalization over `name.{weight,bias,running_mean,running_var}`; the first two may be missing together.
-    mutating func batchNormalization(_ name: String, _ input: Network.ValueID, epsilon: Float = 1e-5) throws(NetworkError) -> Network.ValueID {
+    mutating func batchNormalization(_ name: String, _ input: Network.ValueID, epsilon: Float = 1e-5) throws(NetworkError)
+        -> Network.ValueID
+    {
         let layer = BatchNormalization(
             scale: has(name + ".weight") ? prefix + name + ".weight" : nil,
             shift: has(name + ".bias") ? prefix + name + ".bias" : nil, mean: prefix + name + ".running_mean",

@@ -44,7 +44,9 @@ extension Network {
         links.sort { $0.number < $1.number }
         guard let first = links.first else {
             throw .unrecognizedNetwork(
-                reason: "expected tensors named <prefix><number>.weight or a --network, found \(archive.names.prefix(3).joined(separator: ", "))…")
+                reason:
+                    "expected tensors named <prefix><number>.weight or a --network, found \(archive.names.prefix(3).joined(separator: ", "))…"
+            )
         }
         for (before, link) in zip(links, links.dropFirst()) {
             guard link.stem == first.stem, link.number > before.number else {
@@ -61,6 +63,8 @@ extension Network {
 
     private static func unrecognized(_ expected: String, _ name: String, _ shape: [Int]) -> NetworkError {
         .unrecognizedNetwork(
-            reason: "expected \(expected) for a chain of linear layers, found \(name) of shape \(NetworkError.text(shape)); name the topology with --network")
+            reason:
+                "expected \(expected) for a chain of linear layers, found \(name) of shape \(NetworkError.text(shape)); name the topology with --network"
+        )
     }
 }

@@ -89,7 +89,8 @@ extension ArchiveTopology {
                 name: "\(prefix)\(name).conv2.weight", node: name,
                 expected: "\(channels) outputs and an even number more, as the parameter-free shortcut pads,", found: [width])
         }
-        var value = append("\(name).shortcut.slice", .slice([SliceRange(), SliceRange(), SliceRange(step: stride), SliceRange(step: stride)]), input)
+        var value = append(
+            "\(name).shortcut.slice", .slice([SliceRange(), SliceRange(), SliceRange(step: stride), SliceRange(step: stride)]), input)
         if missing > 0 {
             let padding = [0, missing / 2, 0, 0]
             value = append("\(name).shortcut.pad", .padding(before: padding, after: padding, value: 0), value)

@@ -65,7 +65,9 @@ extension ChannelAnalysis {
         setOrigin(output, .owned(input))
         switch layer.kind {
         case .instance:
-            guard let symbols = input.symbols(along: 0) else { return stop(node, "normalization \(node.name) does not run over its channel axis") }
+            guard let symbols = input.symbols(along: 0) else {
+                return stop(node, "normalization \(node.name) does not run over its channel axis")
+            }
             for name in [layer.scale, layer.shift] { if let name { bindVector(name, node: index, role: .normalization, symbols) } }
         case .group:
             block(node.inputs[0], "normalization \(node.name) takes its statistics over groups of channels")
@@ -100,7 +102,9 @@ extension ChannelAnalysis {
             for member in members { unite([members[0]], [member]) }
         }
         if !network.storesAttributes {
-            for value in node.inputs { block(value, "attention \(node.name) has a fixed number of heads, which a file of weights cannot change") }
+            for value in node.inputs {
+                block(value, "attention \(node.name) has a fixed number of heads, which a file of weights cannot change")
+            }
         }
         if let values = ownership(of: node.inputs[2]) {
             setOrigin(output, .owned(ChannelOwnership(rank: values.rank, axis: values.rank - 1, symbols: values.symbols)))
@@ -232,7 +236,9 @@ extension ChannelAnalysis {
         let symbols = makeSymbols(before[axis + 1]) + input.symbols + makeSymbols(after[axis + 1])
         markStream(symbols)
         if !network.storesAttributes {
-            block(symbols: symbols, "the parameter-free shortcut \(node.name) pads channels by fixed amounts, which a file of weights cannot change")
+            block(
+                symbols: symbols,
+                "the parameter-free shortcut \(node.name) pads channels by fixed amounts, which a file of weights cannot change")
         }
         setOrigin(output, .owned(ChannelOwnership(rank: input.rank, axis: axis, symbols: symbols)))
     }

@@ -93,7 +93,9 @@ struct ChannelAnalysis: Sendable {
         case .activation, .identity, .pooling:
             origins[output] = .owned(input)
         case .batchNormalization(let layer):
-            guard let symbols = input.symbols(along: 0) else { return stop(node, "batch normalization \(node.name) does not run over its channel axis") }
+            guard let symbols = input.symbols(along: 0) else {
+                return stop(node, "batch normalization \(node.name) does not run over its channel axis")
+            }
             for name in [layer.scale, layer.shift, layer.mean, layer.variance] {
                 if let name { bind(name, axis: 0, node: index, role: .normalization, symbols) }
             }
@@ -113,7 +115,9 @@ struct ChannelAnalysis: Sendable {
             tieEqualShares(moved)
             origins[output] = .owned(moved)
         case .transpose(let permutation):
-            guard permutation.count == input.rank + 1, permutation[0] == 0 else { return stop(node, "node \(node.name) transposes the batch axis") }
+            guard permutation.count == input.rank + 1, permutation[0] == 0 else {
+                return stop(node, "node \(node.name) transposes the batch axis")
+            }
             origins[output] = .owned(input.transposed(permutation.dropFirst().map { $0 - 1 }))
         case .split(let axis, let sizes):
             visitSplit(node, axis: axis, sizes: sizes, input)

@@ -78,7 +78,8 @@ public struct IndexMap: Sendable, Equatable {
         let run = starts.isEmpty ? 1 : positions.count / starts.count
         let isEven = starts.flatMap { Array($0..<$0 + run) } == positions
         // Neighbouring repetitions may touch; then every position is an offset of its own.
-        self.init(offsets: isEven && run <= max(stride, 1) ? starts : positions, run: isEven && run <= max(stride, 1) ? run : 1, stride: stride)
+        self.init(
+            offsets: isEven && run <= max(stride, 1) ? starts : positions, run: isEven && run <= max(stride, 1) ? run : 1, stride: stride)
     }
 
     /// Positions of one channel, ascending within each offset.

@@ -58,9 +58,11 @@ extension ChannelAnalysis {
         var run: [Int] = []
         for root in classes {
             if let last = run.last {
-                let follows = reasons[last].map { barriers[$0].reason } == reasons[root].map { barriers[$0].reason }
+                let follows =
+                    reasons[last].map { barriers[$0].reason } == reasons[root].map { barriers[$0].reason }
                     && streams.contains(last) == streams.contains(root)
-                    && isInStep(slots[last] ?? [], slots[root] ?? [], step: run.count > 1 ? steps(slots[run[0]] ?? [], slots[run[1]] ?? []) : nil)
+                    && isInStep(
+                        slots[last] ?? [], slots[root] ?? [], step: run.count > 1 ? steps(slots[run[0]] ?? [], slots[run[1]] ?? []) : nil)
                 if !follows {
                     result.append(group(run, slots: slots, reason: reasons[run[0]], isStream: streams.contains(run[0])))
                     run = []

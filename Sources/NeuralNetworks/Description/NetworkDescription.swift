@@ -100,12 +100,14 @@ private struct DescriptionReader {
             inputs = []
             for source in names {
                 guard let value = values[source] else {
-                    throw .invalidDescription(place: members.place, reason: "expected the name of an earlier layer in from, found \(source)")
+                    throw .invalidDescription(
+                        place: members.place, reason: "expected the name of an earlier layer in from, found \(source)")
                 }
                 inputs.append(value)
             }
         }
-        let activation = try members.take("activation").map { value throws(NetworkError) in try Self.activation(value, place: members.place) }
+        let activation = try members.take("activation").map { value throws(NetworkError) in try Self.activation(value, place: members.place)
+        }
         let layer = try layer(type, name, &members)
         try members.finish()
         last = builder.append(name, layer, from: inputs)
@@ -188,7 +190,8 @@ private struct DescriptionReader {
         case "dropout":
             return .identity
         default:
-            throw .invalidDescription(place: members.place, reason: "expected a type such as linear, convolution or batch-norm, found \(type)")
+            throw .invalidDescription(
+                place: members.place, reason: "expected a type such as linear, convolution or batch-norm, found \(type)")
         }
     }
 
@@ -196,7 +199,8 @@ private struct DescriptionReader {
 
     private func normalization(_ kind: Normalization.Kind, axis: Int, _ name: String, epsilon: Float?) -> Layer {
         .normalization(
-            Normalization(kind: kind, axis: axis, scale: optional(name + ".weight"), shift: optional(name + ".bias"), epsilon: epsilon ?? 1e-5))
+            Normalization(
+                kind: kind, axis: axis, scale: optional(name + ".weight"), shift: optional(name + ".bias"), epsilon: epsilon ?? 1e-5))
     }
 
     private func pooling(isMaximum: Bool, _ members: inout JSONMembers) throws(NetworkError) -> Pooling {
@@ -233,7 +237,8 @@ private struct DescriptionReader {
 
     private static func activation(named name: String, constant: Float?, place: String) throws(NetworkError) -> Activation {
         guard let activation = Activation(named: name, constant: constant) else {
-            throw .invalidDescription(place: place, reason: "expected an activation among \(Activation.names.joined(separator: ", ")), found \(name)")
+            throw .invalidDescription(
+                place: place, reason: "expected an activation among \(Activation.names.joined(separator: ", ")), found \(name)")
         }
         return activation
     }

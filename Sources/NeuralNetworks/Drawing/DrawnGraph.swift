@@ -31,7 +31,10 @@ struct DrawnGraph: Sendable {
         var boxOfValue: [Network.ValueID: Int] = [:]
         for value in network.inputs {
             boxOfValue[value] = boxes.count
-            boxes.append(Box(title: network.values[value].name, lines: [Self.text(network.values[value].shape)], details: "input", group: nil, isBarrier: false))
+            boxes.append(
+                Box(
+                    title: network.values[value].name, lines: [Self.text(network.values[value].shape)], details: "input", group: nil,
+                    isBarrier: false))
         }
         for (index, node) in network.nodes.enumerated() {
             if case .constant = node.layer { continue }

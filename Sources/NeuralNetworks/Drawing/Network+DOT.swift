@@ -6,7 +6,8 @@ extension Network {
     public func dot() throws(NetworkError) -> String {
         let graph = try DrawnGraph(self)
         var lines = [
-            "digraph network {", "  node [shape=box, style=\"rounded,filled\", fillcolor=\"#ffffff\", fontname=\"Helvetica\", fontsize=10];",
+            "digraph network {",
+            "  node [shape=box, style=\"rounded,filled\", fillcolor=\"#ffffff\", fontname=\"Helvetica\", fontsize=10];",
             "  edge [color=\"#777777\", arrowsize=0.6];",
         ]
         func quoted(_ text: String) -> String {

@@ -22,7 +22,8 @@ extension Network {
             let (from, to) = (layout.centers[arrow.from], layout.centers[arrow.to])
             points.insert(.init(x: from.x, y: from.y + sizes[arrow.from].height / 2), at: 0)
             points.append(.init(x: to.x, y: to.y - sizes[arrow.to].height / 2))
-            lines.append("<path d=\"\(SVGText.curve(points))\" fill=\"none\" stroke=\"#777777\" stroke-width=\"1.2\" marker-end=\"url(#tip)\"/>")
+            lines.append(
+                "<path d=\"\(SVGText.curve(points))\" fill=\"none\" stroke=\"#777777\" stroke-width=\"1.2\" marker-end=\"url(#tip)\"/>")
         }
         for (index, box) in graph.boxes.enumerated() {
             let (center, size) = (layout.centers[index], sizes[index])
@@ -30,9 +31,12 @@ extension Network {
             let (left, top) = (center.x - size.width / 2, center.y - size.height / 2)
             lines.append("<g><title>\(SVGText.escaped(box.details))</title>")
             lines.append(
-                "<rect x=\"\(SVGText.number(left))\" y=\"\(SVGText.number(top))\" width=\"\(SVGText.number(size.width))\" height=\"\(SVGText.number(size.height))\" rx=\"6\" fill=\"\(fill)\" stroke=\"#444444\"\(box.isBarrier ? " stroke-dasharray=\"4 3\"" : "")/>")
+                "<rect x=\"\(SVGText.number(left))\" y=\"\(SVGText.number(top))\" width=\"\(SVGText.number(size.width))\" height=\"\(SVGText.number(size.height))\" rx=\"6\" fill=\"\(fill)\" stroke=\"#444444\"\(box.isBarrier ? " stroke-dasharray=\"4 3\"" : "")/>"
+            )
             lines.append(SVGText.line(box.title, x: center.x, y: top + 15, size: 12, isBold: true))
-            for (row, text) in box.lines.enumerated() { lines.append(SVGText.line(text, x: center.x, y: top + 30 + 14 * Double(row), size: 11)) }
+            for (row, text) in box.lines.enumerated() {
+                lines.append(SVGText.line(text, x: center.x, y: top + 30 + 14 * Double(row), size: 11))
+            }
             lines.append("</g>")
         }
         return (lines + legend.lines).joined(separator: "\n") + "\n</svg>\n"
@@ -72,7 +76,9 @@ private enum SVGText {
         var longest = 14
         var y = 44.0
         func entry(_ text: String, fill: String) {
-            lines.append("<rect x=\"\(number(x))\" y=\"\(number(y - 10))\" width=\"14\" height=\"12\" rx=\"3\" fill=\"\(fill)\" stroke=\"#444444\"/>")
+            lines.append(
+                "<rect x=\"\(number(x))\" y=\"\(number(y - 10))\" width=\"14\" height=\"12\" rx=\"3\" fill=\"\(fill)\" stroke=\"#444444\"/>"
+            )
             lines.append(line(text, x: x + 20, y: y, size: 11, anchor: "start"))
             longest = max(longest, text.count)
             y += 18

@@ -1,9 +1,9 @@
 // What happens to a block of outputs while it is still in cache: bias, residual, activation.
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// y ← φ(y + b + r), applied in place to a row of contiguous values.

@@ -162,7 +162,8 @@ public struct Evaluator: Sendable {
         }
         for (input, source) in zip(inputs, plan.sources) {
             let found = input.sampleShape
-            let fits = found == source.shape
+            let fits =
+                found == source.shape
                 || input.sampleSize == source.shape.reduce(1, *)
                     && (source.shape.count == 1 || found.filter { $0 != 1 } == source.shape.filter { $0 != 1 })
             guard fits else {

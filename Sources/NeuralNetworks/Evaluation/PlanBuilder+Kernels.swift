@@ -195,7 +195,9 @@ extension Network {
         for channel in 0..<channels {
             let deviation = (Double(variance[channel]) + Double(layer.epsilon)).squareRoot()
             guard deviation > 0 else {
-                throw .invalidNode(name: node.name, reason: "expected variance + ε above 0, found \(variance[channel]) + \(layer.epsilon) in channel \(channel)")
+                throw .invalidNode(
+                    name: node.name,
+                    reason: "expected variance + ε above 0, found \(variance[channel]) + \(layer.epsilon) in channel \(channel)")
             }
             let a = Double(gamma?[channel] ?? 1) / deviation
             scale.append(Float(a))

@@ -53,7 +53,8 @@ struct PlanBuilder {
         }
         for value in taps {
             guard let storage = storageOfValue[value] else {
-                throw .invalidNetwork(reason: "expected value \(network.values[value].name) to depend on the inputs, found that it does not")
+                throw .invalidNetwork(
+                    reason: "expected value \(network.values[value].name) to depend on the inputs, found that it does not")
             }
             if case .constant = plan.storages[storage].location {
                 throw .invalidNetwork(reason: "expected to observe an activation, found the constant \(network.values[value].name)")
@@ -103,7 +104,8 @@ struct PlanBuilder {
 
     private func storage(_ value: Network.ValueID, of node: Network.Node) throws(NetworkError) -> Int {
         guard let storage = storageOfValue[value] else {
-            throw .invalidNode(name: node.name, reason: "expected inputs made by earlier nodes, found \(network.values[value].name) undefined")
+            throw .invalidNode(
+                name: node.name, reason: "expected inputs made by earlier nodes, found \(network.values[value].name) undefined")
         }
         return storage
     }

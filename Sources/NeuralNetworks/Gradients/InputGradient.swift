@@ -172,7 +172,8 @@ public struct InputGradient: Sendable {
         let constants = BufferSet(copying: plan.constants)
         defer { constants.deallocate() }
         let scratchSizes = plan.scratchSizes.map { $0 * largest } + [plan.workspaceSize]
-        let gradientSizes = needsGradients
+        let gradientSizes =
+            needsGradients
             ? plan.storages.map { max($0.size, 1) * largest } + [backward.map(\.workspaceSize).max() ?? 0] : []
         inputs.values.withUnsafeBufferPointer { buffer in
             let source = buffer.baseAddress ?? UnsafePointer(bitPattern: 16)!

@@ -23,7 +23,9 @@ extension ONNXExporter {
         case (.attention(let before, _), .attention(let after, _)):
             if before != after { try writeHeads(origin, from: before, to: after, result: new.outputs[0]) }
         default:
-            if graph.node[origin.node].opType == "Reshape", inputChanged || source.network.values[new.outputs[0]].shape != changed.values[new.outputs[0]].shape {
+            if graph.node[origin.node].opType == "Reshape",
+                inputChanged || source.network.values[new.outputs[0]].shape != changed.values[new.outputs[0]].shape
+            {
                 guard let shape = changed.values[new.outputs[0]].shape else {
                     throw .invalidNode(name: new.name, reason: "expected a known shape to reshape to, found none")
                 }
@@ -93,10 +95,12 @@ extension ONNXExporter {
     /// Reshapes of views follow the widths of the values behind them.
     mutating func writeViews() throws(NetworkError) {
         for reshape in source.viewReshapes {
-            guard let before = source.network.values[reshape.view.value].shape, let after = changed.values[reshape.view.value].shape, before != after
+            guard let before = source.network.values[reshape.view.value].shape, let after = changed.values[reshape.view.value].shape,
+                before != after
             else { continue }
             guard let target = reshape.view.reshapeTarget(from: before, to: after, parts: reshape.parts) else {
-                throw .invalidNode(name: graph.node[reshape.node].name, reason: "expected whole heads to be cut, found \(before) becoming \(after)")
+                throw .invalidNode(
+                    name: graph.node[reshape.node].name, reason: "expected whole heads to be cut, found \(before) becoming \(after)")
             }
             try setInput(reshape.node, 1, target, hint: graph.node[reshape.node].output[0] + "_shape")
         }
@@ -110,7 +114,8 @@ extension ONNXExporter {
                 try writeReshape(node, from: [shape[0], after, shape[1] / max(after, 1)], to: shape)
             } else {
                 let name = graph.node[node].output[0]
-                guard var shape = source.network.values.first(where: { $0.name == name })?.shape, shape.count == 3, shape[1] == before else { continue }
+                guard var shape = source.network.values.first(where: { $0.name == name })?.shape, shape.count == 3, shape[1] == before
+                else { continue }
                 shape[1] = after
                 try writeReshape(node, from: [shape[0], after * shape[2]], to: shape)
             }

@@ -79,8 +79,10 @@ struct ONNXFolding {
             guard count <= budget else { return nil }
             let value = try node.tensorAttribute("value")
             switch value?.elements {
-            case .integers(let values): return ONNXConstant(shape: shape, elements: .integers(.init(repeating: values.first ?? .known(0), count: count)))
-            case .floats(let values): return ONNXConstant(shape: shape, elements: .floats(.init(repeating: values.first ?? 0, count: count)))
+            case .integers(let values):
+                return ONNXConstant(shape: shape, elements: .integers(.init(repeating: values.first ?? .known(0), count: count)))
+            case .floats(let values):
+                return ONNXConstant(shape: shape, elements: .floats(.init(repeating: values.first ?? 0, count: count)))
             case nil: return ONNXConstant(shape: shape, elements: .floats(.init(repeating: 0, count: count)))
             }
         case "Expand":
@@ -297,7 +299,9 @@ struct ONNXFolding {
             default: return .unknown
             }
         }
-        func checked(_ result: (partialValue: Int, overflow: Bool)) -> ONNXExtent { result.overflow ? .unknown : .known(result.partialValue) }
+        func checked(_ result: (partialValue: Int, overflow: Bool)) -> ONNXExtent {
+            result.overflow ? .unknown : .known(result.partialValue)
+        }
         switch operation {
         case "Add": return checked(x.addingReportingOverflow(y))
         case "Sub": return checked(x.subtractingReportingOverflow(y))
@@ -327,7 +331,9 @@ struct ONNXFolding {
         if case .integers(let values) = data.elements {
             switch operation {
             case "Neg": result.elements = .integers(values.map { Self.arithmetic("Sub", .known(0), $0) })
-            case "Abs": result.elements = .integers(values.map { $0 == .batch ? .batch : $0.known.map { $0 == .min ? .unknown : .known(abs($0)) } ?? .unknown })
+            case "Abs":
+                result.elements = .integers(
+                    values.map { $0 == .batch ? .batch : $0.known.map { $0 == .min ? .unknown : .known(abs($0)) } ?? .unknown })
             case "Not": result.elements = .integers(values.map { $0.known.map { .known($0 == 0 ? 1 : 0) } ?? .unknown })
             case "Floor", "Ceil": break
             default: return nil

@@ -14,7 +14,8 @@ extension ONNXImporter {
         var scale: Float = 1
         guard let scores = try scaled(view, view.inputs(softmax).first, &nodes, &scale), let product = view.maker(scores),
             view.operation(product) == "MatMul",
-            let queries = try heads(view, try scaled(view, view.inputs(product).first, &nodes, &scale), transposed: [[0, 2, 1, 3]], &nodes),
+            let queries = try heads(
+                view, try scaled(view, view.inputs(product).first, &nodes, &scale), transposed: [[0, 2, 1, 3]], &nodes),
             let keys = try keyHeads(view, view.inputs(product).last, &nodes, &scale)
         else { return }
         nodes.append(product)
@@ -46,7 +47,9 @@ extension ONNXImporter {
     }
 
     /// What a chain of scalings by constants starts from; the factor is multiplied up.
-    private func scaled(_ view: ONNXPatternView, _ name: String?, _ nodes: inout [Int], _ scale: inout Float) throws(NetworkError) -> String? {
+    private func scaled(_ view: ONNXPatternView, _ name: String?, _ nodes: inout [Int], _ scale: inout Float) throws(NetworkError)
+        -> String?
+    {
         guard let name, let node = view.maker(name) else { return name }
         let inputs = view.inputs(node)
         guard inputs.count == 2 else { return name }
@@ -77,7 +80,8 @@ extension ONNXImporter {
     private func heads(
         _ view: ONNXPatternView, _ name: String?, transposed permutations: [[Int]], _ nodes: inout [Int]
     ) throws(NetworkError) -> Heads? {
-        guard let turn = view.maker(name), view.operation(turn) == "Transpose", let permutation = try permutation(turn), permutations.contains(permutation),
+        guard let turn = view.maker(name), view.operation(turn) == "Transpose", let permutation = try permutation(turn),
+            permutations.contains(permutation),
             let split = view.maker(view.inputs(turn).first), view.operation(split) == "Reshape",
             case .activation(let value)? = facts[view.outputs(split)[0]], let shape = shape(value), shape.count == 3,
             let source = view.inputs(split).first, case .activation(let input)? = facts[source], let inputShape = self.shape(input),
@@ -88,7 +92,9 @@ extension ONNXImporter {
     }
 
     /// Keys are transposed once more, in the same step or in one of its own; they may be scaled before or after.
-    private func keyHeads(_ view: ONNXPatternView, _ name: String?, _ nodes: inout [Int], _ scale: inout Float) throws(NetworkError) -> Heads? {
+    private func keyHeads(_ view: ONNXPatternView, _ name: String?, _ nodes: inout [Int], _ scale: inout Float) throws(NetworkError)
+        -> Heads?
+    {
         guard let name = try scaled(view, name, &nodes, &scale) else { return nil }
         if let direct = try heads(view, name, transposed: [[0, 2, 3, 1]], &nodes) { return direct }
         guard let turn = view.maker(name), view.operation(turn) == "Transpose", try permutation(turn) == [0, 1, 3, 2] else { return nil }

@@ -19,7 +19,9 @@ extension ONNXImporter {
         let weight = try parameter(node, 1)
         try emit(
             .convolution(
-                .init(weight: weight, bias: bias, strides: strides, padding: padding, dilations: dilations, groups: try node.integer("group") ?? 1)),
+                .init(
+                    weight: weight, bias: bias, strides: strides, padding: padding, dilations: dilations,
+                    groups: try node.integer("group") ?? 1)),
             node, inputs: [input], weight: node.input(1))
         return true
     }
@@ -63,7 +65,9 @@ extension ONNXImporter {
     }
 
     mutating func lowerNormalization(_ node: ONNXNodeReader) throws(NetworkError) -> Bool {
-        guard let input = activation(node, 0), weightShape(node, 1) != nil, node.input(2) == nil || weightShape(node, 2) != nil else { return false }
+        guard let input = activation(node, 0), weightShape(node, 1) != nil, node.input(2) == nil || weightShape(node, 2) != nil else {
+            return false
+        }
         var kind = Normalization.Kind.layer
         var axis = 1
         switch node.operation {
@@ -87,7 +91,9 @@ extension ONNXImporter {
     // MARK: Pooling
 
     mutating func lowerPooling(_ node: ONNXNodeReader) throws(NetworkError) -> Bool {
-        guard let input = activation(node, 0), let window = try node.integers("kernel_shape"), window.count == 1 || window.count == 2 else { return false }
+        guard let input = activation(node, 0), let window = try node.integers("kernel_shape"), window.count == 1 || window.count == 2 else {
+            return false
+        }
         let ones = window.map { _ in 1 }
         let strides = try node.integers("strides") ?? ones
         guard try node.integers("dilations") ?? ones == ones,
@@ -128,7 +134,8 @@ extension ONNXImporter {
         _ node: ONNXNodeReader, input: Network.ValueID, window: [Int], strides: [Int], dilations: [Int]
     ) throws(NetworkError) -> [Int]? {
         guard strides.count == window.count, dilations.count == window.count else {
-            throw .invalidNode(name: node.name, reason: "expected \(window.count) strides and dilations, found \(strides.count) and \(dilations.count)")
+            throw .invalidNode(
+                name: node.name, reason: "expected \(window.count) strides and dilations, found \(strides.count) and \(dilations.count)")
         }
         switch try node.string("auto_pad") ?? "NOTSET" {
         case "NOTSET", "":

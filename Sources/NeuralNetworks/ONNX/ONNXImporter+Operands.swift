@@ -35,7 +35,8 @@ extension ONNXImporter {
     /// The shape of a constant of floating point numbers, without reading it; nil for anything else.
     func weightShape(_ node: ONNXNodeReader, _ slot: Int) -> [Int]? {
         switch node.input(slot).flatMap({ facts[$0] }) {
-        case .initializer(let index): return graph.initializer[index].numericType?.isFloatingPoint == true ? graph.initializer[index].shape : nil
+        case .initializer(let index):
+            return graph.initializer[index].numericType?.isFloatingPoint == true ? graph.initializer[index].shape : nil
         case .constant(let constant):
             if case .floats = constant.elements { return constant.shape }
             return nil
@@ -64,7 +65,8 @@ extension ONNXImporter {
         _ name: String, _ constant: ONNXConstant, _ values: [Float], shape: [Int], transform: ONNXBinding.Transform, node: String
     ) throws(NetworkError) -> String {
         guard RowMajor.count(shape) == values.count else {
-            throw .wrongTensorShape(name: name, node: node, expected: "\(NetworkError.text(shape)) or as many values", found: constant.shape)
+            throw .wrongTensorShape(
+                name: name, node: node, expected: "\(NetworkError.text(shape)) or as many values", found: constant.shape)
         }
         let key = ParameterKey(constant: name, shape: shape, transform: transform)
         if let known = parameterNames[key] { return known }
@@ -77,7 +79,9 @@ extension ONNXImporter {
     }
 
     /// A constant as a value of the network.
-    mutating func constantValue(_ node: ONNXNodeReader, _ slot: Int, transform: ONNXBinding.Transform = .same) throws(NetworkError) -> Network.ValueID {
+    mutating func constantValue(_ node: ONNXNodeReader, _ slot: Int, transform: ONNXBinding.Transform = .same) throws(NetworkError)
+        -> Network.ValueID
+    {
         let name = try parameter(node, slot, transform: transform)
         // Numbers computed from the shape of an activation change with it: that activation must keep its width.
         if let constant = try constant(node, slot), !constant.isLiteral {

@@ -159,9 +159,13 @@ extension ONNXImporter {
     }
 
     /// x − c and x / c as a sum and a product.
-    private mutating func lowerWithConstant(_ node: ONNXNodeReader, _ layer: Layer, transform: ONNXBinding.Transform) throws(NetworkError) -> Bool {
+    private mutating func lowerWithConstant(_ node: ONNXNodeReader, _ layer: Layer, transform: ONNXBinding.Transform) throws(NetworkError)
+        -> Bool
+    {
         guard let input = activation(node, 0), let operand = try constant(node, 1), operand.floats != nil else { return false }
-        if let rank = shape(input)?.count, operand.shape.count > rank, operand.shape.count > rank + 1 || operand.shape[0] != 1 { return false }
+        if let rank = shape(input)?.count, operand.shape.count > rank, operand.shape.count > rank + 1 || operand.shape[0] != 1 {
+            return false
+        }
         try emit(layer, node, inputs: [input, try constantValue(node, 1, transform: transform)])
         return true
     }

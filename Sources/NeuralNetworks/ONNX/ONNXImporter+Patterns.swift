@@ -20,8 +20,10 @@ extension ONNXImporter {
             frontier = frontier.flatMap { view.inputs($0).compactMap(view.maker) }.filter { seen.insert($0).inserted }
             for index in frontier {
                 switch view.operation(index) {
-                case "Erf": try fuseHalfProduct(view, around: index, input: erfInput(view, index), last: last, .gelu(approximateTanh: false))
-                case "Tanh": try fuseHalfProduct(view, around: index, input: tanhInput(view, index), last: last, .gelu(approximateTanh: true))
+                case "Erf":
+                    try fuseHalfProduct(view, around: index, input: erfInput(view, index), last: last, .gelu(approximateTanh: false))
+                case "Tanh":
+                    try fuseHalfProduct(view, around: index, input: tanhInput(view, index), last: last, .gelu(approximateTanh: true))
                 case "Sigmoid": try fuseGate(view, index, last: last, .silu)
                 case "HardSigmoid": try fuseGate(view, index, last: last, .hardSwish)
                 case "Clip": try fuseClippedGate(view, index, last: last)
@@ -44,7 +46,9 @@ extension ONNXImporter {
     }
 
     /// The other operand of a node of two inputs, one of which is close to a number.
-    func operand(_ view: ONNXPatternView, _ node: Int, _ operation: String, beside value: Float, orderMatters: Bool = false) throws(NetworkError) -> String? {
+    func operand(_ view: ONNXPatternView, _ node: Int, _ operation: String, beside value: Float, orderMatters: Bool = false)
+        throws(NetworkError) -> String?
+    {
         let inputs = view.inputs(node)
         guard view.operation(node) == operation, inputs.count == 2 else { return nil }
         if let found = try scalar(inputs[1]), abs(found - value) <= 1e-3 * abs(value) { return inputs[0] }
@@ -72,7 +76,9 @@ extension ONNXImporter {
             view.operation(sum) == "Add", view.inputs(sum).count == 2
         else { return nil }
         for (x, term) in [(0, 1), (1, 0)].map({ (view.inputs(sum)[$0.0], view.inputs(sum)[$0.1]) }) {
-            guard let product = view.maker(term), let cube = view.maker(try operand(view, product, "Mul", beside: 0.044_715)) else { continue }
+            guard let product = view.maker(term), let cube = view.maker(try operand(view, product, "Mul", beside: 0.044_715)) else {
+                continue
+            }
             if try operand(view, cube, "Pow", beside: 3, orderMatters: true) == x { return (x, [cube, product, sum, outer]) }
             if view.operation(cube) == "Mul", view.inputs(cube).contains(x), let square = view.inputs(cube).first(where: { $0 != x }),
                 let inner = view.maker(square), view.operation(inner) == "Mul", view.inputs(inner) == [x, x]
@@ -88,7 +94,8 @@ extension ONNXImporter {
         _ view: ONNXPatternView, around center: Int, input: (name: String, nodes: [Int])?, last root: Int, _ activation: Activation
     ) throws(NetworkError) {
         guard let input, let sum = view.soleUser(center), try operand(view, sum, "Add", beside: 1) != nil, let first = view.soleUser(sum),
-            view.operation(first) == "Mul", let output = view.outputs(sum).first, let other = view.inputs(first).first(where: { $0 != output })
+            view.operation(first) == "Mul", let output = view.outputs(sum).first,
+            let other = view.inputs(first).first(where: { $0 != output })
         else { return }
         var nodes = input.nodes + [center, sum]
         if other == input.name {
@@ -158,7 +165,8 @@ extension ONNXImporter {
         guard let sum = view.maker(view.inputs(root).first), view.operation(sum) == "Add", view.inputs(sum).count == 2,
             case let (first, second) = (try scalar(view.inputs(sum)[0]), try scalar(view.inputs(sum)[1])), let epsilon = first ?? second,
             let variance = view.maker(view.inputs(sum)[first == nil ? 0 : 1]), try isMean(variance),
-            let square = view.maker(view.inputs(variance).first), let deviation = try squared(view, square), let difference = view.maker(deviation),
+            let square = view.maker(view.inputs(variance).first), let deviation = try squared(view, square),
+            let difference = view.maker(deviation),
             view.operation(difference) == "Sub", let input = view.inputs(difference).first,
             let mean = view.maker(view.inputs(difference).last), try isMean(mean), view.inputs(mean).first == input,
             let quotient = view.soleUser(root), view.operation(quotient) == "Div", let numerator = view.maker(view.inputs(quotient).first)
@@ -191,7 +199,9 @@ extension ONNXImporter {
     /// ReduceMean over the last axis, which is kept.
     private func isMean(_ index: Int) throws(NetworkError) -> Bool {
         let node = ONNXNodeReader(graph.node[index], index: index, model: model)
-        guard node.operation == "ReduceMean", try node.integer("keepdims") ?? 1 == 1, let axes = try node.axes(constant(node, 1)), axes.count == 1 else { return false }
+        guard node.operation == "ReduceMean", try node.integer("keepdims") ?? 1 == 1, let axes = try node.axes(constant(node, 1)),
+            axes.count == 1
+        else { return false }
         if axes[0] == -1 { return true }
         return activation(node, 0).flatMap { shape($0) }.map { axes[0] == $0.count } ?? false
     }
@@ -204,7 +214,8 @@ extension ONNXImporter {
 
     /// The input with the constant vector that a node combines with the output of another.
     private func vectorSlot(_ view: ONNXPatternView, _ node: Int, beside other: Int) -> Int? {
-        guard let output = view.outputs(other).first, view.inputs(node).count == 2, let place = view.inputs(node).firstIndex(of: output) else { return nil }
+        guard let output = view.outputs(other).first, view.inputs(node).count == 2, let place = view.inputs(node).firstIndex(of: output)
+        else { return nil }
         let reader = ONNXNodeReader(graph.node[node], index: node, model: model)
         return weightShape(reader, 1 - place)?.count == 1 ? 1 - place : nil
     }
@@ -228,14 +239,18 @@ struct ONNXPatternView {
         exposed.formUnion(graph.output.map(\.name))
     }
 
-    func operation(_ node: Int) -> String { graph.node[node].domain.isEmpty || graph.node[node].domain == "ai.onnx" ? graph.node[node].opType : "" }
+    func operation(_ node: Int) -> String {
+        graph.node[node].domain.isEmpty || graph.node[node].domain == "ai.onnx" ? graph.node[node].opType : ""
+    }
     func inputs(_ node: Int) -> [String] { graph.node[node].input }
     func outputs(_ node: Int) -> [String] { graph.node[node].output }
     func maker(_ name: String?) -> Int? { name.flatMap { makers[$0] } }
 
     /// The only node that reads the only output of a node.
     func soleUser(_ node: Int) -> Int? {
-        guard let output = graph.node[node].output.first, let users = users[output], Set(users).count == 1, !exposed.contains(output) else { return nil }
+        guard let output = graph.node[node].output.first, let users = users[output], Set(users).count == 1, !exposed.contains(output) else {
+            return nil
+        }
         return users[0]
     }
 

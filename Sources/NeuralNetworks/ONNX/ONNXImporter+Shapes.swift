@@ -38,7 +38,8 @@ extension ONNXImporter {
         guard let target = try constant(node, 1)?.extents else { return false }
         // Whether it has a layer or not, what it asks for must fit in memory.
         _ = try Network.size(of: target.compactMap(\.known).map { $0 == -1 ? 1 : $0 }, node: node.name)
-        guard let shape = weightShape(node, 0), let output = node.wire.output.first, shape.count == target.count, shape.count > 1, shape[0] == 1,
+        guard let shape = weightShape(node, 0), let output = node.wire.output.first, shape.count == target.count, shape.count > 1,
+            shape[0] == 1,
             target[0] == .batch || target[0].known != nil && target[0].known == fixedBatch,
             zip(shape, target).dropFirst().allSatisfy({ $1 == .known(1) || $1 == .known(-1) || $1 == .known($0) }),
             try constant(node, 0)?.isLiteral == true
@@ -49,7 +50,8 @@ extension ONNXImporter {
 
     /// One position of an axis, which goes: the first token of a sequence, for instance.
     mutating func lowerGather(_ node: ONNXNodeReader) throws(NetworkError) -> Bool {
-        guard let input = activation(node, 0), let shape = shape(input), shape.count == 2, let index = try constant(node, 1), index.shape.isEmpty,
+        guard let input = activation(node, 0), let shape = shape(input), shape.count == 2, let index = try constant(node, 1),
+            index.shape.isEmpty,
             try ONNXFolding.position(node.integer("axis") ?? 0, rank: 3) == 1,
             let place = index.integers?.first.flatMap({ ONNXFolding.position($0, rank: shape[0]) })
         else { return false }
@@ -61,7 +63,8 @@ extension ONNXImporter {
     }
 
     mutating func lowerPadding(_ node: ONNXNodeReader) throws(NetworkError) -> Bool {
-        guard let input = activation(node, 0), let rank = shape(input).map({ $0.count + 1 }), try node.string("mode") ?? "constant" == "constant"
+        guard let input = activation(node, 0), let rank = shape(input).map({ $0.count + 1 }),
+            try node.string("mode") ?? "constant" == "constant"
         else { return false }
         let pads, axes: [Int]?
         let value: Float
@@ -116,19 +119,23 @@ extension ONNXImporter {
             let axis = try node.integer("axis") ?? 1
             guard let shape else { return axis == 1 ? .flat : nil }
             // Axes before `axis` join the batch, unless their extents are 1.
-            guard let axis = ONNXFolding.position(axis, rank: shape.count + 2), axis > 0, shape[..<(axis - 1)].allSatisfy({ $0 == 1 }) else { return nil }
+            guard let axis = ONNXFolding.position(axis, rank: shape.count + 2), axis > 0, shape[..<(axis - 1)].allSatisfy({ $0 == 1 })
+            else { return nil }
             return .shape([shape[(axis - 1)...].reduce(1, *)])
         case "Squeeze", "Unsqueeze":
             guard try !isOpen(node, 1), let shape else { return nil }
             let axes = try node.axes(constant(node, 1))
             // With the batch axis as a stand-in extent that no axis of 1 can be confused with.
             let full = [2] + shape
-            guard let result = node.operation == "Squeeze" ? ONNXFolding.squeezed(full, axes) : axes.flatMap({ ONNXFolding.unsqueezed(full, $0) }),
+            guard
+                let result = node.operation == "Squeeze"
+                    ? ONNXFolding.squeezed(full, axes) : axes.flatMap({ ONNXFolding.unsqueezed(full, $0) }),
                 result.first == 2
             else { return nil }
             return .shape(Array(result.dropFirst()))
         default:
-            guard let extents = try constant(node, 1)?.extents, try node.integer("allowzero") ?? 0 == 0 || !extents.contains(.known(0)) else { return nil }
+            guard let extents = try constant(node, 1)?.extents, try node.integer("allowzero") ?? 0 == 0 || !extents.contains(.known(0))
+            else { return nil }
             // An extent of 0 is copied and one of -1 inferred; what the others ask for together must exist somewhere.
             _ = try Network.size(of: extents.compactMap(\.known).filter { $0 != 0 && $0 != -1 }, node: node.name)
             return resolve(extents, from: shape)

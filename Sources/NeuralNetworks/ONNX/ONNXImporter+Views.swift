@@ -13,7 +13,9 @@ extension ONNXImporter {
         if node.operation == "MatMul", case .scores(let scores)? = fact(node, 0), scores.isNormalized, let values = view(node, 1) {
             return try lowerAttention(node, scores, values)
         }
-        if ["Mul", "Div"].contains(node.operation), case .scores(var scores)? = fact(node, 0), let factor = try factor(node, 1), !scores.isNormalized {
+        if ["Mul", "Div"].contains(node.operation), case .scores(var scores)? = fact(node, 0), let factor = try factor(node, 1),
+            !scores.isNormalized
+        {
             scores.scale *= factor
             facts[node.wire.output[0]] = .scores(scores)
             return true
@@ -65,7 +67,9 @@ extension ONNXImporter {
             guard let index = try constant(node, 1), index.shape.isEmpty, let place = index.integers?.first else { return nil }
             return view.picking(place, along: try node.integer("axis") ?? 0)
         case "Reshape":
-            guard let target = try constant(node, 1)?.extents, try node.integer("allowzero") ?? 0 == 0 || !target.contains(.known(0)) else { return nil }
+            guard let target = try constant(node, 1)?.extents, try node.integer("allowzero") ?? 0 == 0 || !target.contains(.known(0)) else {
+                return nil
+            }
             return view.reshaped(target, fixedBatch: fixedBatch)
         case "Mul", "Div":
             guard let factor = try factor(node, 1) else { return nil }
@@ -104,7 +108,8 @@ extension ONNXImporter {
         }
     }
 
-    private mutating func lowerLinear(_ node: ONNXNodeReader, _ view: ONNXView, bias: Int?, isTransposed: Bool) throws(NetworkError) -> Bool {
+    private mutating func lowerLinear(_ node: ONNXNodeReader, _ view: ONNXView, bias: Int?, isTransposed: Bool) throws(NetworkError) -> Bool
+    {
         guard view.endsInChannels, view.scale == 1, view.picked.isEmpty, let shape = shape(view.value), let stored = weightShape(node, 1),
             shape.last == stored[isTransposed ? 0 : 1], let channels = view.factors.last?.axis
         else { return false }
@@ -113,7 +118,8 @@ extension ONNXImporter {
         let name = try bias.map { slot throws(NetworkError) in try parameter(node, slot) }
         let weight = try parameter(node, 1)
         let output = try emit(
-            .linear(.init(weight: weight, bias: name, isTransposed: isTransposed)), node, inputs: [view.value], weight: node.input(1), outputs: [""])
+            .linear(.init(weight: weight, bias: name, isTransposed: isTransposed)), node, inputs: [view.value], weight: node.input(1),
+            outputs: [""])
         let fresh = (view.factors.map(\.id).max() ?? 0) + 1
         let factors = view.factors.filter { $0.axis != channels } + [.init(id: fresh, axis: channels, extent: width)]
         setView(node.wire.output[0], ONNXView(output, factors: factors, axes: view.axes.dropLast() + [[fresh]]))
@@ -124,7 +130,8 @@ extension ONNXImporter {
     private mutating func lowerBias(_ node: ONNXNodeReader) throws(NetworkError) -> Bool {
         guard node.wire.input.count == 2, let slot = [0, 1].first(where: { view(node, $0) != nil }), let view = view(node, slot),
             useCounts[node.wire.input[slot]] == 1, view.endsInChannels, view.scale == 1,
-            let producer = network.nodes.lastIndex(where: { $0.outputs == [view.value] }), case .linear(var layer) = network.nodes[producer].layer,
+            let producer = network.nodes.lastIndex(where: { $0.outputs == [view.value] }),
+            case .linear(var layer) = network.nodes[producer].layer,
             layer.bias == nil, let width = shape(view.value)?.last, weightShape(node, 1 - slot) == [width]
         else { return false }
         layer.bias = try parameter(node, 1 - slot)

@@ -70,13 +70,17 @@ struct ONNXImporter {
             for name in node.capturedNames { useCounts[name, default: 0] += 1 }
         }
         for output in graph.output { useCounts[output.name, default: 0] += 1 }
-        for info in graph.valueInfo + graph.output where info.type.tensorType.hasShape { declaredShapes[info.name] = info.type.tensorType.shape }
+        for info in graph.valueInfo + graph.output where info.type.tensorType.hasShape {
+            declaredShapes[info.name] = info.type.tensorType.shape
+        }
     }
 
     /// Imports the graph.
     mutating func run() throws(NetworkError) {
         if model.opset > 21 {
-            warnings.append("opset \(model.opset) is newer than 21, the last one this reader was written for; its operations are read by the rules of that one")
+            warnings.append(
+                "opset \(model.opset) is newer than 21, the last one this reader was written for; its operations are read by the rules of that one"
+            )
         }
         addInputs()
         let order: [Int]
@@ -106,7 +110,9 @@ struct ONNXImporter {
     private mutating func leave(_ values: [Network.ValueID], as output: String) {
         network.values.append(.init(name: output))
         network.nodes.append(
-            .init(name: uniqueName("order of \(output)"), layer: .barrier(operation: "Transpose"), inputs: values, outputs: [network.values.count - 1]))
+            .init(
+                name: uniqueName("order of \(output)"), layer: .barrier(operation: "Transpose"), inputs: values,
+                outputs: [network.values.count - 1]))
         network.outputs.append(network.values.count - 1)
     }
 
@@ -134,10 +140,12 @@ struct ONNXImporter {
             if names[operation] == nil { order.append(operation) }
             names[operation, default: []].append(node.name)
         }
-        return warnings + order.map { operation in
-            let nodes = names[operation] ?? []
-            return "operation \(operation) (\(nodes.count == 1 ? "node \(nodes[0])" : "\(nodes.count) nodes, first \(nodes[0])")) is not understood here: what it touches is kept whole"
-        }
+        return warnings
+            + order.map { operation in
+                let nodes = names[operation] ?? []
+                return
+                    "operation \(operation) (\(nodes.count == 1 ? "node \(nodes[0])" : "\(nodes.count) nodes, first \(nodes[0])")) is not understood here: what it touches is kept whole"
+            }
     }
 
     var knownConstants: [String: ONNXConstant] {
@@ -152,7 +160,11 @@ struct ONNXImporter {
             }
             let extents = input.type.tensorType.shape.dim
             if network.inputs.isEmpty, let first = extents.first {
-                if first.dimParam.isEmpty { fixedBatch = first.dimValue > 0 ? Int(first.dimValue) : nil } else { batchSymbol = first.dimParam }
+                if first.dimParam.isEmpty {
+                    fixedBatch = first.dimValue > 0 ? Int(first.dimValue) : nil
+                } else {
+                    batchSymbol = first.dimParam
+                }
             }
             network.values.append(.init(name: input.name, shape: inputShapes[input.name] ?? sampleShape(input.type.tensorType.shape)))
             network.inputs.append(network.values.count - 1)
@@ -230,4 +242,3 @@ struct ONNXImporter {
 
     mutating func warn(_ text: String) { warnings.append(text) }
 }
-

@@ -11,7 +11,8 @@ enum ONNXNames {
             return String(weight.dropLast(suffix.count))
         }
         let parts = node.name.split(separator: "/")
-        guard node.name.hasPrefix("/"), parts.count > 1, parts.last.map({ $0 == node.opType || $0.hasPrefix(node.opType + "_") }) == true else {
+        guard node.name.hasPrefix("/"), parts.count > 1, parts.last.map({ $0 == node.opType || $0.hasPrefix(node.opType + "_") }) == true
+        else {
             return fallback
         }
         // A child of a Sequential repeats its parent: /layer1/layer1.0 is the module layer1.0.

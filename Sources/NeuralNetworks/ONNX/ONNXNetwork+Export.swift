@@ -35,11 +35,17 @@ struct ONNXExporter {
         try changed.validateGraph()
         let original = source.network
         guard changed.nodes.count == original.nodes.count, changed.inputs == original.inputs, changed.outputs == original.outputs else {
-            throw .invalidNetwork(reason: "expected a network of the same graph as the model's, found \(changed.nodes.count) nodes instead of \(original.nodes.count)")
+            throw .invalidNetwork(
+                reason:
+                    "expected a network of the same graph as the model's, found \(changed.nodes.count) nodes instead of \(original.nodes.count)"
+            )
         }
         for (old, new) in zip(original.nodes, changed.nodes) {
-            guard old.name == new.name, old.inputs == new.inputs, old.outputs == new.outputs, old.layer.isSameOperation(as: new.layer) else {
-                throw .invalidNode(name: new.name, reason: "expected node \(old.name) (\(old.layer.operationName)) of the model, found \(new.layer.operationName)")
+            guard old.name == new.name, old.inputs == new.inputs, old.outputs == new.outputs, old.layer.isSameOperation(as: new.layer)
+            else {
+                throw .invalidNode(
+                    name: new.name,
+                    reason: "expected node \(old.name) (\(old.layer.operationName)) of the model, found \(new.layer.operationName)")
             }
         }
         self.source = source
@@ -143,7 +149,9 @@ struct ONNXExporter {
         isEdited = true
         var tensor = ONNXWireTensor()
         tensor.name = freshName(name)
-        do throws(TensorFileError) { try model.setValues(values, of: &tensor) } catch { throw .unreadableTensor(name: name, reason: "\(error)") }
+        do throws(TensorFileError) { try model.setValues(values, of: &tensor) } catch {
+            throw .unreadableTensor(name: name, reason: "\(error)")
+        }
         graph.initializer.append(tensor)
         initializers[tensor.name] = graph.initializer.count - 1
         return tensor.name
@@ -200,7 +208,8 @@ struct ONNXExporter {
             throw .invalidNode(name: new.name, reason: "expected the bias of the model or a new one, found \(after ?? "none")")
         }
         let dtype = source.bindings[weight].map { self.dtype(of: $0.constant) } ?? .f32
-        let name = try addInitializer(near: after, Self.tensor(parameter.values, shape: [parameter.values.count], dtype: dtype, name: after))
+        let name = try addInitializer(
+            near: after, Self.tensor(parameter.values, shape: [parameter.values.count], dtype: dtype, name: after))
         guard graph.node[origin.node].opType == "MatMul" else {
             setInput(origin.node, 2, name)
             removeAttribute(origin.node, "beta")
@@ -235,7 +244,8 @@ struct ONNXExporter {
             func isDead(_ name: String) -> Bool { before.contains(name) && !used.contains(name) }
             let count = graph.node.count
             graph.node.removeAll { node in
-                !node.output.isEmpty && node.output.allSatisfy { source.constants[$0] != nil && !used.contains($0) } && node.output.contains(where: isDead)
+                !node.output.isEmpty && node.output.allSatisfy { source.constants[$0] != nil && !used.contains($0) }
+                    && node.output.contains(where: isDead)
             }
             if graph.node.count < count { continue }
             let dead = Set(graph.initializer.map(\.name).filter(isDead))

@@ -34,7 +34,8 @@ struct ONNXNodeReader {
 
     /// Inputs that an operation cannot do without, where that is more than one.
     private static let requiredInputs = [
-        "Conv": 2, "Gemm": 2, "MatMul": 2, "BatchNormalization": 5, "LayerNormalization": 2, "RMSNormalization": 2, "InstanceNormalization": 3,
+        "Conv": 2, "Gemm": 2, "MatMul": 2, "BatchNormalization": 5, "LayerNormalization": 2, "RMSNormalization": 2,
+        "InstanceNormalization": 3,
         "GroupNormalization": 3, "Add": 2, "Sub": 2, "Mul": 2, "Div": 2, "PRelu": 2,
     ]
 
@@ -122,7 +123,10 @@ struct ONNXNodeReader {
         let targets = axes ?? Array(starts.indices)
         guard ends.count == starts.count, targets.count == starts.count, (steps ?? starts).count == starts.count else {
             throw .invalidNode(
-                name: name, reason: "expected as many starts, ends, axes and steps, found \(starts.count), \(ends.count), \(targets.count), \((steps ?? starts).count)")
+                name: name,
+                reason:
+                    "expected as many starts, ends, axes and steps, found \(starts.count), \(ends.count), \(targets.count), \((steps ?? starts).count)"
+            )
         }
         var result = [SliceRange](repeating: SliceRange(), count: rank)
         for (index, axis) in targets.enumerated() {

@@ -42,7 +42,8 @@ struct ONNXView: Sendable {
 
     var isIdentity: Bool {
         let count = (factors.last?.axis ?? -1) + 1
-        return picked.isEmpty && scale == 1 && axes == [[Self.batch]] + (0..<count).map { axis in factors.filter { $0.axis == axis }.map(\.id) }
+        return picked.isEmpty && scale == 1
+            && axes == [[Self.batch]] + (0..<count).map { axis in factors.filter { $0.axis == axis }.map(\.id) }
     }
 
     func extent(_ id: Int) -> Int? { factors.first { $0.id == id }?.extent }
@@ -139,7 +140,9 @@ struct ONNXView: Sendable {
         guard let wanted = extent.known, wanted > 0 else { return nil }
         var (taken, missing) = ([Int](), wanted)
         while missing > 1 {
-            guard let id = atEnd ? rest.last : rest.first, let own = id == Self.batch ? fixedBatch : self.extent(id), own > 0 else { return nil }
+            guard let id = atEnd ? rest.last : rest.first, let own = id == Self.batch ? fixedBatch : self.extent(id), own > 0 else {
+                return nil
+            }
             if atEnd { rest.removeLast() } else { rest.removeFirst() }
             if missing % own == 0 {
                 taken = atEnd ? [id] + taken : taken + [id]
@@ -150,7 +153,8 @@ struct ONNXView: Sendable {
             let (outer, inner) = atEnd ? (own / missing, missing) : (missing, own / missing)
             let fresh = (factors.map(\.id).max() ?? 0) + 1
             let axis = factors[place].axis
-            factors.replaceSubrange(place...place, with: [Factor(id: fresh, axis: axis, extent: outer), Factor(id: fresh + 1, axis: axis, extent: inner)])
+            factors.replaceSubrange(
+                place...place, with: [Factor(id: fresh, axis: axis, extent: outer), Factor(id: fresh + 1, axis: axis, extent: inner)])
             taken = atEnd ? [fresh + 1] + taken : taken + [fresh]
             if atEnd { rest.append(fresh) } else { rest.insert(fresh + 1, at: 0) }
             missing = 1

@@ -82,7 +82,8 @@ extension Network {
             result.nodes[node].layer = .convolution(layer)
             result.parameters[bias] = Parameter(shape: [extents.outputs], values: [Float](repeating: 0, count: extents.outputs))
         default:
-            throw .invalidNode(name: name, reason: "expected a linear layer or convolution without bias, found \(nodes[node].layer.operationName)")
+            throw .invalidNode(
+                name: name, reason: "expected a linear layer or convolution without bias, found \(nodes[node].layer.operationName)")
         }
         return result
     }

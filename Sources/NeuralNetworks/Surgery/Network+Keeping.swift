@@ -62,7 +62,9 @@ extension Network {
             guard !channels.isEmpty, zip(channels, channels.dropFirst()).allSatisfy({ $0 < $1 }), channels[0] >= 0,
                 channels[channels.count - 1] < entry.group.count
             else {
-                throw .cannotCut(group: id, reason: "expected ascending channels from 0 to \(entry.group.count - 1), at least one, found \(channels.prefix(8))")
+                throw .cannotCut(
+                    group: id,
+                    reason: "expected ascending channels from 0 to \(entry.group.count - 1), at least one, found \(channels.prefix(8))")
             }
             guard channels.count < entry.group.count else { continue }
             if let barrier = entry.group.barrier { throw .cannotCut(group: id, reason: "expected a group that may be cut, but \(barrier)") }
@@ -99,7 +101,8 @@ extension Network {
             for (place, axis) in input.axes.enumerated() where axis + 1 < ranges.count && ranges[axis + 1] != SliceRange() {
                 let taken = ranges[axis + 1].resolved(extent: input.extents[place])
                 let before = input.selecting(Array(0..<taken.start), along: axis).extent(along: axis, keeping: isKept)
-                let inside = input.selecting(Array(taken.start..<taken.start + taken.count), along: axis).extent(along: axis, keeping: isKept)
+                let inside = input.selecting(Array(taken.start..<taken.start + taken.count), along: axis).extent(
+                    along: axis, keeping: isKept)
                 ranges[axis + 1] = SliceRange(start: before, end: before + inside)
             }
             nodes[index].layer = .slice(ranges)

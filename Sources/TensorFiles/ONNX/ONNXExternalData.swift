@@ -2,11 +2,11 @@
 // folder, an offset and a length. All three come from the model, so none is trusted.
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// Opens the external data files of one model, each once, and only below its folder.
@@ -78,7 +78,8 @@ struct ONNXExternalData {
         }
         guard let folder = folders.first else {
             throw .unsupported(
-                format: .onnx, tensor: tensor, expected: "all values inside a model without a path", found: "external data \(quoted(location))")
+                format: .onnx, tensor: tensor, expected: "all values inside a model without a path",
+                found: "external data \(quoted(location))")
         }
         let path = folder + "/" + location
         guard let resolved = Self.resolved(path) else {

@@ -4,9 +4,9 @@
 // accept any order. Lengths come first in this format, so all sizes are known before the first byte is written.
 
 #if canImport(FoundationEssentials)
-internal import FoundationEssentials
+    internal import FoundationEssentials
 #else
-internal import Foundation
+    internal import Foundation
 #endif
 internal import SwiftProtobuf
 
@@ -130,7 +130,9 @@ struct ONNXLayout {
                 message.clearDataLocation()
                 return (try ONNXLayout.serialized(message), payload)
             }
-            let offset = payload.count >= ONNXLayout.alignment ? (externalEnd + ONNXLayout.alignment - 1) / ONNXLayout.alignment * ONNXLayout.alignment : externalEnd
+            let offset =
+                payload.count >= ONNXLayout.alignment
+                ? (externalEnd + ONNXLayout.alignment - 1) / ONNXLayout.alignment * ONNXLayout.alignment : externalEnd
             externalEnd = offset + payload.count
             external.append(External(offset: offset, payload: payload))
             message.dataLocation = .external

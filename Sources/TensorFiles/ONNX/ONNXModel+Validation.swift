@@ -16,7 +16,8 @@ extension ONNXModel {
         }
         guard ONNX.opsets.contains(Int(clamping: imports[0].version)) else {
             throw .unsupported(
-                format: .onnx, expected: "an opset from \(ONNX.opsets.lowerBound) to \(ONNX.opsets.upperBound)", found: "\(imports[0].version)")
+                format: .onnx, expected: "an opset from \(ONNX.opsets.lowerBound) to \(ONNX.opsets.upperBound)",
+                found: "\(imports[0].version)")
         }
         try check(wire.graph, outer: [])
     }
@@ -38,7 +39,8 @@ extension ONNXModel {
         }
         for sparse in graph.sparseInitializer {
             guard initializers.insert(sparse.values.name).inserted else {
-                throw .malformed(format: .onnx, tensor: sparse.values.name, expected: "initializers of different names", found: "this one twice")
+                throw .malformed(
+                    format: .onnx, tensor: sparse.values.name, expected: "initializers of different names", found: "this one twice")
             }
             try sparse.values.check(payloads: payloads)
             try sparse.indices.check(payloads: payloads)
@@ -50,7 +52,8 @@ extension ONNXModel {
             }
             for output in node.output where !output.isEmpty && !names.insert(output).inserted {
                 throw .malformed(
-                    format: .onnx, tensor: output, expected: "every value to be made once", found: "node \(node.label(index)) making it again")
+                    format: .onnx, tensor: output, expected: "every value to be made once",
+                    found: "node \(node.label(index)) making it again")
             }
         }
         let visible = outer.union(names)
@@ -63,7 +66,9 @@ extension ONNXModel {
             try check(node, index, visible: visible)
         }
         for output in graph.output where !visible.contains(output.name) {
-            throw .malformed(format: .onnx, tensor: output.name, expected: "every graph output to be made somewhere", found: "nothing that makes this one")
+            throw .malformed(
+                format: .onnx, tensor: output.name, expected: "every graph output to be made somewhere",
+                found: "nothing that makes this one")
         }
         _ = try graph.topologicalOrder()
     }
@@ -73,7 +78,8 @@ extension ONNXModel {
         for attribute in node.attribute {
             guard names.insert(attribute.name).inserted else {
                 throw .malformed(
-                    format: .onnx, expected: "attributes of different names", found: "\(clip(attribute.name, limit: 40)) twice at node \(node.label(index))")
+                    format: .onnx, expected: "attributes of different names",
+                    found: "\(clip(attribute.name, limit: 40)) twice at node \(node.label(index))")
             }
             do throws(TensorFileError) {
                 if attribute.hasT { try attribute.t.check(payloads: payloads) }
@@ -150,7 +156,8 @@ extension ONNXWireGraph {
         guard order.count == node.count else {
             let index = waiting.firstIndex { $0 > 0 } ?? 0
             throw .malformed(
-                format: .onnx, tensor: node[index].output.first, expected: "a graph without cycles", found: "one through node \(node[index].label(index))")
+                format: .onnx, tensor: node[index].output.first, expected: "a graph without cycles",
+                found: "one through node \(node[index].label(index))")
         }
         return order
     }

@@ -60,7 +60,8 @@ struct ONNXScanner {
         if depth > Self.maximumDepth {
             let place = nodePath.first { !$0.isEmpty }.map { " inside node '\($0)'" } ?? ""
             throw .malformed(
-                format: .onnx, offset: range.lowerBound, expected: "at most \(Self.maximumDepth) graphs within graphs", found: "more\(place)")
+                format: .onnx, offset: range.lowerBound, expected: "at most \(Self.maximumDepth) graphs within graphs",
+                found: "more\(place)")
         }
         if kind == .node { nodePath.append("") }
         defer { if kind == .node { nodePath.removeLast() } }
@@ -106,7 +107,8 @@ struct ONNXScanner {
                     }
                 }
             default:
-                throw .malformed(format: .onnx, offset: start, expected: "a protobuf field of wire type 0, 1, 2 or 5", found: "type \(tag & 7)")
+                throw .malformed(
+                    format: .onnx, offset: start, expected: "a protobuf field of wire type 0, 1, 2 or 5", found: "type \(tag & 7)")
             }
             if kind == .tensor, field == Self.payloadField {
                 throw .malformed(format: .onnx, offset: start, expected: "a field that ONNX defines", found: "number \(field)")
@@ -120,7 +122,8 @@ struct ONNXScanner {
         entryCount += 1
         if entryCount > Self.maximumEntryCount {
             throw .malformed(
-                format: .onnx, offset: offset, expected: "at most \(Self.maximumEntryCount) nodes, tensors, attributes and names", found: "more")
+                format: .onnx, offset: offset, expected: "at most \(Self.maximumEntryCount) nodes, tensors, attributes and names",
+                found: "more")
         }
     }
 

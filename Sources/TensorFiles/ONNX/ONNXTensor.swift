@@ -3,9 +3,9 @@
 // Which list holds which type: the comments of TensorProto in onnx.proto (https://onnx.ai/onnx/repo-docs/IR.html).
 
 #if canImport(FoundationEssentials)
-internal import FoundationEssentials
+    internal import FoundationEssentials
 #else
-internal import Foundation
+    internal import Foundation
 #endif
 
 extension ONNXWireTensor {
@@ -108,7 +108,8 @@ extension ONNXWireTensor {
         case let typed:
             guard typed == typedStorage || elementType.bitWidth == nil && elementType != .string else {
                 throw .malformed(
-                    format: .onnx, tensor: label, expected: "the values of \(elementType.name) in another field", found: "them in \(typed)_data")
+                    format: .onnx, tensor: label, expected: "the values of \(elementType.name) in another field",
+                    found: "them in \(typed)_data")
             }
             let found =
                 switch typed {

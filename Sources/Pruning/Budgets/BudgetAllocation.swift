@@ -1,0 +1,110 @@
+// How many channels each group keeps.
+//
+// `keep` is uniform. The other budgets are spent greedily: start whole, and remove channels where the predicted relative
+// error rises least per unit of cost saved, until the target is met; then give back what still fits. The error curve of a
+// group is replaced by its lower convex hull, so that one bad channel cannot hide cheap ones behind it.
+// Cost: one scan of the groups per removed channel. Ties go to the group first in topological order.
+
+import NeuralNetworks
+
+package enum BudgetAllocation {
+    /// What the allocation knows of one group.
+    package struct Candidate {
+        package var count: Int
+        /// Fixed count, from `--layer` or because the group is outside the budget.
+        package var fixed: Int?
+        /// Predicted relative error with k channels kept, k = 0 … count (index k); entry `count` is the least.
+        package var errors: [Double]
+
+        package init(count: Int, fixed: Int? = nil, errors: [Double]) {
+            self.count = count
+            self.fixed = fixed
+            self.errors = errors
+        }
+    }
+
+    /// Kept counts per group.
+    /// - Throws: `unreachableTarget` when one channel per group is still too many.
+    package static func counts(
+        _ candidates: [Candidate], budget: Budget, cost: CostModel, roundTo multiple: Int
+    ) throws(PruningError) -> [Int] {
+        if case .keep(let ratio) = budget {
+            return candidates.map { $0.fixed ?? Budget.count(of: $0.count, ratio: ratio, multiple: multiple) }
+        }
+        var counts = candidates.map { $0.fixed ?? $0.count }
+        let full = candidates.map(\.count)
+        let target = budget.fraction * cost.cost(full)
+        let hulls = candidates.map { lowerHull($0.errors) }
+        // Relative slack for the rounding of (1) in CostModel: counts are integers, so half a unit is exact.
+        var current = cost.cost(counts)
+        while current > target + 0.5 {
+            var best: (group: Int, step: Int, saving: Double)?
+            var bestPrice = Double.infinity
+            for (g, candidate) in candidates.enumerated() where candidate.fixed == nil {
+                let step = stepDown(counts[g], multiple)
+                guard step > 0 else { continue }
+                let saving = cost.saving(counts, group: g, by: step)
+                guard saving > 0 else { continue }
+                let price = (hulls[g][counts[g] - step] - hulls[g][counts[g]]) / saving
+                if price < bestPrice { (best, bestPrice) = ((g, step, saving), price) }
+            }
+            guard let best else {
+                throw .unreachableTarget(
+                    expected: "\(budget.flag) \(budget.fraction)",
+                    found: "a fraction of \(current / cost.cost(full)) with one channel per group")
+            }
+            counts[best.group] -= best.step
+            current -= best.saving
+        }
+        giveBack(&counts, candidates, hulls, cost, target: target, multiple: multiple)
+        return counts
+    }
+
+    /// Adds channels that still fit, the largest drop of the error per cost first.
+    private static func giveBack(
+        _ counts: inout [Int], _ candidates: [Candidate], _ hulls: [[Double]], _ cost: CostModel, target: Double, multiple: Int
+    ) {
+        var current = cost.cost(counts)
+        while true {
+            var best: (group: Int, step: Int, price: Double)?
+            var bestGain = -1.0
+            for (g, candidate) in candidates.enumerated() where candidate.fixed == nil && counts[g] < candidate.count {
+                let step = Swift.min(multiple, candidate.count - counts[g])
+                var raised = counts
+                raised[g] += step
+                let price = cost.saving(raised, group: g, by: step)
+                guard price > 0, current + price <= target + 0.5 else { continue }
+                let gain = (hulls[g][counts[g]] - hulls[g][counts[g] + step]) / price
+                if gain > bestGain { (best, bestGain) = ((g, step, price), gain) }
+            }
+            guard let best else { return }
+            counts[best.group] += best.step
+            current += best.price
+        }
+    }
+
+    /// How many channels the next removal takes: down to the next multiple, never below one channel (one multiple).
+    private static func stepDown(_ count: Int, _ multiple: Int) -> Int {
+        let next = (count - 1) / multiple * multiple
+        return next >= 1 ? count - next : (multiple == 1 || count <= multiple ? 0 : count - multiple)
+    }
+
+    /// The largest convex, non-increasing function below `errors`.
+    package static func lowerHull(_ errors: [Double]) -> [Double] {
+        var vertices: [Int] = []
+        for k in errors.indices {
+            while vertices.count >= 2 {
+                let (a, b) = (vertices[vertices.count - 2], vertices[vertices.count - 1])
+                let slope = (errors[b] - errors[a]) / Double(b - a)
+                guard (errors[k] - errors[b]) / Double(k - b) <= slope else { break }
+                vertices.removeLast()
+            }
+            vertices.append(k)
+        }
+        var hull = errors
+        for (a, b) in zip(vertices, vertices.dropFirst()) {
+            for k in a...b { hull[k] = errors[a] + (errors[b] - errors[a]) * Double(k - a) / Double(b - a) }
+        }
+        return hull
+    }
+}

@@ -1,0 +1,139 @@
+// The last refit of dense layers: all kept weights between a network's last features and its classes, together.
+//
+//     minimize over W₁ … W_K   E KL(p ‖ softmax f(h)) + (λ/2)·E‖f(h) − z‖²                                    (1)
+// h what the first of these layers reads in the pruned network, f the layers with their activations, z the original's logits and
+// p = softmax z. Least squares, layer by layer, spends the few kept neurons on everything the next layer computed; together the
+// layers give up what no class asks for. λ = parameters per class and input, as in ClassifierRefit, whose problem (1) is for K = 1:
+// there W₀ is the least-squares fit of z, and E‖W·h − z‖² differs from E‖(W − W₀)·h‖² by a constant. Neurons stay what they were:
+// weights that no cut has touched are not moved.
+// Not convex for K > 1: descent from the layer-by-layer refits by LimitedMemoryBFGS. Cost of an evaluation: 3 products of the
+// weights with N samples.
+
+import LinearAlgebra
+import NeuralNetworks
+
+/// Refits several dense layers on the divergence of class probabilities.
+package struct DenseTailRefit: Sendable {
+    /// Multiply–adds of all evaluations together, how many they are at most, and with how few it is not begun.
+    private static let work = 4e11
+    private static let evaluations = (least: 10, most: 120)
+    private static let tolerance = 1e-5
+
+    /// The layers, refitted.
+    package private(set) var stages: [DenseChain.Stage]
+    private let features: [Float]
+    private let targets: [Float]
+    private let wanted: [Double]
+    private let samples: Int
+
+    private var classes: Int { stages[stages.count - 1].outputs }
+    private var parameterCount: Int { stages.reduce(0) { $0 + $1.weight.count + $1.bias.count } }
+
+    /// Solves (1) approximately.
+    ///
+    /// - Parameters:
+    ///   - stages: W₁ … W_K as refitted layer by layer; the last without an activation.
+    ///   - features: h, one sample per column of `stages[0].inputs`.
+    ///   - targets: z, one sample per column.
+    ///   - isJoint: whether to move the layers at all.
+    package init(_ stages: [DenseChain.Stage], features: [Float], targets: [Float], isJoint: Bool) {
+        self.stages = stages
+        self.features = features
+        self.targets = targets
+        samples = targets.count / stages[stages.count - 1].outputs
+        wanted = DenseTailRefit.probabilities(targets, classes: stages[stages.count - 1].outputs).values
+        let cost = 3 * Double(parameterCount) * Double(samples)
+        let affordable = Int(Swift.min(Double(DenseTailRefit.evaluations.most), DenseTailRefit.work / Swift.max(1, cost)))
+        guard isJoint, affordable >= DenseTailRefit.evaluations.least else { return }
+        var trial = self
+        let found = LimitedMemoryBFGS.minimize(
+            from: parameters, evaluations: affordable, tolerance: DenseTailRefit.tolerance
+        ) { point in
+            trial.parameters = point
+            return trial.objective()
+        }
+        parameters = found
+    }
+
+    /// What the layers compute before their activations, layer by layer: outputs×N.
+    package var preactivations: [[Float]] {
+        var h = features
+        return stages.map { stage in
+            let z = stage.forward(h, samples: samples)
+            h = z
+            stage.activation.apply(to: &h)
+            return z
+        }
+    }
+
+    /// Weights and biases of all layers, one after the other.
+    package var parameters: [Double] {
+        get { stages.flatMap { $0.weight.map(Double.init) + $0.bias.map(Double.init) } }
+        set {
+            var first = 0
+            for k in stages.indices {
+                for i in stages[k].weight.indices { stages[k].weight[i] = Float(newValue[first + i]) }
+                first += stages[k].weight.count
+                for i in stages[k].bias.indices { stages[k].bias[i] = Float(newValue[first + i]) }
+                first += stages[k].bias.count
+            }
+        }
+    }
+
+    /// (1) and its gradient in the order of `parameters`.
+    package func objective() -> (value: Double, gradient: [Double]) {
+        let z = preactivations
+        let last = stages.count - 1
+        let (given, logarithms) = DenseTailRefit.probabilities(z[last], classes: classes)
+        let scale = 1 / Double(samples)
+        let lambda = Double(parameterCount) / Double(classes * samples)
+        var value = 0.0
+        var slope = [Float](repeating: 0, count: z[last].count)
+        for k in slope.indices {
+            let difference = Double(z[last][k]) - Double(targets[k])
+            if wanted[k] > 0 { value += wanted[k] * (Elementary.log(wanted[k]) - logarithms[k]) }
+            value += lambda / 2 * difference * difference
+            slope[k] = Float(scale * (given[k] - wanted[k] + lambda * difference))
+        }
+        var parts: [[Double]] = []
+        for k in stride(from: last, through: 0, by: -1) {
+            let stage = stages[k]
+            var h = features
+            if k > 0 {
+                h = z[k - 1]
+                stages[k - 1].activation.apply(to: &h)
+            }
+            var weight = [Float](repeating: 0, count: stage.weight.count)
+            BLAS.gemm(
+                .normal, .transposed, stage.inputs, stage.outputs, samples, 1, h, stage.inputs, slope, stage.outputs, 0, &weight,
+                stage.inputs)
+            var bias = [Double](repeating: 0, count: stage.outputs)
+            for s in 0..<samples { for o in 0..<stage.outputs { bias[o] += Double(slope[s * stage.outputs + o]) } }
+            parts.append(weight.map(Double.init) + bias)
+            guard k > 0 else { break }
+            slope = stage.backward(slope, samples: samples)
+            stages[k - 1].activation.multiplyDerivative(into: &slope, at: z[k - 1])
+        }
+        return (value * scale, Array(parts.reversed().joined()))
+    }
+
+    /// Softmax and its logarithm, column by column.
+    private static func probabilities(_ logits: [Float], classes: Int) -> (values: [Double], logarithms: [Double]) {
+        var (values, logarithms) = ([Double](repeating: 0, count: logits.count), [Double](repeating: 0, count: logits.count))
+        for first in stride(from: 0, to: logits.count, by: classes) {
+            let range = first..<first + classes
+            let top = Double(logits[range].max() ?? 0)
+            var sum = 0.0
+            for k in range {
+                values[k] = Elementary.exp(Double(logits[k]) - top)
+                sum += values[k]
+            }
+            let logarithm = Elementary.log(sum)
+            for k in range {
+                values[k] /= sum
+                logarithms[k] = Double(logits[k]) - top - logarithm
+            }
+        }
+        return (values, logarithms)
+    }
+}
