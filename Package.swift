@@ -24,6 +24,15 @@ let package = Package(
             providers: [.apt(["libopenblas-dev", "liblapacke-dev"]), .brew(["openblas", "lapack"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
+        .systemLibrary(name: "CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg-dev"]), .brew(["jpeg-turbo"])]),
+        .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"]), .brew(["libpng"])]),
+
+        // Pictures, for the tool alone: a client of the engines needs neither libjpeg nor libpng.
+        .target(
+            name: "CImageCodecs", dependencies: ["CJPEG", "CPNG"],
+            linkerSettings: [.linkedLibrary("jpeg"), .linkedLibrary("png")]),
+        .target(name: "ImageFiles", dependencies: ["CImageCodecs"]),
+
         // Loops that BLAS lacks, compiled per CPU generation; reached through LinearAlgebra only.
         .target(name: "CKernels"),
 
@@ -52,7 +61,7 @@ let package = Package(
             name: "CommandLineTool",
             dependencies: [
                 "Pruning", "Coresets", "ConvexGeometry", "NeuralNetworks", "TensorFiles", "LinearAlgebra",
-                "RandomNumbers", "BenchmarkSuite",
+                "RandomNumbers", "BenchmarkSuite", "ImageFiles",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .target(
@@ -75,6 +84,7 @@ let package = Package(
         .testTarget(
             name: "ConvexGeometryTests", dependencies: ["ConvexGeometry", "LinearAlgebra", "ReferenceImplementations", "TestSupport"]),
         .testTarget(name: "CoresetsTests", dependencies: ["Coresets", "ConvexGeometry", "LinearAlgebra", "RandomNumbers", "TestSupport"]),
+        .testTarget(name: "ImageFilesTests", dependencies: ["ImageFiles"]),
         .testTarget(name: "TensorFilesTests", dependencies: ["TensorFiles", "TestSupport"], resources: [.copy("Fixtures")]),
         .testTarget(
             name: "NeuralNetworksTests", dependencies: ["NeuralNetworks", "TensorFiles", "TestSupport"], exclude: ["Fixtures"]),

@@ -78,8 +78,11 @@ package enum NetworkWorkloads {
         var settings = PruningSettings(recipe: recipe, budget: .keep(keep), seed: seed)
         settings.inputPrior = subject.prior
         if !subject.scaling.isRaw {
-            settings.inputShift = subject.scaling.mean == [0] ? [] : subject.scaling.mean.map(Double.init)
-            settings.inputScale = subject.scaling.standardDeviation == [1] ? [] : subject.scaling.standardDeviation.map(Double.init)
+            // Priors speak of pixels in 0–1.
+            let range = Double(subject.scaling.unit) / 255
+            settings.inputShift = subject.scaling.mean == [0] ? [] : subject.scaling.mean.map { Double($0) * range }
+            settings.inputScale =
+                subject.scaling.standardDeviation == [1] ? [] : subject.scaling.standardDeviation.map { Double($0) * range }
         }
         return settings
     }

@@ -12,7 +12,7 @@ enum EntryPoint {
         var name = "loewner"
         if let typed, verbs.contains(typed) { name += " \(typed)" }
         do {
-            var command = try Loewner.parseAsRoot()
+            var command = try Loewner.parseAsRoot(CommandArguments.joiningNegativeValues(Array(CommandLine.arguments.dropFirst())))
             try command.run()
         } catch let error as CommandFailure {
             finish(error.status, error.message.map { "\(name): \($0)" })

@@ -16,7 +16,10 @@ struct Evaluate: ParsableCommand {
     @Argument(help: "The network: .onnx, .safetensors or .npz.")
     var model: String
 
-    @Option(help: "Labelled images: .npz with images (N, …) and labels (N).")
+    @Option(
+        help:
+            "Labelled data: .npz with images (N, …) and labels (N) or one array per network input, or a folder of LABEL/*.jpg, .png or .npy."
+    )
     var data: String
 
     @Option(help: "Write the logits (N, classes) to this .npy file.")
@@ -38,6 +41,8 @@ struct Evaluate: ParsableCommand {
         let seconds: Double
         let imagesPerSecond: Double
         let threads: Int
+        /// What was read, and how it was resized, cropped, ordered and scaled.
+        let preprocessing: String
     }
 
     func validate() throws {
@@ -50,12 +55,12 @@ struct Evaluate: ParsableCommand {
         let threads = threading.apply()
         let loaded = try network.read(model)
         try loaded.network.validate()
-        let labelled = try images.read(data, needsLabels: true)
+        let labelled = try images.read(data, needsLabels: true, for: loaded.network)
         let evaluator = try Evaluator(loaded.network)
         let bar = ProgressBar(quiet: format.json)
         let count = labelled.images.batchCount
         let start = ContinuousClock.now
-        let result = try evaluator.logits(of: labelled.images, batch: batch) { done in
+        let result = try evaluator.logits(of: labelled.labelled.inputs, batch: batch) { done in
             bar.update("classifying", fraction: Double(done) / Double(count))
             return true
         }
@@ -68,10 +73,11 @@ struct Evaluate: ParsableCommand {
         }
         let report = Report(
             accuracy: accuracy.fraction, correct: accuracy.correct, count: accuracy.count, seconds: seconds,
-            imagesPerSecond: Double(count) / seconds, threads: threads)
+            imagesPerSecond: Double(count) / seconds, threads: threads, preprocessing: labelled.account)
         if format.json {
             try JSONOutput.show(report)
         } else {
+            Console.say("data: \(labelled.account)")
             Console.say(
                 "\(Format.fixed(100 * report.accuracy, 2)) % (\(report.correct) of \(report.count)) in \(Format.seconds(seconds)), \(Format.count(Int(report.imagesPerSecond))) images/s"
             )

@@ -23,10 +23,15 @@ struct Prune: ParsableCommand {
 
     @OptionGroup var options: PruningOptions
 
-    @Option(help: ArgumentHelp("Images to fit the kept weights on; labels are not used.", valueName: "images.npz"))
+    @Option(
+        help: ArgumentHelp(
+            "Images to fit the kept weights on: .npz, or a folder of pictures or .npy files; labels are not used.", valueName: "npz|folder")
+    )
     var calibration: String?
 
-    @Option(help: ArgumentHelp("Labelled images to measure the accuracy before and after on.", valueName: "test.npz"))
+    @Option(
+        help: ArgumentHelp(
+            "Labelled images to measure the accuracy before and after on: .npz, or LABEL/*.jpg in a folder.", valueName: "npz|folder"))
     var evaluate: String?
 
     @Option(help: "Write the plan, replayable with `loewner apply`.")
@@ -63,8 +68,9 @@ struct Prune: ParsableCommand {
         threading.apply()
         let original = try network.read(model)
         if !dryRun, let output { try original.checkFormat(of: output) }
-        let samples = try calibration.map { try images.read($0, needsLabels: false).images }
-        let labelled = try evaluate.map { try images.read($0, needsLabels: true) }
+        let fitted = try calibration.map { try images.read($0, needsLabels: false, for: original.network) }
+        let judged = try evaluate.map { try images.read($0, needsLabels: true, for: original.network) }
+        let (samples, labelled) = (fitted?.images, judged?.labelled)
 
         let bar = ProgressBar(quiet: format.json)
         let settings = options.settings(images: images)
@@ -91,6 +97,8 @@ struct Prune: ParsableCommand {
         if format.json {
             try JSONOutput.show(account)
         } else {
+            if let fitted { Console.say("calibration: \(fitted.account)") }
+            if let judged { Console.say("evaluation: \(judged.account)") }
             Prune.show(account)
             if !dryRun, let output { Console.say("wrote \(output)") }
         }

@@ -124,13 +124,13 @@ struct PruningOptions: ParsableArguments {
         if inputMean != nil || inputStd != nil || inputCorrelation != nil {
             // Declaring a part leaves the rest at what the network's own normalization implies.
             settings.inputPrior = InputPrior(
-                mean: inputMean?.values ?? images.mean?.values ?? [images.std == nil ? 0.5 : 0],
-                deviation: inputStd?.values ?? images.std?.values ?? [images.mean == nil ? (1.0 / 12).squareRoot() : 1],
+                mean: inputMean?.values ?? images.unitMean ?? [images.std == nil ? 0.5 : 0],
+                deviation: inputStd?.values ?? images.unitDeviation ?? [images.mean == nil ? (1.0 / 12).squareRoot() : 1],
                 correlation: inputCorrelation ?? InputPrior.defaultCorrelation)
         }
         settings.inputShape = inputShape?.values.map { Int($0) }
-        settings.inputShift = images.mean?.values ?? []
-        settings.inputScale = images.std?.values ?? []
+        settings.inputShift = images.unitMean ?? []
+        settings.inputScale = images.unitDeviation ?? []
         if let ridge { settings.ridge = ridge }
         settings.refitsClassifier = !regression
         if let samples { settings.sampleCount = samples }
