@@ -138,7 +138,7 @@ struct Prune: ParsableCommand {
         if let agreement = report.predictedAgreement {
             Console.say("predicted without labels: the same class on \(Format.percent(agreement)) of \(report.predictionBasis ?? "inputs")")
         }
-        Console.say("recipe \(report.recipe), seed \(report.seed), inputs: \(report.inputModel), \(Format.seconds(report.seconds))")
+        Console.say("recipe \(report.recipePhrase), seed \(report.seed), inputs: \(report.inputModel), \(Format.seconds(report.seconds))")
     }
 }
 

@@ -123,7 +123,7 @@ enum PruneReportPage {
     private static func essentials(_ account: PruningReport, _ plan: PruningPlan) -> [(name: String, value: String)] {
         let settings = plan.settings
         var entries = [
-            ("recipe", account.recipe), ("target", "\(SettingFlags.naming(settings.budget.setting)) \(settings.budget.fraction)"),
+            ("recipe", account.recipePhrase), ("target", "\(SettingFlags.naming(settings.budget.setting)) \(settings.budget.fraction)"),
             ("points", settings.points.rawValue), ("selection", settings.selection.rawValue),
             ("reweighting", settings.reweighting.rawValue),
             ("inputs", account.inputModel), ("seed", "\(account.seed)"), ("network", "fingerprint \(plan.fingerprint)"),

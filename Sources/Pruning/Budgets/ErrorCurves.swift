@@ -58,13 +58,16 @@ struct ErrorCurves: Sendable {
         of group: RankedGroup, _ shared: SharedGroups, _ frontier: ActivationFrontier, _ original: MaskedNetwork, _ inputs: RunInputs,
         _ run: PruningRun
     ) throws(PruningError) -> [SharedGroups.Reader] {
-        guard inputs.chain == nil, run.settings.reweighting == .sequential, group.isChosenInPlace,
+        guard run.settings.reweighting == .sequential, group.isChosenInPlace,
             let site = try Site.sites(of: [group.reading], in: run.network, statistics: inputs.statistics, pending: false).first
         else { return shared.readers(of: group.index) }
         let problem = try SiteProblem(
             site, frontier, of: original, frontier, of: original, relativeRidge: inputs.relativeRidge(run.settings),
             using: run.places(ofSite: 0))
-        return [SharedGroups.Reader(site: site, problem: problem, weight: 1)]
+        let factor = try inputs.samples.flatMap { (samples) throws(PruningError) in
+            try OutputMetric(inputs, on: samples).factor(behind: site.consumer)
+        }
+        return [SharedGroups.Reader(site: site, problem: problem, factor: factor)]
     }
 
     /// Error curve of a group's consumers in the original network, and the network with m channels of it kept.

@@ -27,6 +27,10 @@ public enum InputProvenance: Sendable, Equatable, Codable {
         public var steps: Int
         public var before: Double
         public var after: Double
+
+        package init(steps: Int, before: Double, after: Double) {
+            (self.steps, self.before, self.after) = (steps, before, after)
+        }
     }
 
     /// The model that the inputs follow; `auto` without any.

@@ -24,6 +24,13 @@ extension Reconstruction {
         return result
     }
 
+    /// The same problem with its targets seen as Lᵀz; energies stay those of z.
+    func weighted(with factor: Matrix) -> Reconstruction {
+        var result = self
+        result.cross = cross.times(factor)
+        return result
+    }
+
     /// V₀: each removed block replaced by the best combination of kept ones, the same at every tap.
     ///
     /// - Parameters:

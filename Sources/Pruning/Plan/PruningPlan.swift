@@ -26,14 +26,14 @@ public struct PruningPlan: Sendable, Equatable, Codable {
     public var predictedAgreement: Double?
     /// Inputs behind the moments.
     public var inputs: InputProvenance
-    /// Duration of the planning.
+    /// Duration of the planning, in seconds.
     public var seconds: Double
 
     /// The kept channels of one group.
     public struct Group: Sendable, Equatable, Codable {
         public var name: String
         public var channels: Int
-        /// Ascending.
+        /// Indices of the channels that stay, ascending.
         public var kept: [Int]
     }
 
@@ -90,7 +90,10 @@ public struct PruningPlan: Sendable, Equatable, Codable {
     }
 
     /// Applies the plan to the network it was made for.
-    /// - Throws: `planMismatch` when the network is another one or the plan is damaged; `evaluation` when cutting fails.
+    ///
+    /// - Returns: the network with the kept channels of every group and the plan's tensors in place; the same bytes every time.
+    /// - Throws: `planMismatch` when the network is another one or the plan is damaged; `cut` when a group may not be cut.
+    /// - Complexity: O(values).
     public func apply(to network: Network) throws(PruningError) -> Network {
         var result = try cut(network)
         for replacement in replacements {
@@ -110,7 +113,8 @@ public struct PruningPlan: Sendable, Equatable, Codable {
     /// The network at full width that computes what the cut one does: columns of removed channels are zero.
     ///
     /// Sliced and masked network agree to rounding; comparing them checks the surgery.
-    /// - Throws: as `apply`.
+    /// - Throws: as `apply`; `network` when the groups cannot be told.
+    /// - Complexity: O(values).
     public func masked(_ network: Network) throws(PruningError) -> Network {
         let cut = try apply(to: network)
         let found: [ChannelGroup]

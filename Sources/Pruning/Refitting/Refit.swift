@@ -18,15 +18,9 @@ struct Refit: Sendable {
         _ ranking: ChannelRanking, keeping counts: [Int], _ shared: SharedGroups, _ inputs: RunInputs, _ run: PruningRun
     ) throws(PruningError) {
         let samples = run.settings.reweighting == .sequential ? inputs.samples : nil
-        if let samples, inputs.chain == nil {
+        if let samples {
             let sequential = try SequentialRefit(ranking, keeping: counts, shared, samples, inputs, run)
             (masked, outcomes) = (sequential.masked, sequential.outcomes)
-        } else if let samples, let chain = inputs.chain {
-            var dense = DenseRefit(chain, inputs, run)
-            outcomes = try ranking.groups.map { (group) throws(PruningError) in
-                try dense.cut(group, keeping: counts[group.index], samples, run)
-            }
-            masked = dense.masked
         } else {
             (masked, outcomes) = try Refit.oneShot(ranking, keeping: counts, inputs, run)
         }

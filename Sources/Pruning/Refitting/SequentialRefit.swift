@@ -42,6 +42,7 @@ struct SequentialRefit: Sendable {
         let sites = try Site.sites(
             of: groups.filter { counts[$0.index] < $0.count }.map(\.reading), in: run.network, statistics: inputs.statistics,
             followers: inputs.provenance.isMeasured)
+        let metric = OutputMetric(inputs, on: samples)
         var (exact, approximate) = (
             try ActivationFrontier(samples, of: run.network), try ActivationFrontier(samples, of: run.network)
         )
@@ -56,7 +57,9 @@ struct SequentialRefit: Sendable {
                     using: run.places(ofSite: index))
                 for g in site.groups where kept[g] == nil {
                     let removed = SequentialRefit.removedOutputs(of: site.consumer, groups) { kept[$0] }
-                    kept[g] = try groups[g].select(site.choice(problem, of: g, removed: removed) { kept[$0] }, keeping: counts[g])
+                    let factor = try metric.factor(behind: site.consumer)
+                    let choice = site.choice(problem, of: g, removed: removed, factor: factor) { kept[$0] }
+                    kept[g] = try groups[g].select(choice, keeping: counts[g])
                 }
                 return try masked.refit(site, problem, kept: site.patches.blocks { kept[$0] }, of: run.network)
             }

@@ -21,7 +21,9 @@ struct SharedGroups: Sendable {
     struct Reader: Sendable {
         var site: Site
         var problem: SiteProblem
-        var weight: Double
+        var weight = 1.0
+        /// Of `OutputMetric`.
+        var factor: Matrix?
     }
 
     /// In node order; empty when there is nothing to choose together.
@@ -70,7 +72,7 @@ extension [SharedGroups.Reader] {
     /// (1) as problems that share the channels of a group.
     func choice(of group: Int, kept: (_ group: Int) -> [Int]?) -> [BlockSelection.Problem] {
         flatMap { reader in
-            var problems = reader.site.choice(reader.problem, of: group, kept: kept)
+            var problems = reader.site.choice(reader.problem, of: group, factor: reader.factor, kept: kept)
             // Shares of one consumer count by their part of its energy.
             let energy = problems.reduce(0) { $0 + $1.reconstruction.targetEnergy }
             for k in problems.indices {

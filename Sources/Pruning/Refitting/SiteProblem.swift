@@ -83,9 +83,10 @@ extension Site {
     ///
     /// - Parameters:
     ///   - removed: outputs that count nothing.
+    ///   - factor: of `OutputMetric`.
     ///   - kept: channels of other groups that stay; `nil` where that is open, and they are whole.
     func choice(
-        _ problem: SiteProblem, of group: Int, removed: Set<Int> = [], kept: (_ group: Int) -> [Int]?
+        _ problem: SiteProblem, of group: Int, removed: Set<Int> = [], factor: Matrix? = nil, kept: (_ group: Int) -> [Int]?
     ) -> [BlockSelection.Problem] {
         guard let member = patches.members.first(where: { $0.group == group }) else { return [] }
         let regressors = patches.regressors(ofBlocks: patches.blocks { $0 == group ? nil : kept($0) })
@@ -96,7 +97,8 @@ extension Site {
             let outputs = share * patches.outputs..<(share + 1) * patches.outputs
             let scale = outputs.map { removed.contains($0) ? 0 : path.scale[$0] }
             let whole = regressors.count == reconstruction.count ? reconstruction : reconstruction.selecting(regressors)
-            return BlockSelection.Problem(whole.weighted(scale), blocks: blocks)
+            let weighted = whole.weighted(scale)
+            return BlockSelection.Problem(factor.map { weighted.weighted(with: $0) } ?? weighted, blocks: blocks)
         }
     }
 }

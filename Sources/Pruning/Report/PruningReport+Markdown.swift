@@ -1,11 +1,11 @@
 // The report as Markdown: what a person reads first comes first.
 
 extension PruningReport {
-    /// Markdown text: warnings, sizes, accuracy, then one row per layer and the guarantees behind it.
+    /// The report as GitHub-flavored Markdown: warnings, sizes, accuracy, then one row per layer and the guarantees behind it.
     public var markdown: String {
         var text = "# Pruning report\n\n"
         for warning in warnings { text += "> **Note:** \(warning)\n\n" }
-        text += "Recipe `\(recipe)`, seed \(seed). Inputs: \(inputModel).\n\n"
+        text += "Recipe \(recipePhrase), seed \(seed). Inputs: \(inputModel).\n\n"
         text += "| | before | after | kept |\n|---|---:|---:|---:|\n"
         text += PruningReport.row("parameters", parametersBefore, parametersAfter)
         if let macsBefore, let macsAfter { text += PruningReport.row("multiply–adds per input", macsBefore, macsAfter) }

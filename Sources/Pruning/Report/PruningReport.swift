@@ -5,12 +5,17 @@ import NeuralNetworks
 /// The account of a pruning run. Numbers that were not computed are absent, never zero.
 public struct PruningReport: Sendable, Equatable, Codable {
     public var recipe: String
+    /// Settings in which the run departed from the recipe, as the reader calls them.
+    public var recipeDepartures: [String]
     public var inputModel: String
     public var seed: UInt64
+    /// Trained values, running statistics excepted.
     public var parametersBefore: Int
     public var parametersAfter: Int
+    /// Multiply–adds of one input; `nil` where shapes are unknown.
     public var macsBefore: Int?
     public var macsAfter: Int?
+    /// Channels of the groups that might have been cut.
     public var neuronsBefore: Int
     public var neuronsAfter: Int
     /// On labelled data, when given: 0…1.
@@ -26,6 +31,10 @@ public struct PruningReport: Sendable, Equatable, Codable {
     public var errorBasis: String?
     public var layers: [LayerReport]
     public var warnings: [String]
+    /// The recipe and what departs from it, in one phrase.
+    public var recipePhrase: String {
+        recipe + (recipeDepartures.isEmpty ? "" : " except for \(recipeDepartures.joined(separator: ", "))")
+    }
     /// Planning time, forward passes for the report excluded.
     public var seconds: Double
 
@@ -37,12 +46,14 @@ public struct PruningReport: Sendable, Equatable, Codable {
     ///   - calibration: normalized inputs to measure errors on when there are no labelled ones.
     ///   - evaluation: labelled images to count hits and measure errors on, when there are any.
     ///   - naming: what the reader calls a setting.
-    /// - Throws: `evaluation` when a forward pass fails.
+    /// - Throws: `evaluation` when a forward pass fails; `planMismatch`, `cut` when the plan is not the network's.
+    /// - Complexity: two forward passes over the images, or four with labels.
     public init(
         plan: PruningPlan, original: Network, pruned: Network, calibration: ActivationTensor? = nil,
         evaluation: LabelledImages? = nil, naming: Setting.Naming = Setting.fieldName
     ) throws(PruningError) {
         recipe = plan.settings.recipe.rawValue
+        recipeDepartures = plan.settings.departures.map(naming)
         inputModel = plan.inputs.description
         seed = plan.settings.seed
         predictedAgreement = plan.predictedAgreement

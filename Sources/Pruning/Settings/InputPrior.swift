@@ -16,6 +16,7 @@ public struct InputPrior: Sendable, Equatable, Codable {
     /// Correlation of neighboring pixels when nothing is declared.
     public static let defaultCorrelation = 0.85
 
+    /// - Parameters: as the properties of the same names.
     public init(
         mean: [Double], deviation: [Double], correlation: Double = InputPrior.defaultCorrelation,
         scalesByColumnNorms: Bool = true

@@ -3,11 +3,7 @@
 // y_k is what stage k of a chain computes before its activation, J = ∂logits/∂y_k. An error δ of y_k moves the logits by
 // J·δ to first order, so its expected square is δᵀGδ with
 //   G = E[JᵀJ]                                                                                             (1)
-// under the inputs in use. Selection weighs the targets of its least-squares problem with
-//   ½·G/(tr G/q) + ½·I                                                                                     (2)
-// Half of the weight goes to what the outputs see now; the other half keeps the rest of y_k alive, because the network behind
-// will be refitted to what it then reads, and because (1) knows slopes only. The fit itself needs no weighting: without a
-// ridge, least squares is optimal for every target at once.
+// under the inputs in use.
 // Cost: q backward passes, or `probeCount` with many outputs: E[JᵀvvᵀJ] = G for random signs v (Hutchinson's estimator,
 // Commun. Stat. Simul. Comput. 19 (1990) 433–450).
 
