@@ -17,6 +17,7 @@ struct BackwardStep: Sendable {
             workspaceSize = transposed.workspaceSize
         case .normalization: throw .unsupported(node: node, operation: "the gradient of a layer normalization")
         case .attention: throw .unsupported(node: node, operation: "the gradient of attention")
+        case .general(let kernel): throw .unsupported(node: node, operation: "the gradient of \(type(of: kernel))")
         case .dense, .channelAffine, .activation, .pooling, .globalAverage, .broadcast, .copy, .softmax:
             transposed = nil
             workspaceSize = 0
@@ -74,7 +75,7 @@ struct BackwardStep: Sendable {
         case .copy(let kernel):
             kernel.backward(count: count, dy: step.outputs.map { gradients[$0] }, dx: step.inputs.map { gradients[$0] })
         case .softmax(let kernel): kernel.backward(count: count, y: y, dy: dy, dx: dx)
-        case .normalization, .attention: break
+        case .normalization, .attention, .general: break
         }
     }
 }

@@ -23,6 +23,17 @@ extension PoolingKernel {
                         guard area > 0 else { continue }
                         let share = dy[at] / Float(area)
                         for i in rows { for j in columns { target[i * width + j] += share } }
+                    case .norm(let power):
+                        // ∂y/∂x = (|x|/y)^(p−1)·sign x.
+                        guard y[at] > 0 else { continue }
+                        for i in rows {
+                            for j in columns {
+                                let value = image[i * width + j]
+                                var ratio: Float = 1
+                                for _ in 1..<max(power, 1) { ratio *= abs(value) / y[at] }
+                                target[i * width + j] += dy[at] * (value < 0 ? -ratio : ratio)
+                            }
+                        }
                     }
                 }
             }
@@ -115,7 +126,7 @@ extension Activation {
         case .identity, .relu, .clippedReLU, .tanh, .sigmoid: true
         case .leakyReLU(let slope): slope > 0
         case .elu(let alpha): alpha > 0
-        case .gelu, .silu, .hardSwish, .hardSigmoid: false
+        case .gelu, .silu, .hardSwish, .hardSigmoid, .function: false
         }
     }
 
@@ -137,7 +148,7 @@ extension Activation {
         case .tanh: for i in 0..<count { dy[i] *= 1 - y[i] * y[i] }
         case .sigmoid: for i in 0..<count { dy[i] *= y[i] * (1 - y[i]) }
         case .elu(let alpha): for i in 0..<count { dy[i] *= y[i] < 0 ? y[i] + alpha : 1 }
-        case .identity, .gelu, .silu, .hardSwish, .hardSigmoid: break
+        case .identity, .gelu, .silu, .hardSwish, .hardSigmoid, .function: break
         }
     }
 }
