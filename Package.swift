@@ -4,7 +4,7 @@ import PackageDescription
 // Layers, lowest first; imports point downwards only. See the README for the map.
 let package = Package(
     name: "loewner",
-    platforms: [.macOS(.v14)],
+    platforms: [.macOS(.v15)],
     products: [
         .library(name: "ConvexGeometry", targets: ["ConvexGeometry", "LinearAlgebra"]),
         .library(name: "Coresets", targets: ["Coresets"]),
@@ -28,37 +28,38 @@ let package = Package(
         .target(name: "CKernels"),
 
         // 1
+        .target(name: "RandomNumbers"),
         .target(name: "LinearAlgebra", dependencies: ["CLapack", "CKernels"]),
 
         // 2
-        .target(name: "ConvexGeometry", dependencies: ["LinearAlgebra"]),
+        .target(name: "ConvexGeometry", dependencies: ["LinearAlgebra", "RandomNumbers"]),
         .target(
             name: "TensorFiles",
             dependencies: ["CZlib", .product(name: "SwiftProtobuf", package: "swift-protobuf")],
             exclude: ["ONNX/onnx.proto"]),
 
         // 3
-        .target(name: "Coresets", dependencies: ["ConvexGeometry", "LinearAlgebra"]),
+        .target(name: "Coresets", dependencies: ["ConvexGeometry", "LinearAlgebra", "RandomNumbers"]),
         .target(name: "NeuralNetworks", dependencies: ["TensorFiles", "LinearAlgebra"]),
 
         // 4
         .target(
             name: "Pruning",
-            dependencies: ["Coresets", "ConvexGeometry", "NeuralNetworks", "TensorFiles", "LinearAlgebra"]),
+            dependencies: ["Coresets", "ConvexGeometry", "NeuralNetworks", "TensorFiles", "LinearAlgebra", "RandomNumbers"]),
 
         // 5
         .executableTarget(
             name: "CommandLineTool",
             dependencies: [
                 "Pruning", "Coresets", "ConvexGeometry", "NeuralNetworks", "TensorFiles", "LinearAlgebra",
-                "BenchmarkSuite",
+                "RandomNumbers", "BenchmarkSuite",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .target(
             name: "BenchmarkSuite",
             dependencies: [
                 "ReferenceImplementations", "Pruning", "Coresets", "ConvexGeometry", "NeuralNetworks", "TensorFiles",
-                "LinearAlgebra",
+                "LinearAlgebra", "RandomNumbers",
             ],
             path: "Benchmarks/Workloads"),
 
@@ -69,17 +70,18 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: ["LinearAlgebra", "ReferenceImplementations", "TensorFiles"], path: "Tests/TestSupport"),
+        .testTarget(name: "RandomNumbersTests", dependencies: ["RandomNumbers"]),
         .testTarget(name: "LinearAlgebraTests", dependencies: ["LinearAlgebra", "ReferenceImplementations", "TestSupport"]),
         .testTarget(
             name: "ConvexGeometryTests", dependencies: ["ConvexGeometry", "LinearAlgebra", "ReferenceImplementations", "TestSupport"]),
-        .testTarget(name: "CoresetsTests", dependencies: ["Coresets", "ConvexGeometry", "LinearAlgebra", "TestSupport"]),
+        .testTarget(name: "CoresetsTests", dependencies: ["Coresets", "ConvexGeometry", "LinearAlgebra", "RandomNumbers", "TestSupport"]),
         .testTarget(name: "TensorFilesTests", dependencies: ["TensorFiles", "TestSupport"], resources: [.copy("Fixtures")]),
         .testTarget(
             name: "NeuralNetworksTests", dependencies: ["NeuralNetworks", "TensorFiles", "TestSupport"], exclude: ["Fixtures"]),
-        .testTarget(name: "PruningTests", dependencies: ["Pruning", "NeuralNetworks", "Coresets", "TestSupport"]),
+        .testTarget(name: "PruningTests", dependencies: ["Pruning", "NeuralNetworks", "Coresets", "RandomNumbers", "TestSupport"]),
         .testTarget(
             name: "BenchmarkSuiteTests",
-            dependencies: ["BenchmarkSuite", "Pruning", "LinearAlgebra", "ReferenceImplementations", "TestSupport"]),
+            dependencies: ["BenchmarkSuite", "Pruning", "LinearAlgebra", "RandomNumbers", "ReferenceImplementations", "TestSupport"]),
         .testTarget(name: "CommandLineToolTests", dependencies: ["TensorFiles", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6],

@@ -12,7 +12,7 @@ extension BenchmarkRun {
 
         /// Runs once for page faults and caches, times a second run, and checks its answer.
         init(threads: Int, clock: Timepiece, _ run: () throws -> Answer) throws {
-            Kernels.threads = threads
+            BLASConfiguration.threads = threads
             var answer: Answer?
             var seconds = try clock.measure { answer = try run() }
             // A slow run is its own warm-up.

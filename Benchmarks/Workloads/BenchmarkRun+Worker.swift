@@ -10,14 +10,14 @@ extension BenchmarkRun {
         package let greeting: WorkerProcess.Greeting
 
         package init(_ workload: Workload, threads: Int) throws {
-            Kernels.threads = threads
+            BLASConfiguration.threads = threads
             let instance = try workload.prepare()
             let clock = Timepiece(threads: threads)
             let warmUp = try WarmUp(threads: threads, clock: clock, instance.run)
             candidate = Sampler.inProcess(threads: threads, clock: clock, estimate: warmUp.seconds, instance.run)
             greeting = WorkerProcess.Greeting(
                 estimate: warmUp.seconds, error: warmUp.verification.error, tolerance: warmUp.verification.tolerance,
-                coreType: Kernels.selection.coreType)
+                coreType: BLASConfiguration.selection.coreType)
         }
 
         /// Seconds of one run.

@@ -61,8 +61,8 @@ package struct BenchmarkRun {
     ) throws -> BenchmarkResults {
         var run = BenchmarkRun(configuration, isCancelled: isCancelled, observer: observer)
         let start = ContinuousClock.now
-        let threadsBefore = Kernels.threads
-        defer { Kernels.threads = threadsBefore }
+        let threadsBefore = BLASConfiguration.threads
+        defer { BLASConfiguration.threads = threadsBefore }
         for (index, workload) in configuration.workloads.enumerated() where !isCancelled() {
             try observer(.started(workload, index: index, count: configuration.workloads.count))
             try run.measure(workload)
@@ -81,12 +81,12 @@ package struct BenchmarkRun {
         self.isCancelled = isCancelled
         self.observer = observer
         let machine = Machine.current()
-        let before = Kernels.threads
+        let before = BLASConfiguration.threads
         let peaks = configuration.threads.map { threads in
-            Kernels.threads = threads
+            BLASConfiguration.threads = threads
             return PeakProbe.measure(seconds: configuration.quick ? 0.1 : 0.4)
         }
-        Kernels.threads = before
+        BLASConfiguration.threads = before
         results = BenchmarkResults(
             machine: machine, coreType: machine.coreType, threads: configuration.threads, peakGflops: peaks[0].gflops,
             peaks: peaks, version: configuration.version, commit: Revision.current(), date: Date().ISO8601Format(),
@@ -96,7 +96,7 @@ package struct BenchmarkRun {
     /// How the gap falls, method by method; a report without it is still a report, so that failures leave it out.
     private mutating func collectTraces() {
         guard configuration.workloads.contains(where: { $0.suite == .ellipsoid }) else { return }
-        Kernels.threads = configuration.threads[0]
+        BLASConfiguration.threads = configuration.threads[0]
         for method in [MinimumVolumeEllipsoid.Method.interiorPoint, .awaySteps, .khachiyan] where !isCancelled() {
             if let trace = try? EllipsoidWorkloads.trace(.correlated, 10_000, 20, method: method) { results.traces.append(trace) }
         }
@@ -105,7 +105,7 @@ package struct BenchmarkRun {
     /// What pruning costs in accuracy, where labelled images are at hand; left out by failures like the traces.
     private mutating func collectErrorCurves() {
         guard configuration.workloads.contains(where: { $0.suite == .network }) else { return }
-        Kernels.threads = configuration.threads[0]
+        BLASConfiguration.threads = configuration.threads[0]
         for subject in configuration.model.map({ [$0] }) ?? NetworkWorkloads.published where !isCancelled() {
             results.curves += (try? NetworkWorkloads.errorCurves(subject, isCancelled: isCancelled)) ?? []
         }
@@ -114,7 +114,7 @@ package struct BenchmarkRun {
     private mutating func measure(_ workload: Workload) throws {
         do {
             let threads = configuration.threads[0]
-            Kernels.threads = threads
+            BLASConfiguration.threads = threads
             let instance = try workload.prepare()
             let residentBefore = Machine.resetPeakResidentBytes()
             let clock = Timepiece(threads: threads)
@@ -147,7 +147,7 @@ package struct BenchmarkRun {
         let present = opponents.indices.filter { opponents[$0].candidate != nil }
         let times = try Sampler.run(
             [pacemaker.pacing(own)] + present.compactMap { opponents[$0].candidate }, effort: effort, isCancelled: isCancelled)
-        Kernels.threads = subject.threads
+        BLASConfiguration.threads = subject.threads
         let last = try subject.instance.run().check()
         let line = line(subject, samples: times[0].compactMap { $0 }, paces: pacemaker.beats, last: last)
         var finished = opponents.indices.map { index in
@@ -175,8 +175,8 @@ package struct BenchmarkRun {
                 Opponent(
                     name: Comparison.plain.rawValue, warmUp: first, threads: subject.threads, clock: subject.clock, plain))
         }
-        if wanted.contains(.kernels), let executable = configuration.executable, Kernels.selection.recommended != nil,
-            Kernels.selection.coreType != Self.slowKernels
+        if wanted.contains(.kernels), let executable = configuration.executable, BLASConfiguration.selection.recommended != nil,
+            BLASConfiguration.selection.coreType != Self.slowKernels
         {
             let worker = try WorkerProcess(
                 executable: executable,

@@ -3,6 +3,7 @@
 import ConvexGeometry
 import LinearAlgebra
 import ReferenceImplementations
+import RandomNumbers
 
 package enum CaratheodoryWorkloads {
     package static var all: [Workload] {
@@ -73,7 +74,7 @@ package enum CaratheodoryWorkloads {
     }
 
     private static func weights(_ n: Int) -> [Double] {
-        var generator = SplitMix64(seed: 43)
+        var generator = WorkloadGenerator(seed: 43)
         return (0..<n).map { _ in 1 - generator.uniform() }
     }
 

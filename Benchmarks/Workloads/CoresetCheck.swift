@@ -5,7 +5,7 @@ import LinearAlgebra
 enum CoresetCheck {
     // Random directions and the coordinate axes.
     private static func directions(_ d: Int) -> [[Double]] {
-        var generator = SplitMix64(seed: 53)
+        var generator = WorkloadGenerator(seed: 53)
         return (0..<d).map { axis in (0..<d).map { $0 == axis ? 1 : 0 } } + (0..<64).map { _ in generator.normals(d) }
     }
 

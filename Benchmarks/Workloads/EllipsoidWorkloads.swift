@@ -25,7 +25,7 @@ package enum EllipsoidWorkloads {
             return Instance(
                 bytes: 8 * Double(n * d),
                 run: {
-                    let settings = MinimumVolumeEllipsoid.Settings(gap: gap, threads: Kernels.threads)
+                    let settings = MinimumVolumeEllipsoid.Settings(gap: gap, threads: BLASConfiguration.threads)
                     let fit = try points.withUnsafeBufferPointer {
                         try MinimumVolumeEllipsoid(points: $0, count: n, dimension: d, settings: settings)
                     }
@@ -68,7 +68,7 @@ package enum EllipsoidWorkloads {
         else { return Verification("weights or an ellipsoid", error: .infinity, tolerance: 0) }
         let fit = try points.withUnsafeBufferPointer {
             try MinimumVolumeEllipsoid(
-                points: $0, count: points.count / d, dimension: d, settings: .init(gap: gap, threads: Kernels.threads))
+                points: $0, count: points.count / d, dimension: d, settings: .init(gap: gap, threads: BLASConfiguration.threads))
         }
         return EllipsoidCheck.volume(points, center, shape.flatMap { $0 }, best: fit.ellipsoid.logVolume, gap)
     }

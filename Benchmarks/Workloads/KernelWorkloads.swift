@@ -21,7 +21,7 @@ package enum KernelWorkloads {
 
     private static func product(_ n: Int, tier: Tier) -> Workload {
         Workload(.kernels, "product", [Size("n", n)], tier: tier, comparisons: [.plain, .threads, .kernels], sweep: "n") {
-            var generator = SplitMix64(seed: 11)
+            var generator = WorkloadGenerator(seed: 11)
             let a = Matrix(rows: n, columns: n, elements: generator.normals(n * n))
             let b = Matrix(rows: n, columns: n, elements: generator.normals(n * n))
             let x = generator.normals(n)
@@ -37,7 +37,7 @@ package enum KernelWorkloads {
 
     private static func floatProduct(_ n: Int) -> Workload {
         Workload(.kernels, "product, single precision", [Size("n", n)], comparisons: [.threads, .kernels]) {
-            var generator = SplitMix64(seed: 12)
+            var generator = WorkloadGenerator(seed: 12)
             let a = generator.normals(n * n).map { Float($0) }
             let b = generator.normals(n * n).map { Float($0) }
             let x = generator.normals(n)
@@ -59,7 +59,7 @@ package enum KernelWorkloads {
         let comparisons: Set<Comparison> = n <= 1000 ? [.plain, .threads, .kernels] : [.threads]
         return Workload(.kernels, "Cholesky", [Size("n", n)], tier: tier, comparisons: comparisons, sweep: "n") {
             let a = positiveDefinite(n, seed: 13)
-            let x = SplitMix64.vector(n, seed: 14)
+            let x = WorkloadGenerator.vector(n, seed: 14)
             @Sendable func answer(_ l: [Double]) -> Answer {
                 Answer {
                     let product = DenseCheck.multiply(l, rows: n, columns: n, DenseCheck.multiplyTransposed(l, rows: n, columns: n, x))
@@ -84,7 +84,7 @@ package enum KernelWorkloads {
     private static func eigen(_ n: Int, tier: Tier) -> Workload {
         Workload(.kernels, "symmetric eigen", [Size("n", n)], tier: tier, comparisons: [.plain, .threads, .kernels], sweep: "n") {
             let a = positiveDefinite(n, seed: 15)
-            let y = SplitMix64.vector(n, seed: 16)
+            let y = WorkloadGenerator.vector(n, seed: 16)
             @Sendable func answer(_ values: [Double], _ vectors: [Double]) -> Answer {
                 Answer {
                     let combined = DenseCheck.multiply(vectors, rows: n, columns: n, y)
@@ -116,8 +116,8 @@ package enum KernelWorkloads {
     private static func nullSpace(_ d: Int, tier: Tier) -> Workload {
         Workload(.kernels, "null space", [Size("D", d)], tier: tier, comparisons: [.plain, .threads, .kernels], sweep: "D") {
             let m = 2 * d
-            let nodes = SplitMix64.vector(m * d, seed: 17)
-            let y = SplitMix64.vector(d, seed: 18)
+            let nodes = WorkloadGenerator.vector(m * d, seed: 17)
+            let y = WorkloadGenerator.vector(d, seed: 18)
             @Sendable func answer(_ order: [Int], _ t: [Double]) -> Answer {
                 Answer {
                     // yᵀ-combination of the expressed rows, through T and directly.
@@ -161,8 +161,8 @@ package enum KernelWorkloads {
 
     private static func pivotedQR(_ n: Int) -> Workload {
         Workload(.kernels, "pivoted QR", [Size("n", n)], comparisons: [.threads, .kernels]) {
-            let a = Matrix(rows: n, columns: n, elements: SplitMix64.vector(n * n, seed: 19))
-            let x = SplitMix64.vector(n, seed: 20)
+            let a = Matrix(rows: n, columns: n, elements: WorkloadGenerator.vector(n * n, seed: 19))
+            let x = WorkloadGenerator.vector(n, seed: 20)
             return Instance(flops: 4 * cube(n) / 3, bytes: 8 * square(n)) {
                 let qr = try PivotedQR(a)
                 return Answer {
@@ -182,8 +182,8 @@ package enum KernelWorkloads {
 
     private static func singularValues(_ n: Int) -> Workload {
         Workload(.kernels, "singular values", [Size("n", n)], comparisons: [.threads, .kernels]) {
-            let a = Matrix(rows: n, columns: n, elements: SplitMix64.vector(n * n, seed: 21))
-            let x = SplitMix64.vector(n, seed: 22)
+            let a = Matrix(rows: n, columns: n, elements: WorkloadGenerator.vector(n * n, seed: 21))
+            let x = WorkloadGenerator.vector(n, seed: 22)
             return Instance(flops: 21 * cube(n), bytes: 8 * square(n)) {
                 let svd = try SingularValueDecomposition(a)
                 return Answer {
@@ -201,7 +201,7 @@ package enum KernelWorkloads {
 
     // GGᵀ/n + I with G square: condition number about 5, no luck with pivots needed.
     private static func positiveDefinite(_ n: Int, seed: UInt64) -> Matrix {
-        let g = Matrix(rows: n, columns: n, elements: SplitMix64.vector(n * n, seed: seed))
+        let g = Matrix(rows: n, columns: n, elements: WorkloadGenerator.vector(n * n, seed: seed))
         var a = g.times(g, transposeOther: true)
         for k in a.elements.indices { a.elements[k] /= Double(n) }
         for i in 0..<n { a[i, i] += 1 }
@@ -213,9 +213,9 @@ package enum KernelWorkloads {
     private static func cube(_ n: Int) -> Double { square(n) * Double(n) }
 }
 
-extension SplitMix64 {
+extension WorkloadGenerator {
     static func vector(_ count: Int, seed: UInt64) -> [Double] {
-        var generator = SplitMix64(seed: seed)
+        var generator = WorkloadGenerator(seed: seed)
         return generator.normals(count)
     }
 }

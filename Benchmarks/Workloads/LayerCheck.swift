@@ -32,11 +32,11 @@ enum LayerCheck {
         guard let largest = squares.max(), let least = squares.min(), least > 0 else {
             return Verification(measure, error: .infinity, tolerance: tolerance)
         }
-        let w = SplitMix64.vector(r, seed: 71)
+        let w = WorkloadGenerator.vector(r, seed: 71)
         let v = DenseCheck.multiplyTransposed(points, rows: r, columns: n, (0..<r).map { w[$0] / squares[$0].squareRoot() })
         let expected = DenseCheck.multiplyTransposed(points, rows: r, columns: n, (0..<r).map { w[$0] * squares[$0].squareRoot() })
         let residual = DenseCheck.distance(gram(v), expected) / (largest * DenseCheck.norm(w))
-        var probe = SplitMix64.vector(n, seed: 72)
+        var probe = WorkloadGenerator.vector(n, seed: 72)
         var beside = 0.0
         for _ in 0..<3 {
             let shadow = DenseCheck.multiply(points, rows: r, columns: n, probe)
@@ -77,7 +77,7 @@ enum LayerCheck {
     static func refit(_ solution: Matrix, _ problem: Reconstruction, _ kept: [Int]) -> Verification {
         let (m, q) = (solution.rows, solution.columns)
         let (normal, right) = system(problem, kept)
-        let y = SplitMix64.vector(q, seed: 73)
+        let y = WorkloadGenerator.vector(q, seed: 73)
         let combined = DenseCheck.multiply(solution.elements, rows: m, columns: q, y)
         let found = DenseCheck.multiply(normal, rows: m, columns: m, combined)
         let expected = DenseCheck.multiply(right, rows: m, columns: q, y)

@@ -28,13 +28,13 @@ package struct LayerWeights: Sendable {
 
     /// Weights of a published shape.
     package init(_ shape: LayerShape, seed: UInt64) {
-        var generator = SplitMix64(seed: seed)
+        var generator = WorkloadGenerator(seed: seed)
         incoming = Self.draw(shape.incoming, shape.channels, decay: shape.decay, &generator)
         outgoing = Self.draw(shape.outgoing, shape.channels, decay: shape.decay, &generator)
     }
 
     /// One column per channel, singular values as the header says.
-    static func draw(_ rows: Int, _ columns: Int, decay: Double, _ generator: inout SplitMix64) -> Matrix {
+    static func draw(_ rows: Int, _ columns: Int, decay: Double, _ generator: inout WorkloadGenerator) -> Matrix {
         let (short, long) = (min(rows, columns), max(rows, columns))
         var g = Matrix(rows: short, columns: long, elements: generator.normals(short * long))
         let scales = (1...max(short, 1)).map { pow(Double($0), -decay) }

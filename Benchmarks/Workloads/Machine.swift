@@ -28,8 +28,8 @@ package struct Machine: Codable, Sendable, Equatable {
         return Machine(
             cpu: cpuModel(), processors: process.activeProcessorCount, memoryBytes: process.physicalMemory,
             system: systemName() ?? process.operatingSystemVersionString, swift: compiler,
-            openblas: Kernels.configuration.trimmingCharacters(in: .whitespaces),
-            coreTypeAtLoad: Kernels.selection.coreTypeAtLoad, coreType: Kernels.selection.coreType)
+            openblas: BLASConfiguration.configuration.trimmingCharacters(in: .whitespaces),
+            coreTypeAtLoad: BLASConfiguration.selection.coreTypeAtLoad, coreType: BLASConfiguration.selection.coreType)
     }
 
     /// Tasks waiting for a processor, averaged over the last minute; `nil` where the system does not say.

@@ -8,8 +8,8 @@ package enum NetworkLatency {
     package static func measure(
         _ before: Network, _ after: Network, inputs: ActivationTensor, seconds: Double = 1
     ) throws -> (before: Double, after: Double, ratio: Interval) {
-        let clock = Timepiece(threads: Kernels.threads)
-        let threads = Kernels.threads
+        let clock = Timepiece(threads: BLASConfiguration.threads)
+        let threads = BLASConfiguration.threads
         let candidates = try [before, after].map { network in
             let evaluator = try Evaluator(network)
             let run: () throws -> Answer = {

@@ -70,7 +70,7 @@ package enum NetworkWorkloads {
     }
 
     private static func drawn(_ shape: [Int], count: Int) -> ActivationTensor {
-        var generator = SplitMix64(seed: 82)
+        var generator = WorkloadGenerator(seed: 82)
         return ActivationTensor(shape: [count] + shape, values: generator.normals(count * shape.reduce(1, *)).map { Float($0) })
     }
 

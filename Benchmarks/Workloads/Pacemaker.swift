@@ -9,7 +9,7 @@ final class Pacemaker {
     private(set) var beats: [Double] = []
 
     init() {
-        var generator = SplitMix64(seed: 99)
+        var generator = WorkloadGenerator(seed: 99)
         vector = generator.normals(2048)
     }
 

@@ -21,7 +21,7 @@ package struct PeakProbe: Codable, Sendable, Equatable {
     /// Measures at the current thread count; takes about four times `seconds`.
     package static func measure(seconds: Double = 0.25) -> PeakProbe {
         PeakProbe(
-            threads: Kernels.threads, gflops: doubleProduct(seconds), gflopsSinglePrecision: floatProduct(seconds),
+            threads: BLASConfiguration.threads, gflops: doubleProduct(seconds), gflopsSinglePrecision: floatProduct(seconds),
             gigabytesPerSecond: reading(seconds))
     }
 
@@ -56,7 +56,7 @@ package struct PeakProbe: Codable, Sendable, Equatable {
 
     // One call to warm up, then calls until the time is spent, at least two.
     private static func bestTime(_ seconds: Double, _ body: () -> Void) -> Double {
-        let clock = Timepiece(threads: Kernels.threads)
+        let clock = Timepiece(threads: BLASConfiguration.threads)
         body()
         var best = Double.infinity
         let start = clock.now

@@ -51,7 +51,7 @@ package enum SampleStatistics {
             let ratios = zip(numerator, denominator).map { $0 / $1 }
             return Interval(estimate: median(numerator) / median(denominator), low: ratios.min() ?? 0, high: ratios.max() ?? 0)
         }
-        var generator = SplitMix64(seed: seed)
+        var generator = WorkloadGenerator(seed: seed)
         return interval(estimate: median(numerator) / median(denominator)) {
             var top: [Double] = []
             var bottom: [Double] = []
@@ -67,7 +67,7 @@ package enum SampleStatistics {
     /// The same for samples of two separate runs: each is resampled on its own.
     package static func independentRatio(_ numerator: [Double], over denominator: [Double], seed: UInt64 = 1) -> Interval {
         precondition(!numerator.isEmpty && !denominator.isEmpty, "samples are expected")
-        var generator = SplitMix64(seed: seed)
+        var generator = WorkloadGenerator(seed: seed)
         func resampledMedian(_ sample: [Double]) -> Double {
             median(sample.map { _ in sample[Int(generator.next(upperBound: UInt64(sample.count)))] })
         }

@@ -52,7 +52,7 @@ enum Sampler {
         let batch = max(1, min(10_000, Int(1e-3 / max(estimate, 1e-9))))
         return Candidate(
             sample: {
-                if Kernels.threads != threads { Kernels.threads = threads }
+                if BLASConfiguration.threads != threads { BLASConfiguration.threads = threads }
                 return try clock.measure {
                     for _ in 0..<batch { withExtendedLifetime(try run()) {} }
                 } / Double(batch)

@@ -42,7 +42,7 @@ package enum SyntheticNetworks: String, CaseIterable, Sendable {
     }
 
     private struct Drawing {
-        private var generator = SplitMix64(seed: 81)
+        private var generator = WorkloadGenerator(seed: 81)
         private var tensors: [(name: String, values: [Float], shape: [Int])] = []
 
         init() {}

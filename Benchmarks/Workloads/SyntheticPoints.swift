@@ -2,6 +2,7 @@
 
 import Foundation
 import LinearAlgebra
+import RandomNumbers
 
 /// How points are distributed.
 package enum SyntheticPoints: String, Sendable, CaseIterable {
@@ -16,7 +17,7 @@ package enum SyntheticPoints: String, Sendable, CaseIterable {
 
     /// n points in ℝᵈ, one after the other.
     package func points(_ n: Int, _ d: Int, seed: UInt64) -> [Double] {
-        var generator = SplitMix64(seed: seed)
+        var generator = WorkloadGenerator(seed: seed)
         switch self {
         case .cube: return (0..<n * d).map { _ in generator.uniform() }
         case .gauss:

@@ -30,8 +30,3 @@ package enum Timepiece: String, Codable, Sendable {
         return now - start
     }
 }
-
-extension Duration {
-    /// The duration in seconds.
-    package var seconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
-}

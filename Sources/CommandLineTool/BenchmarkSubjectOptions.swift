@@ -45,7 +45,8 @@ struct BenchmarkSubjectOptions: ParsableArguments {
     func peerList() throws -> [Peer] {
         // Peers get what we have: one thread, and the best kernels their own OpenBLAS may know under the same name.
         let environment = [
-            "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_CORETYPE": Kernels.selection.coreType,
+            "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1",
+            "OPENBLAS_CORETYPE": BLASConfiguration.selection.coreType,
         ]
         return try peers.flatMap { try PeerList.peers(at: $0, environment: environment, isCancelled: { Interruption.requested }) }
     }

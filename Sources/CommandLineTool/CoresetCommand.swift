@@ -1,10 +1,10 @@
 // `loewner coreset`: a few points that bound every linear functional of many, sensitivities, and samples by them.
 
 import ArgumentParser
-import BenchmarkSuite
 import ConvexGeometry
 import Coresets
 import LinearAlgebra
+import RandomNumbers
 import TensorFiles
 
 struct CoresetCommand: ParsableCommand {
@@ -99,7 +99,7 @@ struct CoresetCommand: ParsableCommand {
             coreset = Coreset(
                 points: WeightedPoints(indices: maximum.indices, weights: maximum.weights),
                 guarantee: Guarantee(maximum, representation: "the points as given"), pointCount: points.columns)
-            var directions = generator.stream(1)
+            var directions = generator.stream(.directions)
             factors = (maximum.provenFactor, try maximum.measuredFactor(points: points, generator: &directions), maximum.rank)
         }
         let seconds = start.duration(to: .now).seconds

@@ -42,11 +42,11 @@ struct Doctor: ParsableCommand {
         let machine = Machine.current()
         let load = Machine.loadAverage()
         let peak = PeakProbe.measure()
-        let single = threads == 1 ? peak : Kernels.withSingleThread { PeakProbe.measure(seconds: 0.15) }
+        let single = threads == 1 ? peak : BLASConfiguration.withSingleThread { PeakProbe.measure(seconds: 0.15) }
         let problems = problems(machine: machine, threads: threads, load: load, peak: peak, single: single)
         let report = Report(
             cpu: machine.cpu, processors: machine.processors, system: machine.system, coreType: machine.coreType,
-            coreTypeAtLoad: machine.coreTypeAtLoad, coreTypeRecommended: Kernels.selection.recommended,
+            coreTypeAtLoad: machine.coreTypeAtLoad, coreTypeRecommended: BLASConfiguration.selection.recommended,
             threads: threads, gflops: peak.gflops, gflopsSinglePrecision: peak.gflopsSinglePrecision,
             gflopsOneThread: single.gflops, gigabytesPerSecond: peak.gigabytesPerSecond, openblas: machine.openblas,
             loadAverage: load, problems: problems.map { "\($0.problem); remedy: \($0.remedy)" })
@@ -82,8 +82,8 @@ struct Doctor: ParsableCommand {
 
     private func problems(machine: Machine, threads: Int, load: Double?, peak: PeakProbe, single: PeakProbe) -> [Problem] {
         var found: [Problem] = []
-        let selection = Kernels.selection
-        if let best = selection.recommended, Kernels.isWeaker(selection.coreType, than: best) {
+        let selection = BLASConfiguration.selection
+        if let best = selection.recommended, BLASConfiguration.isWeaker(selection.coreType, than: best) {
             if let requested = selection.requestedByUser {
                 found.append(
                     Problem(

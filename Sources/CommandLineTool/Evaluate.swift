@@ -1,8 +1,8 @@
 // `loewner evaluate`: how many images does this network classify as labelled?
 
 import ArgumentParser
-import BenchmarkSuite
 import NeuralNetworks
+import LinearAlgebra
 import TensorFiles
 
 struct Evaluate: ParsableCommand {

@@ -1,8 +1,8 @@
 // `loewner fit`: minimum-volume ellipsoid of points.
 
 import ArgumentParser
-import BenchmarkSuite
 import ConvexGeometry
+import LinearAlgebra
 import TensorFiles
 
 struct Fit: ParsableCommand {
@@ -121,7 +121,7 @@ struct Fit: ParsableCommand {
             gap: fit.certificate.gap.ifFinite, supportDeficit: fit.certificate.supportDeficit.ifFinite,
             logVolume: fit.ellipsoid.logVolume.ifFinite, logVolumeBound: fit.certificate.logVolumeBound.ifFinite,
             supportCount: fit.support.count, iterations: fit.iterations, dataPasses: fit.dataPasses, seconds: seconds,
-            readSeconds: points.readSeconds, method: MethodArgument.name(of: fit.method), coreType: Machine.current().coreType,
+            readSeconds: points.readSeconds, method: MethodArgument.name(of: fit.method), coreType: BLASConfiguration.selection.coreType,
             threads: threads)
         if let output { try archive(fit).write(to: output, force: overwrite.force) }
         if let plot { try AtomicFile.write(Array(try EllipsoidPlot.svg(fit, points: points).utf8), to: plot, force: overwrite.force) }

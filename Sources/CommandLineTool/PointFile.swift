@@ -1,8 +1,8 @@
 // Points from files: one point per row, read in place where the file allows it.
 
 import ArgumentParser
-import BenchmarkSuite
 import Foundation
+import LinearAlgebra
 import TensorFiles
 
 /// `POINTS` and `--tensor`.

@@ -1,8 +1,8 @@
 // `loewner reduce`: Carathéodory reduction of weighted points.
 
 import ArgumentParser
-import BenchmarkSuite
 import ConvexGeometry
+import LinearAlgebra
 import TensorFiles
 
 struct Reduce: ParsableCommand {

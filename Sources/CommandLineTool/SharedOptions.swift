@@ -18,8 +18,8 @@ struct ThreadOptions: ParsableArguments {
     /// Sets the thread count of this process and returns the one in force.
     @discardableResult
     func apply() -> Int {
-        if let threads { Kernels.threads = threads == 0 ? Kernels.processorCount : threads }
-        return Kernels.threads
+        if let threads { BLASConfiguration.threads = threads == 0 ? BLASConfiguration.processorCount : threads }
+        return BLASConfiguration.threads
     }
 }
 

@@ -3,6 +3,8 @@
 import ArgumentParser
 import BenchmarkSuite
 import Foundation
+import LinearAlgebra
+import RandomNumbers
 import NeuralNetworks
 import Pruning
 
@@ -116,7 +118,7 @@ struct Verify: ParsableCommand {
         guard let input = network.inputs.first, let shape = try network.inferringShapes().values[input].shape else {
             throw CommandFailure.failure("expected --data for a network whose input shape is unknown, found none")
         }
-        var generator = SplitMix64(seed: seed)
+        var generator = SeededGenerator(seed: seed)
         let count = 64
         return ActivationTensor(shape: [count] + shape, values: (0..<count * shape.reduce(1, *)).map { _ in Float(generator.normal()) })
     }

@@ -2,6 +2,7 @@
 
 import ConvexGeometry
 import LinearAlgebra
+import RandomNumbers
 
 /// Points that stand for a larger set, with the guarantee that goes with them.
 public struct Coreset: Sendable, Equatable {
@@ -34,7 +35,7 @@ public struct Coreset: Sendable, Equatable {
     /// A sample for sums of |pᵀx|: `count` draws by the given sensitivities, or draws until `count` points are different.
     public static func sample(
         count: Int, bounds: SensitivityBounds, untilDistinct: Bool = false, representation: String = "the points as given",
-        generator: inout SeededGenerator
+        generator: inout some RandomNumberGenerator
     ) throws(CoresetError) -> Coreset {
         let sample =
             untilDistinct

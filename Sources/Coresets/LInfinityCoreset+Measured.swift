@@ -2,6 +2,7 @@
 
 import ConvexGeometry
 import LinearAlgebra
+import RandomNumbers
 
 extension LInfinityCoreset {
     /// A lower bound of the factor attained on `points`: the largest max_P |pᵀx| / max_C |qᵀx| over some directions x.
@@ -13,7 +14,9 @@ extension LInfinityCoreset {
     ///   - directions: how many random directions.
     ///   - generator: where they come from.
     /// - Returns: at least 1, at most `provenFactor`, infinite when the coreset does not span the points. Cost O(directions·n·d).
-    public func measuredFactor(points: Matrix, directions: Int = 256, generator: inout SeededGenerator) throws(CoresetError) -> Double {
+    public func measuredFactor(points: Matrix, directions: Int = 256, generator: inout some RandomNumberGenerator) throws(CoresetError)
+        -> Double
+    {
         guard points.columns == pointCount else { throw .countMismatch(name: "points", expected: pointCount, found: points.columns) }
         guard points.rows > 0, points.maximumMagnitude > 0 else { return 1 }
         do {

@@ -4,6 +4,8 @@
 //
 // Source: Langberg & Schulman, SODA 2010; Feldman & Langberg, STOC 2011.
 
+import RandomNumbers
+
 /// Points drawn by their sensitivities, with the weights that make sums over them unbiased.
 ///
 /// ```swift
@@ -35,7 +37,7 @@ public struct SensitivitySampling: Sendable, Equatable {
     /// `count` independent draws; fewer different points come out.
     /// - Throws: `invalidCount`, `invalidValue` (a sensitivity that is negative or not finite, or all zero).
     public static func draw(
-        count: Int, sensitivities: [Double], generator: inout SeededGenerator
+        count: Int, sensitivities: [Double], generator: inout some RandomNumberGenerator
     ) throws(CoresetError) -> SensitivitySampling {
         guard count >= 0 else { throw .invalidCount(name: "number of draws", expected: "0 or more", found: count) }
         let cumulative = try accumulate(sensitivities)
@@ -52,7 +54,7 @@ public struct SensitivitySampling: Sendable, Equatable {
     /// m of (1) is the number of draws made. Points without sensitivity are never drawn; when fewer than `count` have
     /// any, the rest is filled up in the order of ``top(count:sensitivities:norms:)`` with weight 1.
     public static func drawDistinct(
-        count: Int, sensitivities: [Double], norms: [Double]? = nil, generator: inout SeededGenerator
+        count: Int, sensitivities: [Double], norms: [Double]? = nil, generator: inout some RandomNumberGenerator
     ) throws(CoresetError) -> SensitivitySampling {
         let n = sensitivities.count
         guard count >= 0, count <= n else { throw .invalidCount(name: "number of different points", expected: "0 … \(n)", found: count) }
@@ -121,7 +123,7 @@ public struct SensitivitySampling: Sendable, Equatable {
     }
 
     // The first index whose cumulative sum exceeds a uniform number below the total: never one of sensitivity 0.
-    private static func pick(_ cumulative: [Double], _ generator: inout SeededGenerator) -> Int {
+    private static func pick(_ cumulative: [Double], _ generator: inout some RandomNumberGenerator) -> Int {
         let level = generator.uniform() * cumulative[cumulative.count - 1]
         var low = 0, high = cumulative.count - 1
         while low < high {

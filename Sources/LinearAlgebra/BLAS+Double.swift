@@ -11,7 +11,7 @@ extension BLAS {
         _ a: UnsafePointer<Double>, _ lda: Int, _ b: UnsafePointer<Double>, _ ldb: Int, _ beta: Double,
         _ c: UnsafeMutablePointer<Double>, _ ldc: Int
     ) {
-        Kernels.ensureSelected()
+        BLASConfiguration.ensureSelected()
         cblas_dgemm(CblasColMajor, transA.cblas, transB.cblas, int(m), int(n), int(k), alpha, a, int(lda), b, int(ldb), beta, c, int(ldc))
     }
 
@@ -21,7 +21,7 @@ extension BLAS {
         _ triangle: Triangle, _ trans: Transpose, _ n: Int, _ k: Int, _ alpha: Double, _ a: UnsafePointer<Double>, _ lda: Int,
         _ beta: Double, _ c: UnsafeMutablePointer<Double>, _ ldc: Int
     ) {
-        Kernels.ensureSelected()
+        BLASConfiguration.ensureSelected()
         cblas_dsyrk(CblasColMajor, triangle.cblas, trans.cblas, int(n), int(k), alpha, a, int(lda), beta, c, int(ldc))
     }
 
@@ -31,7 +31,7 @@ extension BLAS {
         _ side: Side, _ triangle: Triangle, _ m: Int, _ n: Int, _ alpha: Double, _ a: UnsafePointer<Double>, _ lda: Int,
         _ b: UnsafePointer<Double>, _ ldb: Int, _ beta: Double, _ c: UnsafeMutablePointer<Double>, _ ldc: Int
     ) {
-        Kernels.ensureSelected()
+        BLASConfiguration.ensureSelected()
         cblas_dsymm(CblasColMajor, side.cblas, triangle.cblas, int(m), int(n), alpha, a, int(lda), b, int(ldb), beta, c, int(ldc))
     }
 
@@ -41,7 +41,7 @@ extension BLAS {
         _ side: Side, _ triangle: Triangle, _ trans: Transpose, _ diagonal: Diagonal, _ m: Int, _ n: Int, _ alpha: Double,
         _ a: UnsafePointer<Double>, _ lda: Int, _ b: UnsafeMutablePointer<Double>, _ ldb: Int
     ) {
-        Kernels.ensureSelected()
+        BLASConfiguration.ensureSelected()
         cblas_dtrsm(CblasColMajor, side.cblas, triangle.cblas, trans.cblas, diagonal.cblas, int(m), int(n), alpha, a, int(lda), b, int(ldb))
     }
 
@@ -51,7 +51,7 @@ extension BLAS {
         _ side: Side, _ triangle: Triangle, _ trans: Transpose, _ diagonal: Diagonal, _ m: Int, _ n: Int, _ alpha: Double,
         _ a: UnsafePointer<Double>, _ lda: Int, _ b: UnsafeMutablePointer<Double>, _ ldb: Int
     ) {
-        Kernels.ensureSelected()
+        BLASConfiguration.ensureSelected()
         cblas_dtrmm(CblasColMajor, side.cblas, triangle.cblas, trans.cblas, diagonal.cblas, int(m), int(n), alpha, a, int(lda), b, int(ldb))
     }
 
@@ -61,7 +61,7 @@ extension BLAS {
         _ trans: Transpose, _ m: Int, _ n: Int, _ alpha: Double, _ a: UnsafePointer<Double>, _ lda: Int, _ x: UnsafePointer<Double>,
         _ incx: Int, _ beta: Double, _ y: UnsafeMutablePointer<Double>, _ incy: Int
     ) {
-        Kernels.ensureSelected()
+        BLASConfiguration.ensureSelected()
         cblas_dgemv(CblasColMajor, trans.cblas, int(m), int(n), alpha, a, int(lda), x, int(incx), beta, y, int(incy))
     }
 
@@ -71,7 +71,7 @@ extension BLAS {
         _ triangle: Triangle, _ n: Int, _ alpha: Double, _ a: UnsafePointer<Double>, _ lda: Int, _ x: UnsafePointer<Double>,
         _ incx: Int, _ beta: Double, _ y: UnsafeMutablePointer<Double>, _ incy: Int
     ) {
-        Kernels.ensureSelected()
+        BLASConfiguration.ensureSelected()
         cblas_dsymv(CblasColMajor, triangle.cblas, int(n), alpha, a, int(lda), x, int(incx), beta, y, int(incy))
     }
 
@@ -81,7 +81,7 @@ extension BLAS {
         _ m: Int, _ n: Int, _ alpha: Double, _ x: UnsafePointer<Double>, _ incx: Int, _ y: UnsafePointer<Double>, _ incy: Int,
         _ a: UnsafeMutablePointer<Double>, _ lda: Int
     ) {
-        Kernels.ensureSelected()
+        BLASConfiguration.ensureSelected()
         cblas_dger(CblasColMajor, int(m), int(n), alpha, x, int(incx), y, int(incy), a, int(lda))
     }
 
@@ -91,7 +91,7 @@ extension BLAS {
         _ triangle: Triangle, _ n: Int, _ alpha: Double, _ x: UnsafePointer<Double>, _ incx: Int, _ a: UnsafeMutablePointer<Double>,
         _ lda: Int
     ) {
-        Kernels.ensureSelected()
+        BLASConfiguration.ensureSelected()
         cblas_dsyr(CblasColMajor, triangle.cblas, int(n), alpha, x, int(incx), a, int(lda))
     }
 
@@ -101,14 +101,14 @@ extension BLAS {
         _ triangle: Triangle, _ trans: Transpose, _ diagonal: Diagonal, _ n: Int, _ a: UnsafePointer<Double>, _ lda: Int,
         _ x: UnsafeMutablePointer<Double>, _ incx: Int
     ) {
-        Kernels.ensureSelected()
+        BLASConfiguration.ensureSelected()
         cblas_dtrsv(CblasColMajor, triangle.cblas, trans.cblas, diagonal.cblas, int(n), a, int(lda), x, int(incx))
     }
 
     /// xᵀ·y.
     @inline(__always)
     package static func dot(_ n: Int, _ x: UnsafePointer<Double>, _ incx: Int, _ y: UnsafePointer<Double>, _ incy: Int) -> Double {
-        Kernels.ensureSelected()
+        BLASConfiguration.ensureSelected()
         return cblas_ddot(int(n), x, int(incx), y, int(incy))
     }
 
@@ -116,7 +116,7 @@ extension BLAS {
     @inline(__always)
     package static func nrm2(_ n: Int, _ x: UnsafePointer<Double>?, _ incx: Int) -> Double {
         guard n > 0, let x else { return 0 }
-        Kernels.ensureSelected()
+        BLASConfiguration.ensureSelected()
         return cblas_dnrm2(int(n), x, int(incx))
     }
 
@@ -125,14 +125,14 @@ extension BLAS {
     package static func axpy(
         _ n: Int, _ alpha: Double, _ x: UnsafePointer<Double>, _ incx: Int, _ y: UnsafeMutablePointer<Double>, _ incy: Int
     ) {
-        Kernels.ensureSelected()
+        BLASConfiguration.ensureSelected()
         cblas_daxpy(int(n), alpha, x, int(incx), y, int(incy))
     }
 
     /// x ← α·x.
     @inline(__always)
     package static func scal(_ n: Int, _ alpha: Double, _ x: UnsafeMutablePointer<Double>, _ incx: Int) {
-        Kernels.ensureSelected()
+        BLASConfiguration.ensureSelected()
         cblas_dscal(int(n), alpha, x, int(incx))
     }
 }

@@ -11,7 +11,7 @@ extension BLAS {
         _ a: UnsafePointer<Float>, _ lda: Int, _ b: UnsafePointer<Float>, _ ldb: Int, _ beta: Float,
         _ c: UnsafeMutablePointer<Float>, _ ldc: Int
     ) {
-        Kernels.ensureSelected()
+        BLASConfiguration.ensureSelected()
         cblas_sgemm(CblasColMajor, transA.cblas, transB.cblas, int(m), int(n), int(k), alpha, a, int(lda), b, int(ldb), beta, c, int(ldc))
     }
 
@@ -21,7 +21,7 @@ extension BLAS {
         _ triangle: Triangle, _ trans: Transpose, _ n: Int, _ k: Int, _ alpha: Float, _ a: UnsafePointer<Float>, _ lda: Int,
         _ beta: Float, _ c: UnsafeMutablePointer<Float>, _ ldc: Int
     ) {
-        Kernels.ensureSelected()
+        BLASConfiguration.ensureSelected()
         cblas_ssyrk(CblasColMajor, triangle.cblas, trans.cblas, int(n), int(k), alpha, a, int(lda), beta, c, int(ldc))
     }
 
@@ -31,7 +31,7 @@ extension BLAS {
         _ side: Side, _ triangle: Triangle, _ m: Int, _ n: Int, _ alpha: Float, _ a: UnsafePointer<Float>, _ lda: Int,
         _ b: UnsafePointer<Float>, _ ldb: Int, _ beta: Float, _ c: UnsafeMutablePointer<Float>, _ ldc: Int
     ) {
-        Kernels.ensureSelected()
+        BLASConfiguration.ensureSelected()
         cblas_ssymm(CblasColMajor, side.cblas, triangle.cblas, int(m), int(n), alpha, a, int(lda), b, int(ldb), beta, c, int(ldc))
     }
 
@@ -41,7 +41,7 @@ extension BLAS {
         _ side: Side, _ triangle: Triangle, _ trans: Transpose, _ diagonal: Diagonal, _ m: Int, _ n: Int, _ alpha: Float,
         _ a: UnsafePointer<Float>, _ lda: Int, _ b: UnsafeMutablePointer<Float>, _ ldb: Int
     ) {
-        Kernels.ensureSelected()
+        BLASConfiguration.ensureSelected()
         cblas_strsm(CblasColMajor, side.cblas, triangle.cblas, trans.cblas, diagonal.cblas, int(m), int(n), alpha, a, int(lda), b, int(ldb))
     }
 
@@ -51,7 +51,7 @@ extension BLAS {
         _ side: Side, _ triangle: Triangle, _ trans: Transpose, _ diagonal: Diagonal, _ m: Int, _ n: Int, _ alpha: Float,
         _ a: UnsafePointer<Float>, _ lda: Int, _ b: UnsafeMutablePointer<Float>, _ ldb: Int
     ) {
-        Kernels.ensureSelected()
+        BLASConfiguration.ensureSelected()
         cblas_strmm(CblasColMajor, side.cblas, triangle.cblas, trans.cblas, diagonal.cblas, int(m), int(n), alpha, a, int(lda), b, int(ldb))
     }
 
@@ -61,7 +61,7 @@ extension BLAS {
         _ trans: Transpose, _ m: Int, _ n: Int, _ alpha: Float, _ a: UnsafePointer<Float>, _ lda: Int, _ x: UnsafePointer<Float>,
         _ incx: Int, _ beta: Float, _ y: UnsafeMutablePointer<Float>, _ incy: Int
     ) {
-        Kernels.ensureSelected()
+        BLASConfiguration.ensureSelected()
         cblas_sgemv(CblasColMajor, trans.cblas, int(m), int(n), alpha, a, int(lda), x, int(incx), beta, y, int(incy))
     }
 
@@ -71,7 +71,7 @@ extension BLAS {
         _ triangle: Triangle, _ n: Int, _ alpha: Float, _ a: UnsafePointer<Float>, _ lda: Int, _ x: UnsafePointer<Float>,
         _ incx: Int, _ beta: Float, _ y: UnsafeMutablePointer<Float>, _ incy: Int
     ) {
-        Kernels.ensureSelected()
+        BLASConfiguration.ensureSelected()
         cblas_ssymv(CblasColMajor, triangle.cblas, int(n), alpha, a, int(lda), x, int(incx), beta, y, int(incy))
     }
 
@@ -81,7 +81,7 @@ extension BLAS {
         _ m: Int, _ n: Int, _ alpha: Float, _ x: UnsafePointer<Float>, _ incx: Int, _ y: UnsafePointer<Float>, _ incy: Int,
         _ a: UnsafeMutablePointer<Float>, _ lda: Int
     ) {
-        Kernels.ensureSelected()
+        BLASConfiguration.ensureSelected()
         cblas_sger(CblasColMajor, int(m), int(n), alpha, x, int(incx), y, int(incy), a, int(lda))
     }
 
@@ -91,7 +91,7 @@ extension BLAS {
         _ triangle: Triangle, _ n: Int, _ alpha: Float, _ x: UnsafePointer<Float>, _ incx: Int, _ a: UnsafeMutablePointer<Float>,
         _ lda: Int
     ) {
-        Kernels.ensureSelected()
+        BLASConfiguration.ensureSelected()
         cblas_ssyr(CblasColMajor, triangle.cblas, int(n), alpha, x, int(incx), a, int(lda))
     }
 
@@ -101,14 +101,14 @@ extension BLAS {
         _ triangle: Triangle, _ trans: Transpose, _ diagonal: Diagonal, _ n: Int, _ a: UnsafePointer<Float>, _ lda: Int,
         _ x: UnsafeMutablePointer<Float>, _ incx: Int
     ) {
-        Kernels.ensureSelected()
+        BLASConfiguration.ensureSelected()
         cblas_strsv(CblasColMajor, triangle.cblas, trans.cblas, diagonal.cblas, int(n), a, int(lda), x, int(incx))
     }
 
     /// xᵀ·y.
     @inline(__always)
     package static func dot(_ n: Int, _ x: UnsafePointer<Float>, _ incx: Int, _ y: UnsafePointer<Float>, _ incy: Int) -> Float {
-        Kernels.ensureSelected()
+        BLASConfiguration.ensureSelected()
         return cblas_sdot(int(n), x, int(incx), y, int(incy))
     }
 
@@ -116,7 +116,7 @@ extension BLAS {
     @inline(__always)
     package static func nrm2(_ n: Int, _ x: UnsafePointer<Float>?, _ incx: Int) -> Float {
         guard n > 0, let x else { return 0 }
-        Kernels.ensureSelected()
+        BLASConfiguration.ensureSelected()
         return cblas_snrm2(int(n), x, int(incx))
     }
 
@@ -125,14 +125,14 @@ extension BLAS {
     package static func axpy(
         _ n: Int, _ alpha: Float, _ x: UnsafePointer<Float>, _ incx: Int, _ y: UnsafeMutablePointer<Float>, _ incy: Int
     ) {
-        Kernels.ensureSelected()
+        BLASConfiguration.ensureSelected()
         cblas_saxpy(int(n), alpha, x, int(incx), y, int(incy))
     }
 
     /// x ← α·x.
     @inline(__always)
     package static func scal(_ n: Int, _ alpha: Float, _ x: UnsafeMutablePointer<Float>, _ incx: Int) {
-        Kernels.ensureSelected()
+        BLASConfiguration.ensureSelected()
         cblas_sscal(int(n), alpha, x, int(incx))
     }
 }

@@ -7,7 +7,7 @@ package enum LAPACK {
     /// Cholesky factor of the given triangle in place; throws at the first minor that is not positive definite.
     package static func potrf(_ triangle: BLAS.Triangle, _ n: Int, _ a: UnsafeMutablePointer<Double>, _ lda: Int) throws(FactorizationError)
     {
-        Kernels.ensureSelected()
+        BLASConfiguration.ensureSelected()
         let info = LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, triangle.letter, Int32(n), a, Int32(lda))
         precondition(info >= 0, "dpotrf rejected argument \(-info)")
         if info > 0 { throw .notPositiveDefinite(order: Int(info)) }
@@ -16,7 +16,7 @@ package enum LAPACK {
     /// Single-precision `potrf`.
     package static func potrf(_ triangle: BLAS.Triangle, _ n: Int, _ a: UnsafeMutablePointer<Float>, _ lda: Int) throws(FactorizationError)
     {
-        Kernels.ensureSelected()
+        BLASConfiguration.ensureSelected()
         let info = LAPACKE_spotrf_work(LAPACK_COL_MAJOR, triangle.letter, Int32(n), a, Int32(lda))
         precondition(info >= 0, "spotrf rejected argument \(-info)")
         if info > 0 { throw .notPositiveDefinite(order: Int(info)) }
@@ -27,7 +27,7 @@ package enum LAPACK {
         _ triangle: BLAS.Triangle, _ n: Int, _ columns: Int, _ a: UnsafePointer<Double>, _ lda: Int, _ b: UnsafeMutablePointer<Double>,
         _ ldb: Int
     ) {
-        Kernels.ensureSelected()
+        BLASConfiguration.ensureSelected()
         let info = LAPACKE_dpotrs_work(LAPACK_COL_MAJOR, triangle.letter, Int32(n), Int32(columns), a, Int32(lda), b, Int32(ldb))
         precondition(info == 0, "dpotrs rejected argument \(-info)")
     }
@@ -36,7 +36,7 @@ package enum LAPACK {
     package static func trtri(
         _ triangle: BLAS.Triangle, _ diagonal: BLAS.Diagonal, _ n: Int, _ a: UnsafeMutablePointer<Double>, _ lda: Int
     ) throws(FactorizationError) {
-        Kernels.ensureSelected()
+        BLASConfiguration.ensureSelected()
         let info = LAPACKE_dtrtri_work(LAPACK_COL_MAJOR, triangle.letter, diagonal.letter, Int32(n), a, Int32(lda))
         precondition(info >= 0, "dtrtri rejected argument \(-info)")
         if info > 0 { throw .singular(pivot: Int(info) - 1) }
@@ -45,7 +45,7 @@ package enum LAPACK {
     /// Inverse from a Cholesky factor in place (the given triangle).
     package static func potri(_ triangle: BLAS.Triangle, _ n: Int, _ a: UnsafeMutablePointer<Double>, _ lda: Int) throws(FactorizationError)
     {
-        Kernels.ensureSelected()
+        BLASConfiguration.ensureSelected()
         let info = LAPACKE_dpotri_work(LAPACK_COL_MAJOR, triangle.letter, Int32(n), a, Int32(lda))
         precondition(info >= 0, "dpotri rejected argument \(-info)")
         if info > 0 { throw .singular(pivot: Int(info) - 1) }
@@ -55,7 +55,7 @@ package enum LAPACK {
     package static func getrf(_ m: Int, _ n: Int, _ a: UnsafeMutablePointer<Double>, _ lda: Int, _ pivots: UnsafeMutablePointer<Int32>)
         -> Int?
     {
-        Kernels.ensureSelected()
+        BLASConfiguration.ensureSelected()
         let info = LAPACKE_dgetrf_work(LAPACK_COL_MAJOR, Int32(m), Int32(n), a, Int32(lda), pivots)
         precondition(info >= 0, "dgetrf rejected argument \(-info)")
         return info > 0 ? Int(info) - 1 : nil
@@ -66,7 +66,7 @@ package enum LAPACK {
         _ trans: BLAS.Transpose, _ n: Int, _ columns: Int, _ a: UnsafePointer<Double>, _ lda: Int, _ pivots: UnsafePointer<Int32>,
         _ b: UnsafeMutablePointer<Double>, _ ldb: Int
     ) {
-        Kernels.ensureSelected()
+        BLASConfiguration.ensureSelected()
         let info = LAPACKE_dgetrs_work(LAPACK_COL_MAJOR, trans.letter, Int32(n), Int32(columns), a, Int32(lda), pivots, b, Int32(ldb))
         precondition(info == 0, "dgetrs rejected argument \(-info)")
     }
@@ -76,7 +76,7 @@ package enum LAPACK {
         _ m: Int, _ n: Int, _ a: UnsafeMutablePointer<Double>, _ lda: Int, _ permutation: UnsafeMutablePointer<Int32>,
         _ tau: UnsafeMutablePointer<Double>
     ) {
-        Kernels.ensureSelected()
+        BLASConfiguration.ensureSelected()
         for j in 0..<n { permutation[j] = 0 }
         withWorkspace { work, size in
             LAPACKE_dgeqp3_work(LAPACK_COL_MAJOR, Int32(m), Int32(n), a, Int32(lda), permutation, tau, work, size)
@@ -85,13 +85,13 @@ package enum LAPACK {
 
     /// QR in place; `tau` receives min(m, n) scalars.
     package static func geqrf(_ m: Int, _ n: Int, _ a: UnsafeMutablePointer<Double>, _ lda: Int, _ tau: UnsafeMutablePointer<Double>) {
-        Kernels.ensureSelected()
+        BLASConfiguration.ensureSelected()
         withWorkspace { work, size in LAPACKE_dgeqrf_work(LAPACK_COL_MAJOR, Int32(m), Int32(n), a, Int32(lda), tau, work, size) }
     }
 
     /// The first n columns of Q (m×n) from k reflectors, in place.
     package static func orgqr(_ m: Int, _ n: Int, _ k: Int, _ a: UnsafeMutablePointer<Double>, _ lda: Int, _ tau: UnsafePointer<Double>) {
-        Kernels.ensureSelected()
+        BLASConfiguration.ensureSelected()
         withWorkspace { work, size in LAPACKE_dorgqr_work(LAPACK_COL_MAJOR, Int32(m), Int32(n), Int32(k), a, Int32(lda), tau, work, size) }
     }
 
@@ -100,7 +100,7 @@ package enum LAPACK {
         _ side: BLAS.Side, _ trans: BLAS.Transpose, _ m: Int, _ n: Int, _ k: Int, _ a: UnsafePointer<Double>, _ lda: Int,
         _ tau: UnsafePointer<Double>, _ c: UnsafeMutablePointer<Double>, _ ldc: Int
     ) {
-        Kernels.ensureSelected()
+        BLASConfiguration.ensureSelected()
         withWorkspace { work, size in
             LAPACKE_dormqr_work(
                 LAPACK_COL_MAJOR, side.letter, trans.letter, Int32(m), Int32(n), Int32(k), a, Int32(lda), tau, c, Int32(ldc), work, size)
@@ -111,7 +111,7 @@ package enum LAPACK {
     package static func syevd(_ n: Int, _ a: UnsafeMutablePointer<Double>, _ lda: Int, _ values: UnsafeMutablePointer<Double>)
         throws(FactorizationError)
     {
-        Kernels.ensureSelected()
+        BLASConfiguration.ensureSelected()
         let info = LAPACKE_dsyevd(LAPACK_COL_MAJOR, 86, 76, Int32(n), a, Int32(lda), values)  // "V", "L"
         precondition(info >= 0, "dsyevd rejected argument \(-info)")
         if info > 0 { throw .noConvergence(info: Int(info)) }
@@ -122,7 +122,7 @@ package enum LAPACK {
         _ m: Int, _ n: Int, _ a: UnsafeMutablePointer<Double>, _ lda: Int, _ s: UnsafeMutablePointer<Double>,
         _ u: UnsafeMutablePointer<Double>, _ ldu: Int, _ vt: UnsafeMutablePointer<Double>, _ ldvt: Int
     ) throws(FactorizationError) {
-        Kernels.ensureSelected()
+        BLASConfiguration.ensureSelected()
         let info = LAPACKE_dgesdd(LAPACK_COL_MAJOR, 83, Int32(m), Int32(n), a, Int32(lda), s, u, Int32(ldu), vt, Int32(ldvt))  // "S"
         precondition(info >= 0, "dgesdd rejected argument \(-info)")
         if info > 0 { throw .noConvergence(info: Int(info)) }

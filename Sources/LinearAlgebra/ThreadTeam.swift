@@ -2,7 +2,7 @@
 //
 // BLAS starts its threads for every product and joins them after it, which costs more than it brings where a product
 // takes a millisecond or is made of small panels. Here a loop over independent parts is shared instead, each part
-// calling BLAS on one thread (the caller is inside `Kernels.withSingleThread`). How a loop is cut never depends on the
+// calling BLAS on one thread (the caller is inside `BLASConfiguration.withSingleThread`). How a loop is cut never depends on the
 // number of threads, so results do not either.
 //
 // The helpers of a team stay awake for a moment after a loop: loops of 50 µs follow each other in conjugate gradients,

@@ -153,16 +153,12 @@ public struct Pruner: Sendable {
                 cut.parameters[name].map { PruningPlan.Replacement(parameter: name, $0) }
             },
             layers: layers, warnings: warnings,
-            predictedAgreement: fit.agreement, inputModelDescription: description.text, seconds: seconds(clock.now - began))
+            predictedAgreement: fit.agreement, inputModelDescription: description.text, seconds: (clock.now - began).seconds)
     }
 
     /// One line for each residual stream that cannot be cut.
     private var streamWarnings: [String] {
         wholeStreams.map { "the residual stream of \($0.id) stays whole: \($0.barrier ?? "no layer with weights reads it")" }
-    }
-
-    func seconds(_ duration: Duration) -> Double {
-        Double(duration.components.seconds) + Double(duration.components.attoseconds) * 1e-18
     }
 }
 

@@ -3,6 +3,7 @@ import Coresets
 import LinearAlgebra
 import TestSupport
 import Testing
+import RandomNumbers
 
 @Suite struct LInfinityCoresetTests {
     private static func points(_ d: Int, _ n: Int, _ seed: UInt64, offset: Double = 0) -> Matrix {

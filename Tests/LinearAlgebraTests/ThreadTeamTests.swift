@@ -57,7 +57,7 @@ import Testing
 
     /// Both ways of cutting: by sums (few rows, many columns) and by strips (many rows); columns without weight left out.
     @Test(arguments: [(1, 1), (3, 2), (8, 17), (17, 3), (64, 2000), (200, 64), (300, 301)])
-    func gramOfWeightedColumns(_ n: Int, _ m: Int) { Kernels.withSingleThread { Self.checkGram(n, m) } }
+    func gramOfWeightedColumns(_ n: Int, _ m: Int) { BLASConfiguration.withSingleThread { Self.checkGram(n, m) } }
 
     private static func checkGram(_ n: Int, _ m: Int) {
         let a = normals(n * m, seed: 5)
@@ -84,7 +84,7 @@ import Testing
     }
 
     @Test(arguments: [1, 2, 3, 8, 17, 64, 97, 200]) func squaredGramAndItsProduct(_ m: Int) {
-        Kernels.withSingleThread { Self.checkSquaredGram(m) }
+        BLASConfiguration.withSingleThread { Self.checkSquaredGram(m) }
     }
 
     private static func checkSquaredGram(_ m: Int) {
@@ -133,7 +133,7 @@ import Testing
 
     /// Orders below and above the panels; L·Lᵀ = A by plain loops, and the order of the minor that fails; L⁻¹.
     @Test(arguments: [1, 17, 200, 385, 500]) func cholesky(_ n: Int) throws {
-        try Kernels.withSingleThread { () throws in try Self.checkCholesky(n) }
+        try BLASConfiguration.withSingleThread { () throws in try Self.checkCholesky(n) }
     }
 
     private static func checkCholesky(_ n: Int) throws {

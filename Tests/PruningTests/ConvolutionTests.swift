@@ -7,6 +7,7 @@ import NeuralNetworks
 import Pruning
 import TestSupport
 import Testing
+import RandomNumbers
 
 private func settings(_ keep: Double, _ change: (inout PruningSettings) -> Void = { _ in }) -> PruningSettings {
     var settings = PruningSettings(recipe: .best, budget: .keep(keep), seed: 7)

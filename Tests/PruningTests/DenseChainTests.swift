@@ -6,6 +6,7 @@ import NeuralNetworks
 import Pruning
 import TestSupport
 import Testing
+import RandomNumbers
 
 @Suite struct DenseChainTests {
     @Test(arguments: [Activation.relu, .tanh, .gelu(approximateTanh: false), .leakyReLU(slope: 0.2), .sigmoid])

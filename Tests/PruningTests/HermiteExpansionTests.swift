@@ -6,6 +6,7 @@ import NeuralNetworks
 import Pruning
 import TestSupport
 import Testing
+import RandomNumbers
 
 private let activations: [Activation] = [
     .identity, .relu, .leakyReLU(slope: 0.1), .clippedReLU(maximum: 6), .gelu(approximateTanh: false),

@@ -94,7 +94,3 @@ package struct EffortBudget {
         return false
     }
 }
-
-extension Duration {
-    fileprivate var seconds: Double { Double(components.seconds) + 1e-18 * Double(components.attoseconds) }
-}

@@ -78,7 +78,7 @@ public struct MinimumVolumeEllipsoid: Sendable {
         public var seed: UInt64 = 0
         /// Threads that share reads and products; by default as many as BLAS may use. BLAS itself uses one in each of them,
         /// and the answer does not depend on their number.
-        public var threads = Kernels.configuredThreads
+        public var threads = BLASConfiguration.configuredThreads
         /// Whether a matrix A that Double cannot represent is an error. When false the ellipsoid's factor is still
         /// good to the accuracy that the points themselves have.
         public var requiresShape = true
@@ -177,7 +177,7 @@ public struct MinimumVolumeEllipsoid: Sendable {
         guard n >= 1 else { throw .noPoints }
         guard source.dimension < Int(Int32.max) else { throw .tooLarge(source.dimension) }
         try settings.start?.validate(pointCount: n)
-        self = try Kernels.withSingleThread { () throws(GeometryError) -> MinimumVolumeEllipsoid in
+        self = try BLASConfiguration.withSingleThread { () throws(GeometryError) -> MinimumVolumeEllipsoid in
             var solver = try EllipsoidSolver(source, settings, clock)
             return try solver.solve()
         }

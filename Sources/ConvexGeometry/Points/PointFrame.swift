@@ -13,6 +13,7 @@
 // enlarged by the points farthest from its hull until no point is outside (one read of the data per enlargement).
 
 import LinearAlgebra
+import RandomNumbers
 
 struct PointFrame {
     let dimension: Int
@@ -48,7 +49,7 @@ extension PointFrame {
     init(_ source: some PointSource, isCentered: Bool, seed: UInt64, team: ThreadTeam) throws(GeometryError) {
         let (n, d) = (source.pointCount, source.dimension)
         let wanted = Self.sampleSize(d)
-        var indices = n <= 2 * wanted ? Array(0..<n) : stratifiedSample(n, wanted, seed)
+        var indices = n <= 2 * wanted ? Array(0..<n) : StratifiedSample.indices(of: n, count: wanted, seed: seed)
         var points = source.gather(indices, team)
         guard Self.isFinite(points, d, team) else {
             throw source.firstNonFinite() ?? .shapeNotRepresentable(reason: "coordinates that overflow")

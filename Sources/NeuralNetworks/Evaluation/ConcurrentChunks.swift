@@ -25,7 +25,7 @@ func withConcurrentChunks<Workspace>(
         }
         release(workspace)
     }
-    Kernels.withSingleThread {
+    BLASConfiguration.withSingleThread {
         guard workers > 1 else { return work() }
         withoutActuallyEscaping(work) { work in
             // Chunks are disjoint and the counter is guarded by the lock.

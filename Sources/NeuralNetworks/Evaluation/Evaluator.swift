@@ -58,7 +58,7 @@ public struct Evaluator: Sendable {
     ///   - inputs: one tensor per source, all with the same batch axis. Axes of extent 1 may be missing or added, and a
     ///     source of one axis takes any shape with as many values.
     ///   - samples: which samples of the inputs to evaluate, read in place; all of them by default.
-    ///   - threads: cores to use; by default as many as BLAS may use (`Kernels.configuredThreads`).
+    ///   - threads: cores to use; by default as many as BLAS may use (`BLASConfiguration.configuredThreads`).
     /// - Returns: the observed values.
     /// - Throws: `wrongInputShape`.
     public func forward(
@@ -68,7 +68,7 @@ public struct Evaluator: Sendable {
         let range = samples ?? 0..<given
         precondition(range.lowerBound >= 0 && range.upperBound <= given, "samples must be among those of the inputs")
         let batch = range.count
-        let workers = max(1, threads ?? Kernels.configuredThreads)
+        let workers = max(1, threads ?? BLASConfiguration.configuredThreads)
         let constants = BufferSet(copying: plan.constants)
         defer { constants.deallocate() }
         let chunk = plan.chunkSize(batch: batch, threads: workers)
@@ -106,7 +106,7 @@ public struct Evaluator: Sendable {
         let compatible = network.inputs.count == shapes.count ? zip(network.inputs, shapes).map { network.values[$0].shape ?? $1 } : shapes
         let evaluator = try Evaluator(
             network, from: nil, observing: taps, statistics: [:], inputShapes: compatible, recordsStatistics: true)
-        return try evaluator.record(inputs, threads: max(1, threads ?? Kernels.configuredThreads))
+        return try evaluator.record(inputs, threads: max(1, threads ?? BLASConfiguration.configuredThreads))
     }
 
     private func record(_ inputs: [ActivationTensor], threads: Int) throws(NetworkError) -> [Int: ChannelStatistics] {

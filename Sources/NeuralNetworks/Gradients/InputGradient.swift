@@ -178,7 +178,7 @@ public struct InputGradient: Sendable {
         inputs.values.withUnsafeBufferPointer { buffer in
             let source = buffer.baseAddress ?? UnsafePointer(bitPattern: 16)!
             withConcurrentChunks(
-                count: chunks.count, threads: max(1, threads ?? Kernels.threads),
+                count: chunks.count, threads: max(1, threads ?? BLASConfiguration.threads),
                 makeWorkspace: { (BufferSet(sizes: scratchSizes), BufferSet(sizes: gradientSizes)) },
                 release: {
                     $0.0.deallocate()

@@ -14,6 +14,7 @@
 import Coresets
 import LinearAlgebra
 import NeuralNetworks
+import RandomNumbers
 
 extension DenseChain {
     /// Outputs beyond which random signs replace one pass per output.

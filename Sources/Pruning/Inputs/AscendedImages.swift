@@ -10,6 +10,7 @@
 import Coresets
 import LinearAlgebra
 import NeuralNetworks
+import RandomNumbers
 
 /// Class-ascended images of a correlated prior.
 package struct AscendedImages: Sendable {

@@ -12,6 +12,7 @@
 import Coresets
 import LinearAlgebra
 import NeuralNetworks
+import RandomNumbers
 
 /// Class-ascended samples of a Gaussian input prior.
 package struct AscendedSamples: Sendable {

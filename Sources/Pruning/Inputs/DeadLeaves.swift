@@ -7,6 +7,7 @@
 
 import Coresets
 import NeuralNetworks
+import RandomNumbers
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Darwin)

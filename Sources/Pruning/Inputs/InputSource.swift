@@ -3,6 +3,7 @@
 import Coresets
 import LinearAlgebra
 import NeuralNetworks
+import RandomNumbers
 
 /// Inputs of a run: a Gaussian in closed form, or samples to be fed through the network.
 enum InputSource: Sendable {
@@ -51,7 +52,7 @@ extension Pruner {
             var inputs = calibration
             var text = "\(calibration.batchCount) calibration images"
             if let chain, settings.reweighting == .sequential {
-                var generator = SeededGenerator(seed: settings.seed).stream(5)
+                var generator = SeededGenerator(seed: settings.seed).stream(.mixtures)
                 let affordable = Swift.min(Pruner.ascendedCount(chain), Pruner.mixedValues / Swift.max(1, calibration.sampleSize))
                 inputs = calibration.mixed(upTo: settings.sampleCount ?? affordable, using: &generator)
                 if inputs.batchCount > calibration.batchCount {

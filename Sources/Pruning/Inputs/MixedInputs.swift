@@ -7,6 +7,7 @@
 
 import Coresets
 import NeuralNetworks
+import RandomNumbers
 
 extension ActivationTensor {
     /// These samples, followed by mixtures of two of them up to `count` in all; unchanged with a single sample or enough of them.

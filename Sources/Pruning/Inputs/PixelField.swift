@@ -11,6 +11,7 @@
 import Coresets
 import LinearAlgebra
 import NeuralNetworks
+import RandomNumbers
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Darwin)

@@ -3,6 +3,7 @@
 import Coresets
 import LinearAlgebra
 import NeuralNetworks
+import RandomNumbers
 
 extension Pruner {
     /// Rows that a refit is given per regressor, by as many images as it takes within these limits.
@@ -42,7 +43,7 @@ extension Pruner {
         _ field: PixelField, _ shape: [Int], _ look: String, _ warnings: [String]
     ) throws(PruningError) -> (InputSource, InputSource.Description) {
         let count = settings.sampleCount ?? matchedCount
-        var generator = SeededGenerator(seed: settings.seed).stream(4)
+        var generator = SeededGenerator(seed: settings.seed).stream(.images)
         var images = field.images(DeadLeaves.latent(count: count, shape: shape, using: &generator))
         var text = "dead-leaves images of \(look)"
         var warnings = warnings
@@ -109,12 +110,12 @@ extension Pruner {
         let affordable = Int(Swift.min(passes / Double(climb.steps), Double(Pruner.fieldCount)))
         let count = settings.sampleCount ?? Swift.max(Pruner.imageCount, affordable)
         climb.steps = Swift.min(climb.steps, Int(passes / Double(count)))
-        var generator = SeededGenerator(seed: settings.seed).stream(4)
+        var generator = SeededGenerator(seed: settings.seed).stream(.images)
         var images = field.images(field.draw(count: count, using: &generator))
         var text = look
         if settings.refitsClassifier, let classes = classCount, climb.steps >= Pruner.matchingSteps.least {
             do {
-                generator = SeededGenerator(seed: settings.seed).stream(4)
+                generator = SeededGenerator(seed: settings.seed).stream(.images)
                 let climbed = try AscendedImages(
                     network, field: field, count: count, classCount: classes, settings: climb, using: &generator
                 ).images

@@ -3,6 +3,7 @@
 import Coresets
 import LinearAlgebra
 import NeuralNetworks
+import RandomNumbers
 
 /// Moments by the value that consumers read and by how its channels lie on it.
 typealias MomentTable = [MomentKey: ActivationMoments]
@@ -52,7 +53,7 @@ extension Pruner {
             let keys = consumers.keys.sorted { ($0.value, $0.offsets.count, $0.run) < ($1.value, $1.offsets.count, $1.run) }
             var accumulators = keys.map { MomentAccumulator(channels: consumers[$0]?.1 ?? 0) }
             let taps = Array(Set(keys.map(\.value))).sorted()
-            var generator = SeededGenerator(seed: settings.seed).stream(2)
+            var generator = SeededGenerator(seed: settings.seed).stream(.momentPlaces)
             try stream(network, inputs, observing: taps, statistics: statistics) { activations in
                 for (index, key) in keys.enumerated() {
                     guard let (consumer, channels) = consumers[key], let tensor = activations[key.value] else { continue }
@@ -100,7 +101,7 @@ extension Pruner {
     ) throws(PruningError) -> Reconstruction {
         let (input, output) = (consumer.layer.input, consumer.layer.output)
         var accumulator = MomentAccumulator(channels: channels, targets: consumer.outputCount)
-        var generator = SeededGenerator(seed: settings.seed).stream(3)
+        var generator = SeededGenerator(seed: settings.seed).stream(.densePlaces)
         do {
             let pruned = try Evaluator(refitted, observing: [input])
             let whole = try Evaluator(network, observing: [output])

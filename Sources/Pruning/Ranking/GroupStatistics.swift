@@ -3,6 +3,7 @@
 import Coresets
 import LinearAlgebra
 import NeuralNetworks
+import RandomNumbers
 
 extension Consumer {
     /// Samples of the group's channels as columns: one per image, position on the axis, and place.

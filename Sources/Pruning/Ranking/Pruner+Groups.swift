@@ -3,6 +3,7 @@
 import Coresets
 import LinearAlgebra
 import NeuralNetworks
+import RandomNumbers
 
 /// What is known of a group before counts are allocated.
 struct RankedGroup: Sendable {
@@ -92,7 +93,7 @@ extension Pruner {
             let path = ForwardSelection(problem, count: ranked.count, forcedOrder: ranked.order ?? Array(0..<ranked.count))
             ranked.errors = path.relativeErrors(energy: problem.targetEnergy)
         }
-        ranked.seconds = seconds(ContinuousClock.now - started)
+        ranked.seconds = (ContinuousClock.now - started).seconds
         // `plan` extracts the matrices again when the group's turn to be cut comes.
         ranked.weights = weights.structure
         return ranked

@@ -45,7 +45,7 @@ extension Pruner {
                 var outcome = try prune(
                     current, keeping: counts[index], source: inputs.source, description: description, ridge: ridge, refit: &fit.refit,
                     warnings: &fit.warnings)
-                outcome.layer.seconds = ranked[index].seconds + seconds(clock.now - start)
+                outcome.layer.seconds = ranked[index].seconds + (clock.now - start).seconds
                 fit.outcomes.append(outcome)
             }
         }

@@ -6,6 +6,7 @@
 
 import Coresets
 import NeuralNetworks
+import RandomNumbers
 
 extension Pruner {
     /// Inputs drawn afresh to predict agreement on.
@@ -48,7 +49,7 @@ extension Pruner {
 
     private func drawn(_ prior: ActivationMoments, strength: Double) throws(PruningError) -> ActivationTensor {
         guard let chain else { throw .unsupported(what: "drawing inputs", needs: "a chain of linear layers") }
-        var generator = SeededGenerator(seed: settings.seed).stream(1)
+        var generator = SeededGenerator(seed: settings.seed).stream(.agreement)
         return try sampledInputs(chain, prior, count: Pruner.freshCount, strength: strength, using: &generator)
     }
 

@@ -15,6 +15,7 @@
 import Coresets
 import LinearAlgebra
 import NeuralNetworks
+import RandomNumbers
 
 extension Pruner {
     /// Places per input that a refit looks at.
@@ -65,7 +66,7 @@ extension Pruner {
             } catch {
                 throw .factorization(layer: site.consumer.name, error)
             }
-            for g in site.groups { durations[g] += seconds(ContinuousClock.now - start) / Double(site.groups.count) }
+            for g in site.groups { durations[g] += (ContinuousClock.now - start).seconds / Double(site.groups.count) }
         }
         return ranked.indices.map { g in
             let stay = kept[g] ?? []
@@ -92,7 +93,7 @@ extension Pruner {
             repeating: MomentAccumulator(channels: patches.count, targets: patches.outputs), count: patches.shares)
         var spread = OutputSpread(count: patches.outputs * patches.shares)
         let inverse = path.inverseScale
-        var generator = SeededGenerator(seed: settings.seed).stream(UInt64(index) + 16)
+        var generator = SeededGenerator(seed: settings.seed).stream(.site(index))
         let summand = path.operand.map { [$0] } ?? []
         // What the original network computes at the places, held until the pruned one has passed the same inputs.
         var targets: [(places: [SampledPlace], shape: [Int], z: [Matrix], r: [Matrix])] = []

@@ -10,6 +10,7 @@
 import Coresets
 import LinearAlgebra
 import NeuralNetworks
+import RandomNumbers
 
 /// Geometry of a consumer's reading and writing.
 struct ConsumerPatches: Sendable {

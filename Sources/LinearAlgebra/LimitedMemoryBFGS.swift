@@ -3,8 +3,6 @@
 // Sources: Liu & Nocedal, Math. Program. 45 (1989) 503–528 (two-loop recursion); Lewis & Overton, Math. Program. 141 (2013)
 // 135–163 (bisection for the weak Wolfe conditions, and why it is enough where gradients jump).
 
-import LinearAlgebra
-
 /// Minimizes a function of many variables from its values and gradients.
 package enum LimitedMemoryBFGS {
     /// Pairs of steps and gradient changes kept.

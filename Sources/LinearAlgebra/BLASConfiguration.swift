@@ -15,7 +15,7 @@ import Dispatch
 /// The BLAS kernels in use by this process.
 ///
 /// Selection happens once, before the first BLAS call, and respects `OPENBLAS_CORETYPE` when the user has set it.
-public enum Kernels {
+public enum BLASConfiguration {
     /// What was found at load, what is in use, and why.
     public struct Selection: Sendable, Equatable {
         /// Core type that OpenBLAS chose when it was loaded.

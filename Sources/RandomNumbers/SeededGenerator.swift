@@ -3,12 +3,6 @@
 // xoshiro256** (Blackman & Vigna, ACM Trans. Math. Softw. 47, 2021), its state filled by SplitMix64 (Steele, Lea &
 // Flood, OOPSLA 2014) as its authors advise. Period 2²⁵⁶ − 1. Not for cryptography.
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Darwin)
-    import Darwin
-#endif
-
 /// A reproducible random number generator.
 ///
 /// ```swift
@@ -23,15 +17,8 @@ public struct SeededGenerator: RandomNumberGenerator, Sendable, Equatable {
 
     public init(seed: UInt64) {
         self.seed = seed
-        var mixer = seed
-        func mixed() -> UInt64 {
-            mixer &+= 0x9E37_79B9_7F4A_7C15
-            var z = mixer
-            z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-            z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-            return z ^ (z >> 31)
-        }
-        (s0, s1, s2, s3) = (mixed(), mixed(), mixed(), mixed())
+        var mixer = SplitMix64(seed: seed)
+        (s0, s1, s2, s3) = (mixer.next(), mixer.next(), mixer.next(), mixer.next())
     }
 
     public mutating func next() -> UInt64 {
@@ -47,27 +34,22 @@ public struct SeededGenerator: RandomNumberGenerator, Sendable, Equatable {
         return result
     }
 
-    /// Uniform on [0, 1), a multiple of 2⁻⁵³.
-    public mutating func uniform() -> Double { Double(next() >> 11) * 0x1p-53 }
-
-    /// Standard normal, by Marsaglia's polar method.
+    /// Standard normal; every second call is the other half of a pair.
     public mutating func normal() -> Double {
         if let spare = spareNormal {
             spareNormal = nil
             return spare
         }
-        while true {
-            let x = 2 * uniform() - 1, y = 2 * uniform() - 1
-            let square = x * x + y * y
-            guard square < 1, square > 0 else { continue }
-            let factor = (-2 * log(square) / square).squareRoot()
-            spareNormal = y * factor
-            return x * factor
-        }
+        let pair = normalPair()
+        spareNormal = pair.1
+        return pair.0
     }
 
-    /// An independent stream for a numbered task of the same run.
-    public func stream(_ number: UInt64) -> SeededGenerator {
-        SeededGenerator(seed: seed ^ (number &+ 1) &* 0xD1B5_4A32_D192_ED03)
+    /// An independent generator for one consumer of the same run.
+    public func stream(_ consumer: RandomStream) -> SeededGenerator {
+        SeededGenerator(seed: seed ^ (consumer.number &+ 1) &* 0xD1B5_4A32_D192_ED03)
     }
+
+    /// The words of the state, for tests that streams share none.
+    package var state: [UInt64] { [s0, s1, s2, s3] }
 }

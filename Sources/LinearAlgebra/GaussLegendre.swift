@@ -4,24 +4,23 @@
 // at every point where the integrand changes character. Within a panel the integrand is smooth, so that ten nodes
 // give full accuracy; Gauss–Hermite nodes would lose it at kinks and at the steep flank of a wide saturating unit.
 
-import LinearAlgebra
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Darwin)
     import Darwin
 #endif
 
-enum GaussLegendre {
+package enum GaussLegendre {
     /// Nodes and weights of the ten-point rule on [−1, 1] (Abramowitz & Stegun, table 25.4).
-    static let positiveNodes = [
+    package static let positiveNodes = [
         0.148874338981631211, 0.433395394129247191, 0.679409568299024406, 0.865063366688984511, 0.973906528517171720,
     ]
-    static let weights = [
+    package static let weights = [
         0.295524224714752870, 0.269266719309996355, 0.219086362515982044, 0.149451349150580593, 0.066671344308688138,
     ]
 
     /// Points g with their weights (the Gaussian density included) for integrands that are smooth between `breaks`.
-    static func gaussianRule(breaks: [Double]) -> [(point: Double, weight: Double)] {
+    package static func gaussianRule(breaks: [Double]) -> [(point: Double, weight: Double)] {
         let limit = 9.0
         let edges = (stride(from: -limit, through: limit, by: 1) + breaks.filter { $0.magnitude < limit }).sorted()
         var rule: [(point: Double, weight: Double)] = []

@@ -1,0 +1,35 @@
+// Who draws random numbers in a run: one name, and with it one stream, per consumer.
+
+/// A consumer of random numbers. What one draws does not depend on how much another has drawn.
+public enum RandomStream: Sendable, Equatable {
+    /// Inputs drawn afresh to predict agreement on.
+    case agreement
+    /// Places at which moments of activations are taken.
+    case momentPlaces
+    /// Places at which a dense consumer's refit looks.
+    case densePlaces
+    /// Synthetic images.
+    case images
+    /// Mixtures of given inputs.
+    case mixtures
+    /// Directions along which the factor of a coreset is measured.
+    case directions
+    /// Places at which the refit of the consumer with this position in forward order looks.
+    case site(Int)
+    /// The draw of channels of the group with this position.
+    case group(Int)
+
+    /// The stream's number; no two consumers share one.
+    var number: UInt64 {
+        switch self {
+        case .agreement: 1
+        case .momentPlaces: 2
+        case .densePlaces: 3
+        case .images: 4
+        case .mixtures: 5
+        case .directions: 6
+        case .site(let index): 16 + UInt64(index)
+        case .group(let index): 1 << 32 + UInt64(index)
+        }
+    }
+}
