@@ -39,6 +39,14 @@ struct ModelFile {
     /// Whether the file says how its tensors are connected.
     var hasOwnTopology: Bool { if case .onnx = content { true } else { false } }
 
+    /// Numbers in all tensors of the file, those that no layer reads included.
+    var parametersTotal: Int {
+        switch content {
+        case .weights(let archive, _): archive.entries.reduce(0) { $0 + $1.tensor.shape.reduce(1, *) }
+        case .onnx(let source): source.parametersTotal
+        }
+    }
+
     /// What a user should know about the file: operations that are not understood, for instance.
     var warnings: [String] { if case .onnx(let source) = content { source.warnings } else { [] } }
 

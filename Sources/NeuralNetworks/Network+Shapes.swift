@@ -65,6 +65,13 @@ extension Network {
             return unknown
         case .add, .multiply:
             return [try broadcast(node, inputs: inputs, isConstant: isConstant)]
+        case .elementwise(let operation):
+            if let arity = operation.arity, inputs.count != arity { throw Self.wrongCount(node, expected: arity) }
+            return [try broadcast(node, inputs: inputs, isConstant: isConstant)]
+        case .matrixProduct:
+            return [try productShape(node, inputs: inputs, isConstant: isConstant)]
+        case .recurrent(let layer):
+            return try recurrentShapes(node, layer, inputs: inputs)
         case .concatenation(let axis):
             return [try concatenated(node, axis: axis, inputs: inputs, isConstant: isConstant)]
         case .attention(let heads, _):
@@ -172,7 +179,10 @@ extension Network {
                 }
             }
             return [result]
-        case .constant, .barrier, .add, .multiply, .concatenation, .attention:
+        case .extent: return [[1]]
+        case .reduction, .alongAxis, .gather, .interpolation, .embedding, .convolutionTranspose, .depthToSpace, .spaceToDepth:
+            return try operatorShapes(of: node, input: input) ?? node.outputs.map { _ in nil }
+        case .constant, .barrier, .add, .multiply, .elementwise, .matrixProduct, .recurrent, .concatenation, .attention:
             return node.outputs.map { _ in nil }
         }
     }
@@ -214,7 +224,7 @@ extension Network {
     }
 
     /// Positions of a window of `window` taps over a padded axis.
-    private static func windowCount(
+    static func windowCount(
         _ node: Node, extent: Int, window: Int, stride: Int, dilation: Int, before: Int, after: Int, ceilMode: Bool
     ) throws(NetworkError) -> Int {
         let limit = 1 << 31
@@ -303,7 +313,11 @@ extension Network {
             else {
                 throw .wrongInputShape(node: node.name, expected: "\(NetworkError.text(sum)) but for axis \(position)", found: shape)
             }
-            sum[position - 1] += shape[position - 1]
+            let (extent, overflow) = sum[position - 1].addingReportingOverflow(shape[position - 1])
+            guard !overflow else {
+                throw .invalidNode(name: node.name, reason: "expected extents that fit in memory, found a sum beyond \(Int.max)")
+            }
+            sum[position - 1] = extent
             result = sum
         }
         return result

@@ -63,6 +63,13 @@ struct ChannelOwnership: Sendable, Equatable {
         return ChannelOwnership(rank: new.count, axes: newAxes, extents: newExtents, symbols: result)
     }
 
+    /// Whether a new axis joins tracked old axes with others, or repeats channels along what is no channel.
+    func mergesWithSpace(from old: [Int], to new: [Int], at axis: Int) -> Bool {
+        guard let block = Self.blocks(old, new)?.first(where: { $0.new.contains(axis) }) else { return false }
+        let tracked = block.old.filter { axes.contains($0) }
+        return block.old.contains { old[$0] != 1 && !axes.contains($0) } && axes.count > tracked.count
+    }
+
     /// After permuting the axes of a sample: new axis i is old axis `permutation[i]`.
     func transposed(_ permutation: [Int]) -> ChannelOwnership {
         let newAxes = permutation.indices.filter { axes.contains(permutation[$0]) }

@@ -62,6 +62,7 @@ extension Activation {
         case .hardSwish: x * min(max(x / 6 + 0.5, 0), 1)
         case .hardSigmoid: min(max(x / 6 + 0.5, 0), 1)
         case .elu(let alpha): x < 0 ? alpha * expm1f(x) : x
+        case .function(let function): Float(function.value(Double(x)))
         }
     }
 

@@ -1,5 +1,11 @@
 // Maximum and average over windows, clipped to the image.
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
 struct PoolingKernel: Sendable {
     let kind: Pooling.Kind
     let channels, height, width, outHeight, outWidth: Int
@@ -38,6 +44,13 @@ struct PoolingKernel: Sendable {
                             for j in columns { sum += line[j] }
                         }
                         y[row * outWidth + column] = area > 0 ? sum / Float(area) : 0
+                    case .norm(let power):
+                        var sum = 0.0
+                        for i in rows {
+                            let line = x + i * width
+                            for j in columns { sum += pow(Double(abs(line[j])), Double(power)) }
+                        }
+                        y[row * outWidth + column] = Float(pow(sum, 1 / Double(max(power, 1))))
                     }
                 }
             }

@@ -7,7 +7,7 @@ extension Activation {
         case .identity, .relu, .clippedReLU, .tanh, .sigmoid: true
         case .leakyReLU(let slope): slope > 0
         case .elu(let alpha): alpha > 0
-        case .gelu, .silu, .hardSwish, .hardSigmoid: false
+        case .gelu, .silu, .hardSwish, .hardSigmoid, .function: false
         }
     }
 
@@ -29,7 +29,7 @@ extension Activation {
         case .tanh: for i in 0..<count { dy[i] *= 1 - y[i] * y[i] }
         case .sigmoid: for i in 0..<count { dy[i] *= y[i] * (1 - y[i]) }
         case .elu(let alpha): for i in 0..<count { dy[i] *= y[i] < 0 ? y[i] + alpha : 1 }
-        case .identity, .gelu, .silu, .hardSwish, .hardSigmoid: break
+        case .identity, .gelu, .silu, .hardSwish, .hardSigmoid, .function: break
         }
     }
 
@@ -47,7 +47,7 @@ extension Activation {
                 dy[i] *= v < -3 ? 0 : v < 3 ? (2 * v + 3) / 6 : 1
             }
         case .hardSigmoid: for i in 0..<count { dy[i] *= x[i] >= -3 && x[i] < 3 ? 1 / 6 : 0 }
-        case .identity, .relu, .leakyReLU, .clippedReLU, .gelu, .tanh, .sigmoid, .elu:
+        case .identity, .relu, .leakyReLU, .clippedReLU, .gelu, .tanh, .sigmoid, .elu, .function:
             for i in 0..<count { dy[i] *= Float(derivative(Double(x[i]))) }
         }
     }

@@ -31,6 +31,8 @@ struct BackwardStep: Sendable {
         case .attention(let kernel):
             convolution = nil
             workspaceSize = kernel.gradientWorkspaceSize
+        case .general(let kernel):
+            throw .unsupported(node: network.nodes[step.node].name, operation: "the gradient of \(type(of: kernel))")
         case .dense, .channelAffine, .normalization, .activation, .pooling, .globalAverage, .broadcast, .copy, .softmax:
             convolution = nil
             workspaceSize = 0
@@ -91,6 +93,8 @@ struct BackwardStep: Sendable {
             kernel.backward(
                 count: count, inputs: step.inputs.map { UnsafePointer(values[$0]) }, dy: dy, gradients: targets(step, gradients, tensors),
                 workspace: workspace)
+        // Refused when the step was prepared.
+        case .general: break
         }
     }
 

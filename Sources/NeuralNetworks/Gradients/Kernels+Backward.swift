@@ -23,6 +23,17 @@ extension PoolingKernel {
                         guard area > 0 else { continue }
                         let share = dy[at] / Float(area)
                         for i in rows { for j in columns { target[i * width + j] += share } }
+                    case .norm(let power):
+                        // ∂y/∂x = (|x|/y)^(p−1)·sign x.
+                        guard y[at] > 0 else { continue }
+                        for i in rows {
+                            for j in columns {
+                                let value = image[i * width + j]
+                                var ratio: Float = 1
+                                for _ in 1..<max(power, 1) { ratio *= abs(value) / y[at] }
+                                target[i * width + j] += dy[at] * (value < 0 ? -ratio : ratio)
+                            }
+                        }
                     }
                 }
             }

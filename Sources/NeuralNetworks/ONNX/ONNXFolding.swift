@@ -24,7 +24,7 @@ struct ONNXFolding {
             return try split(node, input, inputs.count > 1 ? inputs[1] : nil)
         }
         guard var result = try output(node, inputs) else { return nil }
-        for case let input? in inputs { result.sources.formUnion(input.sources) }
+        if result.elementSources == nil { for case let input? in inputs { result.sources.formUnion(input.sources) } }
         if case .floats = result.elements, node.operation != "Cast", node.operation != "ConstantOfShape",
             let source = inputs.compactMap({ $0 }).first(where: \.dtype.isFloatingPoint)
         {
@@ -86,12 +86,27 @@ struct ONNXFolding {
             case nil: return ONNXConstant(shape: shape, elements: .floats(.init(repeating: 0, count: count)))
             }
         case "Expand":
+            // Repeated for every sample: a run with more of them finds another constant.
+            if input(1)?.extents?.contains(.batch) == true { return nil }
             guard let target = input(1)?.integers else { return nil }
             _ = try Network.size(of: target.map { $0 == -1 ? 1 : $0 }, node: node.name)
             guard let shape = RowMajor.broadcast(first.shape, target) else { return nil }
             guard try Network.size(of: shape, node: node.name) <= budget else { return nil }
             return first.taking(RowMajor.positions(shape: shape, strides: RowMajor.broadcastStrides(first.shape, to: shape)), shape: shape)
         case "Range":
+            if case .floats(let starts) = first.elements,
+                starts.first.map({ $0 != $0.rounded() }) ?? true
+                    || (input(1)?.floats?.first).map({ $0 != $0.rounded() }) ?? true
+                    || (input(2)?.floats?.first).map({ $0 != $0.rounded() }) ?? true
+            {
+                guard let start = starts.first, let limit = input(1)?.floats?.first, let step = input(2)?.floats?.first, step != 0 else {
+                    return nil
+                }
+                let count = ((limit - start) / step).rounded(.up)
+                guard count.isFinite, count <= Float(budget) else { return nil }
+                return ONNXConstant(
+                    shape: [max(Int(count), 0)], elements: .floats((0..<max(Int(count), 0)).map { start + Float($0) * step }))
+            }
             guard let start = input(0)?.integers?.first, let limit = input(1)?.integers?.first, let step = input(2)?.integers?.first,
                 step != 0, step != .min, start.magnitude < 1 << 40, limit.magnitude < 1 << 40
             else { return nil }
@@ -99,20 +114,32 @@ struct ONNXFolding {
             let count = distance > 0 ? (distance - 1) / abs(step) + 1 : 0
             guard count <= budget else { return nil }
             return .vector((0..<count).map { .known(start + $0 * step) })
-        case "Add", "Sub", "Mul", "Div", "Equal", "Min", "Max", "Mod", "Pow":
+        case "Add", "Sub", "Mul", "Div", "Equal", "Min", "Max", "Mod", "Pow", "Less", "LessOrEqual", "Greater", "GreaterOrEqual", "And",
+            "Or", "Xor":
             guard inputs.count == 2, let second = input(1) else { return nil }
             return combined(node.operation, first, second)
         case "Where":
             guard let yes = input(1), let no = input(2) else { return nil }
             return chosen(first, yes, no)
-        case "Neg", "Abs", "Sqrt", "Reciprocal", "Floor", "Ceil", "Not":
-            return mapped(node.operation, first)
-        case "ReduceProd":
-            guard let extents = first.extents, first.shape.count == 1 else { return nil }
-            let product = extents.reduce(.known(1)) { Self.arithmetic("Mul", $0, $1) }
-            return ONNXConstant(shape: try node.integer("keepdims") ?? 1 == 1 ? [1] : [], elements: .integers([product]))
+        case "Tile":
+            guard let repeats = input(1)?.integers, repeats.count == first.shape.count, repeats.allSatisfy({ $0 >= 0 }) else { return nil }
+            return try tiled(first, repeats, node)
+        case "NonZero":
+            guard let values = first.floats, let count = RowMajor.count(first.shape), count <= budget else { return nil }
+            let places = values.indices.filter { values[$0] != 0 }
+            let strides = RowMajor.strides(first.shape)
+            let rows = first.shape.indices.flatMap { axis in
+                places.map { ONNXExtent.known(max(strides[axis], 1) > 0 ? $0 / max(strides[axis], 1) % max(first.shape[axis], 1) : 0) }
+            }
+            return ONNXConstant(shape: [first.shape.count, places.count], elements: .integers(rows))
+        case "Trilu":
+            return try triangular(node, first, input(1))
+        case "ReduceProd", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceMean", "ReduceL1", "ReduceL2", "ReduceSumSquare":
+            return try reduced(node, first, input(1))
+        case "DequantizeLinear":
+            return try dequantized(node, first, input(1), input(2))
         default:
-            return nil
+            return try mapped(node, first)
         }
     }
 
@@ -182,7 +209,14 @@ struct ONNXFolding {
         }
         if rows == 0 { return nil }
         let extents = parts.compactMap { part -> [ONNXExtent]? in if case .integers(let values) = part.elements { values } else { nil } }
-        if extents.count == parts.count { return ONNXConstant(shape: shape, elements: .integers(join(extents))) }
+        if extents.count == parts.count {
+            let sources = parts.compactMap { part in
+                part.isLiteral ? [Set<ONNXAxis>](repeating: [], count: part.elements.count) : part.elementSources
+            }
+            return ONNXConstant(
+                shape: shape, elements: .integers(join(extents)),
+                elementSources: sources.count == parts.count && parts.contains(where: { !$0.isLiteral }) ? join(sources) : nil)
+        }
         let floats = parts.compactMap(\.floats)
         return floats.count == parts.count ? ONNXConstant(shape: shape, elements: .floats(join(floats))) : nil
     }
@@ -267,8 +301,17 @@ struct ONNXFolding {
                 shape: shape, elements: .integers(zip(left, right).map { Self.arithmetic(operation, x[$0], y[$1]) }))
         }
         guard let x = a.floats, let y = b.floats else { return nil }
-        if operation == "Equal" {
-            return ONNXConstant(shape: shape, elements: .integers(zip(left, right).map { .known(x[$0] == y[$1] ? 1 : 0) }))
+        let comparison: ((Float, Float) -> Bool)? =
+            switch operation {
+            case "Equal": { $0 == $1 }
+            case "Less": { $0 < $1 }
+            case "LessOrEqual": { $0 <= $1 }
+            case "Greater": { $0 > $1 }
+            case "GreaterOrEqual": { $0 >= $1 }
+            default: nil
+            }
+        if let comparison {
+            return ONNXConstant(shape: shape, elements: .integers(zip(left, right).map { .known(comparison(x[$0], y[$1]) ? 1 : 0) }))
         }
         guard let function = Self.function(operation) else { return nil }
         return ONNXConstant(shape: shape, elements: .floats(zip(left, right).map { function(x[$0], y[$1]) }))
@@ -282,8 +325,8 @@ struct ONNXFolding {
         case "Div": { $0 / $1 }
         case "Min": { min($0, $1) }
         case "Max": { max($0, $1) }
-        // Only squares and square roots: more would need a mathematical library for no exporter's sake.
-        case "Pow": { $1 == 2 ? $0 * $0 : $1 == 0.5 ? $0.squareRoot() : .nan }
+        case "Pow": { Float(ScalarFunction.power(exponent: $1).value(Double($0))) }
+        case "Mod": { $0 - $1 * ($0 / $1).rounded(.down) }
         default: nil
         }
     }
@@ -296,7 +339,11 @@ struct ONNXFolding {
             case ("Add", .batch, .known(0)), ("Add", .known(0), .batch), ("Sub", .batch, .known(0)): return .batch
             // The batch size is positive, so it never equals the markers -1 and 0.
             case ("Equal", .batch, .known(...0)), ("Equal", .known(...0), .batch): return .known(0)
-            default: return .unknown
+            case ("Equal", _, _): return .unknown
+            default:
+                // The number for one sample, by which networks are evaluated; the file keeps its own arithmetic.
+                guard let x = a.atOneSample, let y = b.atOneSample else { return .unknown }
+                return arithmetic(operation, .known(x), .known(y))
             }
         }
         func checked(_ result: (partialValue: Int, overflow: Bool)) -> ONNXExtent {
@@ -311,45 +358,138 @@ struct ONNXFolding {
         case "Min": return .known(min(x, y))
         case "Max": return .known(max(x, y))
         case "Equal": return .known(x == y ? 1 : 0)
+        case "Less": return .known(x < y ? 1 : 0)
+        case "LessOrEqual": return .known(x <= y ? 1 : 0)
+        case "Greater": return .known(x > y ? 1 : 0)
+        case "GreaterOrEqual": return .known(x >= y ? 1 : 0)
+        case "And": return .known(x != 0 && y != 0 ? 1 : 0)
+        case "Or": return .known(x != 0 || y != 0 ? 1 : 0)
+        case "Xor": return .known((x != 0) != (y != 0) ? 1 : 0)
+        case "Pow":
+            guard y >= 0, y <= 62 else { return .unknown }
+            return (0..<y).reduce(.known(1)) { product, _ in arithmetic("Mul", product, .known(x)) }
         default: return .unknown
         }
     }
 
     private func chosen(_ condition: ONNXConstant, _ yes: ONNXConstant, _ no: ONNXConstant) -> ONNXConstant? {
-        guard let flags = condition.integers, case .integers(let x) = yes.elements, case .integers(let y) = no.elements,
-            let inner = RowMajor.broadcast(yes.shape, no.shape), let shape = RowMajor.broadcast(condition.shape, inner),
+        guard let flags = condition.integers, let inner = RowMajor.broadcast(yes.shape, no.shape),
+            let shape = RowMajor.broadcast(condition.shape, inner),
             let count = RowMajor.count(shape), count <= budget
         else { return nil }
         func positions(_ source: [Int]) -> [Int] { RowMajor.positions(shape: shape, strides: RowMajor.broadcastStrides(source, to: shape)) }
         let (a, b, c) = (positions(condition.shape), positions(yes.shape), positions(no.shape))
+        guard case .integers(let x) = yes.elements, case .integers(let y) = no.elements else {
+            guard let x = yes.floats, let y = no.floats else { return nil }
+            return ONNXConstant(shape: shape, elements: .floats(a.indices.map { flags[a[$0]] != 0 ? x[b[$0]] : y[c[$0]] }))
+        }
         return ONNXConstant(
             shape: shape, elements: .integers(a.indices.map { flags[a[$0]] != 0 ? x[b[$0]] : y[c[$0]] }))
     }
 
-    private func mapped(_ operation: String, _ data: ONNXConstant) -> ONNXConstant? {
+    private func mapped(_ node: ONNXNodeReader, _ data: ONNXConstant) throws(NetworkError) -> ONNXConstant? {
+        guard node.wire.input.count == 1, let function = try node.scalarFunction() else { return nil }
         var result = data
+        result.elementSources = nil
         if case .integers(let values) = data.elements {
-            switch operation {
+            switch node.operation {
             case "Neg": result.elements = .integers(values.map { Self.arithmetic("Sub", .known(0), $0) })
             case "Abs":
                 result.elements = .integers(
                     values.map { $0 == .batch ? .batch : $0.known.map { $0 == .min ? .unknown : .known(abs($0)) } ?? .unknown })
             case "Not": result.elements = .integers(values.map { $0.known.map { .known($0 == 0 ? 1 : 0) } ?? .unknown })
-            case "Floor", "Ceil": break
+            case "Floor", "Ceil", "Round": break
             default: return nil
             }
             return result
         }
         guard let values = data.floats else { return nil }
-        switch operation {
-        case "Neg": result.elements = .floats(values.map { -$0 })
-        case "Abs": result.elements = .floats(values.map(abs))
-        case "Sqrt": result.elements = .floats(values.map { $0.squareRoot() })
-        case "Reciprocal": result.elements = .floats(values.map { 1 / $0 })
-        case "Floor": result.elements = .floats(values.map { $0.rounded(.down) })
-        case "Ceil": result.elements = .floats(values.map { $0.rounded(.up) })
-        default: return nil
+        result.elements = .floats(values.map { function($0) })
+        return result
+    }
+
+    private func tiled(_ data: ONNXConstant, _ repeats: [Int], _ node: ONNXNodeReader) throws(NetworkError) -> ONNXConstant? {
+        var shape: [Int] = []
+        for (extent, times) in zip(data.shape, repeats) {
+            let (product, overflow) = extent.multipliedReportingOverflow(by: times)
+            guard !overflow else { return nil }
+            shape.append(product)
+        }
+        guard try Network.size(of: shape, node: node.name) <= budget else { return nil }
+        // Read as (repeats, extent, …) with stride 0 along the repeats.
+        let strides = RowMajor.strides(data.shape)
+        return data.taking(
+            RowMajor.positions(shape: zip(repeats, data.shape).flatMap { [$0, $1] }, strides: strides.flatMap { [0, $0] }), shape: shape)
+    }
+
+    /// The upper or lower triangle of matrices, 0 elsewhere.
+    private func triangular(_ node: ONNXNodeReader, _ data: ONNXConstant, _ shift: ONNXConstant?) throws(NetworkError) -> ONNXConstant? {
+        guard data.shape.count >= 2, let values = data.floats else { return nil }
+        let (rows, columns) = (data.shape[data.shape.count - 2], data.shape[data.shape.count - 1])
+        let isUpper = try node.integer("upper") ?? 1 != 0, k = shift?.integers?.first ?? 0
+        guard k.magnitude < 1 << 40 else { return nil }
+        var result = data
+        let kept = values.indices.map { index in
+            let (row, column) = (index / columns % rows, index % columns)
+            return isUpper ? column >= row + k : column <= row + k
+        }
+        if case .integers(let values) = data.elements {
+            result.elements = .integers(values.indices.map { kept[$0] ? values[$0] : .known(0) })
+        } else {
+            result.elements = .floats(values.indices.map { kept[$0] ? values[$0] : 0 })
         }
         return result
+    }
+
+    private func reduced(_ node: ONNXNodeReader, _ data: ONNXConstant, _ given: ONNXConstant?) throws(NetworkError) -> ONNXConstant? {
+        guard let kind = Reduction.Kind(rawValue: node.operation), let values = data.floats else { return nil }
+        let stated = try node.axes(given)
+        if stated?.isEmpty ?? true, try node.integer("noop_with_empty_axes") ?? 0 != 0 { return data }
+        let axes =
+            (stated?.isEmpty ?? true) ? Array(data.shape.indices) : (stated ?? []).compactMap { Self.position($0, rank: data.shape.count) }
+        guard stated == nil || stated?.isEmpty == true || axes.count == stated?.count else { return nil }
+        let keeps = try node.integer("keepdims") ?? 1 == 1
+        let shape =
+            keeps
+            ? data.shape.indices.map { axes.contains($0) ? 1 : data.shape[$0] }
+            : data.shape.indices.filter { !axes.contains($0) }.map { data.shape[$0] }
+        if node.operation == "ReduceProd", let extents = data.extents, axes.count == data.shape.count {
+            return ONNXConstant(shape: shape, elements: .integers([extents.reduce(.known(1)) { Self.arithmetic("Mul", $0, $1) }]))
+        }
+        guard let count = RowMajor.count(shape) else { return nil }
+        let kernel = ReductionKernel(kind: kind, shape: data.shape, axes: Set(axes))
+        var result = [Float](repeating: 0, count: count)
+        values.withUnsafeBufferPointer { x in
+            result.withUnsafeMutableBufferPointer { y in
+                guard let x = x.baseAddress, let y = y.baseAddress else { return }
+                kernel.run(count: 1, inputs: [x], outputs: [y], workspace: y)
+            }
+        }
+        if case .integers = data.elements {
+            let integers = result.map { Int(exactly: $0.rounded()) }
+            guard integers.allSatisfy({ $0 != nil }) else { return nil }
+            return ONNXConstant(shape: shape, elements: .integers(integers.map { .known($0 ?? 0) }), dtype: data.dtype)
+        }
+        return ONNXConstant(shape: shape, elements: .floats(result), dtype: data.dtype)
+    }
+
+    /// (q − zero)·scale, one scale in all or one per position of an axis.
+    private func dequantized(
+        _ node: ONNXNodeReader, _ data: ONNXConstant, _ scale: ONNXConstant?, _ zero: ONNXConstant?
+    ) throws(NetworkError) -> ONNXConstant? {
+        guard let scales = scale?.floats, let values = data.floats else { return nil }
+        let zeros = zero?.floats ?? [Float](repeating: 0, count: scales.count)
+        guard zeros.count == scales.count else { return nil }
+        let result: [Float]
+        if scales.count == 1 {
+            result = values.map { ($0 - zeros[0]) * scales[0] }
+        } else {
+            guard let axis = Self.position(try node.integer("axis") ?? 1, rank: data.shape.count), data.shape[axis] == scales.count else {
+                return nil
+            }
+            let inner = data.shape[(axis + 1)...].reduce(1, *)
+            result = values.indices.map { (values[$0] - zeros[$0 / inner % scales.count]) * scales[$0 / inner % scales.count] }
+        }
+        return ONNXConstant(shape: data.shape, elements: .floats(result), dtype: .f32)
     }
 }

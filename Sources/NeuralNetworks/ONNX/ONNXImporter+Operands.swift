@@ -5,7 +5,9 @@ import TensorFiles
 extension ONNXImporter {
     /// The activation that an input is.
     func activation(_ node: ONNXNodeReader, _ slot: Int) -> Network.ValueID? {
-        guard let name = node.input(slot), case .activation(let value)? = facts[name] else { return nil }
+        guard let name = node.input(slot) else { return nil }
+        if let value = overrides[name] { return value }
+        guard case .activation(let value)? = facts[name] else { return nil }
         return value
     }
 
@@ -22,7 +24,7 @@ extension ONNXImporter {
         switch facts[name] {
         case .constant(let constant): return constant
         case .initializer(let index): return try model.constant(graph.initializer[index], node: node)
-        case .activation, .view, .scores, .opaque, nil: return nil
+        case .activation, .opaque, nil: return nil
         }
     }
 
@@ -55,7 +57,7 @@ extension ONNXImporter {
         }
         let result = try parameter(name, constant, values, shape: shape ?? constant.shape, transform: transform, node: node.name)
         // A pattern may take up what one of its nodes had read before.
-        if !uses.contains(where: { $0.node == node.index && $0.slot == slot && $0.parameter == result }) {
+        if node.index >= 0, !uses.contains(where: { $0.node == node.index && $0.slot == slot && $0.parameter == result }) {
             uses.append(ONNXParameterUse(node: node.index, slot: slot, parameter: result))
         }
         return result
@@ -83,13 +85,22 @@ extension ONNXImporter {
         -> Network.ValueID
     {
         let name = try parameter(node, slot, transform: transform)
-        // Numbers computed from the shape of an activation change with it: that activation must keep its width.
+        // Numbers computed from extents of an activation change with them: those must stay.
         if let constant = try constant(node, slot), !constant.isLiteral {
-            let barrier = uniqueName("shape of \(node.name)")
-            network.nodes.append(.init(name: barrier, layer: .barrier(operation: "Shape"), inputs: constant.sources.sorted(), outputs: []))
-            origins[barrier] = ONNXOrigin(node: node.index)
+            for source in constant.sources.sorted(by: { ($0.value, $0.axis) < ($1.value, $1.axis) }) { keepExtent(source, for: node) }
         }
         return constantValue(parameter: name)
+    }
+
+    /// Notes that an extent of an activation must not change.
+    private mutating func keepExtent(_ source: ONNXAxis, for node: ONNXNodeReader) {
+        let axis = wholes.contains(source.value) ? source.axis + 1 : source.axis
+        guard axis > 0, keptExtents.insert(source).inserted else { return }
+        network.values.append(.init(name: "", shape: [1]))
+        network.nodes.append(
+            .init(
+                name: uniqueName("extent for \(node.name)"), layer: .extent(axis: axis), inputs: [source.value],
+                outputs: [network.values.count - 1]))
     }
 
     mutating func constantValue(_ name: String, node: String) throws(NetworkError) -> Network.ValueID {
@@ -104,6 +115,9 @@ extension ONNXImporter {
         network.values.append(.init(name: parameter, shape: network.parameters[parameter]?.shape))
         let value = network.values.count - 1
         network.nodes.append(.init(name: uniqueName(parameter), layer: .constant(parameter: parameter), inputs: [], outputs: [value]))
+        if let constant = bindings[parameter]?.constant, case .constant(let known)? = facts[constant], case .integers = known.elements {
+            integerValues.insert(value)
+        }
         constantValues[parameter] = value
         constantIDs.insert(value)
         return value

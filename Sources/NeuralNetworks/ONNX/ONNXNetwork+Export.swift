@@ -29,6 +29,8 @@ struct ONNXExporter {
     private var additions: [Int: [ONNXWireNode]] = [:]
     /// Constants whose shape changed where they are.
     private var storedShapes: [String: [Int]] = [:]
+    /// Constants computed from shapes, with the changed ones.
+    var refoldings: [String: ONNXConstant] = [:]
     private var isEdited = false
 
     init(_ source: ONNXNetwork, _ changed: Network) throws(NetworkError) {
@@ -60,7 +62,7 @@ struct ONNXExporter {
     mutating func run() throws(NetworkError) -> ONNXModel {
         try writeParameters()
         for (old, new) in zip(source.network.nodes, changed.nodes) { try writeAttributes(old, new) }
-        try writeViews()
+        try writeSizes()
         guard isEdited else { return source.model }
         if !additions.isEmpty {
             graph.node = graph.node.indices.flatMap { [graph.node[$0]] + (additions[$0] ?? []) }
@@ -154,6 +156,18 @@ struct ONNXExporter {
         }
         graph.initializer.append(tensor)
         initializers[tensor.name] = graph.initializer.count - 1
+        // Up to version 3 of the format every initializer is an input, too.
+        if model.wire.irVersion < 4, graph.input.contains(where: { initializers[$0.name] != nil }) {
+            var input = ONNXWireValueInfo()
+            input.name = tensor.name
+            input.type.tensorType.elemType = tensor.dataType
+            input.type.tensorType.shape.dim = tensor.dims.map { extent in
+                var dimension = ONNXWireShape.Dimension()
+                dimension.dimValue = extent
+                return dimension
+            }
+            graph.input.append(input)
+        }
         return tensor.name
     }
 
@@ -161,6 +175,16 @@ struct ONNXExporter {
     mutating func setInput(_ node: Int, _ slot: Int, _ values: [Int], hint: String) throws(NetworkError) {
         let name = try addInitializer(near: hint, Tensor.int64(values))
         setInput(node, slot, name)
+    }
+
+    mutating func setInput(_ node: Int, _ slot: Int, _ values: Tensor, hint: String) throws(NetworkError) {
+        setInput(node, slot, try addInitializer(near: hint, values))
+    }
+
+    /// Adds a node behind one of the original graph.
+    mutating func insert(_ node: ONNXWireNode, after place: Int) {
+        isEdited = true
+        additions[place, default: []].append(node)
     }
 
     mutating func setInput(_ node: Int, _ slot: Int, _ name: String) {
@@ -185,7 +209,7 @@ struct ONNXExporter {
         graph.node[node].attribute.removeAll { $0.name == name }
     }
 
-    private mutating func freshName(_ name: String) -> String {
+    mutating func freshName(_ name: String) -> String {
         if names.insert(name).inserted { return name }
         var result = name + "_cut"
         var count = 1
@@ -210,7 +234,8 @@ struct ONNXExporter {
         let dtype = source.bindings[weight].map { self.dtype(of: $0.constant) } ?? .f32
         let name = try addInitializer(
             near: after, Self.tensor(parameter.values, shape: [parameter.values.count], dtype: dtype, name: after))
-        guard graph.node[origin.node].opType == "MatMul" else {
+        let hasSum = graph.node[origin.node].input.count > 2 && !graph.node[origin.node].input[2].isEmpty
+        guard graph.node[origin.node].opType == "MatMul" || hasSum else {
             setInput(origin.node, 2, name)
             removeAttribute(origin.node, "beta")
             return
@@ -255,22 +280,26 @@ struct ONNXExporter {
         }
     }
 
-    /// Declared shapes of what changed; those of values that are no longer followed are dropped, which ONNX allows.
+    /// Declared shapes: those of inputs, outputs and tensors follow what changed; those of values in between are dropped, unless
+    /// every extent is known to be right.
     private mutating func updateDeclarations() {
-        var live = Set(changed.inputs)
-        for node in changed.nodes { live.formUnion(node.outputs) }
-        var shapes: [String: (old: [Int]?, new: [Int]?)] = [:]
-        for value in live { shapes[changed.values[value].name] = (source.network.values[value].shape, changed.values[value].shape) }
         let made = Set(graph.node.flatMap(\.output))
-
+        let hasOpenSizes = !source.inputSizes.isEmpty
         func update(_ info: inout ONNXWireValueInfo) -> Bool {
             if let stored = storedShapes[info.name] {
-                info.setExtents(stored[...], from: 0)
+                info.setExtents(stored)
                 return true
             }
-            guard let (old, new) = shapes[info.name] else { return source.constants[info.name] != nil || initializers[info.name] != nil }
-            if old != new, let new { info.setExtents(new[...], from: 1) }
-            return true
+            guard let value = source.activations[info.name], let old = source.extents(value, in: source.network),
+                let new = source.extents(value, in: changed)
+            else { return source.constants[info.name].map(\.isLiteral) ?? (initializers[info.name] != nil) }
+            guard info.type.tensorType.shape.dim.count == new.count else { return false }
+            for axis in new.indices where old[axis] != new[axis] { info.type.tensorType.shape.dim[axis].dimValue = Int64(new[axis]) }
+            // What is declared must be what is computed; an open size in the model makes that uncertain.
+            return !hasOpenSizes
+                && zip(info.type.tensorType.shape.dim, new).enumerated().allSatisfy { axis, pair in
+                    pair.0.dimValue <= 0 || Int(pair.0.dimValue) == pair.1 || axis == 0 && Int(pair.0.dimValue) == source.fixedBatch
+                }
         }
         graph.valueInfo = graph.valueInfo.compactMap { info in
             var info = info
@@ -282,11 +311,11 @@ struct ONNXExporter {
 }
 
 extension ONNXWireValueInfo {
-    /// Sets the extents from an axis on; a declaration without a shape or of another rank is left alone.
-    fileprivate mutating func setExtents(_ extents: ArraySlice<Int>, from start: Int) {
-        guard type.tensorType.shape.dim.count == extents.count + start else { return }
-        for (axis, extent) in extents.enumerated() where type.tensorType.shape.dim[axis + start].dimValue != extent {
-            type.tensorType.shape.dim[axis + start].dimValue = Int64(extent)
+    /// Sets all extents; a declaration without a shape or of another rank is left alone.
+    fileprivate mutating func setExtents(_ extents: [Int]) {
+        guard type.tensorType.shape.dim.count == extents.count else { return }
+        for (axis, extent) in extents.enumerated() where type.tensorType.shape.dim[axis].dimValue != extent {
+            type.tensorType.shape.dim[axis].dimValue = Int64(extent)
         }
     }
 }
@@ -296,7 +325,8 @@ extension Layer {
     fileprivate func isSameOperation(as other: Layer) -> Bool {
         switch (self, other) {
         case (.linear, .linear), (.convolution, .convolution), (.batchNormalization, .batchNormalization), (.normalization, .normalization),
-            (.pooling, .pooling), (.split, .split), (.reshape, .reshape), (.padding, .padding), (.slice, .slice), (.attention, .attention):
+            (.pooling, .pooling), (.split, .split), (.reshape, .reshape), (.padding, .padding), (.slice, .slice), (.attention, .attention),
+            (.gather, .gather), (.convolutionTranspose, .convolutionTranspose), (.recurrent, .recurrent):
             true
         default: self == other
         }

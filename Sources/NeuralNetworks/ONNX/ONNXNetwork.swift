@@ -20,14 +20,22 @@ public struct ONNXNetwork: Sendable {
     /// One line for each kind of operation that is not known, and for whatever else a user should be told.
     public let warnings: [String]
 
+    /// Numbers in all tensors of the model: trained, quantized, inside of branches, read by nobody. Integers of 32 and 64 bits, which
+    /// are sizes and indices, do not count.
+    public var parametersTotal: Int { model.wire.graph.weightCount }
+
     /// Where parameters live in the model.
     let bindings: [String: ONNXBinding]
     /// Which inputs of which nodes read the parameters.
     let uses: [ONNXParameterUse]
     /// Which nodes of the model make up each node of the network, by its name.
     let origins: [String: ONNXOrigin]
-    /// Reshapes that split or join heads on tensors the network does not have.
-    let viewReshapes: [ONNXViewReshape]
+    /// Sizes that the model leaves open, and what they were taken to be.
+    public let inputSizes: [ONNXInputSize]
+    /// Values whose samples have all axes of the model's tensor.
+    let wholes: Set<Network.ValueID>
+    /// Values of the network by their names in the model.
+    let activations: [String: Network.ValueID]
     /// Constants that the model computes or states, by name: shapes, axes, sizes.
     let constants: [String: ONNXConstant]
     /// Batch size where the model fixes it.
@@ -39,16 +47,17 @@ public struct ONNXNetwork: Sendable {
     /// - Throws: ``NetworkError`` naming node and tensor where the model contradicts itself.
     /// - Complexity: one read of the parameters; memory: one Float per parameter.
     public init(_ model: ONNXModel, inputShapes: [String: [Int]] = [:]) throws(NetworkError) {
-        var importer = try ONNXImporter(model, inputShapes: inputShapes)
-        try importer.run()
+        let importer = try ONNXInputSizes.bestImport(model, inputShapes: inputShapes)
         self.model = model
         network = importer.network
         warnings = importer.allWarnings
         bindings = importer.bindings
         uses = importer.uses
         origins = importer.origins
-        viewReshapes = importer.viewReshapes
+        inputSizes = importer.inputSizes
+        wholes = importer.wholes
         constants = importer.knownConstants
+        activations = importer.knownActivations
         fixedBatch = importer.fixedBatch
     }
 }
@@ -102,5 +111,24 @@ extension ONNXBinding.Transform {
         case .scaled(let factor): values.map { $0 / factor }
         case .reciprocal: values.map { 1 / $0 }
         }
+    }
+}
+
+extension ONNXWireGraph {
+    /// Elements of all tensors of floating point or of 8 bits, those of graphs inside nodes included.
+    fileprivate var weightCount: Int {
+        func elements(_ tensor: ONNXWireTensor) -> Int {
+            guard let type = tensor.numericType, type.isFloatingPoint || type == .i8 || type == .u8 else { return 0 }
+            return tensor.shape.flatMap(RowMajor.count) ?? 0
+        }
+        var total = initializer.reduce(0) { $0 &+ elements($1) }
+        for node in node {
+            for attribute in node.attribute {
+                if attribute.hasT { total = total &+ elements(attribute.t) }
+                if attribute.hasG { total = total &+ attribute.g.weightCount }
+                total = attribute.graphs.reduce(total) { $0 &+ $1.weightCount }
+            }
+        }
+        return total
     }
 }

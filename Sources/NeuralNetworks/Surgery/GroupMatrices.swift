@@ -29,9 +29,10 @@ public struct GroupConsumer: Sendable, Equatable {
 }
 
 extension Network {
-    /// Layers that read the group, in topological order.
+    /// Linear layers and convolutions that read the group, in topological order. Others (transposed convolutions, recurrent
+    /// layers) have columns among the group's slices, too.
     public func consumers(of group: ChannelGroup) -> [GroupConsumer] {
-        group.slices.filter { $0.role == .consumer }.map { slice in
+        group.slices.filter { $0.role == .consumer && nodes[$0.node].layer.isAffine }.map { slice in
             GroupConsumer(
                 node: slice.node, weight: slice.parameter, axis: slice.axis, map: slice.map, input: nodes[slice.node].inputs[0],
                 output: nodes[slice.node].outputs[0], shift: shift(of: slice.node))
@@ -172,6 +173,16 @@ extension Parameter {
         for block in 0..<outer {
             let start = (block * shape[axis] + position) * inner
             for i in start..<start + inner { body(values[i]) }
+        }
+    }
+}
+
+extension Layer {
+    /// A linear layer or a convolution.
+    var isAffine: Bool {
+        switch self {
+        case .linear, .convolution: true
+        default: false
         }
     }
 }
