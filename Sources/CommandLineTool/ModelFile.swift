@@ -39,12 +39,21 @@ struct ModelFile {
     /// Whether the file says how its tensors are connected.
     var hasOwnTopology: Bool { if case .onnx = content { true } else { false } }
 
+    /// Every file that was read for this model.
+    var inputPaths: [String] { if case .onnx(let source) = content { [path] + source.model.externalPaths } else { [path] } }
+
     /// What a user should know about the file: operations that are not understood, for instance.
     var warnings: [String] { if case .onnx(let source) = content { source.warnings } else { [] } }
 
     /// Fails when `output` names another format than the input's.
     func checkFormat(of output: String) throws {
         let (from, to) = (Self.fileExtension(path), Self.fileExtension(output))
+        if ["pt", "pth", "bin"].contains(from) {
+            guard to == "safetensors" else {
+                throw CommandFailure.usage("expected an output ending in .safetensors for a PyTorch state dictionary, found \(output)")
+            }
+            return
+        }
         guard from == to else { throw CommandFailure.usage("expected an output ending in .\(from) like the input, found \(output)") }
     }
 
