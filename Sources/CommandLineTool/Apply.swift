@@ -34,9 +34,10 @@ struct Apply: ParsableCommand {
     }
 
     func run() throws {
-        try overwrite.check(output, inputs: [plan, model])
+        try overwrite.check(output, inputs: [plan, model] + network.inputPaths)
         threading.apply()
         let original = try network.read(model)
+        try overwrite.check(inputs: original.inputPaths)
         try original.checkFormat(of: output)
         let pruned = try PlanFile.read(plan).apply(to: original.network)
         try original.write(pruned, to: output, force: overwrite.force)

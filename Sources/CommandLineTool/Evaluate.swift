@@ -51,9 +51,10 @@ struct Evaluate: ParsableCommand {
     }
 
     func run() throws {
-        try overwrite.check(logits, inputs: [model, data])
+        try overwrite.check(logits, inputs: [model, data] + network.inputPaths)
         let threads = threading.apply()
         let loaded = try network.read(model)
+        try overwrite.check(inputs: loaded.inputPaths)
         try loaded.network.validate()
         let labelled = try images.read(data, needsLabels: true, for: loaded.network)
         let evaluator = try Evaluator(loaded.network)

@@ -74,9 +74,11 @@ struct Inspect: ParsableCommand {
     }
 
     func run() throws {
-        try overwrite.check(graph, inputs: [model])
+        try overwrite.check(graph, inputs: [model] + network.inputPaths)
         threading.apply()
-        let network = try network.read(model).network.inferringShapes()
+        let file = try network.read(model)
+        try overwrite.check(inputs: file.inputPaths)
+        let network = try file.network.inferringShapes()
         let report = try report(network)
         if let graph {
             let drawing = try Self.fileExtension(graph) == "svg" ? network.svg() : network.dot()

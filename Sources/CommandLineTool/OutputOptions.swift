@@ -2,27 +2,96 @@
 
 import ArgumentParser
 import Foundation
+import Synchronization
 
 /// `--force`, for every verb that writes a file.
 struct OverwriteOptions: ParsableArguments {
     @Flag(help: "Overwrite existing outputs.")
     var force = false
 
-    /// Fails early when `path` exists and may not be overwritten, when its folder is missing, or when it is one of `inputs`.
+    /// Every output of this run that has passed its check, with what it is on disk.
+    private static let outputs = Mutex<[(path: String, identity: FileIdentity?)]>([])
+
+    /// Fails early when `path` exists and may not be overwritten, when its folder is missing, or when it is one of `inputs` or of the
+    /// outputs checked before, under whatever name.
     func check(_ path: String?, inputs: [String] = []) throws {
         guard let path else { return }
-        let url = URL(fileURLWithPath: path).resolvingSymlinksInPath()
-        for input in inputs where URL(fileURLWithPath: input).resolvingSymlinksInPath().path == url.path {
-            throw CommandFailure.usage("expected an output that is not an input, found \(path)")
-        }
+        try Self.refuseAlias(path, of: inputs)
         var isFolder: ObjCBool = false
-        if FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) {
+        if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) {
             if isFolder.boolValue { throw CommandFailure.failure("expected a file name, found the folder \(path)") }
             if !force { throw CommandFailure.failure("expected no file at \(path), found one; --force overwrites it") }
-        } else if !FileManager.default.fileExists(atPath: url.deletingLastPathComponent().path, isDirectory: &isFolder)
-            || !isFolder.boolValue
-        {
-            throw CommandFailure.failure("expected a folder to write \(path) into, found none")
+        } else {
+            // A link that leads nowhere yet is written through.
+            let target = URL(fileURLWithPath: path).resolvingSymlinksInPath().deletingLastPathComponent().path
+            guard FileManager.default.fileExists(atPath: target, isDirectory: &isFolder), isFolder.boolValue else {
+                throw CommandFailure.failure("expected a folder to write \(path) into, found none")
+            }
+        }
+        let identity = FileIdentity(of: path)
+        try Self.outputs.withLock { outputs in
+            for other in outputs where other.path == path || identity != nil && other.identity == identity {
+                throw CommandFailure.usage("expected different files for all outputs, found \(path) and \(other.path), which are one")
+            }
+            outputs.append((path, identity))
+        }
+        Interruption.promise(path)
+    }
+
+    /// Fails when an output that has been checked is one of `inputs`: for files that only reading another has revealed.
+    func check(inputs: [String]) throws {
+        for output in Self.outputs.withLock({ $0 }) { try Self.refuseAlias(output.path, of: inputs) }
+    }
+
+    private static func refuseAlias(_ path: String, of inputs: [String]) throws {
+        guard let identity = FileIdentity(of: path) else { return }
+        for input in inputs {
+            guard input == path || FileIdentity(of: input) == identity || identity.lies(inFolder: input) else { continue }
+            let place = input == path ? "" : ", which is \(input) or lies in it"
+            throw CommandFailure.usage("expected an output that is not an input, found \(path)\(place)")
+        }
+    }
+}
+
+/// Which file a path leads to, by what the system calls it: names and links do not count.
+struct FileIdentity: Equatable {
+    /// Device and inode of the file, or of the folder that an absent file would be put into.
+    private let device: UInt64
+    private let inode: UInt64
+    /// The name of an absent file.
+    private let name: String?
+    private let path: String
+
+    static func == (a: FileIdentity, b: FileIdentity) -> Bool { a.device == b.device && a.inode == b.inode && a.name == b.name }
+
+    /// nil when neither the file nor its folder is there.
+    init?(of path: String) {
+        let url = URL(fileURLWithPath: path).resolvingSymlinksInPath()
+        self.path = url.path
+        var status = stat()
+        if stat(path, &status) == 0 {
+            name = nil
+        } else if stat(url.deletingLastPathComponent().path, &status) == 0 {
+            name = url.lastPathComponent
+        } else {
+            return nil
+        }
+        device = UInt64(status.st_dev)
+        inode = UInt64(status.st_ino)
+    }
+
+    /// Whether this is an existing file in a folder, or in one below it.
+    func lies(inFolder folder: String) -> Bool {
+        var isFolder: ObjCBool = false
+        guard name == nil, FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder), isFolder.boolValue,
+            let top = FileIdentity(of: folder)
+        else { return false }
+        var parent = URL(fileURLWithPath: path).deletingLastPathComponent()
+        while true {
+            if FileIdentity(of: parent.path) == top { return true }
+            let next = parent.deletingLastPathComponent()
+            if next.path == parent.path { return false }
+            parent = next
         }
     }
 }

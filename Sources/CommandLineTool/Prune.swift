@@ -57,16 +57,13 @@ struct Prune: ParsableCommand {
     }
 
     func run() throws {
-        let inputs = [model, calibration, evaluate].compactMap { $0 }
+        let inputs = [model, calibration, evaluate].compactMap { $0 } + network.inputPaths
         if !dryRun { try overwrite.check(output, inputs: inputs) }
         try overwrite.check(plan, inputs: inputs)
         try overwrite.check(report, inputs: inputs)
-        let outputs = [dryRun ? nil : output, plan, report].compactMap { $0 }
-        if Set(outputs).count < outputs.count {
-            throw CommandFailure.usage("expected different files for -o, --plan and --report, found one twice")
-        }
         threading.apply()
         let original = try network.read(model)
+        try overwrite.check(inputs: original.inputPaths)
         if !dryRun, let output { try original.checkFormat(of: output) }
         let fitted = try calibration.map { try images.read($0, needsLabels: false, for: original.network) }
         let judged = try evaluate.map { try images.read($0, needsLabels: true, for: original.network) }
@@ -84,11 +81,12 @@ struct Prune: ParsableCommand {
             plan: made, original: original.network, pruned: pruned, calibration: samples, evaluation: labelled)
         bar.clear()
 
-        if !dryRun, let output { try original.write(pruned, to: output, force: overwrite.force) }
         if let plan { try AtomicFile.write(Array(try JSONOutput.text(made).utf8), to: plan, force: overwrite.force) }
         if let report, let format = ReportFormat(path: report) {
             try AtomicFile.write(Array(try format.render(account, made).utf8), to: report, force: overwrite.force)
         }
+        // The model last: where it is new, all that belongs to it is.
+        if !dryRun, let output { try original.write(pruned, to: output, force: overwrite.force) }
         if format.json {
             try JSONOutput.show(account)
         } else {

@@ -1,6 +1,7 @@
 // Option groups that several verbs share.
 
 import ArgumentParser
+internal import CStartup
 import Foundation
 import LinearAlgebra
 
@@ -18,7 +19,15 @@ struct ThreadOptions: ParsableArguments {
     /// Sets the thread count of this process and returns the one in force.
     @discardableResult
     func apply() -> Int {
-        if let threads { BLASConfiguration.threads = threads == 0 ? BLASConfiguration.processorCount : threads }
+        guard let threads else { return BLASConfiguration.threads }
+        let wanted = threads == 0 ? BLASConfiguration.processorCount : threads
+        let running = BLASConfiguration.threads
+        // Every thread beyond those that run maps 128 MB, without end where the system refuses.
+        let affordable = max(1, Int(startup_affordable_threads(Int32(clamping: running))))
+        if wanted > max(running, affordable) {
+            Console.warn("note: \(max(running, affordable)) of \(wanted) threads, as many as ulimit leaves room for")
+        }
+        BLASConfiguration.threads = wanted <= running ? wanted : min(wanted, max(running, affordable))
         return BLASConfiguration.threads
     }
 }

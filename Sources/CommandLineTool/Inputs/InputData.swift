@@ -48,6 +48,7 @@ struct InputData {
         -> InputData
     {
         let names = network.inputs.map { network.values[$0].name }
+        for name in ["images", "labels"] + names { if let refusal = archive.refusal(of: name) { throw refusal } }
         if let stored = archive["images"], names.count == 1 {
             let shape = network.values[network.inputs[0]].shape
             let last = options.layout.map { $0 == .nhwc } ?? hasChannelsLast(shape)
@@ -140,9 +141,10 @@ struct InputData {
         let pixel = isFloat || options.pixelRange == 255 ? "x" : "x/255"
         let isShifted = options.mean.map { $0.values.contains { $0 != 0 } } ?? false
         let isStretched = options.std.map { $0.values.contains { $0 != 1 } } ?? false
-        let shifted = isShifted ? "\(pixel) − (\(options.mean!.text))" : pixel
+        func group(_ list: NumberList) -> String { list.values.count > 1 ? "(\(list.text))" : list.text }
+        let shifted = isShifted ? "\(pixel) − \(group(options.mean!))" : pixel
         if !isStretched { return isShifted || pixel != "x" ? shifted : "unscaled" }
-        return "(\(shifted))/(\(options.std!.text))"
+        return "\(isShifted ? "(\(shifted))" : shifted)/\(group(options.std!))"
     }
 
     static func text(_ shape: ArraySlice<Int>) -> String { shape.isEmpty ? "()" : shape.map(String.init).joined(separator: "×") }

@@ -2,6 +2,7 @@
 
 import LinearAlgebra
 import NeuralNetworks
+import TensorFiles
 
 /// Why there is no plan, no pruned network or no report.
 public enum PruningError: Error, Equatable, Sendable, CustomStringConvertible {
@@ -38,7 +39,8 @@ public enum PruningError: Error, Equatable, Sendable, CustomStringConvertible {
         switch self {
         case .invalidSetting(let name, let expected, let found): "expected \(name) to be \(expected), found \(found)"
         case .unknownLayer(let name, let available):
-            "expected a prunable layer (\(available.joined(separator: ", "))), found \"\(name)\""
+            "expected a prunable layer (\(available.prefix(8).joined(separator: ", "))\(available.count > 8 ? ", … \(available.count) in all" : "")), found \"\(name)\""
+                + (Spelling.suggestion(for: name, among: available).map { "; did you mean \"\($0)\"?" } ?? "")
         case .wholeLayer(let name, let reason): "expected a prunable layer, found \"\(name)\", which stays whole: \(reason)"
         case .nothingToPrune(let reason): "expected at least one prunable channel group, found none: \(reason)"
         case .nonFiniteParameter(let name, let index):
