@@ -40,7 +40,7 @@ struct Apply: ParsableCommand {
         try overwrite.check(inputs: original.inputPaths)
         try original.checkFormat(of: output)
         let pruned = try PlanFile.read(plan).apply(to: original.network)
-        try original.write(pruned, to: output, force: overwrite.force)
+        try original.prepared(pruned).write(to: output, force: overwrite.force)
         let report = Report(
             output: output, parametersBefore: original.network.cost.parameters, parametersAfter: pruned.cost.parameters)
         if format.json {

@@ -57,11 +57,25 @@ struct ModelFile {
         guard from == to else { throw CommandFailure.usage("expected an output ending in .\(from) like the input, found \(output)") }
     }
 
-    /// Writes `network`, a smaller version of this one: the original file with other tensors, everything else as it was.
-    func write(_ network: Network, to output: String, force: Bool) throws {
+    /// The content of the file that `network`, a smaller version of this one, will be: the original's with other tensors, everything else
+    /// as it was. What no file of this kind can hold is found out here, before anything is written.
+    func prepared(_ network: Network) throws -> Prepared {
         switch content {
-        case .weights(let archive, _): try network.archive(replacing: archive).write(to: output, force: force)
-        case .onnx(let source): try ONNX.write(source.model(for: network), to: output, force: force)
+        case .weights(let archive, _): .weights(try network.archive(replacing: archive))
+        case .onnx(let source): .onnx(try source.model(for: network))
+        }
+    }
+
+    /// A model that is ready to be written.
+    enum Prepared {
+        case weights(TensorArchive)
+        case onnx(ONNXModel)
+
+        func write(to output: String, force: Bool) throws {
+            switch self {
+            case .weights(let archive): try archive.write(to: output, force: force)
+            case .onnx(let model): try ONNX.write(model, to: output, force: force)
+            }
         }
     }
 

@@ -70,23 +70,29 @@ struct Prune: ParsableCommand {
         let (samples, labelled) = (fitted?.images, judged?.labelled)
 
         let bar = ProgressBar(quiet: format.json)
-        let pruner = try Pruner(network: original.network, settings: options.settings(images: images))
-        let made = try pruner.plan(calibration: samples) { progress in
-            bar.update(progress.phase, fraction: Double(progress.completed) / Double(max(1, progress.total)))
-            return true
+        let settings = options.settings(images: images)
+        let (made, pruned, account) = try SettingFlags.naming { () throws(PruningError) in
+            let pruner = try Pruner(network: original.network, settings: settings)
+            let made = try pruner.plan(calibration: samples) { progress in
+                bar.update(progress.phase.text, fraction: Double(progress.completed) / Double(max(1, progress.total)))
+                return true
+            }
+            let pruned = try made.apply(to: original.network)
+            bar.update("measuring", fraction: 1)
+            let account = try PruningReport(
+                plan: made, original: original.network, pruned: pruned, calibration: samples, evaluation: labelled,
+                naming: SettingFlags.naming)
+            return (made, pruned, account)
         }
-        let pruned = try made.apply(to: original.network)
-        bar.update("measuring", fraction: 1)
-        let account = try PruningReport(
-            plan: made, original: original.network, pruned: pruned, calibration: samples, evaluation: labelled)
         bar.clear()
 
+        let prepared = try output.flatMap { dryRun ? nil : (try original.prepared(pruned), $0) }
         if let plan { try AtomicFile.write(Array(try JSONOutput.text(made).utf8), to: plan, force: overwrite.force) }
         if let report, let format = ReportFormat(path: report) {
             try AtomicFile.write(Array(try format.render(account, made).utf8), to: report, force: overwrite.force)
         }
         // The model last: where it is new, all that belongs to it is.
-        if !dryRun, let output { try original.write(pruned, to: output, force: overwrite.force) }
+        if let (model, path) = prepared { try model.write(to: path, force: overwrite.force) }
         if format.json {
             try JSONOutput.show(account)
         } else {
@@ -129,7 +135,7 @@ struct Prune: ParsableCommand {
         layers.show()
         Console.say()
         if let agreement = report.predictedAgreement {
-            Console.say("predicted without labels: the same class on \(Format.percent(agreement)) of \(report.agreementBasis)")
+            Console.say("predicted without labels: the same class on \(Format.percent(agreement)) of \(report.predictionBasis ?? "inputs")")
         }
         Console.say("recipe \(report.recipe), seed \(report.seed), inputs: \(report.inputModel), \(Format.seconds(report.seconds))")
     }

@@ -95,18 +95,6 @@ package enum LAPACK {
         withWorkspace { work, size in LAPACKE_dorgqr_work(LAPACK_COL_MAJOR, Int32(m), Int32(n), Int32(k), a, Int32(lda), tau, work, size) }
     }
 
-    /// C ← op(Q)·C or C·op(Q) from k reflectors, C m×n.
-    package static func ormqr(
-        _ side: BLAS.Side, _ trans: BLAS.Transpose, _ m: Int, _ n: Int, _ k: Int, _ a: UnsafePointer<Double>, _ lda: Int,
-        _ tau: UnsafePointer<Double>, _ c: UnsafeMutablePointer<Double>, _ ldc: Int
-    ) {
-        BLASConfiguration.ensureSelected()
-        withWorkspace { work, size in
-            LAPACKE_dormqr_work(
-                LAPACK_COL_MAJOR, side.letter, trans.letter, Int32(m), Int32(n), Int32(k), a, Int32(lda), tau, c, Int32(ldc), work, size)
-        }
-    }
-
     /// All eigenvalues (ascending, in `values`) and eigenvectors (over A) of a symmetric matrix, lower triangle given.
     package static func syevd(_ n: Int, _ a: UnsafeMutablePointer<Double>, _ lda: Int, _ values: UnsafeMutablePointer<Double>)
         throws(FactorizationError)

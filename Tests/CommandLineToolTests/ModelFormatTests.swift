@@ -2,6 +2,7 @@
 
 import Foundation
 import TensorFiles
+import TestSupport
 import Testing
 
 @Suite struct ModelFormatTests {
@@ -129,7 +130,7 @@ import Testing
     }
 
     @Test(
-        .enabled(if: SharedData.isPresent, "../shared/data is not there"),
+        .besideSharedData,
         arguments: [
             ("lenet300_mnist", "mnist_test2000", 1957), ("lenet5_mnist", "mnist_test2000", 1975),
             ("resnet20_cifar10", "cifar10_test500", 455),

@@ -2,6 +2,7 @@
 
 import NeuralNetworks
 import TensorFiles
+import TestSupport
 import Testing
 
 /// Cuts the groups, writes the model, reads it again: the file must hold exactly the network that was cut.
@@ -127,7 +128,7 @@ struct ONNXExportTests {
     }
 }
 
-@Suite(.needsSharedData) struct ONNXSharedExportTests {
+@Suite(.besideSharedData) struct ONNXSharedExportTests {
     @Test(arguments: SharedModel.all) func cutNetworksSurviveTheFile(model: SharedModel) throws {
         let source = try model.source()
         let images = try model.data().images

@@ -18,15 +18,18 @@ public enum Budget: Sendable, Equatable, Codable {
         }
     }
 
-    /// The flag that sets it.
-    public var flag: String {
+    /// What messages call it.
+    public var setting: Setting {
         switch self {
-        case .keep: "--keep"
-        case .neurons: "--neurons"
-        case .parameters: "--params"
-        case .multiplyAdds: "--macs"
+        case .keep: .keep
+        case .neurons: .neurons
+        case .parameters: .parameters
+        case .multiplyAdds: .multiplyAdds
         }
     }
+
+    /// Whether the same share of every group stays, so that there is nothing to allocate.
+    var isUniform: Bool { if case .keep = self { true } else { false } }
 
     /// Channels kept of n at a ratio: max(1, round(ratio·n)), then up to the next multiple of `multiple`, at most n.
     public static func count(of n: Int, ratio: Double, multiple: Int = 1) -> Int {

@@ -25,7 +25,7 @@ public struct PruningSettings: Sendable, Equatable, Codable {
     public var inputPrior: InputPrior?
     /// (channels, height, width), or (features); inferred from the first layer when `nil`.
     public var inputShape: [Int]?
-    /// The network's input normalization (`--mean`, `--std`), per channel; empty for 0 and 1.
+    /// The network's input normalization per channel; empty for 0 and 1.
     public var inputShift: [Double]
     public var inputScale: [Double]
     /// λ of the refit as a fraction of tr(C)/n; `nil` for 1e-4 with measured activations, 1e-3 with modeled
@@ -88,28 +88,26 @@ public struct PruningSettings: Sendable, Equatable, Codable {
     public func validate() throws(PruningError) {
         let fraction = budget.fraction
         guard fraction > 0, fraction <= 1 else {
-            throw .invalidSetting(name: budget.flag, expected: "above 0 and at most 1", found: "\(fraction)")
+            throw .invalidSetting(budget.setting, expected: "above 0 and at most 1", found: "\(fraction)")
         }
         for (layer, ratio) in layerRatios.sorted(by: { $0.key < $1.key }) {
             guard ratio > 0, ratio <= 1 else {
-                throw .invalidSetting(name: "--layer \(layer)", expected: "above 0 and at most 1", found: "\(ratio)")
+                throw .invalidSetting(.layerRatios, expected: "above 0 and at most 1 for \(layer)", found: "\(ratio)")
             }
         }
-        guard roundTo >= 1 else { throw .invalidSetting(name: "--round-to", expected: "at least 1", found: "\(roundTo)") }
+        guard roundTo >= 1 else { throw .invalidSetting(.roundTo, expected: "at least 1", found: "\(roundTo)") }
         if let ridge, !(ridge >= 0 && ridge.isFinite) {
-            throw .invalidSetting(name: "--ridge", expected: "at least 0 and finite", found: "\(ridge)")
+            throw .invalidSetting(.ridge, expected: "at least 0 and finite", found: "\(ridge)")
         }
-        if let sampleCount, sampleCount < 1 { throw .invalidSetting(name: "--samples", expected: "at least 1", found: "\(sampleCount)") }
+        if let sampleCount, sampleCount < 1 { throw .invalidSetting(.sampleCount, expected: "at least 1", found: "\(sampleCount)") }
         switch rank {
-        case .fixed(let r) where r < 1: throw .invalidSetting(name: "--rank", expected: "at least 1", found: "\(r)")
+        case .fixed(let r) where r < 1: throw .invalidSetting(.rank, expected: "at least 1", found: "\(r)")
         case .energy(let share) where !(share > 0 && share <= 1):
-            throw .invalidSetting(name: "--rank", expected: "an energy above 0 and at most 1", found: "\(share)")
+            throw .invalidSetting(.rank, expected: "an energy above 0 and at most 1", found: "\(share)")
         default: break
         }
         if reweighting == .coreset, selection != .sensitivity {
-            throw .invalidSetting(
-                name: "--reweight coreset", expected: "used with --select sensitivity (it needs drawing probabilities)",
-                found: "--select \(selection.rawValue)")
+            throw .unsupported(.reweighting, value: reweighting.rawValue, needs: .sensitivitySampling)
         }
     }
 }
