@@ -1,4 +1,4 @@
-// Option groups that several verbs share.
+// `--threads`, for every verb that computes.
 
 import ArgumentParser
 internal import CStartup
@@ -30,10 +30,4 @@ struct ThreadOptions: ParsableArguments {
         BLASConfiguration.threads = wanted <= running ? wanted : min(wanted, max(running, affordable))
         return BLASConfiguration.threads
     }
-}
-
-/// `--json`.
-struct FormatOptions: ParsableArguments {
-    @Flag(help: "Print the result as one JSON object.")
-    var json = false
 }
