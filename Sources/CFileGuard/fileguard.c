@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "cfileguard.h"
 #include <errno.h>
 #include <signal.h>

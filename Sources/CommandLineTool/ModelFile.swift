@@ -20,6 +20,8 @@ struct ModelFile {
     let path: String
     let network: Network
     private let content: Content
+    /// The architecture that a file of weights was taken for without being told.
+    private let recognized: String?
 
     /// Reads `.onnx` files as models, all others as tensors that `topology` makes a network of; chains of linear layers need none.
     init(path: String, topology: Topology?) throws {
@@ -29,10 +31,22 @@ struct ModelFile {
             let source = try Self.naming(path) { try ONNXNetwork(model) }
             content = .onnx(source)
             network = source.network
+            recognized = nil
         } else {
             let archive = try TensorArchive.read(path: path)
-            content = .weights(archive, topology)
-            network = try Self.naming(path) { try Self.network(archive, topology) }
+            do {
+                network = try Self.network(archive, topology)
+                content = .weights(archive, topology)
+                recognized = nil
+            } catch {
+                guard topology == nil, let name = KnownArchitecture.recognized(in: archive) else {
+                    throw CommandFailure.failure("\(path): \(error)")
+                }
+                let topology = Topology.known(try KnownArchitecture(named: name))
+                network = try Self.naming(path) { try Self.network(archive, topology) }
+                content = .weights(archive, topology)
+                recognized = name
+            }
         }
     }
 
@@ -43,7 +57,10 @@ struct ModelFile {
     var inputPaths: [String] { if case .onnx(let source) = content { [path] + source.model.externalPaths } else { [path] } }
 
     /// What a user should know about the file: operations that are not understood, for instance.
-    var warnings: [String] { if case .onnx(let source) = content { source.warnings } else { [] } }
+    var warnings: [String] {
+        if case .onnx(let source) = content { return source.warnings }
+        return recognized.map { ["read as \($0), judged by the names and shapes of its tensors; --network overrides"] } ?? []
+    }
 
     /// Fails when `output` names another format than the input's.
     func checkFormat(of output: String) throws {

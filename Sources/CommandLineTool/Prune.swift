@@ -67,22 +67,26 @@ struct Prune: ParsableCommand {
         if !dryRun, let output { try original.checkFormat(of: output) }
         let fitted = try calibration.map { try images.read($0, needsLabels: false, for: original.network) }
         let judged = try evaluate.map { try images.read($0, needsLabels: true, for: original.network) }
-        let (samples, labelled) = (fitted?.images, judged?.labelled)
+        // Several inputs are planned as one; the plan is that of the original.
+        var subject = original.network
+        if subject.inputs.count > 1, let data = fitted ?? judged {
+            subject = try subject.packingInputs(shapes: data.labelled.inputs.map(\.sampleShape))
+        }
+        let (samples, labelled) = (try fitted?.labelled.packed.images, try judged?.labelled.packed)
 
         let bar = ProgressBar(quiet: format.json)
         let settings = options.settings(images: images)
         let (made, pruned, account) = try SettingFlags.naming { () throws(PruningError) in
-            let pruner = try Pruner(network: original.network, settings: settings)
+            let pruner = try Pruner(network: subject, settings: settings)
             let made = try pruner.plan(calibration: samples) { progress in
                 bar.update(progress.phase.text, fraction: Double(progress.completed) / Double(max(1, progress.total)))
                 return true
             }
-            let pruned = try made.apply(to: original.network)
             bar.update("measuring", fraction: 1)
             let account = try PruningReport(
-                plan: made, original: original.network, pruned: pruned, calibration: samples, evaluation: labelled,
+                plan: made, original: subject, pruned: try made.apply(to: subject), calibration: samples, evaluation: labelled,
                 naming: SettingFlags.naming)
-            return (made, pruned, account)
+            return (made, try made.apply(to: original.network), account)
         }
         bar.clear()
 

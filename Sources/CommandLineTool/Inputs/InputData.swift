@@ -10,6 +10,8 @@ struct InputData {
     let labelled: LabelledImages
     /// One line: what was read, and how it was resized, cropped, ordered and scaled.
     let account: String
+    /// False for integer pixels without declared statistics, which most networks of colored images are not trained on.
+    let isNormalized: Bool
 
     var images: ActivationTensor { labelled.images }
     var labels: [Int] { labelled.labels }
@@ -37,9 +39,15 @@ struct InputData {
         }
     }
 
-    init(labelled: LabelledImages, account: String) {
+    init(labelled: LabelledImages, account: String, isNormalized: Bool = true) {
         self.labelled = labelled
         self.account = account
+        self.isNormalized = isNormalized
+    }
+
+    /// Whether the flags leave nothing to be asked about integer images of three channels.
+    private static func isNormalized(_ options: ImageOptions, isFloat: Bool, channels: Int) -> Bool {
+        isFloat || channels != 3 || options.raw || options.mean != nil || options.std != nil
     }
 
     // MARK: Archives
@@ -56,8 +64,10 @@ struct InputData {
             let labelled = try LabelledImages(archive: archive, scaling: scaling, needsLabels: needsLabels)
             return InputData(
                 labelled: labelled,
-                account: "\(counted(labelled)) of shape \(text(stored.shape.dropFirst())), \(scaled(stored.dtype.isFloatingPoint, options))"
-            )
+                account:
+                    "\(counted(labelled)) of shape \(text(stored.shape.dropFirst())), \(scaled(stored.dtype.isFloatingPoint, options))",
+                isNormalized: isNormalized(
+                    options, isFloat: stored.dtype.isFloatingPoint, channels: stored.shape.count == 4 ? stored.shape[last ? 3 : 1] : 1))
         }
         guard names.allSatisfy({ archive[$0] != nil }) else {
             let wanted = names.count == 1 ? "images or \(names[0])" : names.joined(separator: ", ")
@@ -97,7 +107,9 @@ struct InputData {
             target.preparation.layout.rawValue.uppercased() + " \(text(shape[...]))",
             scaled(false, options),
         ]
-        return InputData(labelled: labelled, account: parts.joined(separator: ", "))
+        return InputData(
+            labelled: labelled, account: parts.joined(separator: ", "),
+            isNormalized: isNormalized(options, isFloat: false, channels: channels))
     }
 
     private static func arrays(_ folder: SampleFolder, _ options: ImageOptions, _ network: Network, needsLabels: Bool) throws -> InputData {
