@@ -10,10 +10,11 @@
 // More files than any verb writes or maps at a time.
 enum { slot_count = 64 };
 
-// A name belongs to a slot from the exchange that sets it to the one that clears it. Names are never freed while a handler might read
-// them: a cleared one is kept for the next user of the slot to free, after the slot has been claimed anew.
+// A name belongs to a slot from the exchange that sets it to the one that clears it. A handler on another thread may be reading it then,
+// so that it is freed only by the next user of the slot.
 struct slot {
     _Atomic(char *) name;
+    char *last_name;
     _Atomic(uintptr_t) base;
     _Atomic(size_t) size;
 };
@@ -29,8 +30,9 @@ static int claim(struct slot *table, const char *path, uintptr_t base, size_t si
     for (int i = 0; i < slot_count; i++) {
         char *expected = NULL;
         if (atomic_load(&table[i].name)) continue;
-        atomic_store(&table[i].size, 0);
         if (!atomic_compare_exchange_strong(&table[i].name, &expected, name)) continue;
+        free(table[i].last_name);
+        table[i].last_name = name;
         atomic_store(&table[i].base, base);
         atomic_store(&table[i].size, size);
         return i;
@@ -42,7 +44,6 @@ static int claim(struct slot *table, const char *path, uintptr_t base, size_t si
 static void release(struct slot *table, int slot) {
     if (slot < 0 || slot >= slot_count) return;
     atomic_store(&table[slot].size, 0);
-    // Leaked on purpose, some bytes per file: a handler on another thread may be reading it.
     atomic_store(&table[slot].name, NULL);
 }
 
