@@ -27,6 +27,12 @@ let package = Package(
         .systemLibrary(name: "CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg-dev"]), .brew(["jpeg-turbo"])]),
         .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"]), .brew(["libpng"])]),
 
+        // What signal handlers need to know of files: fixed tables that TensorFiles fills and the tool's handlers read.
+        .target(name: "CFileGuard"),
+
+        // What must be settled before OpenBLAS is loaded; for the tool alone.
+        .target(name: "CStartup"),
+
         // Pictures, for the tool alone: a client of the engines needs neither libjpeg nor libpng.
         .target(
             name: "CImageCodecs", dependencies: ["CJPEG", "CPNG"],
@@ -44,7 +50,7 @@ let package = Package(
         .target(name: "ConvexGeometry", dependencies: ["LinearAlgebra", "RandomNumbers"]),
         .target(
             name: "TensorFiles",
-            dependencies: ["CZlib", .product(name: "SwiftProtobuf", package: "swift-protobuf")],
+            dependencies: ["CZlib", "CFileGuard", .product(name: "SwiftProtobuf", package: "swift-protobuf")],
             exclude: ["ONNX/onnx.proto"]),
 
         // 3
@@ -61,7 +67,7 @@ let package = Package(
             name: "CommandLineTool",
             dependencies: [
                 "Pruning", "Coresets", "ConvexGeometry", "NeuralNetworks", "TensorFiles", "LinearAlgebra",
-                "RandomNumbers", "BenchmarkSuite", "ImageFiles",
+                "RandomNumbers", "BenchmarkSuite", "ImageFiles", "CFileGuard", "CStartup",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .target(
@@ -74,6 +80,10 @@ let package = Package(
 
         // Plain Swift without BLAS: what tests check against and benchmarks compare with.
         .target(name: "ReferenceImplementations"),
+
+        // Mutation fuzzing of everything that reads files: scripts/fuzz.
+        .executableTarget(
+            name: "Fuzz", dependencies: ["Pruning", "NeuralNetworks", "TensorFiles", "ImageFiles", "RandomNumbers"], path: "Tests/Fuzzing"),
 
         // Tests
         .target(

@@ -43,6 +43,9 @@ struct Evaluate: ParsableCommand {
         let threads: Int
         /// What was read, and how it was resized, cropped, ordered and scaled.
         let preprocessing: String
+        /// Share of samples whose label is among the five largest logits; absent for fewer than six classes.
+        let top5: Double?
+        let confusion: ConfusionSummary
     }
 
     func validate() throws {
@@ -51,9 +54,10 @@ struct Evaluate: ParsableCommand {
     }
 
     func run() throws {
-        try overwrite.check(logits, inputs: [model, data])
+        try overwrite.check(logits, inputs: [model, data] + network.inputPaths)
         let threads = threading.apply()
         let loaded = try network.read(model)
+        try overwrite.check(inputs: loaded.inputPaths)
         try loaded.network.validate()
         let labelled = try images.read(data, needsLabels: true, for: loaded.network)
         let evaluator = try Evaluator(loaded.network)
@@ -67,13 +71,15 @@ struct Evaluate: ParsableCommand {
         let seconds = start.duration(to: .now).seconds
         bar.clear()
         let accuracy = try Evaluator.accuracy(logits: result, labels: labelled.labels)
+        let confusion = try ConfusionSummary(logits: result, labels: labelled.labels)
         if let logits {
             let tensor = try Tensor.float32(result.values, shape: result.shape)
             try AtomicFile.write(try NPY.encode(tensor), to: logits, force: overwrite.force)
         }
         let report = Report(
             accuracy: accuracy.fraction, correct: accuracy.correct, count: accuracy.count, seconds: seconds,
-            imagesPerSecond: Double(count) / seconds, threads: threads, preprocessing: labelled.account)
+            imagesPerSecond: Double(count) / seconds, threads: threads, preprocessing: labelled.account,
+            top5: confusion.correctAmongFive.map { Double($0) / Double(accuracy.count) }, confusion: confusion)
         if format.json {
             try JSONOutput.show(report)
         } else {
@@ -81,6 +87,16 @@ struct Evaluate: ParsableCommand {
             Console.say(
                 "\(Format.fixed(100 * report.accuracy, 2)) % (\(report.correct) of \(report.count)) in \(Format.seconds(seconds)), \(Format.count(Int(report.imagesPerSecond))) images/s"
             )
+            if let top5 = report.top5 { Console.say("\(Format.fixed(100 * top5, 2)) % among the first five") }
+            if !report.confusion.mistakes.isEmpty {
+                let shown = report.confusion.mistakes.prefix(5).map { "\($0.label) as \($0.predicted) (\($0.count))" }
+                Console.say("most frequent mistakes: \(shown.joined(separator: ", "))")
+            }
+            if !labelled.isNormalized {
+                Console.say(
+                    "the pixels were scaled but not normalized: if the network was trained with a mean and deviation, give --mean and --std"
+                )
+            }
         }
     }
 }

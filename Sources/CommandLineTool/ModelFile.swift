@@ -20,6 +20,8 @@ struct ModelFile {
     let path: String
     let network: Network
     private let content: Content
+    /// The architecture that a file of weights was taken for without being told.
+    private let recognized: String?
 
     /// Reads `.onnx` files as models, all others as tensors that `topology` makes a network of; chains of linear layers need none.
     init(path: String, topology: Topology?) throws {
@@ -29,10 +31,22 @@ struct ModelFile {
             let source = try Self.naming(path) { try ONNXNetwork(model) }
             content = .onnx(source)
             network = source.network
+            recognized = nil
         } else {
             let archive = try TensorArchive.read(path: path)
-            content = .weights(archive, topology)
-            network = try Self.naming(path) { try Self.network(archive, topology) }
+            do {
+                network = try Self.network(archive, topology)
+                content = .weights(archive, topology)
+                recognized = nil
+            } catch {
+                guard topology == nil, let name = KnownArchitecture.recognized(in: archive) else {
+                    throw CommandFailure.failure("\(path): \(error)")
+                }
+                let topology = Topology.known(try KnownArchitecture(named: name))
+                network = try Self.naming(path) { try Self.network(archive, topology) }
+                content = .weights(archive, topology)
+                recognized = name
+            }
         }
     }
 
@@ -47,20 +61,46 @@ struct ModelFile {
         }
     }
 
+    /// Every file that was read for this model.
+    var inputPaths: [String] { if case .onnx(let source) = content { [path] + source.model.externalPaths } else { [path] } }
+
     /// What a user should know about the file: operations that are not understood, for instance.
-    var warnings: [String] { if case .onnx(let source) = content { source.warnings } else { [] } }
+    var warnings: [String] {
+        if case .onnx(let source) = content { return source.warnings }
+        return recognized.map { ["read as \($0), judged by the names and shapes of its tensors; --network overrides"] } ?? []
+    }
 
     /// Fails when `output` names another format than the input's.
     func checkFormat(of output: String) throws {
         let (from, to) = (Self.fileExtension(path), Self.fileExtension(output))
+        if ["pt", "pth", "bin"].contains(from) {
+            guard to == "safetensors" else {
+                throw CommandFailure.usage("expected an output ending in .safetensors for a PyTorch state dictionary, found \(output)")
+            }
+            return
+        }
         guard from == to else { throw CommandFailure.usage("expected an output ending in .\(from) like the input, found \(output)") }
     }
 
-    /// Writes `network`, a smaller version of this one: the original file with other tensors, everything else as it was.
-    func write(_ network: Network, to output: String, force: Bool) throws {
+    /// The content of the file that `network`, a smaller version of this one, will be: the original's with other tensors, everything else
+    /// as it was. What no file of this kind can hold is found out here, before anything is written.
+    func prepared(_ network: Network) throws -> Prepared {
         switch content {
-        case .weights(let archive, _): try network.archive(replacing: archive).write(to: output, force: force)
-        case .onnx(let source): try ONNX.write(source.model(for: network), to: output, force: force)
+        case .weights(let archive, _): .weights(try network.archive(replacing: archive))
+        case .onnx(let source): .onnx(try source.model(for: network))
+        }
+    }
+
+    /// A model that is ready to be written.
+    enum Prepared {
+        case weights(TensorArchive)
+        case onnx(ONNXModel)
+
+        func write(to output: String, force: Bool) throws {
+            switch self {
+            case .weights(let archive): try archive.write(to: output, force: force)
+            case .onnx(let model): try ONNX.write(model, to: output, force: force)
+            }
         }
     }
 

@@ -57,43 +57,46 @@ struct Prune: ParsableCommand {
     }
 
     func run() throws {
-        let inputs = [model, calibration, evaluate].compactMap { $0 }
+        let inputs = [model, calibration, evaluate].compactMap { $0 } + network.inputPaths
         if !dryRun { try overwrite.check(output, inputs: inputs) }
         try overwrite.check(plan, inputs: inputs)
         try overwrite.check(report, inputs: inputs)
-        let outputs = [dryRun ? nil : output, plan, report].compactMap { $0 }
-        if Set(outputs).count < outputs.count {
-            throw CommandFailure.usage("expected different files for -o, --plan and --report, found one twice")
-        }
         threading.apply()
         let original = try network.read(model)
+        try overwrite.check(inputs: original.inputPaths)
         if !dryRun, let output { try original.checkFormat(of: output) }
         let fitted = try calibration.map { try images.read($0, needsLabels: false, for: original.network) }
         let judged = try evaluate.map { try images.read($0, needsLabels: true, for: original.network) }
-        let (samples, labelled) = (fitted?.images, judged?.labelled)
+        // Several inputs are planned as one; the plan is that of the original.
+        var subject = original.network
+        if subject.inputs.count > 1, let data = fitted ?? judged {
+            subject = try subject.packingInputs(shapes: data.labelled.inputs.map(\.sampleShape))
+        }
+        let (samples, labelled) = (try fitted?.labelled.packed.images, try judged?.labelled.packed)
 
         let bar = ProgressBar(quiet: format.json)
         let settings = options.settings(images: images)
         let (made, pruned, account) = try SettingFlags.naming { () throws(PruningError) in
-            let pruner = try Pruner(network: original.network, settings: settings)
+            let pruner = try Pruner(network: subject, settings: settings)
             let made = try pruner.plan(calibration: samples) { progress in
                 bar.update(progress.phase.text, fraction: Double(progress.completed) / Double(max(1, progress.total)))
                 return true
             }
-            let pruned = try made.apply(to: original.network)
             bar.update("measuring", fraction: 1)
             let account = try PruningReport(
-                plan: made, original: original.network, pruned: pruned, calibration: samples, evaluation: labelled,
+                plan: made, original: subject, pruned: try made.apply(to: subject), calibration: samples, evaluation: labelled,
                 naming: SettingFlags.naming)
-            return (made, pruned, account)
+            return (made, try made.apply(to: original.network), account)
         }
         bar.clear()
 
-        if !dryRun, let output { try original.write(pruned, to: output, force: overwrite.force) }
+        let prepared = try output.flatMap { dryRun ? nil : (try original.prepared(pruned), $0) }
         if let plan { try AtomicFile.write(Array(try JSONOutput.text(made).utf8), to: plan, force: overwrite.force) }
         if let report, let format = ReportFormat(path: report) {
             try AtomicFile.write(Array(try format.render(account, made).utf8), to: report, force: overwrite.force)
         }
+        // The model last: where it is new, all that belongs to it is.
+        if let (model, path) = prepared { try model.write(to: path, force: overwrite.force) }
         if format.json {
             try JSONOutput.show(account)
         } else {

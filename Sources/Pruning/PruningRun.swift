@@ -2,6 +2,7 @@
 
 import LinearAlgebra
 import NeuralNetworks
+import TensorFiles
 
 /// One run: what is pruned, how, and who is told.
 ///
@@ -22,6 +23,16 @@ struct PruningRun: Sendable {
         self.settings = settings
         self.observer = observer
         began = clock.now
+    }
+
+    /// Up to so many entries, 8 MB, a covariance costs nothing worth thinking of.
+    private static let smallCovariance = 1 << 20
+
+    /// Whether moments of a group are worth their memory: where the plan depends on them, or where they are no larger than the network.
+    func measuresMoments(of group: ChannelGroup) -> Bool {
+        if settings.readsMoments { return true }
+        let parameters = network.parameters.values.reduce(0) { $0 + $1.values.count }
+        return (CheckedSize(group.count) * group.count).value.map { $0 <= Swift.max(PruningRun.smallCovariance, parameters) } ?? false
     }
 
     /// Tells the observer what begins.

@@ -14,39 +14,52 @@ import Testing
         return try Pruner(network: network, settings: settings).plan()
     }
 
-    typealias Damage = @Sendable (inout PruningPlan) -> Void
+    enum Damage: String, CaseIterable, CustomTestStringConvertible {
+        case hugeGroup, negativeGroup, largestGroup, channelBeyondTheLast, negativeChannel, channelTwice, noChannels, groupTwice,
+            unknownGroup
+        case replacementTwice, shapeBeyond64Bits, bytesBeyond64Bits, emptyShapeWithOverflow, negativeShape, otherShape, unknownParameter
+        case notANumber, infinity
 
-    @Test(
-        arguments: [
-            ("no group of 10¹² channels", { $0.groups[0].channels = 1_000_000_000_000 }),
-            ("no group of -1 channels", { $0.groups[0].channels = -1 }),
-            ("no group of Int.max channels", { $0.groups[0].channels = .max }),
-            ("no channel beyond the last", { $0.groups[0].kept = [0, 8] }),
-            ("no negative channel", { $0.groups[0].kept = [-1, 3] }),
-            ("no channel twice", { $0.groups[0].kept = [2, 2] }),
-            ("no group without channels", { $0.groups[0].kept = [] }),
-            ("no group twice", { $0.groups.append($0.groups[0]) }),
-            ("no unknown group", { $0.groups[0].name = "\u{1b}[31mfc9" }),
-            ("no replacement twice", { $0.replacements.append($0.replacements[0]) }),
-            ("no shape beyond 64 bits", { $0.replacements[0].shape = [1 << 61, 1] }),
-            ("no shape whose bytes overflow", { $0.replacements[0].shape = [1 << 62] }),
-            ("no empty shape with overflow", { $0.replacements[0].shape = [1 << 62, 1 << 62, 0] }),
-            ("no negative shape", { $0.replacements[0].shape = [-4, -2] }),
-            ("no other shape", { $0.replacements[0].shape.reverse() }),
-            ("no unknown parameter", { $0.replacements[0].parameter = "nowhere" }),
-            ("no NaN", { $0.replacements[0] = spoiled($0.replacements[0], by: .nan) }),
-            ("no infinity", { $0.replacements[0] = spoiled($0.replacements[0], by: -.infinity) }),
-        ] as [(String, Damage)])
-    func damageIsRefused(_ name: String, _ damage: Damage) throws {
+        var testDescription: String { rawValue }
+
+        func damage(_ plan: inout PruningPlan) {
+            switch self {
+            case .hugeGroup: plan.groups[0].channels = 1_000_000_000_000
+            case .negativeGroup: plan.groups[0].channels = -1
+            case .largestGroup: plan.groups[0].channels = .max
+            case .channelBeyondTheLast: plan.groups[0].kept = [0, 8]
+            case .negativeChannel: plan.groups[0].kept = [-1, 3]
+            case .channelTwice: plan.groups[0].kept = [2, 2]
+            case .noChannels: plan.groups[0].kept = []
+            case .groupTwice: plan.groups.append(plan.groups[0])
+            case .unknownGroup: plan.groups[0].name = "\u{1b}[31mfc9"
+            case .replacementTwice: plan.replacements.append(plan.replacements[0])
+            case .shapeBeyond64Bits: plan.replacements[0].shape = [1 << 61, 1]
+            case .bytesBeyond64Bits: plan.replacements[0].shape = [1 << 62]
+            case .emptyShapeWithOverflow: plan.replacements[0].shape = [1 << 62, 1 << 62, 0]
+            case .negativeShape: plan.replacements[0].shape = [-4, -2]
+            case .otherShape: plan.replacements[0].shape.append(1)
+            case .unknownParameter: plan.replacements[0].parameter = "nowhere"
+            case .notANumber: plan.replacements[0].spoil(by: .nan)
+            case .infinity: plan.replacements[0].spoil(by: -.infinity)
+            }
+        }
+    }
+
+    @Test(arguments: Damage.allCases)
+    func damageIsRefused(_ damage: Damage) throws {
         var plan = try Self.plan()
-        damage(&plan)
+        damage.damage(&plan)
         for use in [{ try plan.apply(to: Self.network) }, { try plan.masked(Self.network) }] as [() throws -> Network] {
             do {
                 _ = try use()
-                Issue.record("\(name): expected an error, found a network")
+                Issue.record("expected an error, found a network")
             } catch let error as PruningError {
-                guard case .planMismatch = error else { Issue.record("\(name): \(error)"); continue }
-                #expect(!error.description.contains("\n") && error.description.count < 400, "\(name): \(error)")
+                guard case .planMismatch = error else {
+                    Issue.record("\(error)")
+                    continue
+                }
+                #expect(!error.description.contains("\n") && error.description.count < 400, "\(error)")
             }
         }
     }
@@ -54,12 +67,13 @@ import Testing
     @Test func theUndamagedPlanIsApplied() throws {
         #expect(try Self.plan().apply(to: Self.network).parameters["fc1.weight"]?.shape == [4, 6])
     }
+}
 
-    private static func spoiled(_ replacement: PruningPlan.Replacement, by value: Float) -> PruningPlan.Replacement {
-        var changed = replacement
-        var bytes = Data(base64Encoded: replacement.values)!
+extension PruningPlan.Replacement {
+    /// Puts a value in the place of the second.
+    fileprivate mutating func spoil(by value: Float) {
+        var bytes = Data(base64Encoded: values)!
         withUnsafeBytes(of: value.bitPattern.littleEndian) { bytes.replaceSubrange(4..<8, with: $0) }
-        changed.values = bytes.base64EncodedString()
-        return changed
+        values = bytes.base64EncodedString()
     }
 }

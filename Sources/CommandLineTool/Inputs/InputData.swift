@@ -10,6 +10,8 @@ struct InputData {
     let labelled: LabelledImages
     /// One line: what was read, and how it was resized, cropped, ordered and scaled.
     let account: String
+    /// False for integer pixels without declared statistics, which most networks of colored images are not trained on.
+    let isNormalized: Bool
 
     var images: ActivationTensor { labelled.images }
     var labels: [Int] { labelled.labels }
@@ -37,9 +39,15 @@ struct InputData {
         }
     }
 
-    init(labelled: LabelledImages, account: String) {
+    init(labelled: LabelledImages, account: String, isNormalized: Bool = true) {
         self.labelled = labelled
         self.account = account
+        self.isNormalized = isNormalized
+    }
+
+    /// Whether the flags leave nothing to be asked about integer images of three channels.
+    private static func isNormalized(_ options: ImageOptions, isFloat: Bool, channels: Int) -> Bool {
+        isFloat || channels != 3 || options.raw || options.mean != nil || options.std != nil
     }
 
     // MARK: Archives
@@ -48,6 +56,7 @@ struct InputData {
         -> InputData
     {
         let names = network.inputs.map { network.values[$0].name }
+        for name in ["images", "labels"] + names { if let refusal = archive.refusal(of: name) { throw refusal } }
         if let stored = archive["images"], names.count == 1 {
             let shape = network.values[network.inputs[0]].shape
             let last = options.layout.map { $0 == .nhwc } ?? hasChannelsLast(shape)
@@ -55,8 +64,10 @@ struct InputData {
             let labelled = try LabelledImages(archive: archive, scaling: scaling, needsLabels: needsLabels)
             return InputData(
                 labelled: labelled,
-                account: "\(counted(labelled)) of shape \(text(stored.shape.dropFirst())), \(scaled(stored.dtype.isFloatingPoint, options))"
-            )
+                account:
+                    "\(counted(labelled)) of shape \(text(stored.shape.dropFirst())), \(scaled(stored.dtype.isFloatingPoint, options))",
+                isNormalized: isNormalized(
+                    options, isFloat: stored.dtype.isFloatingPoint, channels: stored.shape.count == 4 ? stored.shape[last ? 3 : 1] : 1))
         }
         guard names.allSatisfy({ archive[$0] != nil }) else {
             let wanted = names.count == 1 ? "images or \(names[0])" : names.joined(separator: ", ")
@@ -96,7 +107,9 @@ struct InputData {
             target.preparation.layout.rawValue.uppercased() + " \(text(shape[...]))",
             scaled(false, options),
         ]
-        return InputData(labelled: labelled, account: parts.joined(separator: ", "))
+        return InputData(
+            labelled: labelled, account: parts.joined(separator: ", "),
+            isNormalized: isNormalized(options, isFloat: false, channels: channels))
     }
 
     private static func arrays(_ folder: SampleFolder, _ options: ImageOptions, _ network: Network, needsLabels: Bool) throws -> InputData {
@@ -140,9 +153,10 @@ struct InputData {
         let pixel = isFloat || options.pixelRange == 255 ? "x" : "x/255"
         let isShifted = options.mean.map { $0.values.contains { $0 != 0 } } ?? false
         let isStretched = options.std.map { $0.values.contains { $0 != 1 } } ?? false
-        let shifted = isShifted ? "\(pixel) − (\(options.mean!.text))" : pixel
+        func group(_ list: NumberList) -> String { list.values.count > 1 ? "(\(list.text))" : list.text }
+        let shifted = isShifted ? "\(pixel) − \(group(options.mean!))" : pixel
         if !isStretched { return isShifted || pixel != "x" ? shifted : "unscaled" }
-        return "(\(shifted))/(\(options.std!.text))"
+        return "\(isShifted ? "(\(shifted))" : shifted)/\(group(options.std!))"
     }
 
     static func text(_ shape: ArraySlice<Int>) -> String { shape.isEmpty ? "()" : shape.map(String.init).joined(separator: "×") }

@@ -11,7 +11,7 @@ extension PruningPlan {
     /// - Complexity: O(channels + values) beside finding the channel groups.
     func validate(for network: Network) throws(PruningError) {
         let known: [ChannelGroup]
-        do { known = try network.channelGroups() } catch { throw .network(error) }
+        do throws(NetworkError) { known = try network.channelGroups() } catch { throw .network(error) }
         let counts = Dictionary(known.map { ($0.id, $0.count) }, uniquingKeysWith: { first, _ in first })
         var seen: Set<String> = []
         for group in groups {

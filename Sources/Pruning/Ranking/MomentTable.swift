@@ -4,7 +4,8 @@ import LinearAlgebra
 import NeuralNetworks
 import RandomNumbers
 
-/// Mean and covariance of every group's channels; none where nothing is known about inputs.
+/// Mean and covariance of every group's channels; none where nothing is known about inputs, and none of groups so wide that
+/// they would be larger than the network when nothing of the plan depends on them.
 struct MomentTable: Sendable {
     /// Places per input that moments are taken at.
     private static let placesPerInput = 64
@@ -37,7 +38,7 @@ struct MomentTable: Sendable {
     /// - Complexity: for samples, one forward pass and 2·n² operations per group, input and place; memory of the covariances.
     init(_ inputs: RunInputs, _ run: PruningRun) throws(PruningError) {
         var consumers: [Key: (Consumer, Int)] = [:]
-        for group in run.groups {
+        for group in run.groups where run.measuresMoments(of: group) {
             for layer in run.network.consumers(of: group) {
                 let consumer = try Consumer(layer, in: run.network)
                 if !consumer.isGrouped { consumers[Key(consumer)] = (consumer, group.count) }

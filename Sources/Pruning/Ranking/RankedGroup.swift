@@ -35,14 +35,22 @@ struct RankedGroup: Sendable {
         self.index = index
         self.group = group
         consumers = weights.consumers
-        moments = weights.consumers.map { table[$0] }
+        var known = weights.consumers.map { table[$0] }
+        if known.contains(where: { $0.map { !$0.covariance.isFinite } ?? false }) {
+            // Activations that single precision cannot hold: a choice by norms does not depend on them, everything else does.
+            guard !settings.readsMoments else { throw .nonFiniteDraws }
+            known = known.map { _ in nil }
+        }
+        moments = known
         let own = moments.first ?? nil
         problem = own.map {
             Reconstruction(moments: $0, outgoing: weights.outgoing, relativeRidge: relativeRidge, hasIntercept: weights.hasConstant)
         }
         rule = settings.selection == .backward && group.count > ChannelRanking.backwardLimit ? .greedy : settings.selection
         // Convolutions in groups read shares of the channels: there is no one covariance to embed functions with.
-        let isEmbeddable = settings.points != .function || own != nil || weights.consumers.first?.isGrouped != true
+        let isEmbeddable =
+            settings.points != .function || own != nil
+            || settings.readsMoments && weights.consumers.first?.isGrouped != true
         points = try NeuronPoints(
             isEmbeddable ? settings.points : .product, incoming: weights.incoming, outgoing: weights.outgoing, covariance: own?.covariance,
             rank: settings.rank, layer: group.id)

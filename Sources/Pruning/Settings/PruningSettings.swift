@@ -102,6 +102,11 @@ public struct PruningSettings: Sendable, Equatable, Codable {
         return result
     }
 
+    /// Whether anything of the plan depends on moments of the activations. Otherwise they only serve the account of it.
+    var readsMoments: Bool {
+        selection.usesMoments || selection.usesSensitivities && points == .function || reweighting.usesMoments || !budget.isUniform
+    }
+
     /// Checks every range.
     /// - Throws: `invalidSetting`; `unsupported` for weights of a draw without a draw.
     public func validate() throws(PruningError) {
