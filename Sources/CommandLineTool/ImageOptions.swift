@@ -4,7 +4,7 @@ import ArgumentParser
 import ImageFiles
 import NeuralNetworks
 
-extension Interpolation: ExpressibleByArgument {}
+extension ImageFiles.Interpolation: ExpressibleByArgument {}
 extension ImagePreparation.ChannelOrder: ExpressibleByArgument {}
 extension ImagePreparation.Layout: ExpressibleByArgument {}
 
@@ -35,7 +35,7 @@ struct ImageOptions: ParsableArguments {
     var crop: PixelSize?
 
     @Option(help: "Picture files: how they are resized (as Pillow does, with antialiasing).")
-    var interpolation = Interpolation.bilinear
+    var interpolation = ImageFiles.Interpolation.bilinear
 
     @Option(help: "Picture files: which color comes first; --mean and --std are in this order.")
     var channelOrder = ImagePreparation.ChannelOrder.rgb

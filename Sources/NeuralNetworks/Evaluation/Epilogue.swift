@@ -43,7 +43,7 @@ extension Activation {
         case .silu: RowKernels.apply(.silu, y, count: count)
         case .hardSwish: RowKernels.apply(.hardSwish, y, count: count)
         case .hardSigmoid: RowKernels.apply(.hardSigmoid, y, count: count)
-        case .elu: for i in 0..<count { y[i] = self(y[i]) }
+        case .elu, .function: for i in 0..<count { y[i] = self(y[i]) }
         }
     }
 
