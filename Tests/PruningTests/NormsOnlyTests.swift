@@ -35,7 +35,7 @@ import Testing
         let network = Network.perceptron([3, 3000, 2])
         let plan = try Pruner(network: network, settings: Self.settings(selection)).plan()
         #expect(plan.groups[0].kept.count == 1500)
-        #expect(plan.layers[0].relativeErrorModel == nil)
+        #expect(plan.layers[0].relativeError == nil)
         if selection == .l2 {
             let weights = network.parameters["fc1.weight"]!.values, bias = network.parameters["fc1.bias"]!.values
             let norms = (0..<3000).map { c in (0..<3).reduce(bias[c] * bias[c]) { $0 + weights[3 * c + $1] * weights[3 * c + $1] } }
@@ -44,6 +44,6 @@ import Testing
         }
         // The predicted error of small groups stays in the account.
         let small = try Pruner(network: Network.perceptron([3, 30, 2]), settings: Self.settings(selection)).plan()
-        #expect(small.layers[0].relativeErrorModel != nil)
+        #expect(small.layers[0].relativeError != nil)
     }
 }

@@ -2,6 +2,7 @@
 
 import NeuralNetworks
 import Pruning
+import TestSupport
 import Testing
 
 @Suite(.besideSharedData) struct RealNetworkTests {
