@@ -41,7 +41,7 @@ struct ONNXInputSizes {
     static let tokens = [32, 64, 128, 16, 512, 256, 77, 8]
     static let samples = [16000, 512, 32000, 480, 4096, 1024, 400, 160]
 
-    init(_ graph: ONNXWireGraph, requested: [String: [Int]]) {
+    init(_ graph: ONNXWireGraph, requested: [String: [Int]], takesBatchWhole: Bool = false) {
         self.requested = requested
         let names = Set(graph.initializer.map(\.name))
         let inputs = graph.input.filter { !names.contains($0.name) && $0.type.tensorType.hasShape }
@@ -55,7 +55,7 @@ struct ONNXInputSizes {
         else { return }
         if !first.dimParam.isEmpty {
             batchSymbol = first.dimParam
-        } else if first.dimValue > 0 {
+        } else if first.dimValue > 0, !takesBatchWhole {
             fixedBatch = Int(first.dimValue)
         }
     }
@@ -135,24 +135,25 @@ struct ONNXInputSizes {
     static func bestImport(_ model: ONNXModel, inputShapes: [String: [Int]]) throws(NetworkError) -> ONNXImporter {
         var best: ONNXImporter?
         var failure: NetworkError?
-        for candidate in 0..<images.count {
-            var importer = try ONNXImporter(model, inputShapes: inputShapes, sizeCandidate: candidate)
+        // Sizes to try, then the batch as part of a sample.
+        for attempt in Array(0..<images.count) + [-1] {
+            if attempt < 0, best?.fixedBatch ?? 2 < 2 { break }
+            var importer = try ONNXImporter(
+                model, inputShapes: inputShapes, sizeCandidate: max(attempt, 0), takesBatchWhole: attempt < 0)
             do throws(NetworkError) {
                 try importer.run()
             } catch {
                 failure = failure ?? error
-                // Nothing is open: another size would change nothing.
-                if !importer.inputSizes.contains(where: { $0.source == .usual }) { throw error }
                 continue
             }
-            if importer.barrierCount == 0 || !importer.inputSizes.contains(where: { $0.source == .usual }) { return importer }
-            if let known = best {
-                // Unknown operations do not depend on sizes: if the second try has as many, so will the others.
-                if importer.barrierCount >= known.barrierCount { return known }
-                best = importer
-            } else {
-                best = importer
+            if importer.barrierCount == 0 { return importer }
+            // Unknown operations do not depend on sizes: if the second try has as many, so will the others.
+            if let known = best, importer.barrierCount >= known.barrierCount {
+                if attempt >= 0, known.fixedBatch ?? 1 > 1 { continue }
+                break
             }
+            best = importer
+            if !importer.inputSizes.contains(where: { $0.source == .usual }), importer.fixedBatch ?? 1 < 2 { break }
         }
         if let best { return best }
         throw failure ?? .invalidNetwork(reason: "expected sizes at which the model fits together, found none")
