@@ -53,7 +53,7 @@ private struct OperatorCase {
         guard obstacles.isEmpty else { return }
         for (index, output) in try operatorCase.outputs(of: source.network).enumerated() {
             let expected = try operatorCase.answer(index)
-            #expect(relativeDifference(output.values, expected) <= 1e-4, "output \(index)")
+            #expect(differenceFromAnswer(output.values, expected) <= 1e-4, "output \(index)")
         }
     }
 
@@ -66,7 +66,7 @@ private struct OperatorCase {
         let cut = try network.keeping(kept)
         let masked = try operatorCase.outputs(of: network.masking(kept))
         for (found, expected) in zip(try operatorCase.outputs(of: cut), masked) {
-            #expect(relativeDifference(found.values, expected.values) <= 1e-4)
+            #expect(differenceFromAnswer(found.values, expected.values) <= 1e-4)
         }
         try ONNX.write(operatorCase.source.model(for: cut), to: folder + "/pruned.onnx", force: true)
         var archive = TensorArchive()
@@ -76,7 +76,7 @@ private struct OperatorCase {
 }
 
 /// Largest difference relative to the largest finite expected value; equal infinities differ by nothing.
-private func relativeDifference(_ found: [Float], _ expected: [Float]) -> Float {
+private func differenceFromAnswer(_ found: [Float], _ expected: [Float]) -> Float {
     guard found.count == expected.count else { return .infinity }
     var worst: Float = 0, scale: Float = 0
     for (a, b) in zip(found, expected) {
