@@ -48,9 +48,9 @@ struct Evaluate: ParsableCommand {
     func run() throws {
         try overwrite.check(logits, inputs: [model, data])
         let threads = threading.apply()
-        let loaded = try network.read(model)
-        try loaded.network.validate()
         let labelled = try images.read(data, needsLabels: true)
+        let loaded = try network.read(model).resized(to: labelled.images.sampleShape)
+        try loaded.network.validate()
         let evaluator = try Evaluator(loaded.network)
         let bar = ProgressBar(quiet: format.json)
         let count = labelled.images.batchCount

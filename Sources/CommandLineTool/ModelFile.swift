@@ -20,10 +20,13 @@ struct ModelFile {
     let path: String
     let network: Network
     private let content: Content
+    /// Shapes that inputs of open size were asked to have, without the batch axis, by name.
+    private let inputShapes: [String: [Int]]
 
     /// Reads `.onnx` files as models, all others as tensors that `topology` makes a network of; chains of linear layers need none.
     init(path: String, topology: Topology?) throws {
         self.path = path
+        inputShapes = [:]
         if Self.fileExtension(path) == "onnx" {
             let model = try ONNX.read(path: path)
             let source = try Self.naming(path) { try ONNXNetwork(model) }
@@ -33,6 +36,50 @@ struct ModelFile {
             let archive = try TensorArchive.read(path: path)
             content = .weights(archive, topology)
             network = try Self.naming(path) { try Self.network(archive, topology) }
+        }
+    }
+
+    private init(path: String, source: ONNXNetwork, inputShapes: [String: [Int]]) {
+        self.path = path
+        network = source.network
+        content = .onnx(source)
+        self.inputShapes = inputShapes
+    }
+
+    /// The model with its first input of another shape, where the file leaves sizes open; itself where it has that shape already, or
+    /// holds weights only.
+    ///
+    /// - Parameter shape: of one sample, as asked for or as data have it; `nil` for the one there.
+    func resized(to shape: [Int]?) throws -> ModelFile {
+        guard let shape, case .onnx(let source) = content, let input = network.inputs.first, network.values[input].shape != shape,
+            source.inputSizes.contains(where: { $0.input == network.values[input].name })
+        else { return self }
+        let shapes = [network.values[input].name: shape]
+        return ModelFile(
+            path: path, source: try Self.naming(path) { try ONNXNetwork(source.model, inputShapes: shapes) }, inputShapes: shapes)
+    }
+
+    /// Refuses a shape that the model's only input does not have.
+    func check(inputShape shape: [Int]?) throws {
+        guard let shape, network.inputs.count == 1, case .onnx = content, let own = network.values[network.inputs[0]].shape, own != shape
+        else { return }
+        // One axis takes any shape of as many values.
+        guard own.reduce(1, *) == shape.reduce(1, *) else {
+            throw CommandFailure.failure(
+                "\(path): expected --input-shape \(own.map(String.init).joined(separator: ",")), which the model fixes, found \(shape.map(String.init).joined(separator: ","))"
+            )
+        }
+    }
+
+    /// Sizes that nobody stated and what they were taken to be, one line for each input.
+    var assumedSizes: [String] {
+        guard case .onnx(let source) = content else { return [] }
+        let assumed = source.inputSizes.filter { $0.source == .usual }
+        return network.inputs.map { network.values[$0].name }.compactMap { name in
+            let own = assumed.filter { $0.input == name }
+            guard !own.isEmpty else { return nil }
+            let sizes = own.map { "axis \($0.axis)\($0.symbol.isEmpty ? "" : " (\($0.symbol))") as \($0.extent)" }
+            return "input \(name) has open sizes, taken: \(sizes.joined(separator: ", "))"
         }
     }
 
@@ -68,7 +115,7 @@ struct ModelFile {
     func reread(_ network: Network) throws -> Network {
         switch content {
         case .weights(let archive, let topology): try Self.network(network.archive(replacing: archive), topology)
-        case .onnx(let source): try ONNXNetwork(source.model(for: network)).network
+        case .onnx(let source): try ONNXNetwork(source.model(for: network), inputShapes: inputShapes).network
         }
     }
 

@@ -61,10 +61,16 @@ struct Prune: ParsableCommand {
             throw CommandFailure.usage("expected different files for -o, --plan and --report, found one twice")
         }
         threading.apply()
-        let original = try network.read(model)
-        if !dryRun, let output { try original.checkFormat(of: output) }
+        let file = try network.read(model)
+        if !dryRun, let output { try file.checkFormat(of: output) }
         let samples = try calibration.map { try images.read($0, needsLabels: false).images }
         let labelled = try evaluate.map { try images.read($0, needsLabels: true) }
+        let asked = options.settings(images: images).inputShape
+        let original = try file.resized(to: asked ?? samples?.sampleShape ?? labelled?.images.sampleShape)
+        try original.check(inputShape: asked)
+        for size in original.assumedSizes {
+            Console.warn("note: \(model): \(size); --input-shape or images of another size decide otherwise")
+        }
 
         let bar = ProgressBar(quiet: format.json)
         let pruner = try Pruner(network: original.network, settings: options.settings(images: images))

@@ -66,13 +66,13 @@ struct Verify: ParsableCommand {
     func run() throws {
         let threads = threading.apply()
         let plan = try PlanFile.read(self.plan)
-        let before = try network.read(original)
-        let after = try network.read(pruned)
+        let labelled = try data.map { try images.read($0, needsLabels: false) }
+        let before = try network.read(original).resized(to: labelled?.images.sampleShape)
+        let after = try network.read(pruned).resized(to: labelled?.images.sampleShape)
         // Beside a NaN every difference is as good as none.
         for model in [before, after] { try model.network.validate() }
         let replayed = try plan.apply(to: before.network)
         let masked = try plan.masked(before.network)
-        let labelled = try data.map { try images.read($0, needsLabels: false) }
         let inputs = try labelled?.images ?? drawnInputs(before.network)
 
         let bar = ProgressBar(quiet: format.json)

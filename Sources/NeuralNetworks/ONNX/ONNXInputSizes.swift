@@ -135,25 +135,28 @@ struct ONNXInputSizes {
     static func bestImport(_ model: ONNXModel, inputShapes: [String: [Int]]) throws(NetworkError) -> ONNXImporter {
         var best: ONNXImporter?
         var failure: NetworkError?
+        var hasUsualSizes = true
         // Sizes to try, then the batch as part of a sample.
         for attempt in Array(0..<images.count) + [-1] {
-            if attempt < 0, best?.fixedBatch ?? 2 < 2 { break }
+            if attempt < 0, let best, best.fixedBatch ?? 1 < 2 { break }
+            if attempt > 0, !hasUsualSizes { continue }
             var importer = try ONNXImporter(
                 model, inputShapes: inputShapes, sizeCandidate: max(attempt, 0), takesBatchWhole: attempt < 0)
             do throws(NetworkError) {
                 try importer.run()
             } catch {
                 failure = failure ?? error
+                hasUsualSizes = importer.inputSizes.contains { $0.source == .usual }
                 continue
             }
+            hasUsualSizes = importer.inputSizes.contains { $0.source == .usual }
             if importer.barrierCount == 0 { return importer }
             // Unknown operations do not depend on sizes: if the second try has as many, so will the others.
             if let known = best, importer.barrierCount >= known.barrierCount {
-                if attempt >= 0, known.fixedBatch ?? 1 > 1 { continue }
-                break
+                hasUsualSizes = false
+            } else {
+                best = importer
             }
-            best = importer
-            if !importer.inputSizes.contains(where: { $0.source == .usual }), importer.fixedBatch ?? 1 < 2 { break }
         }
         if let best { return best }
         throw failure ?? .invalidNetwork(reason: "expected sizes at which the model fits together, found none")
