@@ -371,7 +371,7 @@ case("trilu", lambda g: g.node("Trilu", g.linear(g.input(normal(1, 8, 6)), 6, 8)
 case("gemm", lambda g: g.node("Gemm", g.node("Relu", g.node("Gemm", g.input(normal(1, 6), ["n", 6]), g.constant(normal(6, 8)), g.constant(normal(8)), alpha=0.5, beta=2.0)),
                               g.constant(normal(4, 8)), g.constant(normal(4)), transB=1))
 case("gemm-plain", lambda g: g.node("Gemm", g.node("Gemm", g.input(normal(1, 6)), g.constant(normal(6, 8))), g.constant(normal(8, 4)), g.constant(np.float32(0.3))), (11, 13, 21))
-case("gemm-computed", lambda g: g.node("Gemm", g.input(normal(5, 6)), g.input(normal(6, 4)), g.constant(normal(4))))
+case("gemm-computed", lambda g: g.node("Gemm", g.input(normal(1, 6)), g.input(normal(6, 4)), g.constant(normal(4))))
 case("matmul-batched", lambda g: g.linear(g.node("MatMul", g.linear(g.input(normal(1, 3, 5, 6)), 6, 8), g.input(normal(1, 3, 8, 7))), 7, 4))
 case("matmul-left-constant", lambda g: g.linear(g.node("MatMul", g.constant(normal(4, 5)), g.linear(g.input(normal(1, 5, 6)), 6, 8)), 8, 4))
 case("matmul-vector", lambda g: g.node("MatMul", g.input(normal(1, 5, 6)), g.input(normal(6))))

@@ -47,7 +47,7 @@ struct ONNXInputSizes {
         let inputs = graph.input.filter { !names.contains($0.name) && $0.type.tensorType.hasShape }
         for node in graph.node where ["LSTM", "GRU", "RNN"].contains(node.opType) {
             let layout = node.attribute.first { $0.name == "layout" }?.i ?? 0
-            if layout == 0, let name = node.input.first { sequences.insert(name) }
+            if layout == 0, let name = node.input.first { sequences.formUnion(Self.sources(of: name, in: graph)) }
         }
         guard
             let first = inputs.first(where: { !$0.type.tensorType.shape.dim.isEmpty && !sequences.contains($0.name) })?.type.tensorType
@@ -58,6 +58,23 @@ struct ONNXInputSizes {
         } else if first.dimValue > 0, !takesBatchWhole {
             fixedBatch = Int(first.dimValue)
         }
+    }
+
+    /// What a value comes from by operations that leave its first axis where it is.
+    private static func sources(of name: String, in graph: ONNXWireGraph) -> Set<String> {
+        let transparent: Set = [
+            "MatMul", "Add", "Sub", "Mul", "Div", "Relu", "LeakyRelu", "Tanh", "Sigmoid", "Elu", "Gelu", "Identity", "Cast", "Dropout",
+            "LayerNormalization", "Softmax", "Clip",
+        ]
+        var makers: [String: Int] = [:]
+        for (index, node) in graph.node.enumerated() { for output in node.output { makers[output] = index } }
+        var found: Set<String> = []
+        var stack = [name]
+        while let next = stack.popLast() {
+            guard found.insert(next).inserted, let maker = makers[next], transparent.contains(graph.node[maker].opType) else { continue }
+            stack += graph.node[maker].input.filter { !$0.isEmpty }
+        }
+        return found
     }
 
     struct Resolved {
