@@ -56,10 +56,11 @@ struct Evaluate: ParsableCommand {
     func run() throws {
         try overwrite.check(logits, inputs: [model, data] + network.inputPaths)
         let threads = threading.apply()
-        let loaded = try network.read(model)
-        try overwrite.check(inputs: loaded.inputPaths)
+        let file = try network.read(model)
+        try overwrite.check(inputs: file.inputPaths)
+        let labelled = try images.read(data, needsLabels: true, for: file.network)
+        let loaded = try file.resized(to: labelled.labelled.inputs.map(\.sampleShape))
         try loaded.network.validate()
-        let labelled = try images.read(data, needsLabels: true, for: loaded.network)
         let evaluator = try Evaluator(loaded.network)
         let bar = ProgressBar(quiet: format.json)
         let count = labelled.images.batchCount

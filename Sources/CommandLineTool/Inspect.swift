@@ -89,6 +89,7 @@ struct Inspect: ParsableCommand {
             let drawing = try Self.fileExtension(graph) == "svg" ? network.svg() : network.dot()
             try AtomicFile.write(Array(drawing.utf8), to: graph, force: overwrite.force)
         }
+        for size in file.assumedSizes { Console.warn("note: \(model): \(size)") }
         if format.json { try JSONOutput.show(report) } else { show(report) }
     }
 

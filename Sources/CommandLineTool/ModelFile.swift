@@ -22,10 +22,13 @@ struct ModelFile {
     private let content: Content
     /// The architecture that a file of weights was taken for without being told.
     private let recognized: String?
+    /// Shapes that inputs of open size were asked to have, without the batch axis, by name.
+    private let inputShapes: [String: [Int]]
 
     /// Reads `.onnx` files as models, all others as tensors that `topology` makes a network of; chains of linear layers need none.
     init(path: String, topology: Topology?) throws {
         self.path = path
+        inputShapes = [:]
         if Self.fileExtension(path) == "onnx" {
             let model = try ONNX.read(path: path)
             let source = try Self.naming(path) { try ONNXNetwork(model) }
@@ -47,6 +50,52 @@ struct ModelFile {
                 content = .weights(archive, topology)
                 recognized = name
             }
+        }
+    }
+
+    private init(path: String, source: ONNXNetwork, inputShapes: [String: [Int]]) {
+        self.path = path
+        network = source.network
+        content = .onnx(source)
+        recognized = nil
+        self.inputShapes = inputShapes
+    }
+
+    /// The model with inputs of other shapes, where the file leaves sizes open; itself where it has them already, or holds weights only.
+    ///
+    /// - Parameter shapes: of one sample of each input in order, as asked for or as data have them; `nil` for those there.
+    func resized(to shapes: [[Int]]?) throws -> ModelFile {
+        guard let shapes, case .onnx(let source) = content else { return self }
+        var wanted: [String: [Int]] = [:]
+        for (input, shape) in zip(network.inputs.map { network.values[$0] }, shapes) where input.shape != shape {
+            if source.inputSizes.contains(where: { $0.input == input.name }) { wanted[input.name] = shape }
+        }
+        guard !wanted.isEmpty else { return self }
+        return ModelFile(
+            path: path, source: try Self.naming(path) { try ONNXNetwork(source.model, inputShapes: wanted) }, inputShapes: wanted)
+    }
+
+    /// Refuses a shape that the model's only input does not have.
+    func check(inputShape shape: [Int]?) throws {
+        guard let shape, network.inputs.count == 1, case .onnx = content, let own = network.values[network.inputs[0]].shape, own != shape
+        else { return }
+        // One axis takes any shape of as many values.
+        guard own.reduce(1, *) == shape.reduce(1, *) else {
+            throw CommandFailure.failure(
+                "\(path): expected --input-shape \(own.map(String.init).joined(separator: ",")), which the model fixes, found \(shape.map(String.init).joined(separator: ","))"
+            )
+        }
+    }
+
+    /// Sizes that nobody stated and what they were taken to be, one line for each input.
+    var assumedSizes: [String] {
+        guard case .onnx(let source) = content else { return [] }
+        let assumed = source.inputSizes.filter { $0.source == .usual }
+        return network.inputs.map { network.values[$0].name }.compactMap { name in
+            let own = assumed.filter { $0.input == name }
+            guard !own.isEmpty else { return nil }
+            let sizes = own.map { "axis \($0.axis)\($0.symbol.isEmpty ? "" : " (\($0.symbol))") as \($0.extent)" }
+            return "input \(name) has open sizes, taken: \(sizes.joined(separator: ", "))"
         }
     }
 
@@ -108,7 +157,7 @@ struct ModelFile {
     func reread(_ network: Network) throws -> Network {
         switch content {
         case .weights(let archive, let topology): try Self.network(network.archive(replacing: archive), topology)
-        case .onnx(let source): try ONNXNetwork(source.model(for: network)).network
+        case .onnx(let source): try ONNXNetwork(source.model(for: network), inputShapes: inputShapes).network
         }
     }
 

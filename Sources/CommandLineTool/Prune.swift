@@ -62,11 +62,17 @@ struct Prune: ParsableCommand {
         try overwrite.check(plan, inputs: inputs)
         try overwrite.check(report, inputs: inputs)
         threading.apply()
-        let original = try network.read(model)
-        try overwrite.check(inputs: original.inputPaths)
-        if !dryRun, let output { try original.checkFormat(of: output) }
-        let fitted = try calibration.map { try images.read($0, needsLabels: false, for: original.network) }
-        let judged = try evaluate.map { try images.read($0, needsLabels: true, for: original.network) }
+        let file = try network.read(model)
+        try overwrite.check(inputs: file.inputPaths)
+        if !dryRun, let output { try file.checkFormat(of: output) }
+        let fitted = try calibration.map { try images.read($0, needsLabels: false, for: file.network) }
+        let judged = try evaluate.map { try images.read($0, needsLabels: true, for: file.network) }
+        let asked = options.settings(images: images).inputShape
+        let original = try file.resized(to: asked.map { [$0] } ?? (fitted ?? judged)?.labelled.inputs.map(\.sampleShape))
+        try original.check(inputShape: asked)
+        for size in original.assumedSizes {
+            Console.warn("note: \(model): \(size); --input-shape or images of another size decide otherwise")
+        }
         // Several inputs are planned as one; the plan is that of the original.
         var subject = original.network
         if subject.inputs.count > 1, let data = fitted ?? judged {

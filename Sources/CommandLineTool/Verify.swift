@@ -66,13 +66,14 @@ struct Verify: ParsableCommand {
     func run() throws {
         let threads = threading.apply()
         let plan = try PlanFile.read(self.plan)
-        let before = try network.read(original)
-        let after = try network.read(pruned)
+        let (originalFile, prunedFile) = (try network.read(original), try network.read(pruned))
+        let labelled = try data.map { try images.read($0, needsLabels: false, for: originalFile.network) }
+        let shapes = labelled?.labelled.inputs.map(\.sampleShape)
+        let (before, after) = (try originalFile.resized(to: shapes), try prunedFile.resized(to: shapes))
         // Beside a NaN every difference is as good as none.
         for model in [before, after] { try model.network.validate() }
         let replayed = try plan.apply(to: before.network)
         let masked = try plan.masked(before.network)
-        let labelled = try data.map { try images.read($0, needsLabels: false, for: before.network) }
         let inputs = try labelled?.labelled.inputs ?? drawnInputs(before.network)
 
         let bar = ProgressBar(quiet: format.json)

@@ -179,8 +179,11 @@ public struct Pooling: Sendable, Equatable {
     /// Top, left, bottom, right (1-D: left, right).
     public var padding: [Int]
     public var ceilMode: Bool
+    /// Steps between the taps of a maximum; empty for 1.
+    public var dilations: [Int]
 
-    public init(kind: Kind, window: [Int], strides: [Int], padding: [Int], ceilMode: Bool = false) {
+    public init(kind: Kind, window: [Int], strides: [Int], padding: [Int], ceilMode: Bool = false, dilations: [Int] = []) {
+        self.dilations = dilations
         self.kind = kind
         self.window = window
         self.strides = strides

@@ -207,7 +207,9 @@ extension Network {
 
     private func pooled(_ node: Node, _ layer: Pooling, _ input: [Int]) throws(NetworkError) -> [Int] {
         let spatial = layer.window.count
-        guard spatial >= 1, spatial <= 2, layer.strides.count == spatial, layer.padding.count == 2 * spatial else {
+        guard spatial >= 1, spatial <= 2, layer.strides.count == spatial, layer.padding.count == 2 * spatial,
+            layer.dilations.isEmpty || layer.dilations.count == spatial && layer.kind == .maximum
+        else {
             throw .invalidNode(name: node.name, reason: "expected a pooling window over one or two axes, found \(layer.window)")
         }
         guard input.count == spatial + 1 else {
@@ -217,7 +219,8 @@ extension Network {
         for axis in 0..<spatial {
             result.append(
                 try Self.windowCount(
-                    node, extent: input[axis + 1], window: layer.window[axis], stride: layer.strides[axis], dilation: 1,
+                    node, extent: input[axis + 1], window: layer.window[axis], stride: layer.strides[axis],
+                    dilation: layer.dilations.isEmpty ? 1 : layer.dilations[axis],
                     before: layer.padding[axis], after: layer.padding[axis + spatial], ceilMode: layer.ceilMode))
         }
         return result

@@ -126,6 +126,8 @@ extension ChannelAnalysis {
             return moved
         }
         let reference = aligned.max { $0.symbols.count < $1.symbols.count } ?? aligned[0]
+        let classes = aligned.map { Set($0.symbols.map(table.find)) }
+        let isJoint = classes.contains { $0 != classes[0] }
         for other in aligned where other != reference {
             if other.axes == reference.axes, other.extents == reference.extents {
                 unite(reference.symbols, other.symbols)
@@ -137,7 +139,8 @@ extension ChannelAnalysis {
                 block(symbols: other.symbols, reason)
             }
         }
-        if owned.count > 1, joinsStreams(node.layer) { markStream(reference.symbols) }
+        // The same channels met again, turned or gated, are no other producer's.
+        if isJoint, joinsStreams(node.layer) { markStream(reference.symbols) }
         for value in activations where ownership(of: value) == nil {
             // Something of fixed width: harmless only where it repeats along the channels.
             if let shape = network.values[value].shape, repeats(shape, along: reference) { continue }

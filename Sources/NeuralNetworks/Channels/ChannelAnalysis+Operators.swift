@@ -44,6 +44,9 @@ extension ChannelAnalysis {
         guard let symbols = input.symbols(along: 0) else {
             return stop(node, "node \(node.name) (SpaceToDepth) does not run over its channel axis")
         }
+        guard block > 0, block <= 1 << 10, block * block <= Self.channelLimit / max(symbols.count, 1) else {
+            return stop(node, "node \(node.name) repeats channels beyond \(Self.channelLimit)")
+        }
         let repeated = (0..<block * block).flatMap { _ in symbols }
         setOrigin(output, .owned(ChannelOwnership(rank: input.rank, axis: 0, symbols: repeated)))
     }

@@ -19,6 +19,7 @@ extension PlanBuilder {
             return .activation(activation, size: size)
         case .pooling(let layer):
             let isFlat = input.count == 2
+            if !layer.dilations.isEmpty { return .general(DilatedMaximumKernel(layer, input: input, output: output)) }
             return .pooling(
                 PoolingKernel(
                     kind: layer.kind, channels: input[0], height: isFlat ? 1 : input[1], width: input[isFlat ? 1 : 2],

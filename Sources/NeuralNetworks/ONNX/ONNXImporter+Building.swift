@@ -25,6 +25,7 @@ extension ONNXImporter {
             of: built, inputs: inputs.map { network.values[$0].shape }, isConstant: inputs.map(constantIDs.contains))
         for (index, name) in names.enumerated() {
             let inferred = index < shapes.count ? shapes[index] : nil
+            if let inferred { _ = try Network.size(of: inferred, node: node.name) }
             network.values[first + index].shape = inferred
             if isWhole { wholes.insert(first + index) }
             if areIntegers { integerValues.insert(first + index) }

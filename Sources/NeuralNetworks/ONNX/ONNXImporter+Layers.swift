@@ -131,7 +131,7 @@ extension ONNXImporter {
             else { return false }
             // One sample is a batch of its own.
             try emit(.normalization(.init(kind: .instance, axis: 1, scale: nil, shift: nil, epsilon: 1e-9)), node, inputs: [value])
-            return fixedBatch == 1
+            return true
         case "InstanceNormalization": kind = .instance
         case "GroupNormalization":
             // Before version 21 the scale was one number per group.
@@ -187,8 +187,9 @@ extension ONNXImporter {
         }
         let ones = window.map { _ in 1 }
         let strides = try node.integers("strides") ?? ones
-        guard try node.integers("dilations") ?? ones == ones,
-            let padding = try padding(node, input: input, window: window, strides: strides, dilations: ones)
+        let dilations = try node.integers("dilations") ?? ones
+        guard dilations == ones || node.operation == "MaxPool",
+            let padding = try padding(node, input: input, window: window, strides: strides, dilations: dilations)
         else { return false }
         let countsPadding = try node.integer("count_include_pad") ?? 0 != 0
         let kind: Pooling.Kind
@@ -205,7 +206,7 @@ extension ONNXImporter {
             .pooling(
                 .init(
                     kind: kind, window: window, strides: strides,
-                    padding: padding, ceilMode: try node.integer("ceil_mode") ?? 0 != 0)))
+                    padding: padding, ceilMode: try node.integer("ceil_mode") ?? 0 != 0, dilations: dilations == ones ? [] : dilations)))
     }
 
     mutating func lowerGlobalPooling(_ node: ONNXNodeReader) throws(NetworkError) -> Bool {

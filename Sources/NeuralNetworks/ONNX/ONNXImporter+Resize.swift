@@ -136,7 +136,7 @@ struct ONNXScaling {
     func taps(from extent: Int, to size: Int, scale: Float) -> (positions: [Int], weights: [Float], count: Int) {
         var positions: [Int] = [], weights: [Float] = []
         for index in 0..<size {
-            let x = place(Double(index), extent: extent, size: size, scale: Double(scale))
+            let x = Double(place(Float(index), extent: extent, size: size, scale: scale))
             switch blend {
             case .nearest(let rounding):
                 positions.append(min(max(Self.round(x, rounding), 0), extent - 1))
@@ -169,16 +169,17 @@ struct ONNXScaling {
         return (positions, weights, count)
     }
 
-    private func place(_ index: Double, extent: Int, size: Int, scale: Double) -> Double {
+    /// In single precision, as runtimes compute it: where it decides on a rounding, theirs is the answer.
+    private func place(_ index: Float, extent: Int, size: Int, scale: Float) -> Float {
         switch coordinate {
         case .halfPixel: return (index + 0.5) / scale - 0.5
         case .halfPixelSymmetric:
-            let adjustment = Double(size) / (scale * Double(extent))
-            let center = Double(extent) / 2
+            let adjustment = Float(size) / (scale * Float(extent))
+            let center = Float(extent) / 2
             return center * (1 - adjustment) + (index + 0.5) / scale - 0.5
         case .pytorchHalfPixel: return size > 1 ? (index + 0.5) / scale - 0.5 : 0
         case .asymmetric: return index / scale
-        case .alignCorners: return size > 1 ? index * Double(extent - 1) / Double(size - 1) : 0
+        case .alignCorners: return size > 1 ? index * Float(extent - 1) / Float(size - 1) : 0
         }
     }
 

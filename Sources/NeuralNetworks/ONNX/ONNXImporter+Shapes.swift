@@ -83,6 +83,7 @@ extension ONNXImporter {
         }
         _ = try Network.size(of: result, node: node.name)
         let full = [Int](repeating: 1, count: result.count - shape.count) + shape
+        guard zip(full, result).allSatisfy({ $0 == $1 || $1 <= Self.indexLimit }) else { return false }
         return try repeating(given, from: full, node) { axis in full[axis] == result[axis] ? nil : [Int](repeating: 0, count: result[axis])
         }
     }
@@ -93,7 +94,7 @@ extension ONNXImporter {
         else { return false }
         for (extent, times) in zip(shape, repeats) {
             let (product, overflow) = extent.multipliedReportingOverflow(by: times)
-            guard !overflow, product < 1 << 24 else {
+            guard !overflow, product <= Self.indexLimit else {
                 throw .invalidNode(name: node.name, reason: "expected extents that fit in memory, found \(extent) · \(times)")
             }
         }
@@ -101,6 +102,9 @@ extension ONNXImporter {
             repeats[axis] == 1 ? nil : (0..<repeats[axis]).flatMap { _ in 0..<shape[axis] }
         }
     }
+
+    /// Longest list of positions that is made for an axis: a few bytes of a file may ask for any.
+    static let indexLimit = 1 << 22
 
     /// One gathering for every axis that changes; the last stands for the node.
     private mutating func repeating(
@@ -217,7 +221,7 @@ extension ONNXImporter {
         }
         // Cropping, mirrors and repeated edges: positions of each axis.
         if mode == "constant", (before + after).contains(where: { $0 > 0 }) { return false }
-        guard (0..<rank).allSatisfy({ shape[$0] > 0 }) else { return false }
+        guard (0..<rank).allSatisfy({ shape[$0] > 0 && shape[$0] + before[$0] + after[$0] <= Self.indexLimit }) else { return false }
         return try repeating(given, from: shape, node) { axis in
             let (low, high, extent) = (before[axis], after[axis], shape[axis])
             return low == 0 && high == 0 ? nil : (-low..<max(extent + high, -low)).map { Self.source($0, extent: extent, mode: mode) }

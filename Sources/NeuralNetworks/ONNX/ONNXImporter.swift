@@ -35,6 +35,8 @@ struct ONNXImporter {
     private let inputShapes: [String: [Int]]
     /// Which of the usual sizes open axes of inputs are tried at.
     private let sizeCandidate: Int
+    /// The batch that the model fixes is one sample: for models that state numbers for it elsewhere.
+    private let takesBatchWhole: Bool
     private var batchSymbol: String?
     private var folding: ONNXFolding
     var declaredShapes: [String: ONNXWireShape] = [:]
@@ -46,6 +48,8 @@ struct ONNXImporter {
     var integerValues: Set<Network.ValueID> = []
     /// Values on the grid of a quantized type, with its step.
     var quantizedValues: [Network.ValueID: Float] = [:]
+    /// Nodes that make floating point tensors of integers, by what they make.
+    private(set) var dequantizers: [String: Int] = [:]
     /// Inputs of the node at hand under other axes.
     var overrides: [String: Network.ValueID] = [:]
     var views: [ViewKey: Network.ValueID] = [:]
@@ -71,16 +75,19 @@ struct ONNXImporter {
         var transform: ONNXBinding.Transform
     }
 
-    init(_ model: ONNXModel, inputShapes: [String: [Int]], sizeCandidate: Int = 0) throws(NetworkError) {
+    init(_ model: ONNXModel, inputShapes: [String: [Int]], sizeCandidate: Int = 0, takesBatchWhole: Bool = false
+    ) throws(NetworkError) {
         self.model = model
         self.sizeCandidate = sizeCandidate
+        self.takesBatchWhole = takesBatchWhole
         self.inputShapes = inputShapes
         graph = model.wire.graph
         // Folding may make as many numbers as the model holds, and some thousands more.
         folding = ONNXFolding(budget: graph.initializer.reduce(1 << 22) { $0 + (RowMajor.count($1.shape ?? []) ?? 0) })
         for (index, tensor) in graph.initializer.enumerated() { facts[tensor.name] = .initializer(index) }
         for sparse in graph.sparseInitializer { facts[sparse.values.name] = .opaque }
-        for node in graph.node {
+        for (index, node) in graph.node.enumerated() {
+            if node.opType == "DequantizeLinear", let name = node.output.first { dequantizers[name] = index }
             for name in node.input where !name.isEmpty { useCounts[name, default: 0] += 1 }
             for name in node.capturedNames { useCounts[name, default: 0] += 1 }
         }
@@ -159,7 +166,7 @@ struct ONNXImporter {
     }
 
     private mutating func addInputs() throws(NetworkError) {
-        let sizes = ONNXInputSizes(graph, requested: inputShapes)
+        let sizes = ONNXInputSizes(graph, requested: inputShapes, takesBatchWhole: takesBatchWhole)
         for input in graph.input where facts[input.name] == nil {
             guard input.type.value != nil, input.type.tensorType.elemType != 8 else {
                 facts[input.name] = .opaque
@@ -270,4 +277,10 @@ struct ONNXImporter {
     }
 
     mutating func warn(_ text: String) { warnings.append(text) }
+
+    /// Warns of the first of a kind: of texts that differ in what stands in parentheses.
+    mutating func warnOnce(_ text: String) {
+        let kind = text.prefix { $0 != "(" }
+        if !warnings.contains(where: { $0.hasPrefix(kind) }) { warnings.append(text) }
+    }
 }

@@ -41,13 +41,13 @@ struct ONNXInputSizes {
     static let tokens = [32, 64, 128, 16, 512, 256, 77, 8]
     static let samples = [16000, 512, 32000, 480, 4096, 1024, 400, 160]
 
-    init(_ graph: ONNXWireGraph, requested: [String: [Int]]) {
+    init(_ graph: ONNXWireGraph, requested: [String: [Int]], takesBatchWhole: Bool = false) {
         self.requested = requested
         let names = Set(graph.initializer.map(\.name))
         let inputs = graph.input.filter { !names.contains($0.name) && $0.type.tensorType.hasShape }
         for node in graph.node where ["LSTM", "GRU", "RNN"].contains(node.opType) {
             let layout = node.attribute.first { $0.name == "layout" }?.i ?? 0
-            if layout == 0, let name = node.input.first { sequences.insert(name) }
+            if layout == 0, let name = node.input.first { sequences.formUnion(Self.sources(of: name, in: graph)) }
         }
         guard
             let first = inputs.first(where: { !$0.type.tensorType.shape.dim.isEmpty && !sequences.contains($0.name) })?.type.tensorType
@@ -55,9 +55,26 @@ struct ONNXInputSizes {
         else { return }
         if !first.dimParam.isEmpty {
             batchSymbol = first.dimParam
-        } else if first.dimValue > 0 {
+        } else if first.dimValue > 0, !takesBatchWhole {
             fixedBatch = Int(first.dimValue)
         }
+    }
+
+    /// What a value comes from by operations that leave its first axis where it is.
+    private static func sources(of name: String, in graph: ONNXWireGraph) -> Set<String> {
+        let transparent: Set = [
+            "MatMul", "Add", "Sub", "Mul", "Div", "Relu", "LeakyRelu", "Tanh", "Sigmoid", "Elu", "Gelu", "Identity", "Cast", "Dropout",
+            "LayerNormalization", "Softmax", "Clip",
+        ]
+        var makers: [String: Int] = [:]
+        for (index, node) in graph.node.enumerated() { for output in node.output { makers[output] = index } }
+        var found: Set<String> = []
+        var stack = [name]
+        while let next = stack.popLast() {
+            guard found.insert(next).inserted, let maker = makers[next], transparent.contains(graph.node[maker].opType) else { continue }
+            stack += graph.node[maker].input.filter { !$0.isEmpty }
+        }
+        return found
     }
 
     struct Resolved {
@@ -135,21 +152,25 @@ struct ONNXInputSizes {
     static func bestImport(_ model: ONNXModel, inputShapes: [String: [Int]]) throws(NetworkError) -> ONNXImporter {
         var best: ONNXImporter?
         var failure: NetworkError?
-        for candidate in 0..<images.count {
-            var importer = try ONNXImporter(model, inputShapes: inputShapes, sizeCandidate: candidate)
+        var hasUsualSizes = true
+        // Sizes to try, then the batch as part of a sample.
+        for attempt in Array(0..<images.count) + [-1] {
+            if attempt < 0, let best, best.fixedBatch ?? 1 < 2 { break }
+            if attempt > 0, !hasUsualSizes { continue }
+            var importer = try ONNXImporter(
+                model, inputShapes: inputShapes, sizeCandidate: max(attempt, 0), takesBatchWhole: attempt < 0)
             do throws(NetworkError) {
                 try importer.run()
             } catch {
                 failure = failure ?? error
-                // Nothing is open: another size would change nothing.
-                if !importer.inputSizes.contains(where: { $0.source == .usual }) { throw error }
+                hasUsualSizes = importer.inputSizes.contains { $0.source == .usual }
                 continue
             }
-            if importer.barrierCount == 0 || !importer.inputSizes.contains(where: { $0.source == .usual }) { return importer }
-            if let known = best {
-                // Unknown operations do not depend on sizes: if the second try has as many, so will the others.
-                if importer.barrierCount >= known.barrierCount { return known }
-                best = importer
+            hasUsualSizes = importer.inputSizes.contains { $0.source == .usual }
+            if importer.barrierCount == 0 { return importer }
+            // Unknown operations do not depend on sizes: if the second try has as many, so will the others.
+            if let known = best, importer.barrierCount >= known.barrierCount {
+                hasUsualSizes = false
             } else {
                 best = importer
             }

@@ -27,8 +27,8 @@ extension ONNXNetwork {
             switch binding.transform {
             case .same: limits[name] = largest
             case .scaled(let factor): limits[name] = largest * factor.magnitude
-            // One over it is stored: large values become small.
-            case .reciprocal: continue
+            // One over it is stored: large values become small. Quantized values stay within their scale.
+            case .reciprocal, .dequantized: continue
             }
         }
         let least = limits.values.min()
@@ -108,6 +108,10 @@ struct ONNXExporter {
             guard let binding = source.bindings[name] else { continue }
             guard source.network.parameters[name] != parameter else { continue }
             isEdited = true
+            if case .dequantized(let node) = binding.transform {
+                try writeQuantized(parameter, name: name, constant: binding.constant, node: node)
+                continue
+            }
             let uses = usesByParameter[name] ?? []
             let tensor = try tensor(of: parameter, name: name, binding: binding)
             if users[binding.constant] == uses.count, try replace(binding.constant, by: tensor) {
@@ -118,6 +122,22 @@ struct ONNXExporter {
             }
         }
         for (old, new) in zip(source.network.nodes, changed.nodes) { try writeNewBias(old, new) }
+    }
+
+    /// Integers on the parameter's grid in the place of those there, and the grid where it changed.
+    private mutating func writeQuantized(_ parameter: Parameter, name: String, constant: String, node: Int) throws(NetworkError) {
+        guard let before = source.network.quantizations[name], let grid = changed.quantizations[name] else {
+            throw .invalidNode(name: graph.node[node].name, reason: "expected the grid of quantized tensor \(name), found none")
+        }
+        let (integers, after) = grid.quantized(parameter)
+        let tensor = try Self.tensor(integers, shape: parameter.shape, dtype: dtype(of: constant), name: name)
+        if try replace(constant, by: tensor) { storedShapes[constant] = tensor.shape }
+        for (slot, old, new) in [(1, before.scales, after.scales), (2, before.zeros, after.zeros)] where old != new {
+            guard graph.node[node].input.count > slot, !graph.node[node].input[slot].isEmpty else { continue }
+            let stored = graph.node[node].input[slot]
+            let values = try Self.tensor(new, shape: after.axis == nil ? [] : [new.count], dtype: dtype(of: stored), name: stored)
+            setInput(node, slot, try addInitializer(near: stored, values))
+        }
     }
 
     /// The values as the model stores them.

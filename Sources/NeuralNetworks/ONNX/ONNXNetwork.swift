@@ -71,6 +71,8 @@ struct ONNXBinding: Sendable, Equatable {
         case scaled(Float)
         /// One over the model's values: what is divided by.
         case reciprocal
+        /// Integers on a grid in the model, by the DequantizeLinear at this position.
+        case dequantized(node: Int)
     }
 
     /// Name of the constant in the model.
@@ -98,7 +100,7 @@ struct ONNXOrigin: Sendable {
 extension ONNXBinding.Transform {
     func applied(to values: [Float]) -> [Float] {
         switch self {
-        case .same: values
+        case .same, .dequantized: values
         case .scaled(let factor): values.map { $0 * factor }
         case .reciprocal: values.map { 1 / $0 }
         }
@@ -107,7 +109,7 @@ extension ONNXBinding.Transform {
     /// The model's values from the network's.
     func undone(on values: [Float]) -> [Float] {
         switch self {
-        case .same: values
+        case .same, .dequantized: values
         case .scaled(let factor): values.map { $0 / factor }
         case .reciprocal: values.map { 1 / $0 }
         }

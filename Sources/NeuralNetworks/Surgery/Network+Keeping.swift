@@ -23,6 +23,7 @@ extension Network {
             let positions = binding.symbols.indices.filter { isKept(binding.symbols[$0]) }
             if positions.count < binding.symbols.count, let parameter = result.parameters[binding.parameter] {
                 result.parameters[binding.parameter] = parameter.selecting(positions, along: binding.axis)
+                result.quantizations[binding.parameter] = result.quantizations[binding.parameter]?.selecting(positions, along: binding.axis)
             }
         }
         for index in nodes.indices { result.adjustAttributes(of: index, original: self, analysis: analysis, isKept: isKept) }
