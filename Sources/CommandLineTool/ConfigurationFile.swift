@@ -51,9 +51,18 @@ enum ConfigurationFile {
                 values[name] = true
                 continue
             }
-            let value: Any = Double(text).flatMap { $0.isFinite ? $0 as Any : nil } ?? text
             // Only --layer may be given more than once; of the others the last counts.
-            values[name] = name == "layer" ? (values[name] as? [Any] ?? []) + [value] : value
+            if name == "layer" {
+                values[name] = (values[name] as? [String] ?? []) + [text]
+            } else if let number = Int(text) {
+                values[name] = number
+            } else if let number = UInt64(text) {
+                values[name] = number
+            } else if let number = Double(text), number.isFinite {
+                values[name] = number
+            } else {
+                values[name] = text
+            }
         }
         let data = try JSONSerialization.data(withJSONObject: values, options: [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes])
         return String(decoding: data, as: UTF8.self)
