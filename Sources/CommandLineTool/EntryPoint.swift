@@ -8,15 +8,20 @@ import TensorFiles
 enum EntryPoint {
     static func main() {
         Console.occupyClosedDescriptors()
-        let words = CommandArguments.joiningNegativeValues(Array(CommandLine.arguments.dropFirst()))
+        var words = CommandArguments.joiningNegativeValues(Array(CommandLine.arguments.dropFirst()))
         // A usage error is found before the verb is known to us; its name is then what the user typed.
         let verbs = Loewner.configuration.subcommands.map { $0._commandName }
         var name = "loewner"
         if let typed = words.first, verbs.contains(typed) { name += " \(typed)" }
         Interruption.install(program: name)
         do {
+            words = try ConfigurationFile.expanding(words)
             var command = try Loewner.parseAsRoot(words)
-            try command.run()
+            if command is Prune, words.contains("--print-config") {
+                Console.say(json: try ConfigurationFile.text(of: words))
+            } else {
+                try command.run()
+            }
         } catch let error as CommandFailure {
             finish(error.status, error.message.map { "\(name): \($0)" })
         } catch {

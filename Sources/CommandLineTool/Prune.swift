@@ -43,6 +43,12 @@ struct Prune: ParsableCommand {
     @Flag(help: "Plan and report, write no network.")
     var dryRun = false
 
+    @Option(help: ArgumentHelp("Options from a file, by their names: .toml or .json. Those given here win.", valueName: "file"))
+    var config: String?
+
+    @Flag(help: "Print the options in force as a --config file, and do nothing else.")
+    var printConfig = false
+
     @OptionGroup var network: NetworkOptions
     @OptionGroup var images: ImageOptions
     @OptionGroup var overwrite: OverwriteOptions
@@ -50,7 +56,7 @@ struct Prune: ParsableCommand {
     @OptionGroup var format: FormatOptions
 
     func validate() throws {
-        if output == nil, !dryRun { throw ValidationError("expected -o OUT or --dry-run, found neither") }
+        if output == nil, !dryRun, !printConfig { throw ValidationError("expected -o OUT or --dry-run, found neither") }
         if let report, ReportFormat(path: report) == nil {
             throw ValidationError("expected --report to end in .html, .md or .json, found \(report)")
         }
