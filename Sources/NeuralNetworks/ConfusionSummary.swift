@@ -8,6 +8,8 @@ public struct ConfusionSummary: Sendable, Equatable, Codable {
         /// Samples with this label, and those of them that were named so.
         public var count: Int
         public var correct: Int
+
+        package init(label: Int, count: Int, correct: Int) { (self.label, self.count, self.correct) = (label, count, correct) }
     }
 
     /// Samples of one label that were taken for another.
@@ -15,6 +17,10 @@ public struct ConfusionSummary: Sendable, Equatable, Codable {
         public var label: Int
         public var predicted: Int
         public var count: Int
+
+        package init(label: Int, predicted: Int, count: Int) {
+            (self.label, self.predicted, self.count) = (label, predicted, count)
+        }
     }
 
     /// Classes that occur among the labels, ascending.

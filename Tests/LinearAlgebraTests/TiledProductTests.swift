@@ -6,7 +6,11 @@ import Testing
 
 @Suite struct TiledProductTests {
     private func values(_ count: Int, seed: Int) -> [Float] {
-        (0..<count).map { Float(sin(Double($0 * 7 + seed) * 0.731) * cos(Double($0) * 0.117 + Double(seed))) }
+        (0..<count).map { (k: Int) -> Float in
+            let fast: Double = sin(Double(k * 7 + seed) * 0.731)
+            let slow: Double = cos(Double(k) * 0.117 + Double(seed))
+            return Float(fast * slow)
+        }
     }
 
     /// φ(L·R + row bias + column bias + residual) for a right factor with rows `stride` apart, result rows in runs of `run`.

@@ -1,5 +1,6 @@
 // Networks back into their models.
 
+import Foundation
 import NeuralNetworks
 import TensorFiles
 import TestSupport
