@@ -48,7 +48,9 @@ static unsigned long long room(void) {
 int startup_affordable_threads(int running) {
     unsigned long long left = room();
     if (left == ULLONG_MAX) return INT_MAX;
-    unsigned long long more = left > reserve_bytes ? (left - reserve_bytes) / thread_bytes() : 0;
+    // The main thread maps its buffer with its first call.
+    unsigned long long spoken_for = reserve_bytes + (running > 0 ? buffer_bytes : 0);
+    unsigned long long more = left > spoken_for ? (left - spoken_for) / thread_bytes() : 0;
     return more > INT_MAX / 2 ? INT_MAX : running + (int)more;
 }
 

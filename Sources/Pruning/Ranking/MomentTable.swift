@@ -44,8 +44,11 @@ struct MomentTable: Sendable {
                 if !consumer.isGrouped { consumers[Key(consumer)] = (consumer, group.count) }
             }
         }
+        // Formulas carry covariances through every layer, the wide ones included.
+        let isEveryGroupMeasured = run.groups.allSatisfy(run.measuresMoments)
         switch inputs.content {
         case .nothing: return
+        case .gaussian where !isEveryGroupMeasured, .normalized where !isEveryGroupMeasured: return
         case .gaussian(let input):
             let known = try GaussianPropagation(of: run.network, input: input)
             moments = try MomentTable.moments(known.moments, consumers, model: .gaussian)
