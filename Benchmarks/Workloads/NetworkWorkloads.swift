@@ -1,4 +1,4 @@
-// Suite `network`: whole prunes, from the network to the smaller network.
+// Suite `network`: whole prunes, from the network to the smaller network, and what ForwardWorkloads times.
 //
 // Half of every prunable layer is kept. The answer is checked by its sizes and by comparing the sliced network with the
 // original whose removed channels are masked.
@@ -39,10 +39,11 @@ package enum NetworkWorkloads {
     }
 
     package static func workloads(_ subject: SubjectNetwork) -> [Workload] {
-        Recipe.allCases.map { recipe in
-            let workload = prune(subject, recipe)
-            return subject.isOnFile ? workload.without(.kernels) : workload
-        }
+        ForwardWorkloads.workloads(subject)
+            + Recipe.allCases.map { recipe in
+                let workload = prune(subject, recipe)
+                return subject.isOnFile ? workload.without(.kernels) : workload
+            }
     }
 
     private static let kept = 0.5

@@ -9,92 +9,44 @@
 // Every entry is one sum in the order of the table, whatever tile or position in a tile it falls on: the result does not
 // depend on how work is cut. Tiles differ between kinds of processors as registers do, hence no clones but three inclusions.
 
-#include "vectors.h"
+#include "lanes.h"
 
-#if defined(__x86_64__) && defined(__linux__) && defined(__clang__)
-#include <immintrin.h>
-#define CK_HAS_WIDE 1
-
-typedef int32_t whole16 __attribute__((vector_size(64)));
-typedef int32_t whole8 __attribute__((vector_size(32)));
-
+#ifdef CK_HAS_WIDE
 // 24 sums, 3 values and a factor in 32 registers.
 #pragma clang attribute push(__attribute__((target("avx512f"))), apply_to = function)
-#define VEC __m512
-#define WHOLE whole16
-#define LANES 16
+#define LANES_512
+#include "lanes.h"
 #define ROWS 8
 #define VECTORS 3
-#define NAME(f) f##_512
-#define SPLAT(x) _mm512_set1_ps(x)
-#define LOAD(p) _mm512_loadu_ps(p)
-#define LOAD_SOME(p, n) _mm512_maskz_loadu_ps((__mmask16)((1u << (n)) - 1), p)
-#define STORE_SOME(p, v, n) _mm512_mask_storeu_ps(p, (__mmask16)((1u << (n)) - 1), v)
 #include "tile.h"
+#undef LANES_512
 #pragma clang attribute pop
 
 // 12 sums, 2 values and a factor in 16 registers.
 #pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
-#define VEC __m256
-#define WHOLE whole8
-#define LANES 8
+#define LANES_256
+#include "lanes.h"
 #define ROWS 6
 #define VECTORS 2
-#define NAME(f) f##_256
-#define SPLAT(x) _mm256_set1_ps(x)
-#define LOAD(p) _mm256_loadu_ps(p)
-#define FIRST(n) _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7))
-#define LOAD_SOME(p, n) _mm256_maskload_ps(p, FIRST(n))
-#define STORE_SOME(p, v, n) _mm256_maskstore_ps(p, FIRST(n), v)
 #include "tile.h"
+#undef LANES_256
 #pragma clang attribute pop
 #endif
 
-typedef float v4u __attribute__((vector_size(16), aligned(4)));
-typedef float v4s __attribute__((vector_size(16)));
-typedef int32_t whole4 __attribute__((vector_size(16)));
-
-CK_INLINE v4s load_some(const float *p, int n) {
-    v4s value = {0};
-    for (int i = 0; i < 4; i++)
-        if (i < n) value[i] = p[i];
-    return value;
-}
-
-CK_INLINE void store_some(float *p, v4s value, int n) {
-    for (int i = 0; i < 4; i++)
-        if (i < n) p[i] = value[i];
-}
-
-#define VEC v4s
-#define WHOLE whole4
-#define LANES 4
+#include "lanes.h"
 #define ROWS 6
 #define VECTORS 2
-#define NAME(f) f##_128
-#define SPLAT(x) ((v4s){(x), (x), (x), (x)})
-#define LOAD(p) ((v4s)(*(const v4u *)(p)))
-#define LOAD_SOME(p, n) load_some(p, n)
-#define STORE_SOME(p, v, n) store_some(p, v, n)
 #include "tile.h"
 
-static int kind(void) {
-#ifdef CK_HAS_WIDE
-    if (__builtin_cpu_supports("avx512f")) return 512;
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return 256;
-#endif
-    return 128;
-}
+ptrdiff_t ck_tile_rows(void) { return ck_widest() == 512 ? 8 : 6; }
 
-ptrdiff_t ck_tile_rows(void) { return kind() == 512 ? 8 : 6; }
-
-ptrdiff_t ck_tile_columns(void) { return kind() == 512 ? 48 : kind() == 256 ? 16 : 8; }
+ptrdiff_t ck_tile_columns(void) { return ck_widest() == 512 ? 48 : ck_widest() == 256 ? 16 : 8; }
 
 void ck_multiply(const ck_product *product) {
     if (product->rows <= 0 || product->columns <= 0) return;
 #ifdef CK_HAS_WIDE
-    if (kind() == 512) return product_512(product);
-    if (kind() == 256) return product_256(product);
+    if (ck_widest() == 512) return product_512(product);
+    if (ck_widest() == 256) return product_256(product);
 #endif
     product_128(product);
 }

@@ -28,10 +28,4 @@ package struct PlaneConvolution: Sendable {
     ) {
         withUnsafePointer(to: geometry) { ck_convolve_plane($0, x, filter, bias, residual, y, workspace) }
     }
-
-    /// outᵢ ← x[i·stride].
-    @inline(__always)
-    package static func every(_ stride: Int, of x: UnsafePointer<Float>, count: Int, into out: UnsafeMutablePointer<Float>) {
-        ck_every(x, stride, count, out)
-    }
 }

@@ -61,4 +61,39 @@ package enum RowKernels {
     ) {
         ck_normalize(x, count, subtractsMean ? 1 : 0, epsilon, y)
     }
+
+    /// Rows of `width` values: x[i·stride] where i is valid, zero elsewhere. `x` may point outside of its array as long as what is
+    /// valid lies within.
+    @inline(__always)
+    package static func shift(
+        _ x: UnsafePointer<Float>, rowStride: Int, stride: Int, rows: Int, valid: Range<Int>, width: Int,
+        into out: UnsafeMutablePointer<Float>
+    ) {
+        ck_shift_rows(x, rowStride, stride, rows, valid.lowerBound, valid.upperBound, width, out)
+    }
+
+    /// How values of a window become one.
+    package enum Reduction: Sendable { case maximum, sum }
+
+    /// Maximum (NaN ignored, −∞ when there is none) or sum of `rows` rows, entry by entry.
+    @inline(__always)
+    package static func reduceRows(
+        _ reduction: Reduction, _ x: UnsafePointer<Float>, rowStride: Int, rows: Int, count: Int, into out: UnsafeMutablePointer<Float>
+    ) {
+        switch reduction {
+        case .maximum: ck_row_maximum(x, rowStride, rows, count, out)
+        case .sum: ck_row_sum(x, rowStride, rows, count, out)
+        }
+    }
+
+    /// outᵢ ← maximum or sum of the `window` values from x[i·stride] on. Maxima are of values that are not NaN.
+    @inline(__always)
+    package static func reduceWindows(
+        _ reduction: Reduction, _ x: UnsafePointer<Float>, window: Int, stride: Int, count: Int, into out: UnsafeMutablePointer<Float>
+    ) {
+        switch reduction {
+        case .maximum: ck_window_maximum(x, window, stride, count, out)
+        case .sum: ck_window_sum(x, window, stride, count, out)
+        }
+    }
 }

@@ -27,6 +27,7 @@ package enum StoredActivation: Sendable, Equatable {
 /// on how rows and columns are cut.
 package struct TiledProduct {
     private var product: ck_product
+    private let depthOfPart: Int
 
     /// Rows and columns of the tile that stays in registers on this processor.
     package static let tileRows = Int(ck_tile_rows())
@@ -35,11 +36,17 @@ package struct TiledProduct {
     /// Depth of one part of a sum: a tile's columns of R then take at most 256 kB, which the second level of a cache holds.
     package static let depthOfPart = (1 << 16) / tileColumns
 
+    /// Depth of one part where `rows` of L are multiplied with many tiles: the packed rows then take at most 512 kB, so that all
+    /// tiles but the first find them in the second level; but long enough that results are not loaded and stored all the time.
+    package static func depthOfPart(rows: Int) -> Int { min(depthOfPart, max(192, (1 << 17) / max(rows, 1))) }
+
+    /// - Parameter depthOfPart: sums are made in parts of at most this depth; results depend on it in the last bits.
     package init(
         left: UnsafePointer<Float>, leftDepth: Int, right: UnsafePointer<Float>, rightStride: Int, offsets: UnsafePointer<Int>,
         depth: Int, rows: Int, columns: Int, result: UnsafeMutablePointer<Float>, resultStride: Int, run: Int? = nil,
-        runStride: Int = 0
+        runStride: Int = 0, depthOfPart: Int = Self.depthOfPart
     ) {
+        self.depthOfPart = depthOfPart
         product = ck_product(
             left: left, left_depth: leftDepth, right: right, right_stride: rightStride, offsets: offsets, depth: depth, rows: rows,
             columns: columns, result: result, result_stride: resultStride, run: run ?? Swift.max(columns, 1), run_stride: runStride,
@@ -59,7 +66,7 @@ package struct TiledProduct {
     }
 
     package func multiply() {
-        let parts = Swift.max(1, (product.depth + Self.depthOfPart - 1) / Self.depthOfPart)
+        let parts = Swift.max(1, (product.depth + depthOfPart - 1) / depthOfPart)
         for part in 0..<parts {
             let (start, end) = (product.depth * part / parts, product.depth * (part + 1) / parts)
             var piece = product

@@ -6,10 +6,10 @@ import Testing
 
 @Suite struct TiledProductTests {
     private func values(_ count: Int, seed: Int) -> [Float] {
-        (0..<count).map { (k: Int) -> Float in
-            let fast: Double = sin(Double(k * 7 + seed) * 0.731)
-            let slow: Double = cos(Double(k) * 0.117 + Double(seed))
-            return Float(fast * slow)
+        (0..<count).map { (index: Int) -> Float in
+            let (x, phase) = (Double(index), Double(seed))
+            let wave: Double = sin((x * 7 + phase) * 0.731)
+            return Float(wave * cos(x * 0.117 + phase))
         }
     }
 
@@ -55,7 +55,7 @@ import Testing
                         var sum = Double(bias[row]) + Double(residual[at])
                         for k in 0..<depth { sum += Double(left[row * depth + k]) * Double(right[k * columns + column]) }
                         switch activation {
-                        case .none: break
+                        case StoredActivation.none: break
                         case .clamp(let low, let high): sum = min(max(sum, Double(low)), Double(high))
                         case .leak(let slope): sum = sum < 0 ? sum * Double(slope) : sum
                         }
@@ -102,23 +102,38 @@ import Testing
         }
     }
 
+    private func exact(_ function: RowKernels.Function, _ x: Double) -> Double {
+        let clipped: Double = min(max(x / 6 + 0.5, 0), 1)
+        switch function {
+        case .relu: return max(0, x)
+        case .clippedReLU(let maximum): return min(max(0, x), Double(maximum))
+        case .leakyReLU(let slope): return x < 0 ? Double(slope) * x : x
+        case .sigmoid: return 1 / (1 + exp(-x))
+        case .silu: return x / (1 + exp(-x))
+        case .tanh: return Foundation.tanh(x)
+        case .gelu: return 0.5 * x * (1 + erf(x * 0.5.squareRoot()))
+        case .geluTanh:
+            let inner: Double = 0.7978845608 * (x + 0.044715 * x * x * x)
+            return 0.5 * x * (1 + Foundation.tanh(inner))
+        case .hardSigmoid: return clipped
+        case .hardSwish: return x * clipped
+        }
+    }
+
     @Test func functionsAgreeWithDoublePrecision() {
-        let exact: [(RowKernels.Function, (Double) -> Double)] = [
-            (.relu, { max(0, $0) }), (.clippedReLU(maximum: 6), { min(max(0, $0), 6) }),
-            (.leakyReLU(slope: 0.1), { $0 < 0 ? 0.1 * $0 : $0 }),
-            (.sigmoid, { 1 / (1 + exp(-$0)) }), (.silu, { $0 / (1 + exp(-$0)) }), (.tanh, tanh),
-            (.gelu, { 0.5 * $0 * (1 + erf($0 * 0.5.squareRoot())) }),
-            (.geluTanh, { 0.5 * $0 * (1 + tanh(0.7978845608 * ($0 + 0.044715 * $0 * $0 * $0))) }),
-            (.hardSigmoid, { min(max($0 / 6 + 0.5, 0), 1) }), (.hardSwish, { $0 * min(max($0 / 6 + 0.5, 0), 1) }),
+        let functions: [RowKernels.Function] = [
+            .relu, .clippedReLU(maximum: 6), .leakyReLU(slope: 0.1), .sigmoid, .silu, .tanh, .gelu, .geluTanh, .hardSigmoid, .hardSwish,
         ]
-        let points = (-400...400).map { Float($0) * 0.053 } + [1e-6, -1e-6, 88, -88, 3e4, -3e4, 0]
-        for (function, reference) in exact {
+        var points: [Float] = [1e-6, -1e-6, 88, -88, 3e4, -3e4, 0]
+        for i in -400...400 { points.append(Float(i) * 0.053) }
+        for function in functions {
             for count in [1, 7, 16, points.count] {
                 var y = Array(points.prefix(count))
                 RowKernels.apply(function, &y, count: count)
                 for (x, value) in zip(points, y) {
-                    let expected = reference(Double(x))
-                    #expect(abs(Double(value) - expected) <= 4 * Double(Float.ulpOfOne) * max(1, abs(Double(x)), abs(expected)))
+                    let expected = exact(function, Double(x))
+                    let tolerance = 4 * Double(Float.ulpOfOne) * max(1, abs(Double(x)), abs(expected))
+                    #expect(abs(Double(value) - expected) <= tolerance)
                 }
             }
             var nan = [Float.nan, 1]
@@ -128,20 +143,23 @@ import Testing
     }
 
     @Test func softmaxAndNormalizationOfRows() {
+        let ulp = Double(Float.ulpOfOne)
         for count in [1, 2, 15, 16, 17, 40] {
             let x = values(count, seed: 8).map { 20 * $0 + 1000 }
+            let doubles = x.map { Double($0) }
             var y = x
             RowKernels.softmax(x, count: count, into: &y)
-            let peak = Double(x.max()!)
-            let total = x.reduce(0) { $0 + exp(Double($1) - peak) }
-            for (a, b) in zip(x, y) { #expect(abs(exp(Double(a) - peak) / total - Double(b)) <= 16 * Double(Float.ulpOfOne)) }
+            let exponentials = doubles.map { exp($0 - doubles.max()!) }
+            let total: Double = exponentials.reduce(0, +)
+            for (a, b) in zip(exponentials, y) { #expect(abs(a / total - Double(b)) <= 16 * ulp) }
             for subtracts in [true, false] {
                 RowKernels.normalize(x, count: count, subtractsMean: subtracts, epsilon: 1e-3, into: &y)
-                let mean = subtracts ? x.reduce(0) { $0 + Double($1) } / Double(count) : 0
-                let variance = x.reduce(0) { $0 + (Double($1) - mean) * (Double($1) - mean) } / Double(count)
+                let mean: Double = subtracts ? doubles.reduce(0, +) / Double(count) : 0
+                let squares = doubles.map { ($0 - mean) * ($0 - mean) }
+                let deviation: Double = (squares.reduce(0, +) / Double(count) + 1e-3).squareRoot()
                 // The mean is rounded to Float before it is subtracted.
-                let tolerance = 1100 * Double(Float.ulpOfOne) / (variance + 1e-3).squareRoot() + 8 * Double(Float.ulpOfOne)
-                for (a, b) in zip(x, y) { #expect(abs((Double(a) - mean) / (variance + 1e-3).squareRoot() - Double(b)) <= tolerance) }
+                let tolerance = 1100 * ulp / deviation + 8 * ulp
+                for (a, b) in zip(doubles, y) { #expect(abs((a - mean) / deviation - Double(b)) <= tolerance) }
             }
         }
     }

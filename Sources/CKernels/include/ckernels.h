@@ -256,8 +256,19 @@ ptrdiff_t ck_plane_convolution_workspace(const ck_plane_convolution *convolution
 void ck_convolve_plane(const ck_plane_convolution *convolution, const float *x, const float *filter, float bias,
                        const float *residual, float *y, float *workspace);
 
-/// outᵢ ← x[i·stride].
-void ck_every(const float *x, ptrdiff_t stride, ptrdiff_t count, float *out);
+/// `rows` rows of `width` entries: zeros, but x[i·stride] at low ≤ i < high; x moves on by x_stride from row to row and may
+/// point outside of its array as long as those entries lie within.
+void ck_shift_rows(const float *x, ptrdiff_t x_stride, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t low, ptrdiff_t high,
+                   ptrdiff_t width, float *out);
+
+/// Maximum (NaN ignored, −∞ when there is none) and sum of `rows` rows, entry by entry.
+void ck_row_maximum(const float *x, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t count, float *out);
+void ck_row_sum(const float *x, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t count, float *out);
+
+/// outᵢ ← maximum or sum of x[i·stride + k], 0 ≤ k < window. The maximum is of numbers
+/// that are not NaN, as ck_row_maximum leaves them.
+void ck_window_maximum(const float *x, ptrdiff_t window, ptrdiff_t stride, ptrdiff_t count, float *out);
+void ck_window_sum(const float *x, ptrdiff_t window, ptrdiff_t stride, ptrdiff_t count, float *out);
 
 /// Functions of one number: the parameter is the upper bound of a clipped ReLU, the slope of a leaky one.
 enum {

@@ -244,7 +244,7 @@ struct ConvolutionKernel: Sendable {
                         left: base + group * size + inputs.lowerBound * e.taps * TiledProduct.tileRows, leftDepth: e.depth,
                         right: right, rightStride: TiledProduct.tileColumns, offsets: offsets, depth: inputs.count * e.taps,
                         rows: e.outputsPerGroup, columns: columns, result: y, resultStride: e.outPlane, run: run,
-                        runStride: runStride)
+                        runStride: runStride, depthOfPart: TiledProduct.depthOfPart(rows: e.outputsPerGroup))
                     if inputs.lowerBound > 0 { product.accumulate() }
                     if inputs.upperBound == e.inputsPerGroup {
                         product.finish(

@@ -11,13 +11,15 @@ struct ChannelAffineKernel: Sendable {
     let activation: Activation
 
     func run(count: Int, input: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>) {
-        for image in 0..<count {
-            for channel in 0..<channels {
-                let offset = (image * channels + channel) * positions
-                let (a, b) = (scale[channel], shift[channel])
-                RowKernels.affine(input + offset, count: positions, factor: a, offset: b, into: output + offset)
-                activation.apply(output + offset, count: positions)
-            }
+        run(planes: 0..<count * channels, input: input, output: output)
+    }
+
+    /// Some of the planes of a batch.
+    func run(planes: Range<Int>, input: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>) {
+        for plane in planes {
+            let (x, y) = (input + plane * positions, output + plane * positions)
+            RowKernels.affine(x, count: positions, factor: scale[plane % channels], offset: shift[plane % channels], into: y)
+            activation.apply(y, count: positions)
         }
     }
 }

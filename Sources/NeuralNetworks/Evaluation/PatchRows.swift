@@ -46,7 +46,8 @@ struct PatchRows: Sendable {
             phases.append(Phase(phase: phase, extraRows: rows, offset: 0, stride: stride))
         }
         let perInput = e.kernelWidth * phases.reduce(0) { $0 + $1.stride }
-        inputs = max(1, min(e.inputsPerGroup, Self.most / max(perInput, 1), max(1, TiledProduct.depthOfPart / e.taps)))
+        inputs = max(
+            1, min(e.inputsPerGroup, Self.most / max(perInput, 1), max(1, TiledProduct.depthOfPart(rows: e.outputsPerGroup) / e.taps)))
         var size = 0
         for index in phases.indices {
             phases[index].offset = size
@@ -101,44 +102,18 @@ struct PatchRows: Sendable {
     }
 
     /// One column: every strideY-th row of one input channel from `firstRow` on, shifted by kx, zero outside the image.
-    @inline(__always)
     private func fill(_ target: UnsafeMutablePointer<Float>, _ plane: UnsafePointer<Float>, firstRow: Int, rows: Int, kx: Int) {
         let e = extents
         let width = e.outWidth
         let (low, high) = e.validColumns(kx)
-        let shift = kx * e.dilationX - e.left
-        if e.strideX == 1 && e.strideY == 1 && width == e.width {
-            // Rows lie back to back in both: one shifted copy, then zeros where it wrapped around.
-            let firstValid = min(max(0, -firstRow), rows)
-            let lastValid = max(firstValid, min(rows, e.height - firstRow))
-            if firstValid > 0 { target.update(repeating: 0, count: firstValid * width) }
-            if lastValid < rows { (target + lastValid * width).update(repeating: 0, count: (rows - lastValid) * width) }
-            guard lastValid > firstValid, low < high else {
-                (target + firstValid * width).update(repeating: 0, count: (lastValid - firstValid) * width)
-                return
-            }
-            let start = firstValid * width + low
-            let end = (lastValid - 1) * width + high
-            (target + start).update(from: plane + (firstRow * width + start + shift), count: end - start)
-            if low > 0 {
-                for row in firstValid..<lastValid { for column in 0..<low { target[row * width + column] = 0 } }
-            }
-            if high < width {
-                for row in firstValid..<lastValid { for column in high..<width { target[row * width + column] = 0 } }
-            }
-            return
+        let above = min(rows, firstRow >= 0 ? 0 : (-firstRow + e.strideY - 1) / e.strideY)
+        let within = firstRow >= e.height ? 0 : max(0, min(rows, (e.height - 1 - firstRow) / e.strideY + 1) - above)
+        if above > 0 { target.update(repeating: 0, count: above * width) }
+        if within > 0 {
+            RowKernels.shift(
+                plane + ((firstRow + above * e.strideY) * e.width + kx * e.dilationX - e.left), rowStride: e.strideY * e.width,
+                stride: e.strideX, rows: within, valid: low..<max(low, high), width: width, into: target + above * width)
         }
-        for row in 0..<rows {
-            let sourceRow = firstRow + row * e.strideY
-            let to = target + row * width
-            guard sourceRow >= 0, sourceRow < e.height, low < high else {
-                to.update(repeating: 0, count: width)
-                continue
-            }
-            let from = plane + (sourceRow * e.width + shift)
-            for column in 0..<low { to[column] = 0 }
-            PlaneConvolution.every(e.strideX, of: from + low * e.strideX, count: high - low, into: to + low)
-            for column in high..<width { to[column] = 0 }
-        }
+        if above + within < rows { (target + (above + within) * width).update(repeating: 0, count: (rows - above - within) * width) }
     }
 }
