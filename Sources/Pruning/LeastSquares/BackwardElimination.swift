@@ -17,7 +17,9 @@ package struct BackwardElimination: Sendable {
     package var costs: [Double]
 
     /// Removes channels until `remaining` are left.
-    package init(_ problem: Reconstruction, remaining: Int) throws(FactorizationError) {
+    ///
+    /// - Parameter first: channels that leave before all others.
+    package init(_ problem: Reconstruction, remaining: Int, first: [Int] = []) throws(FactorizationError) {
         let n = problem.count
         precondition(remaining >= 0 && remaining <= n, "cannot keep more channels than there are")
         order = []
@@ -35,13 +37,15 @@ package struct BackwardElimination: Sendable {
         var open = Array(0..<n)
         var columnM = [Double](repeating: 0, count: n)
         var columnW = [Double](repeating: 0, count: n)
+        var waiting = Set(first)
         while open.count > remaining {
             var (position, least) = (0, Double.infinity)
-            for (k, i) in open.enumerated() {
+            for (k, i) in open.enumerated() where waiting.isEmpty || waiting.contains(i) {
                 let cost = Swift.max(0, weights[i, i]) / inverse[i, i]
                 if cost < least { (position, least) = (k, cost) }
             }
             let removed = open.remove(at: position)
+            waiting.remove(removed)
             order.append(removed)
             costs.append(least)
             let pivot = inverse[removed, removed]
