@@ -8,8 +8,13 @@ import TensorFiles
 ///
 /// The only value with a clock and an observer. Phases take it and what earlier phases returned, and return one value.
 struct PruningRun: Sendable {
-    /// The original network, shapes inferred.
-    let network: Network
+    /// The network that channels are chosen and weights are fitted in, shapes inferred: the original, or what computes the same with
+    /// fewer channels read.
+    var network: Network { merges.network }
+    /// The network as it was given.
+    let original: Network
+    /// What can be cut without loss.
+    let merges: ExactMerges
     /// The groups that may be cut, in topological order.
     let groups: [ChannelGroup]
     let settings: PruningSettings
@@ -17,8 +22,11 @@ struct PruningRun: Sendable {
     private let clock = ContinuousClock()
     private let began: ContinuousClock.Instant
 
-    init(_ network: Network, groups: [ChannelGroup], settings: PruningSettings, observer: PruningObserver?) {
-        self.network = network
+    init(
+        _ original: Network, merges: ExactMerges, groups: [ChannelGroup], settings: PruningSettings, observer: PruningObserver?
+    ) {
+        self.original = original
+        self.merges = merges
         self.groups = groups
         self.settings = settings
         self.observer = observer
@@ -33,6 +41,11 @@ struct PruningRun: Sendable {
         if settings.readsMoments { return true }
         let parameters = network.parameters.values.reduce(0) { $0 + $1.values.count }
         return (CheckedSize(group.count) * group.count).value.map { $0 <= Swift.max(PruningRun.smallCovariance, parameters) } ?? false
+    }
+
+    /// Whether keeping these counts costs nothing but redundant channels.
+    func isWithoutLoss(_ counts: [Int]) -> Bool {
+        zip(zip(groups, merges.redundant), counts).allSatisfy { $0.0.count - $1 <= $0.1.count }
     }
 
     /// Tells the observer what begins.

@@ -21,7 +21,9 @@ package struct BackwardElimination: Sendable {
     package var costs: [Double]
 
     /// Removes channels until `remaining` are left; ties to the lowest index.
-    package init(_ problem: Reconstruction, remaining: Int) throws(FactorizationError) {
+    ///
+    /// - Parameter first: channels that leave before all others.
+    package init(_ problem: Reconstruction, remaining: Int, first: [Int] = []) throws(FactorizationError) {
         let n = problem.count
         precondition(remaining >= 0 && remaining <= n, "cannot keep more channels than there are")
         order = []
@@ -35,8 +37,10 @@ package struct BackwardElimination: Sendable {
         for i in 0..<n { normal[i, i] += ridge }
         let factor = try Cholesky(normal)
         var table = Table(inverse: factor.inverse(), weights: factor.solve(problem.cross).gram())
+        var waiting = Set(first)
         while table.channels.count - table.removed > remaining {
-            let (position, cost) = table.cheapest()
+            let (position, cost) = table.cheapest(among: waiting)
+            waiting.remove(table.channels[position])
             order.append(table.channels[position])
             costs.append(cost)
             table.remove(position)
@@ -70,10 +74,10 @@ package struct BackwardElimination: Sendable {
             (self.inverse, self.weights) = (inverse, weights)
         }
 
-        /// The open channel of the least cost (1).
-        func cheapest() -> (position: Int, cost: Double) {
+        /// The open channel of the least cost (1), one of `few` unless there are none.
+        func cheapest(among few: Set<Int>) -> (position: Int, cost: Double) {
             var (position, least) = (-1, Double.infinity)
-            for i in channels.indices where isOpen[i] {
+            for i in channels.indices where isOpen[i] && (few.isEmpty || few.contains(channels[i])) {
                 let cost = Swift.max(0, weightDiagonal[i]) / inverseDiagonal[i]
                 if position < 0 || cost < least { (position, least) = (i, cost) }
             }

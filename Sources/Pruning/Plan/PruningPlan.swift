@@ -70,9 +70,9 @@ public struct PruningPlan: Sendable, Equatable, Codable {
     init(_ refit: Refit, _ ranking: ChannelRanking, _ errors: ErrorCurves, _ inputs: RunInputs, _ run: PruningRun) throws(PruningError) {
         version = PruningPlan.currentVersion
         settings = run.settings
-        fingerprint = run.network.fingerprint
+        fingerprint = run.original.fingerprint
         groups = zip(run.groups, refit.outcomes).map { Group(name: $0.id, channels: $0.count, kept: $1.kept) }
-        let changed = refit.masked.changed.sorted()
+        let changed = refit.masked.changed.union(run.merges.changed).sorted()
         let small = try refit.masked.network.cutting(groups)
         replacements = changed.compactMap { name in small.parameters[name].map { Replacement(parameter: name, $0) } }
         let positions = run.network.keptPositions(groups, of: run.groups)

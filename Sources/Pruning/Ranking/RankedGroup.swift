@@ -21,6 +21,8 @@ struct RankedGroup: Sendable {
     let order: [Int]?
     let points: NeuronPoints
     let sensitivities: SensitivityBounds?
+    /// Channels that may go without loss.
+    let redundant: [Int]
     private let generator: SeededGenerator
 
     var name: String { group.id }
@@ -66,8 +68,12 @@ struct RankedGroup: Sendable {
         }
         // One stream of random numbers per group, so that the draws of one do not depend on the others.
         generator = SeededGenerator(seed: settings.seed).stream(.group(index))
-        order = try RankedGroup.order(
+        let free = run.merges.redundant[index]
+        redundant = free
+        let ranked = try RankedGroup.order(
             rule, weights.incoming, problem, points, sensitivities, generator: generator, layer: group.id)
+        // What is redundant goes first.
+        order = ranked.map { $0.filter { !free.contains($0) } + free }
     }
 
     /// All channels, best first, for the rules that rank; `nil` for those that draw.
