@@ -19,7 +19,7 @@ import Testing
         more["head.extra.weight"] = .float32([1])
         #expect(KnownArchitecture.recognized(in: more) == nil)
         var fewer = archive
-        fewer[archive.names[archive.count / 2]] = nil
+        fewer[archive.names[0]] = nil
         #expect(KnownArchitecture.recognized(in: fewer) == nil)
     }
 
