@@ -76,9 +76,17 @@ public enum NPZ {
     }
 
     /// A member as it lies in the file, packed.
+    ///
+    /// Its checksum is verified, so that a damaged array is not taken for a member of another kind; of what would inflate beyond all measure
+    /// only the packed bytes are kept.
     private static func carried(
         _ member: ZipMember, named name: String, reason: TensorFileError, in source: ByteSource
     ) throws(TensorFileError) -> CarriedMember {
+        if member.size <= freeInflation {
+            var reader = try ZipMemberReader(member, in: source)
+            while reader.remaining > 0 { _ = try reader.read(min(reader.remaining, 1 << 20)) }
+            try reader.finish()
+        }
         let packed = try source.bytes(at: member.dataOffset, count: member.compressedSize)
         let record = ZipRecord(
             name: Array(member.name.utf8), deflated: member.method == .deflated, checksum: member.checksum,
