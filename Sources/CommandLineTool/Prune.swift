@@ -73,15 +73,20 @@ struct Prune: ParsableCommand {
         }
 
         let bar = ProgressBar(quiet: format.json)
-        let pruner = try Pruner(network: original.network, settings: options.settings(images: images))
-        let made = try pruner.plan(calibration: samples) { progress in
-            bar.update(progress.phase, fraction: Double(progress.completed) / Double(max(1, progress.total)))
-            return true
+        let settings = options.settings(images: images)
+        let (made, pruned, account) = try SettingFlags.naming { () throws(PruningError) in
+            let pruner = try Pruner(network: original.network, settings: settings)
+            let made = try pruner.plan(calibration: samples) { progress in
+                bar.update(progress.phase.text, fraction: Double(progress.completed) / Double(max(1, progress.total)))
+                return true
+            }
+            let pruned = try made.apply(to: original.network)
+            bar.update("measuring", fraction: 1)
+            let account = try PruningReport(
+                plan: made, original: original.network, pruned: pruned, calibration: samples, evaluation: labelled,
+                naming: SettingFlags.naming)
+            return (made, pruned, account)
         }
-        let pruned = try made.apply(to: original.network)
-        bar.update("measuring", fraction: 1)
-        let account = try PruningReport(
-            plan: made, original: original.network, pruned: pruned, calibration: samples, evaluation: labelled)
         bar.clear()
 
         if !dryRun, let output { try original.write(pruned, to: output, force: overwrite.force) }
@@ -129,9 +134,9 @@ struct Prune: ParsableCommand {
         layers.show()
         Console.say()
         if let agreement = report.predictedAgreement {
-            Console.say("predicted without labels: the same class on \(Format.percent(agreement)) of \(report.agreementBasis)")
+            Console.say("predicted without labels: the same class on \(Format.percent(agreement)) of \(report.predictionBasis ?? "inputs")")
         }
-        Console.say("recipe \(report.recipe), seed \(report.seed), inputs: \(report.inputModel), \(Format.seconds(report.seconds))")
+        Console.say("recipe \(report.recipePhrase), seed \(report.seed), inputs: \(report.inputModel), \(Format.seconds(report.seconds))")
     }
 }
 

@@ -46,9 +46,10 @@ import Testing
         let network = try SharedFiles.network("lenet300_mnist.safetensors")
         let plan = try Pruner(network: network, settings: PruningSettings(recipe: .paper, budget: .keep(0.5))).plan()
         for layer in plan.layers {
-            #expect(layer.representation == "product" && layer.rank == 10)
-            #expect((layer.peels ?? 0) >= 1 && layer.draws ?? 0 >= layer.after)
-            #expect(layer.samplingEpsilon != nil)
+            let guarantee = layer.guarantee
+            #expect(guarantee.representation == .product && guarantee.rank == 10)
+            let (peeling, sampling) = (try #require(guarantee.peeling), try #require(guarantee.sampling))
+            #expect(peeling.peels >= 1 && sampling.draws >= layer.after)
         }
     }
 

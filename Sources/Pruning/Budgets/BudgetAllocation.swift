@@ -7,11 +7,12 @@
 
 import NeuralNetworks
 
+/// Counts that meet a budget.
 package enum BudgetAllocation {
     /// What the allocation knows of one group.
     package struct Candidate {
         package var count: Int
-        /// Fixed count, from `--layer` or because the group is outside the budget.
+        /// Fixed count: by a ratio of its own, or because the group is outside the budget.
         package var fixed: Int?
         /// Predicted relative error with k channels kept, k = 0 … count (index k); entry `count` is the least.
         package var errors: [Double]
@@ -21,6 +22,36 @@ package enum BudgetAllocation {
             self.fixed = fixed
             self.errors = errors
         }
+    }
+
+    /// Kept counts per group of a run.
+    ///
+    /// - Parameter cutsStreams: whether residual streams may lose channels that no ratio of their own asks for.
+    /// - Throws: `unreachableTarget`.
+    static func counts(_ errors: ErrorCurves, _ run: PruningRun, cutsStreams: Bool = true) throws(PruningError) -> [Int] {
+        let settings = run.settings
+        let candidates = zip(run.groups, errors.curves).map { group, curve in
+            Candidate(
+                count: group.count,
+                fixed: settings.layerRatios[group.id].map { Budget.count(of: group.count, ratio: $0, multiple: settings.roundTo) }
+                    ?? (group.isInner || cutsStreams ? nil : group.count),
+                // Without a prediction every channel of a group counts the same.
+                errors: curve ?? (0...group.count).map { 1 - Double($0) / Double(group.count) })
+        }
+        return try counts(
+            candidates, budget: settings.budget, cost: CostModel(run.network, groups: run.groups, budget: settings.budget),
+            roundTo: settings.roundTo)
+    }
+
+    /// Counts that leave residual streams whole, where a budget that is allocated cut some unasked; `nil` when there are none, or
+    /// when the budget cannot be met so.
+    static func countsWithWholeStreams(
+        insteadOf counts: [Int], _ errors: ErrorCurves, _ run: PruningRun
+    ) -> [Int]? {
+        guard !run.settings.budget.isUniform,
+            zip(run.groups, counts).contains(where: { !$0.isInner && run.settings.layerRatios[$0.id] == nil && $1 < $0.count })
+        else { return nil }
+        return try? self.counts(errors, run, cutsStreams: false)
     }
 
     /// Kept counts per group.
@@ -49,9 +80,7 @@ package enum BudgetAllocation {
                 if price < bestPrice { (best, bestPrice) = ((g, step, saving), price) }
             }
             guard let best else {
-                throw .unreachableTarget(
-                    expected: "\(budget.flag) \(budget.fraction)",
-                    found: "a fraction of \(current / cost.cost(full)) with one channel per group")
+                throw .unreachableTarget(budget, least: current / cost.cost(full))
             }
             counts[best.group] -= best.step
             current -= best.saving

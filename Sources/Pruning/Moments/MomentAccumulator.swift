@@ -101,24 +101,6 @@ package struct MomentAccumulator {
         return zip(targetSquares, targetSum).map { Swift.max(0, $0 / n - ($1 / n) * ($1 / n)) }
     }
 
-    /// The refit of these samples (Reconstruction, sequential form).
-    package func reconstruction(relativeRidge: Double, hasIntercept: Bool) -> Reconstruction {
-        var channelMoments = moments
-        var crossMoments = crossCovariance
-        var mean = targetMean
-        var energies = targetEnergies
-        if !hasIntercept {
-            for j in 0..<targets { for i in 0..<channels { crossMoments[i, j] += channelMoments.mean[i] * mean[j] } }
-            for j in 0..<targets { energies[j] += mean[j] * mean[j] }
-            channelMoments = ActivationMoments(
-                mean: [Double](repeating: 0, count: channels), covariance: channelMoments.secondMoment)
-            mean = [Double](repeating: 0, count: targets)
-        }
-        return Reconstruction(
-            channels: channelMoments, cross: crossMoments, targetMean: mean, targetEnergies: energies,
-            ridge: relativeRidge * channelMoments.meanVariance)
-    }
-
     private static func rowMeans(_ block: Matrix) -> [Double] {
         var sums = [Double](repeating: 0, count: block.rows)
         for j in 0..<block.columns { for i in 0..<block.rows { sums[i] += block.elements[i + j * block.rows] } }

@@ -12,8 +12,10 @@
 import LinearAlgebra
 
 /// A proven ℓ∞ factor, or the reason why there is none.
-package enum ProvenFactor: Equatable, Sendable {
+public enum ProvenFactor: Equatable, Sendable {
+    /// α.
     case factor(Double)
+    /// There is none, and why.
     case none(reason: String)
 
     /// The guarantee of the columns `kept` of `points`. Cost O(steps·(n·r² + r³)).
@@ -67,6 +69,26 @@ package enum ProvenFactor: Equatable, Sendable {
             : .none(reason: "the kept points do not span all \(r) dimensions: some direction sees only removed channels")
     }
 
-    package var value: Double? { if case .factor(let value) = self { value } else { nil } }
-    package var reason: String? { if case .none(let reason) = self { reason } else { nil } }
+    /// α, where there is a proof.
+    public var value: Double? { if case .factor(let value) = self { value } else { nil } }
+}
+
+extension ProvenFactor: Codable {
+    /// A number, or the reason why there is none.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        if let value = try? container.decode(Double.self) {
+            self = .factor(value)
+        } else {
+            self = .none(reason: try container.decode(String.self))
+        }
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        switch self {
+        case .factor(let value): try container.encode(value)
+        case .none(let reason): try container.encode(reason)
+        }
+    }
 }

@@ -1,6 +1,6 @@
 // How much of the network stays.
 
-/// The size that the pruned network must have.
+/// The size that the pruned network must have. Fractions are above 0 and at most 1.
 public enum Budget: Sendable, Equatable, Codable {
     /// Every prunable group keeps max(1, round(ratio·n)) channels.
     case keep(Double)
@@ -18,17 +18,25 @@ public enum Budget: Sendable, Equatable, Codable {
         }
     }
 
-    /// The flag that sets it.
-    public var flag: String {
+    /// What messages call it.
+    public var setting: Setting {
         switch self {
-        case .keep: "--keep"
-        case .neurons: "--neurons"
-        case .parameters: "--params"
-        case .multiplyAdds: "--macs"
+        case .keep: .keep
+        case .neurons: .neurons
+        case .parameters: .parameters
+        case .multiplyAdds: .multiplyAdds
         }
     }
 
+    /// Whether the same share of every group stays, so that there is nothing to allocate.
+    var isUniform: Bool { if case .keep = self { true } else { false } }
+
     /// Channels kept of n at a ratio: max(1, round(ratio·n)), then up to the next multiple of `multiple`, at most n.
+    ///
+    /// - Parameters:
+    ///   - n: channels of the group, at least 1.
+    ///   - ratio: kept fraction, at most 1.
+    ///   - multiple: at least 1.
     public static func count(of n: Int, ratio: Double, multiple: Int = 1) -> Int {
         let plain = Swift.max(1, Int((ratio * Double(n)).rounded()))
         let rounded = (plain + multiple - 1) / multiple * multiple

@@ -47,7 +47,7 @@ package struct DenseChain: Sendable {
             case .softmax: sawSoftmax = true
             case .linear(let layer):
                 guard let parameter = network.parameters[layer.weight], parameter.shape.count == 2 else {
-                    throw .malformedNetwork("expected a matrix named \"\(layer.weight)\" for \(node.name), found none")
+                    throw .missingParameter(name: layer.weight, layer: node.name)
                 }
                 let (rows, columns) = (parameter.shape[0], parameter.shape[1])
                 let (outputs, inputs) = layer.isTransposed ? (columns, rows) : (rows, columns)

@@ -3,18 +3,22 @@
 import NeuralNetworks
 
 /// What the original network answers on a set of inputs, to compare others with.
-struct ExactOutputs {
+struct ExactOutputs: Sendable {
+    /// Relative error below which Float rounding in the outputs drowns what a comparison would show.
+    static let leastProbedError = 1e-6
+
     let outputs: [Network.ValueID]
     /// Per output of the network: all samples, one after the other.
     private var values: [[Float]]
     /// Σ‖y − E y‖² over all samples and outputs.
     private var spread = 0.0
 
-    init(of network: Network, from frontier: ActivationFrontier, statistics: [Int: ChannelStatistics]) throws(PruningError) {
-        outputs = network.outputs
-        var collected = [[Float]](repeating: [], count: network.outputs.count)
-        try frontier.forEachBatch(in: network, statistics: statistics, observing: network.outputs) { _, seen in
-            for (o, output) in network.outputs.enumerated() { collected[o].append(contentsOf: seen[output]?.values ?? []) }
+    init(of original: MaskedNetwork, from frontier: ActivationFrontier) throws(PruningError) {
+        let outputs = original.network.outputs
+        self.outputs = outputs
+        var collected = [[Float]](repeating: [], count: outputs.count)
+        try frontier.forEachBatch(in: original, observing: outputs) { _, seen in
+            for (o, output) in outputs.enumerated() { collected[o].append(contentsOf: seen[output]?.values ?? []) }
         }
         values = collected
         for all in values {
@@ -28,10 +32,10 @@ struct ExactOutputs {
     }
 
     /// E‖y − ŷ‖²/E‖y − E y‖² of another network from the same cut on; `nil` when the outputs do not vary or the error overflows.
-    func relativeError(of refit: Refit, from frontier: ActivationFrontier) throws(PruningError) -> Double? {
+    func relativeError(of masked: MaskedNetwork, from frontier: ActivationFrontier) throws(PruningError) -> Double? {
         var error = 0.0
         var first = [Int](repeating: 0, count: outputs.count)
-        try frontier.forEachBatch(in: refit.network, statistics: refit.statistics, observing: outputs) { _, seen in
+        try frontier.forEachBatch(in: masked, observing: outputs) { _, seen in
             for (o, output) in outputs.enumerated() {
                 guard let approximation = seen[output] else { continue }
                 for (k, value) in approximation.values.enumerated() {

@@ -3,15 +3,10 @@
 // y_k is what stage k of a chain computes before its activation, J = ∂logits/∂y_k. An error δ of y_k moves the logits by
 // J·δ to first order, so its expected square is δᵀGδ with
 //   G = E[JᵀJ]                                                                                             (1)
-// under the inputs in use. Selection weighs the targets of its least-squares problem with
-//   ½·G/(tr G/q) + ½·I                                                                                     (2)
-// Half of the weight goes to what the outputs see now; the other half keeps the rest of y_k alive, because the network behind
-// will be refitted to what it then reads, and because (1) knows slopes only. The fit itself needs no weighting: without a
-// ridge, least squares is optimal for every target at once.
+// under the inputs in use.
 // Cost: q backward passes, or `probeCount` with many outputs: E[JᵀvvᵀJ] = G for random signs v (Hutchinson's estimator,
 // Commun. Stat. Simul. Comput. 19 (1990) 433–450).
 
-import Coresets
 import LinearAlgebra
 import NeuralNetworks
 import RandomNumbers
@@ -64,30 +59,5 @@ extension DenseChain {
             }
             return gradient
         }
-    }
-}
-
-extension Pruner {
-    /// The refit problem with its targets weighted by (2), for choosing channels; unchanged where the network is no chain.
-    func weightedForSelection(
-        _ problem: Reconstruction, consumer: Consumer, inputs: ActivationTensor
-    ) throws(PruningError) -> Reconstruction {
-        guard let chain, let stage = chain.stages.firstIndex(where: { $0.parameter == consumer.layer.weight }),
-            stage < chain.stages.count - 1, chain.stages[stage].outputs == problem.cross.columns,
-            inputs.sampleSize == chain.inputCount
-        else { return problem }
-        var metric = chain.outputSensitivity(ofStage: stage, inputs: inputs.values, count: inputs.batchCount)
-        let mean = metric.diagonal.reduce(0, +) / Double(metric.rows)
-        guard mean > 0, mean.isFinite else { return problem }
-        for k in metric.elements.indices { metric.elements[k] *= 0.5 / mean }
-        for k in 0..<metric.rows { metric[k, k] += 0.5 }
-        var weighted = problem
-        do {
-            // z → Lᵀz with L·Lᵀ the metric turns its quadratic form into a sum of squares.
-            weighted.cross = problem.cross.times(try Cholesky(metric).factor)
-        } catch {
-            throw .factorization(layer: consumer.name, error)
-        }
-        return weighted
     }
 }

@@ -1,0 +1,53 @@
+// What every phase of a run may ask: the network, what may be cut, what was decided, and the clock and the observer.
+
+import LinearAlgebra
+import NeuralNetworks
+
+/// One run: what is pruned, how, and who is told.
+///
+/// The only value with a clock and an observer. Phases take it and what earlier phases returned, and return one value.
+struct PruningRun: Sendable {
+    /// The original network, shapes inferred.
+    let network: Network
+    /// The groups that may be cut, in topological order.
+    let groups: [ChannelGroup]
+    let settings: PruningSettings
+    private let observer: PruningObserver?
+    private let clock = ContinuousClock()
+    private let began: ContinuousClock.Instant
+
+    init(_ network: Network, groups: [ChannelGroup], settings: PruningSettings, observer: PruningObserver?) {
+        self.network = network
+        self.groups = groups
+        self.settings = settings
+        self.observer = observer
+        began = clock.now
+    }
+
+    /// Tells the observer what begins.
+    /// - Throws: `cancelled` when it asks to stop.
+    func begin(_ phase: PruningProgress.Phase) throws(PruningError) {
+        guard let observer else { return }
+        let total = 2 * groups.count + 2
+        let completed =
+            switch phase {
+            case .inputs: 0
+            case .moments: 1
+            case .ranking(let group): 2 + (groups.firstIndex { $0.id == group } ?? 0)
+            case .errorCurves: 2 + groups.count
+            case .refit(let consumer): 2 + groups.count + Swift.min(consumer, groups.count - 1)
+            case .finished: total
+            }
+        if !observer(PruningProgress(phase: phase, completed: completed, total: total)) { throw .cancelled }
+    }
+
+    /// A result and how many seconds it took.
+    func timed<Result>(_ body: () throws(PruningError) -> Result) throws(PruningError) -> (result: Result, seconds: Double) {
+        let start = clock.now
+        let result = try body()
+        return (result, (clock.now - start).seconds)
+    }
+
+    /// Seconds since the run began.
+    var elapsed: Double { (clock.now - began).seconds }
+}
