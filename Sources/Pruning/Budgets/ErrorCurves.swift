@@ -28,7 +28,7 @@ struct ErrorCurves: Sendable {
         }
         try run.begin(.errorCurves)
         var curves = ranking.groups.map(ErrorCurves.ofConsumers)
-        if let samples = inputs.samples, run.network.inputs.count == 1 {
+        if let samples = inputs.samples, run.network.inputs.count == 1, run.canCompareOutputs {
             let original = MaskedNetwork(run.network, statistics: inputs.statistics)
             var frontier = try ActivationFrontier(samples, of: run.network)
             let exact = try ExactOutputs(of: original, from: frontier)
