@@ -37,9 +37,10 @@ private struct OperatorCase {
 }
 
 @Suite(.enabled(if: casesFolder != nil, "scripts/operators makes the graphs")) struct OperatorCasesTests {
-    static let folders: [String] = casesFolder.map { root in
-        ((try? FileManager.default.contentsOfDirectory(atPath: root)) ?? []).sorted().map { root + "/" + $0 }
-    } ?? []
+    static let folders: [String] =
+        casesFolder.map { root in
+            ((try? FileManager.default.contentsOfDirectory(atPath: root)) ?? []).sorted().map { root + "/" + $0 }
+        } ?? []
 
     @Test(arguments: folders) func answersAreThoseOfOnnxruntime(_ folder: String) throws {
         let operatorCase = try OperatorCase(folder)
