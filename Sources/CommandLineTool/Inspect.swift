@@ -84,7 +84,7 @@ struct Inspect: ParsableCommand {
         let file = try network.read(model)
         try overwrite.check(inputs: file.inputPaths)
         let network = try file.network.inferringShapes()
-        let report = try report(network, parametersTotal: file.parametersTotal)
+        let report = try report(network, file)
         if let graph {
             let drawing = try Self.fileExtension(graph) == "svg" ? network.svg() : network.dot()
             try AtomicFile.write(Array(drawing.utf8), to: graph, force: overwrite.force)
@@ -93,10 +93,10 @@ struct Inspect: ParsableCommand {
         if format.json { try JSONOutput.show(report) } else { show(report) }
     }
 
-    private func report(_ network: Network, parametersTotal: Int) throws -> Report {
+    private func report(_ network: Network, _ file: ModelFile) throws -> Report {
         let cost = network.cost
         func port(_ value: Network.ValueID) -> Port { Port(name: network.values[value].name, shape: network.values[value].shape) }
-        let summary = try network.summary(parametersTotal: parametersTotal)
+        let summary = try network.summary(parametersTotal: file.parametersTotal, enclosed: file.enclosedParameters)
         let layers = network.nodes.indices.map { index in
             let node = network.nodes[index], row = summary.nodes[index]
             return LayerRow(

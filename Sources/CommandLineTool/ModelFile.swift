@@ -113,6 +113,9 @@ struct ModelFile {
     /// Every file that was read for this model.
     var inputPaths: [String] { if case .onnx(let source) = content { [path] + source.model.externalPaths } else { [path] } }
 
+    /// Numbers in tensors of nodes that are not understood, by the node's name.
+    var enclosedParameters: [String: Int] { if case .onnx(let source) = content { source.enclosedParameters } else { [:] } }
+
     /// What a user should know about the file: operations that are not understood, for instance.
     var warnings: [String] {
         if case .onnx(let source) = content { return source.warnings }

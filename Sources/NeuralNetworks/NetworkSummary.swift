@@ -65,9 +65,11 @@ public struct NetworkSummary: Sendable, Codable, Equatable {
 
 extension Network {
     /// Everything `inspect` shows. Linear in the number of channels and nodes.
-    /// - Parameter parametersTotal: numbers in all tensors of the file, where it has more than the network reads.
+    /// - Parameters:
+    ///   - parametersTotal: numbers in all tensors of the file, where it has more than the network reads.
+    ///   - enclosed: numbers in tensors that only nodes which are not understood read, by the name of the node.
     /// - Throws: ``NetworkError`` when a layer's tensors are missing or misshapen.
-    public func summary(parametersTotal: Int? = nil) throws(NetworkError) -> NetworkSummary {
+    public func summary(parametersTotal: Int? = nil, enclosed: [String: Int] = [:]) throws(NetworkError) -> NetworkSummary {
         let groups = try channelGroups()
         var groupsOfNode: [Int: [ChannelGroup]] = [:]
         for group in groups {
@@ -103,7 +105,7 @@ extension Network {
             parameters: total.parameters, multiplyAdds: total.multiplyAdds,
             innerNeurons: prunable.filter(\.isInner).reduce(0) { $0 + $1.count }, prunableNeurons: prunable.reduce(0) { $0 + $1.count },
             prunableShare: everything > 0 ? Double(prunableParameters(groups)) / Double(everything) : 0, parametersTotal: everything,
-            barriers: barriers(groups),
+            barriers: barriers(groups, enclosed: enclosed),
             warnings: unknownOperations.map { "\($0) is not understood: what touches it is kept whole" })
     }
 
@@ -123,19 +125,25 @@ extension Network {
         }
     }
 
-    private func barriers(_ groups: [ChannelGroup]) -> [NetworkSummary.Barrier] {
-        var waiting: [Int: Int] = [:]
-        for (index, node) in nodes.enumerated() { if case .barrier = node.layer { waiting[index] = 0 } }
+    private func barriers(_ groups: [ChannelGroup], enclosed: [String: Int]) -> [NetworkSummary.Barrier] {
+        // By node and tensor: a tensor that several nodes read waits once.
+        var waiting: [Int: [String: Int]] = [:]
+        for (index, node) in nodes.enumerated() {
+            if case .barrier = node.layer { waiting[index] = enclosed[node.name].map { ["": $0] } ?? [:] }
+        }
         for group in groups {
             guard let node = group.barrierNode else { continue }
             let rows = group.slices.filter { $0.role == .producer }
-            waiting[node, default: 0] += rows.reduce(0) { sum, slice in
-                guard let parameter = parameters[slice.parameter], slice.axis < parameter.shape.count else { return sum }
+            for slice in rows {
+                guard let parameter = parameters[slice.parameter], slice.axis < parameter.shape.count else { continue }
                 let positions = (0..<group.count).reduce(0) { $0 + slice.map.positions(of: $1).count }
-                return sum + parameter.values.count / max(parameter.shape[slice.axis], 1) * positions
+                let count = waiting[node]?[slice.parameter] ?? 0
+                waiting[node, default: [:]][slice.parameter] = min(
+                    parameter.values.count, count + parameter.values.count / max(parameter.shape[slice.axis], 1) * positions)
             }
         }
-        return waiting.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map { index, count in
+        let totals = waiting.mapValues { $0.values.reduce(0, +) }
+        return totals.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map { index, count in
             .init(node: nodes[index].name, operator: nodes[index].layer.operationName, parameters: count)
         }
     }

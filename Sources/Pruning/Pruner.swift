@@ -24,8 +24,12 @@ public struct Pruner: Sendable {
     /// - Complexity: one pass over the parameters.
     public init(network: Network, settings: PruningSettings) throws(PruningError) {
         try settings.validate()
+        // Constants of the graph may be masks of −∞.
+        let weights = Set(
+            network.nodes.flatMap { node in if case .constant = node.layer { [String]() } else { node.layer.parameterNames } })
         for name in network.parameters.keys.sorted() {
-            if let index = network.parameters[name]?.values.firstIndex(where: { !$0.isFinite }) {
+            let isBad: (Float) -> Bool = if weights.contains(name) { { !$0.isFinite } } else { \.isNaN }
+            if let index = network.parameters[name]?.values.firstIndex(where: isBad) {
                 throw .nonFiniteParameter(name: name, index: index)
             }
         }
@@ -87,7 +91,7 @@ public struct Pruner: Sendable {
             refit = refit.unless(try Refit(ranking, keeping: narrower, shared, inputs, run), inputCount: samples.batchCount)
         }
         let streams = wholeStreams.map { PruningWarning.wholeStream(group: $0.id, reason: $0.barrier) }
-        let plan = try PruningPlan(refit, ranking, errors, inputs, run).with(streams)
+        let plan = try PruningPlan(refit, ranking, errors, inputs, run).with(streams + run.unmeasured)
         try run.begin(.finished)
         return plan
     }

@@ -150,10 +150,14 @@ public struct Evaluator: Sendable {
         _ network: Network, _ inputs: [ActivationTensor], threads: Int?
     ) throws(NetworkError) -> [Int: ChannelStatistics] {
         let shapes = inputs.map(\.sampleShape)
-        let normalizations = network.nodes.indices.filter { network.nodes[$0].layer.isBatchNormalization }
+        let compatible = network.inputs.count == shapes.count ? zip(network.inputs, shapes).map { network.values[$0].shape ?? $1 } : shapes
+        // Behind an operation that cannot be evaluated the stored statistics stay.
+        let evaluability = network.evaluability(inputShapes: compatible)
+        let normalizations = network.nodes.indices.filter {
+            network.nodes[$0].layer.isBatchNormalization && evaluability.isComputable(network.nodes[$0].outputs[0])
+        }
         guard !normalizations.isEmpty else { return [:] }
         let taps = normalizations.map { network.nodes[$0].outputs[0] }
-        let compatible = network.inputs.count == shapes.count ? zip(network.inputs, shapes).map { network.values[$0].shape ?? $1 } : shapes
         let evaluator = try Evaluator(
             network, from: nil, observing: taps, statistics: [:], inputShapes: compatible, recordsStatistics: true)
         return try evaluator.record(inputs, threads: max(1, threads ?? BLASConfiguration.configuredThreads))

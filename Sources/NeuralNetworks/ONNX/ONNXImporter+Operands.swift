@@ -55,7 +55,8 @@ extension ONNXImporter {
         guard let name = node.input(slot), let constant = try constant(node, slot), let values = constant.floats else {
             throw .invalidNode(name: node.name, reason: "expected a tensor of numbers as input \(slot), found none")
         }
-        if transform == .same, shape == nil || shape == constant.shape, let quantized = try quantizedParameter(name, constant, values, node) {
+        if transform == .same, shape == nil || shape == constant.shape, let quantized = try quantizedParameter(name, constant, values, node)
+        {
             return quantized
         }
         let result = try parameter(name, constant, values, shape: shape ?? constant.shape, transform: transform, node: node.name)
@@ -85,7 +86,9 @@ extension ONNXImporter {
         }
         let zeros = try self.constant(node, 2)?.floats ?? [Float](repeating: 0, count: scales.count)
         let axis = try scales.count == 1 ? nil : ONNXFolding.position(node.integer("axis") ?? 1, rank: constant.shape.count)
-        guard zeros.count == scales.count, scales.allSatisfy({ $0 > 0 && $0.isFinite }), scales.count == 1 || axis != nil else { return nil }
+        guard zeros.count == scales.count, scales.allSatisfy({ $0 > 0 && $0.isFinite }), scales.count == 1 || axis != nil else {
+            return nil
+        }
         let result = try parameter(
             stored, constant, values, shape: constant.shape, transform: .dequantized(node: place), node: reader.name)
         network.quantizations[result] = Quantization(axis: axis, scales: scales, zeros: zeros, range: range)

@@ -22,7 +22,9 @@ extension ONNXImporter {
         }
         defer { overrides = [:] }
         // Second outputs (masks, indices, statistics) have no layer.
-        if !["Split", "LSTM", "GRU", "RNN"].contains(node.operation), node.wire.output.dropFirst().contains(where: isRead) { return false }
+        if !["Split", "LSTM", "GRU", "RNN", "If"].contains(node.operation), node.wire.output.dropFirst().contains(where: isRead) {
+            return false
+        }
         switch node.operation {
         case "Conv": return try lowerConvolution(node)
         case "com.microsoft.FusedConv": return try lowerFusedConvolution(node)

@@ -75,7 +75,8 @@ struct ONNXImporter {
         var transform: ONNXBinding.Transform
     }
 
-    init(_ model: ONNXModel, inputShapes: [String: [Int]], sizeCandidate: Int = 0, takesBatchWhole: Bool = false
+    init(
+        _ model: ONNXModel, inputShapes: [String: [Int]], sizeCandidate: Int = 0, takesBatchWhole: Bool = false
     ) throws(NetworkError) {
         self.model = model
         self.sizeCandidate = sizeCandidate

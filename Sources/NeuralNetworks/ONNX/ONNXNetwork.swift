@@ -24,6 +24,19 @@ public struct ONNXNetwork: Sendable {
     /// are sizes and indices, do not count.
     public var parametersTotal: Int { model.wire.graph.weightCount }
 
+    /// Numbers in the tensors that nodes which are not understood read, or hold in graphs of their own, by the name of the node.
+    public var enclosedParameters: [String: Int] {
+        let sizes = Dictionary(model.wire.graph.initializer.map { ($0.name, $0.weightCount) }) { first, _ in first }
+        var result: [String: Int] = [:]
+        for node in network.nodes {
+            guard case .barrier = node.layer, let origin = origins[node.name] else { continue }
+            let wire = model.wire.graph.node[origin.node]
+            let read = Set(wire.input).union(wire.capturedNames).reduce(0) { $0 + (sizes[$1] ?? 0) }
+            result[node.name] = read + wire.enclosedWeightCount
+        }
+        return result
+    }
+
     /// Where parameters live in the model.
     let bindings: [String: ONNXBinding]
     /// Which inputs of which nodes read the parameters.
@@ -116,21 +129,27 @@ extension ONNXBinding.Transform {
     }
 }
 
-extension ONNXWireGraph {
-    /// Elements of all tensors of floating point or of 8 bits, those of graphs inside nodes included.
+extension ONNXWireTensor {
+    /// Elements, if they are of floating point or of 8 bits.
     fileprivate var weightCount: Int {
-        func elements(_ tensor: ONNXWireTensor) -> Int {
-            guard let type = tensor.numericType, type.isFloatingPoint || type == .i8 || type == .u8 else { return 0 }
-            return tensor.shape.flatMap(RowMajor.count) ?? 0
+        guard let type = numericType, type.isFloatingPoint || type == .i8 || type == .u8 else { return 0 }
+        return shape.flatMap(RowMajor.count) ?? 0
+    }
+}
+
+extension ONNXWireNode {
+    /// Elements of all weights in attributes, those of graphs inside included.
+    fileprivate var enclosedWeightCount: Int {
+        attribute.reduce(0) { total, attribute in
+            let own = (attribute.hasT ? attribute.t.weightCount : 0) &+ (attribute.hasG ? attribute.g.weightCount : 0)
+            return attribute.graphs.reduce(total &+ own) { $0 &+ $1.weightCount }
         }
-        var total = initializer.reduce(0) { $0 &+ elements($1) }
-        for node in node {
-            for attribute in node.attribute {
-                if attribute.hasT { total = total &+ elements(attribute.t) }
-                if attribute.hasG { total = total &+ attribute.g.weightCount }
-                total = attribute.graphs.reduce(total) { $0 &+ $1.weightCount }
-            }
-        }
-        return total
+    }
+}
+
+extension ONNXWireGraph {
+    /// Elements of all weights, those of graphs inside nodes included.
+    fileprivate var weightCount: Int {
+        node.reduce(initializer.reduce(0) { $0 &+ $1.weightCount }) { $0 &+ $1.enclosedWeightCount }
     }
 }

@@ -27,7 +27,10 @@ public enum ONNXOperators {
             }
         }
         add(
-            "Abs Acos Acosh Asin Asinh Atan Atanh Ceil Celu Cos Cosh Elu Erf Exp Floor Gelu HardSigmoid HardSwish IsInf IsNaN LeakyRelu Log Mish Neg Not Reciprocal Relu Round Selu Shrink Sigmoid Sign Sin Sinh Softplus Softsign Sqrt Swish Tan Tanh ThresholdedRelu com.microsoft.FastGelu com.microsoft.Gelu com.microsoft.QuickGelu",
+            "Abs Acos Acosh Asin Asinh Atan Atanh Ceil Celu Cos Cosh Elu Erf Exp Floor Gelu HardSigmoid HardSwish "
+                + "IsInf IsNaN LeakyRelu Log Mish Neg Not Reciprocal Relu Round Selu Shrink Sigmoid Sign Sin Sinh "
+                + "Softplus Softsign Sqrt Swish Tan Tanh ThresholdedRelu com.microsoft.FastGelu com.microsoft.Gelu "
+                + "com.microsoft.QuickGelu",
             differentiated: true)
         add("Clip", differentiated: true, "bounds that are constants")
         add("Cast CastLike", differentiated: true, "to an integer: a staircase")
@@ -47,7 +50,9 @@ public enum ONNXOperators {
         add("BatchNormalization", differentiated: true, "statistics as stored")
         add("InstanceNormalization", differentiated: false)
         add(
-            "LayerNormalization RMSNormalization SimplifiedLayerNormalization GroupNormalization com.microsoft.SimplifiedLayerNormalization com.microsoft.SkipLayerNormalization com.microsoft.SkipSimplifiedLayerNormalization",
+            "LayerNormalization RMSNormalization SimplifiedLayerNormalization "
+                + "GroupNormalization com.microsoft.SimplifiedLayerNormalization com.microsoft.SkipLayerNormalization "
+                + "com.microsoft.SkipSimplifiedLayerNormalization",
             followed: false, differentiated: false, "channels that share statistics stay whole; GroupNormalization from opset 21 on")
         add("MeanVarianceNormalization", differentiated: false, "batch of 1")
         add("LRN LpNormalization", differentiated: false, "followed where they run along another axis than the channels")
@@ -76,7 +81,9 @@ public enum ONNXOperators {
         add("If", followed: false, differentiated: false, "condition known once sizes are")
         for name in ["Constant", "ConstantOfShape", "NonZero", "Range", "Shape", "Size"] {
             entries.append(
-                Entry(name: name, isFollowed: true, isEvaluated: true, isDifferentiated: true, limits: "folded: what follows from sizes alone"))
+                Entry(
+                    name: name, isFollowed: true, isEvaluated: true, isDifferentiated: true, limits: "folded: what follows from sizes alone"
+                ))
         }
         return entries.sorted { $0.name < $1.name }
     }()
@@ -87,7 +94,8 @@ public enum ONNXOperators {
         for entry in table {
             func mark(_ flag: Bool) -> String { flag ? "yes" : "" }
             lines.append(
-                "| \(entry.name) | \(mark(entry.isFollowed)) | \(mark(entry.isEvaluated)) | \(mark(entry.isDifferentiated)) | \(entry.limits) |")
+                "| \(entry.name) | \(mark(entry.isFollowed)) | \(mark(entry.isEvaluated)) | \(mark(entry.isDifferentiated)) | \(entry.limits) |"
+            )
         }
         return lines.joined(separator: "\n") + "\n"
     }

@@ -127,10 +127,18 @@ extension Network {
     /// Features × channels: each channel's outgoing weights, flattened over the consumers' outputs and taps (and, behind a
     /// flatten, over the run of columns); several consumers stacked in topological order.
     ///
+    /// - Parameter first: consumers whose features come first, in this order; the others follow.
     /// - Throws: ``NetworkError`` when a tensor is missing.
-    public func outgoingMatrix(_ group: ChannelGroup) throws(NetworkError) -> Matrix {
+    public func outgoingMatrix(_ group: ChannelGroup, first: [GroupConsumer] = []) throws(NetworkError) -> Matrix {
         var columns = [[Double]](repeating: [], count: group.count)
-        for slice in group.slices where slice.role == .consumer {
+        func place(_ slice: ChannelGroup.Slice) -> Int {
+            first.firstIndex { $0.node == slice.node && $0.weight == slice.parameter && $0.axis == slice.axis && $0.map == slice.map }
+                ?? first.count
+        }
+        let slices = group.slices.filter { $0.role == .consumer }.enumerated().sorted {
+            (place($0.element), $0.offset) < (place($1.element), $1.offset)
+        }.map(\.element)
+        for slice in slices {
             let weight = try parameter(slice.parameter, of: nodes[slice.node])
             for channel in 0..<group.count {
                 for position in slice.map.positions(of: channel) {

@@ -33,7 +33,7 @@ struct ErrorCurves: Sendable {
         }
         try run.begin(.errorCurves)
         var curves = ranking.groups.map(ErrorCurves.ofConsumers)
-        if let samples = inputs.samples, run.network.inputs.count == 1 {
+        if let samples = inputs.samples, run.network.inputs.count == 1, run.canCompareOutputs {
             let original = MaskedNetwork(run.network, statistics: inputs.statistics)
             let held = Swift.min(ErrorCurves.heldOut.count, samples.batchCount / ErrorCurves.heldOut.part)
             // Too few to spare some: the fit's own.

@@ -39,7 +39,7 @@ struct MomentTable: Sendable {
     init(_ inputs: RunInputs, _ run: PruningRun) throws(PruningError) {
         var consumers: [Key: (Consumer, Int)] = [:]
         for group in run.groups where run.measuresMoments(of: group) {
-            for layer in run.network.consumers(of: group) {
+            for layer in run.network.measurableConsumers(of: group, run.evaluability) {
                 let consumer = try Consumer(layer, in: run.network)
                 if !consumer.isGrouped { consumers[Key(consumer)] = (consumer, group.count) }
             }

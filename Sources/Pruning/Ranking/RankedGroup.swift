@@ -49,10 +49,10 @@ struct RankedGroup: Sendable {
             Reconstruction(moments: $0, outgoing: weights.outgoing, relativeRidge: relativeRidge, hasIntercept: weights.hasConstant)
         }
         rule = settings.selection == .backward && group.count > ChannelRanking.backwardLimit ? .greedy : settings.selection
-        // Convolutions in groups read shares of the channels: there is no one covariance to embed functions with.
+        // Convolutions in groups read shares of the channels, and what cannot be measured has no covariance to embed functions with.
         let isEmbeddable =
             settings.points != .function || own != nil
-            || settings.readsMoments && weights.consumers.first?.isGrouped != true
+            || settings.readsMoments && (weights.consumers.first.map { !$0.isGrouped } ?? false)
         points = try NeuronPoints(
             isEmbeddable ? settings.points : .product, incoming: weights.incoming, outgoing: weights.outgoing, covariance: own?.covariance,
             rank: settings.rank, layer: group.id)

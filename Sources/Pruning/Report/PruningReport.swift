@@ -30,7 +30,15 @@ public struct PruningReport: Sendable, Equatable, Codable {
     /// What the measured errors were measured on, in words; `nil` when nothing was measured.
     public var errorBasis: String?
     public var layers: [LayerReport]
+    /// Groups chosen and fitted by weights alone because an operation cannot be evaluated.
+    public var fallbacks: [Fallback]
     public var warnings: [String]
+    /// A group and the operation that stands in the way of measuring it.
+    public struct Fallback: Sendable, Equatable, Codable {
+        public var layer: String
+        public var `operator`: String
+    }
+
     /// The recipe and what departs from it, in one phrase.
     public var recipePhrase: String {
         recipe + (recipeDepartures.isEmpty ? "" : " except for \(recipeDepartures.joined(separator: ", "))")
@@ -59,6 +67,9 @@ public struct PruningReport: Sendable, Equatable, Codable {
         predictedAgreement = plan.predictedAgreement
         predictionBasis = plan.predictedAgreement.map { _ in plan.inputs.judgingPhrase }
         warnings = plan.warnings.map { $0.message(naming: naming) }
+        fallbacks = plan.warnings.compactMap { warning in
+            if case .unmeasured(let group, _, let operation) = warning { Fallback(layer: group, operator: operation) } else { nil }
+        }
         seconds = plan.seconds
         neuronsBefore = plan.groups.reduce(0) { $0 + $1.channels }
         neuronsAfter = plan.groups.reduce(0) { $0 + $1.kept.count }
