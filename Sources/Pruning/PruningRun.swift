@@ -31,7 +31,7 @@ struct PruningRun: Sendable {
         self.merges = merges
         self.groups = groups
         self.settings = settings
-        evaluability = network.evaluability()
+        evaluability = merges.network.evaluability()
         self.observer = observer
         began = clock.now
     }
