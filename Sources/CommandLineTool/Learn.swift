@@ -97,19 +97,22 @@ struct Learn: ParsableCommand {
 
     func run() throws {
         let given = [pruned, teacher, calibration, data].compactMap { $0 }
-        try overwrite.check(output, inputs: given)
+        try overwrite.check(output, inputs: given + network.inputPaths)
         let threads = threading.apply()
         let student = try network.read(pruned)
         try student.checkFormat(of: output)
         let original = try network.read(teacher)
+        try overwrite.check(inputs: student.inputPaths + original.inputPaths)
         let bar = ProgressBar(quiet: format.json)
-        let labelled = try (data ?? calibration).map { try images.read($0, needsLabels: labels) }
-        let (samples, text) = try labelled.map { ($0.images, "\($0.images.batchCount) given inputs") } ?? drawn(for: original.network, bar)
+        let labelled = try (data ?? calibration).map { try images.read($0, needsLabels: labels, for: original.network).labelled }
+        let (samples, text) = try labelled.map { ($0.inputs, "\($0.labels.count) given inputs") } ?? drawn(for: original.network, bar)
 
         let settings = LearningSettings(steps: steps, work: effort.work, rate: rate, seed: seed)
-        let lesson = try Distillation(
-            teacher: original.network, student: student.network, inputs: [samples], labels: labels ? labelled?.labels ?? [] : [],
-            settings: settings)
+        let lesson = try SettingFlags.naming { () throws(PruningError) in
+            try Distillation(
+                teacher: original.network, student: student.network, inputs: samples, labels: labels ? labelled?.labels ?? [] : [],
+                settings: settings)
+        }
         var checkpoint = try LearningCheckpoint(path: output + ".checkpoint", fingerprint: lesson.fingerprint)
         if let state = checkpoint.state { Console.warn("note: going on from step \(state.step) of \(checkpoint.path)") }
         Interruption.catch()
@@ -126,7 +129,7 @@ struct Learn: ParsableCommand {
         bar.clear()
         if let failure { throw failure }
         let stopped = report.steps < lesson.steps && Interruption.requested
-        try student.write(better, to: output, force: overwrite.force)
+        try student.prepared(better).write(to: output, force: overwrite.force)
         if stopped, let last { try checkpoint.write(last) } else { try checkpoint.remove() }
         let result = Report(
             steps: report.steps, batch: lesson.batch, heldOutBefore: report.heldOutBefore.ifFinite,
@@ -158,7 +161,7 @@ struct Learn: ParsableCommand {
     }
 
     /// Inputs that the original's weights ask for.
-    private func drawn(for network: Network, _ bar: ProgressBar) throws -> (ActivationTensor, String) {
+    private func drawn(for network: Network, _ bar: ProgressBar) throws -> ([ActivationTensor], String) {
         bar.update("drawing inputs", fraction: 0)
         var settings = PruningSettings(seed: seed)
         settings.inputShift = images.mean?.values ?? []
@@ -166,8 +169,10 @@ struct Learn: ParsableCommand {
         if inputMean != nil || inputStd != nil {
             settings.inputPrior = InputPrior(mean: inputMean?.values ?? [0], deviation: inputStd?.values ?? [1])
         }
-        let (inputs, text) = try Pruner(network: network, settings: settings).drawnInputs()
-        return (inputs, text)
+        let (inputs, provenance) = try SettingFlags.naming { () throws(PruningError) in
+            try Pruner(network: network, settings: settings).drawnInputs()
+        }
+        return ([inputs], "\(provenance)")
     }
 }
 

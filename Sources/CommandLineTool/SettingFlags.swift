@@ -30,7 +30,10 @@ enum SettingFlags {
         case .sampleCount: "--samples"
         case .seed: "--seed"
         case .calibration: "--calibration"
-        case .construction: setting.rawValue
+        case .learningSteps: "--steps"
+        case .learningWork: "--effort"
+        case .learningRate: "--rate"
+        case .construction, .learningBatch: setting.rawValue
         }
     }
 

@@ -90,7 +90,7 @@ public struct Distillation: Sendable {
             self.teacher = try teacher.inferringShapes()
             self.student = try student.inferringShapes()
         } catch {
-            throw .malformedNetwork("\(error)")
+            throw .network(error)
         }
         let matched = try MatchedValues(teacher: self.teacher, student: self.student)
         let all = try LearningInputs(inputs, network: self.student, labels: labels, settings: settings)
@@ -130,8 +130,10 @@ public struct Distillation: Sendable {
                 Double(try network.inferringShapes(inputShapes: shapes).cost.multiplyAdds ?? 0)
             }
             workPerInput = Swift.max(1, try work(self.teacher) + 3 * work(self.student))
+        } catch let error as NetworkError {
+            throw .evaluation(error)
         } catch {
-            throw .evaluation("\(error)")
+            throw .evaluation(.invalidData(reason: "\(error)"))
         }
         let size = inputs.reduce(0) { $0 + $1.sampleSize }
         batch = Swift.min(
@@ -172,17 +174,18 @@ public struct Distillation: Sendable {
                     if error < bestError { (best, bestError) = (blend, error) }
                 }
             }
-            let duration = (clock.now - began).components
             let report = LearningReport(
                 steps: state.step, heldOutBefore: state.startError.error, heldOutAfter: bestError.error, measure: heldOut.measure,
                 heldOutCount: heldOut.count,
                 work: Double((state.step + trialSteps * rates.count) * batch) * workPerInput,
-                seconds: Double(duration.seconds) + Double(duration.attoseconds) * 1e-18)
+                seconds: (clock.now - began).seconds)
             return (best == start ? student : network(best), report)
         } catch let error as PruningError {
             throw error
+        } catch let error as NetworkError {
+            throw .evaluation(error)
         } catch {
-            throw .evaluation("\(error)")
+            throw .evaluation(.invalidData(reason: "\(error)"))
         }
     }
 

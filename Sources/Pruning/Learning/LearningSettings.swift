@@ -40,9 +40,9 @@ public struct LearningSettings: Sendable, Equatable, Codable {
     /// Checks every range.
     /// - Throws: `invalidSetting`.
     public func validate() throws(PruningError) {
-        if let steps, steps < 0 { throw .invalidSetting(name: "steps", expected: "at least 0", found: "\(steps)") }
-        if let batch, batch < 1 { throw .invalidSetting(name: "batch", expected: "at least 1", found: "\(batch)") }
-        guard work >= 0, work.isFinite else { throw .invalidSetting(name: "work", expected: "at least 0 and finite", found: "\(work)") }
-        if let rate, !(rate > 0 && rate.isFinite) { throw .invalidSetting(name: "rate", expected: "above 0 and finite", found: "\(rate)") }
+        if let steps, steps < 0 { throw .invalidSetting(.learningSteps, expected: "at least 0", found: "\(steps)") }
+        if let batch, batch < 1 { throw .invalidSetting(.learningBatch, expected: "at least 1", found: "\(batch)") }
+        guard work >= 0, work.isFinite else { throw .invalidSetting(.learningWork, expected: "at least 0 and finite", found: "\(work)") }
+        if let rate, !(rate > 0 && rate.isFinite) { throw .invalidSetting(.learningRate, expected: "above 0 and finite", found: "\(rate)") }
     }
 }

@@ -18,18 +18,17 @@ package struct MatchedValues: Sendable {
     /// In the order of the networks' outputs; without the softmax or sigmoid that ends them.
     package private(set) var outputs: [ValuePair]
 
-    /// - Throws: `malformedNetwork` when the outputs disagree.
+    /// - Throws: `network` when the outputs disagree.
     package init(teacher: Network, student: Network) throws(PruningError) {
         guard teacher.outputs.count == student.outputs.count else {
-            throw .malformedNetwork("expected \(teacher.outputs.count) outputs as in the original, found \(student.outputs.count)")
+            throw .network(
+                .invalidNetwork(reason: "expected \(teacher.outputs.count) outputs as in the original, found \(student.outputs.count)"))
         }
         outputs = []
         for (a, b) in zip(teacher.outputs, student.outputs) {
             let pair = ValuePair(teacher: teacher.beforeLink(a), student: student.beforeLink(b))
             guard let shape = teacher.values[pair.teacher].shape, shape == student.values[pair.student].shape else {
-                throw .malformedNetwork(
-                    "expected output \(teacher.values[a].name) of shape \(MatchedValues.text(teacher.values[a].shape)) as in the original, found \(MatchedValues.text(student.values[b].shape))"
-                )
+                throw .network(.invalidNetwork(reason: "expected output \(teacher.values[a].name) of shape \(MatchedValues.text(teacher.values[a].shape)) as in the original, found \(MatchedValues.text(student.values[b].shape))"))
             }
             outputs.append(pair)
         }

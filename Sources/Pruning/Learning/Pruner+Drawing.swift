@@ -5,13 +5,15 @@ import NeuralNetworks
 extension Pruner {
     /// Inputs that the settings' input model draws for the network.
     ///
-    /// - Returns: the inputs and what they are, in words.
+    /// - Returns: the inputs and where they come from.
     /// - Throws: `unsupported` where no model fits, and what drawing throws.
-    public func drawnInputs() throws(PruningError) -> (inputs: ActivationTensor, text: String) {
-        let (source, description) = try inputSource(nil)
-        guard case .samples(let inputs) = source else {
-            throw .unsupported(what: "learning", needs: "inputs, given or drawn (\(description.text))")
+    public func drawnInputs() throws(PruningError) -> (inputs: ActivationTensor, provenance: InputProvenance) {
+        let run = PruningRun(
+            network, merges: ExactMerges(keeping: network, groupCount: groups.count), groups: groups, settings: settings, observer: nil)
+        let drawn = try RunInputs(nil, for: run)
+        guard let samples = drawn.samples else {
+            throw .unsupported(.inputModel, value: settings.inputModel.rawValue, needs: .calibrationImages)
         }
-        return (inputs, description.text)
+        return (samples, drawn.provenance)
     }
 }

@@ -41,7 +41,7 @@ extension PruningPlan {
     ) throws(PruningError) -> [Int: ChannelStatistics] {
         guard !statistics.isEmpty else { return [:] }
         let found: [ChannelGroup]
-        do { found = try network.channelGroups() } catch { throw .malformedNetwork("\(error)") }
+        do throws(NetworkError) { found = try network.channelGroups() } catch { throw .network(error) }
         let positions = network.keptPositions(groups, of: found)
         var result: [Int: ChannelStatistics] = [:]
         for (index, own) in statistics {

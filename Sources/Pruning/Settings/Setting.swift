@@ -17,6 +17,10 @@ public enum Setting: String, Sendable, Codable, CaseIterable {
     case ridge, refitsClassifier, sampleCount, seed
     /// The inputs handed to ``Pruner/plan(calibration:observer:)``.
     case calibration
+    case learningSteps = "learning.steps"
+    case learningBatch = "learning.batch"
+    case learningWork = "learning.work"
+    case learningRate = "learning.rate"
 
     /// How a message names a setting.
     public typealias Naming = @Sendable (Setting) -> String
