@@ -14,8 +14,9 @@ struct Fit: ParsableCommand {
               loewner fit network.safetensors --tensor fc1.weight --centered --json
               loewner fit more-points.npy --start ellipsoid.npz -o updated.npz
 
-            The .npz file holds center (d), shape (d, d) with (x−c)ᵀ·shape·(x−c) ≤ 1 on all points, and indices and
-            weights of the support. Points of lower rank r get basis (d, r) and shape (r, r) in that basis.
+            The .npz file holds center (d), axes (d, r), orthonormal, and semiaxes (r), with Σ ((x−c)ᵀaxesₖ/semiaxesₖ)² ≤ 1
+            on all points, and indices and weights of the support; shape (d, d) with (x−c)ᵀ·shape·(x−c) ≤ 1 where double
+            precision can hold it. Points of lower rank r get basis (d, r) and shape (r, r) in that basis.
             """)
 
     @OptionGroup var input: PointOptions
@@ -81,6 +82,14 @@ struct Fit: ParsableCommand {
         let supportDeficit: Double?
         let logVolume: Double?
         let logVolumeBound: Double?
+        let volume: Double?
+        let roundingCost: Double?
+        let center: [Double]
+        let semiaxes: [Double]
+        /// Rows of the d×r matrix; left to the .npz file where it is large.
+        let axes: [[Double]]?
+        let hasShape: Bool
+        let notes: [String]
         let supportCount: Int
         let iterations: Int
         let dataPasses: Int
@@ -108,7 +117,7 @@ struct Fit: ParsableCommand {
         try overwrite.check(output, inputs: [input.points] + [start].compactMap { $0 })
         try overwrite.check(plot, inputs: [input.points] + [start].compactMap { $0 })
         let threads = threading.apply()
-        let points = try input.read()
+        let points = try input.read(isLocal: !centered)
         let bar = ProgressBar(quiet: format.json)
         var settings = settings(threads: threads, bar)
         settings.start = try start.map { try Self.earlierFit($0) }
@@ -116,20 +125,50 @@ struct Fit: ParsableCommand {
         bar.clear()
 
         let status = Self.name(of: fit.status)
+        let axes = fit.ellipsoid.principalAxes()
         let report = Report(
             status: status, pointCount: points.count, dimension: points.dimension, rank: fit.rank, centered: centered,
             gap: fit.certificate.gap.ifFinite, supportDeficit: fit.certificate.supportDeficit.ifFinite,
             logVolume: fit.ellipsoid.logVolume.ifFinite, logVolumeBound: fit.certificate.logVolumeBound.ifFinite,
             supportCount: fit.support.count, iterations: fit.iterations, dataPasses: fit.dataPasses, seconds: seconds,
             readSeconds: points.readSeconds, method: MethodArgument.name(of: fit.method), coreType: BLASConfiguration.selection.coreType,
+            volume: Elementary.exp(fit.ellipsoid.logVolume).ifNormal, roundingCost: fit.certificate.roundingCost.ifFinite,
+            center: fit.ellipsoid.center, semiaxes: axes.lengths,
+            axes: axes.directions.elements.count <= Self.printedEntries
+                ? (0..<points.dimension).map { axes.directions.row($0) } : nil,
+            hasShape: fit.ellipsoid.shape != nil, notes: Self.notes(on: fit), supportCount: fit.support.count, iterations: fit.iterations, dataPasses: fit.dataPasses, seconds: seconds,
+            readSeconds: points.readSeconds, method: MethodArgument.name(of: fit.method), coreType: Machine.current().coreType,
             threads: threads)
         if let output { try archive(fit).write(to: output, force: overwrite.force) }
         if let plot { try AtomicFile.write(Array(try EllipsoidPlot.svg(fit, points: points).utf8), to: plot, force: overwrite.force) }
         if format.json { try JSONOutput.show(report) } else { show(report) }
+        if fit.status == .stalled, fit.certificate.gap <= gap, fit.certificate.supportDeficit <= settings.supportDeficit {
+            throw CommandFailure.limited(
+                "expected rounding to cost at most the tolerance on the gap, found a center or axes that double precision stores at a cost of \(Format.number(fit.certificate.roundingCost)) in log volume: \(status)"
+            )
+        }
         if fit.status != .solved {
             throw CommandFailure.limited(
                 "expected a gap of at most \(gap), found \(Format.number(fit.certificate.gap)) when it stopped: \(status)")
         }
+    }
+
+    /// Entries of the axes that JSON gets.
+    private static var printedEntries: Int { 10_000 }
+
+    /// What a reader of the numbers should know.
+    private static func notes(on fit: MinimumVolumeEllipsoid) -> [String] {
+        var notes: [String] = []
+        let (d, r) = (fit.ellipsoid.dimension, fit.rank)
+        if r < d {
+            notes.append("the points lie in a flat of dimension \(r), up to the rounding of their coordinates; volume and shape are those in it")
+        }
+        if fit.ellipsoid.shape == nil {
+            notes.append(
+                "no shape matrix: double precision cannot hold it, as its axes are so unequal and slanted, or so long or short; axes and semiaxes are exact to \(Format.number(max(fit.certificate.roundingCost, .ulpOfOne))) of log volume"
+            )
+        }
+        return notes
     }
 
     /// The fit and the median time of a solve.
@@ -137,7 +176,11 @@ struct Fit: ParsableCommand {
         func once() throws -> (fit: MinimumVolumeEllipsoid, seconds: Double) {
             let start = ContinuousClock.now
             let fit = try points.withPoints(
-                double: { try MinimumVolumeEllipsoid(points: $0, count: points.count, dimension: points.dimension, settings: settings) },
+                double: {
+                    try MinimumVolumeEllipsoid(
+                        source: BorrowedPoints($0, count: points.count, dimension: points.dimension, offset: points.offset),
+                        settings: settings)
+                },
                 float: { try MinimumVolumeEllipsoid(points: $0, count: points.count, dimension: points.dimension, settings: settings) })
             return (fit, start.duration(to: .now).seconds)
         }
@@ -172,13 +215,16 @@ struct Fit: ParsableCommand {
 
     private func archive(_ fit: MinimumVolumeEllipsoid) throws -> TensorArchive {
         let ellipsoid = fit.ellipsoid
+        let axes = ellipsoid.principalAxes()
         var archive: TensorArchive = [
             "center": .float64(ellipsoid.center),
-            // Symmetric: row-major and column-major agree.
-            "shape": try .float64(ellipsoid.shape.elements, shape: [ellipsoid.rank, ellipsoid.rank]),
+            "axes": try .float64(axes.directions.transposed().elements, shape: [ellipsoid.dimension, ellipsoid.rank]),
+            "semiaxes": .float64(axes.lengths),
             "indices": .int64(fit.support),
             "weights": .float64(fit.weights),
         ]
+        // Symmetric: row-major and column-major agree.
+        if let shape = ellipsoid.shape { archive["shape"] = try .float64(shape.elements, shape: [ellipsoid.rank, ellipsoid.rank]) }
         if let basis = ellipsoid.basis {
             archive["basis"] = try .float64(basis.transposed().elements, shape: [basis.rows, basis.columns])
         }
@@ -200,15 +246,26 @@ struct Fit: ParsableCommand {
         table.append([
             "log volume",
             (report.logVolume.map { Format.fixed($0, 6) } ?? "unknown")
-                + (report.logVolumeBound.map { ", at most \(Format.number($0)) above the least" } ?? ""),
+                + (report.logVolumeBound.map { ", at most \(Format.number($0)) above the least" } ?? "")
+                + (report.roundingCost.flatMap { $0 > 0.1 * gap ? ", of which rounding \(Format.number($0))" : nil } ?? ""),
         ])
+        if let volume = report.volume { table.append(["volume", Format.number(volume)]) }
+        table.append(["center", Self.list(report.center)])
+        table.append(["semiaxes", Self.list(report.semiaxes)])
         table.append(["work", "\(report.iterations) iterations, \(report.dataPasses) reads of the points, \(report.method)"])
         table.append([
             "time",
             "\(Format.seconds(report.seconds)) (reading \(Format.seconds(report.readSeconds))), \(report.coreType), \(report.threads) thread\(report.threads == 1 ? "" : "s")",
         ])
+        for note in report.notes { table.append(["note", note]) }
         for path in [output, plot].compactMap({ $0 }) { table.append(["wrote", path]) }
         for line in table.lines().dropFirst() { Console.say(line) }
+    }
+
+    /// Numbers for a line of text, the first and the last ones of many.
+    private static func list(_ values: [Double]) -> String {
+        let shown = values.count <= 8 ? values.map(Format.number) : values.prefix(5).map(Format.number) + ["…"] + values.suffix(2).map(Format.number)
+        return shown.joined(separator: "  ") + (values.count > 8 ? "  (\(values.count))" : "")
     }
 
     static func name(of status: MinimumVolumeEllipsoid.Status) -> String {

@@ -51,6 +51,20 @@ struct EllipsoidSolver<Source: PointSource> {
         kappa = []
     }
 
+    /// The problem of `other` with its center fixed, from the weights given.
+    init(_ other: EllipsoidSolver, about center: [Double], start: WeightedDesign) {
+        source = other.source
+        settings = other.settings
+        method = other.method
+        isCentered = true
+        team = other.team
+        budget = other.budget
+        self.start = start
+        frame = other.frame.moved(to: center)
+        isFrameOfStart = false
+        kappa = other.kappa
+    }
+
     mutating func solve() throws(GeometryError) -> MinimumVolumeEllipsoid {
         guard frame.rank > 0 else { return try singlePoint() }
         // Touched first by the read, on the threads that share it.
@@ -69,12 +83,15 @@ struct EllipsoidSolver<Source: PointSource> {
     private func singlePoint() throws(GeometryError) -> MinimumVolumeEllipsoid {
         if let error = source.firstNonFinite() { throw error }
         var center = [Double](repeating: 0, count: frame.dimension)
-        if !isCentered { center = source.gather([0]) }
+        if !isCentered {
+            center = source.gather([0])
+            if let offset = source.offset { center = zip(center, offset).map { $0 + $1 } }
+        }
         return MinimumVolumeEllipsoid(
             ellipsoid: Ellipsoid(
-                center: center, factor: Matrix(rows: 0, columns: 0), basis: Matrix(rows: frame.dimension, columns: 0), logVolume: 0),
+                center: center, axes: Matrix(rows: frame.dimension, columns: 0), semiaxes: [], shape: Matrix(rows: 0, columns: 0)),
             support: [0], weights: [1], status: .solved,
-            certificate: .init(gap: 0, supportDeficit: 0, inflation: 0, logVolumeBound: 0),
+            certificate: .init(gap: 0, supportDeficit: 0, inflation: 0, roundingCost: 0, logVolumeBound: 0),
             iterations: 0, dataPasses: 1, rank: 0, method: method, centering: settings.centering)
     }
 
@@ -92,23 +109,7 @@ struct EllipsoidSolver<Source: PointSource> {
         }
         if frame.isDelicate { refine(factor, design.indices) }
         return CertifiedDesign(
-            design: design, factor: factor, map: map.matrix, kappa: kappa, largest: largest, order: order, isCentered: isCentered,
-            centerNoise: centerNoise(map))
-    }
-
-    /// ‖R⁻ᵀT·δ‖ for a center off by δ = one ulp of itself: a center far from zero cannot be stored more accurately.
-    /// A delicate frame is exempt: it computes in twice the precision, about a center that is never stored.
-    private func centerNoise(_ map: LeverageMap) -> Double {
-        guard !isCentered, !frame.isDelicate else { return 0 }
-        var sum = 0.0
-        for k in 0..<frame.dimension {
-            let ulp = frame.origin[k] * .ulpOfOne
-            for i in 0..<frame.rank {
-                let entry = map.matrix[i + k * frame.rank] * ulp
-                sum += entry * entry
-            }
-        }
-        return sum.squareRoot()
+            design: design, factor: factor, map: map.matrix, kappa: kappa, largest: largest, order: order)
     }
 
     /// A certificate for a support of at most so many points: the factorization, the read, and a second look at the
@@ -148,18 +149,13 @@ struct CertifiedDesign {
     /// ε⁻
     let deficit: Double
 
-    /// A center off by δ changes κ by at most about 2·√(κ−1)·‖R⁻ᵀδ‖; the tolerances claimed allow for it.
-    init(
-        design: WeightedDesign, factor: DesignFactor, map: [Double], kappa: [Double], largest: Double, order: Int, isCentered: Bool,
-        centerNoise: Double
-    ) {
+    init(design: WeightedDesign, factor: DesignFactor, map: [Double], kappa: [Double], largest: Double, order: Int) {
         self.design = design
         self.factor = factor
         self.map = map
         self.largest = largest
         let least = design.indices.reduce(Double.infinity) { Swift.min($0, kappa[$1]) }
-        let allowance = 2 * Swift.max(0, largest - (isCentered ? 0 : 1)).squareRoot() * centerNoise / Double(order)
-        gap = Swift.max(0, largest / Double(order) - 1) + allowance
-        deficit = Swift.max(0, 1 - least / Double(order)) + allowance
+        gap = Swift.max(0, largest / Double(order) - 1)
+        deficit = Swift.max(0, 1 - least / Double(order))
     }
 }

@@ -78,10 +78,14 @@ public struct MinimumVolumeEllipsoid: Sendable {
         public var seed: UInt64 = 0
         /// Threads that share reads and products; by default as many as BLAS may use. BLAS itself uses one in each of them,
         /// and the answer does not depend on their number.
+<<<<<<< HEAD
         public var threads = BLASConfiguration.configuredThreads
         /// Whether a matrix A that Double cannot represent is an error. When false the ellipsoid's factor is still
         /// good to the accuracy that the points themselves have.
         public var requiresShape = true
+=======
+        public var threads = Kernels.configuredThreads
+>>>>>>> 1d973d5 (wip)
         /// Called before every iteration; returning false cancels.
         public var observer: (@Sendable (MinimumVolumeEllipsoidProgress) -> Bool)?
 
@@ -110,13 +114,16 @@ public struct MinimumVolumeEllipsoid: Sendable {
 
     /// How good the result is, recomputed at the end from the raw points through a QR factorization.
     public struct Certificate: Sendable, Equatable {
-        /// ε⁺ = max κ/D − 1 over all points, at least 0, with an allowance for a center that Double cannot hold exactly.
+        /// ε⁺ = max κ/D − 1 over all points, at least 0.
         public let gap: Double
         /// ε⁻ = 1 − min κ/D over the support, at least 0.
         public let supportDeficit: Double
-        /// Relative enlargement of the axes that keeps every point inside after the center and shape were rounded.
+        /// The ellipsoid lies in that of the weights with axes longer by this relative amount: rounding of center and axes.
         public let inflation: Double
-        /// Upper bound on log vol E − log vol E*, E* the optimal ellipsoid: r/2·log(1 + ε⁺·D/r) + r·log(1 + inflation).
+        /// What it costs in log volume that Double has to hold the center, the axes and the shape. A fit whose cost is more than
+        /// the tolerance on the gap concedes, D/2·gap, is `stalled`, not `solved`.
+        public let roundingCost: Double
+        /// Upper bound on log vol E − log vol E*, E as it is stored and E* optimal: r/2·log(1 + ε⁺·D/r) + `roundingCost`.
         public let logVolumeBound: Double
         /// 1/(1 + ε⁺), a lower bound on the D-efficiency of the weights as an experimental design.
         public var efficiency: Double { 1 / (1 + gap) }
@@ -144,7 +151,7 @@ public struct MinimumVolumeEllipsoid: Sendable {
     /// - Parameters:
     ///   - points: d×n, one point per column.
     ///   - settings: tolerances, method and limits.
-    /// - Throws: `noPoints`, `invalidDimension`, `nonFinite`, `invalidSetting`, `tooLarge`, `shapeNotRepresentable`.
+    /// - Throws: `noPoints`, `invalidDimension`, `nonFinite`, `invalidSetting`, `tooLarge`, `notRepresentable`.
     public init(points: Matrix, settings: Settings = Settings()) throws(GeometryError) {
         try self.init(source: MatrixPoints(points), settings: settings)
     }

@@ -38,6 +38,13 @@ struct PointFrame {
         rank == dimension && (1..<Swift.max(rank, 1)).allSatisfy { k in (0..<k).allSatisfy { transform[$0 + k * rank] == 0 } }
     }
 
+    /// The same frame with another origin.
+    func moved(to origin: [Double]) -> PointFrame {
+        PointFrame(
+            dimension: dimension, rank: rank, origin: origin, transform: transform, logDeterminant: logDeterminant, basis: basis,
+            spanning: spanning, sample: sample, noise: noise)
+    }
+
     /// Whether y must be computed with compensated sums: a certificate should be right to about 1e-9.
     var isDelicate: Bool { noise > 1e-10 }
 }
@@ -52,7 +59,7 @@ extension PointFrame {
         var indices = n <= 2 * wanted ? Array(0..<n) : StratifiedSample.indices(of: n, count: wanted, seed: seed)
         var points = source.gather(indices, team)
         guard Self.isFinite(points, d, team) else {
-            throw source.firstNonFinite() ?? .shapeNotRepresentable(reason: "coordinates that overflow")
+            throw source.firstNonFinite() ?? .notRepresentable(reason: "coordinates that overflow")
         }
         if let frame = try Self.wellConditioned(points, indices, d, isCentered, source.relativePrecision, team) {
             self = frame

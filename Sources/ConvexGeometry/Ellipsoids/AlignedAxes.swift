@@ -1,0 +1,131 @@
+// Principal axes of a weighted point set whose axes may differ by sixteen orders of magnitude, along any directions.
+//
+//     zᵢ = diag(1/s)·Vᵀ(pᵢ − o),   V d×r nearly orthonormal                                               (1)
+//     diag(√u)·Zᵀ = Q·R,   R·diag(s) = U·Σ·Jᵀ   ⇒   V·J and Σ are the axes of Σuᵢ(pᵢ−o)(pᵢ−o)ᵀ             (2)
+//
+// z is computed as if in twice the precision from V as it is stored, so (2) holds for any V that is close: a few rounds
+// turn any start into the axes. R is well conditioned once V is, and the rotations that couple long with short axes
+// come out with all their digits, also where coordinates have different units. What limits a direction is its own
+// rounding: an axis shorter than the longest one by a factor q is off by about q·ulp of its length, sheared.
+
+import LinearAlgebra
+
+struct AlignedAxes {
+    /// V, d×r.
+    private(set) var directions: Matrix
+    /// s: root mean squares along the directions, descending.
+    private(set) var lengths: [Double]
+    /// What V lacks of the directions found, d×r.
+    private var remainder: Matrix
+
+    /// Rounds of (2): one from the directions of the coordinates to rounding, one to find the short lengths, and as many
+    /// again where the first rounding was as large as the short axes.
+    private static var rounds: Int { 5 }
+    /// A correlation between axes from which on another round would change nothing that can be stored.
+    private static var aligned: Double { 1e-9 }
+
+    /// Axes of d-dimensional points about `origin`, by weights of sum 1.
+    /// - Parameter start: directions to start from that span the points, d×r; the coordinate axes when nil.
+    /// - Returns: nil when the points do not span r dimensions, or lengths leave the range of Double.
+    init?(_ points: [Double], weights: [Double], origin: [Double], start: Matrix?) {
+        let d = origin.count
+        directions = start ?? .identity(d)
+        let r = directions.columns
+        remainder = Matrix(rows: d, columns: r)
+        lengths = [Double](repeating: 1, count: r)
+        guard weights.count >= r, r > 0 else { return nil }
+        guard let first = Self.rootMeanSquares(images(points, origin), weights), first.max() ?? 0 > 0 else { return nil }
+        // A direction that seems to have no extent gets one below rounding, and its true one in the next round.
+        let least = (first.max() ?? 1) * 0x1p-60
+        lengths = first.map { $0 > 0 ? $0 : least }
+        for _ in 0..<Self.rounds {
+            let m = weights.count
+            let z = images(points, origin)
+            let rows = Matrix(rows: m, columns: r) { i, k in weights[i].squareRoot() * z[k + i * r] }
+            var factor = rows.triangularFactor()
+            guard factor.isFinite else { return nil }
+            var worst = 0.0
+            for l in 0..<r {
+                let size = BLAS.nrm2(l + 1, Array(factor.column(l).prefix(l + 1)), 1)
+                for k in 0..<l where size > 0 { worst = Swift.max(worst, factor[k, l].magnitude / size) }
+            }
+            let unit = powerOfTwo(atLeast: lengths.max() ?? 1)
+            for l in 0..<r { for k in 0...l { factor[k, l] *= lengths[l] / unit } }
+            guard let found = try? JacobiDecomposition(factor), let last = found.values.last else { return nil }
+            (directions, remainder) = CompensatedProduct.product(directions, found.vectors)
+            lengths = found.values.map { $0 > 0 ? $0 * unit : (found.values[0] * unit) * 0x1p-60 }
+            guard lengths.allSatisfy({ $0 > 0x1p-1020 && $0 < 0x1p1020 }) else { return nil }
+            if worst <= Self.aligned, last > 0 { break }
+        }
+    }
+
+    /// Powers of two near the lengths: T = diag(2⁻ᵉ)·Vᵀ is exact.
+    var scales: [Double] { lengths.map(powerOfTwo(atLeast:)) }
+
+    /// T = diag(2⁻ᵉ)·Vᵀ, r×d by columns.
+    var transform: [Double] {
+        let (d, r, scales) = (directions.rows, directions.columns, self.scales)
+        return Matrix(rows: r, columns: d) { directions.elements[$1 + $0 * d] / scales[$0] }.elements
+    }
+
+    /// Equation (1), r×m.
+    func images(_ points: [Double], _ origin: [Double]) -> [Double] {
+        let (d, r) = (directions.rows, directions.columns)
+        let m = points.count / d
+        var result = [Double](repeating: 0, count: r * m)
+        CompensatedProduct.affineImage(transform, r, d, origin, points, m, into: &result)
+        // Between ½ and 1, so neither overflows.
+        let rest = zip(scales, lengths).map { $0 / $1 }
+        for j in 0..<m { for k in 0..<r { result[k + j * r] *= rest[k] } }
+        return result
+    }
+
+    /// Root mean squares of the rows of z, in the units of the points; nil when one is not finite.
+    private static func rootMeanSquares(_ z: [Double], _ weights: [Double]) -> [Double]? {
+        let r = z.count / weights.count
+        let result = (0..<r).map { k in
+            let row = weights.indices.map { weights[$0].squareRoot() * z[k + $0 * r] }
+            return BLAS.nrm2(row.count, row, 1)
+        }
+        return result.allSatisfy(\.isFinite) ? result : nil
+    }
+
+    /// Replaces the directions of short axes by multiples that Double holds better.
+    ///
+    /// A direction may be stored with any length near 1, its semiaxis scaled alike. Of `attempts` lengths within 1e-13 of 1
+    /// the one is taken whose rounding leans least towards long axes: with one long axis that is `attempts` times better
+    /// than rounding to nearest, with two √`attempts` times.
+    mutating func roundCarefully() {
+        let (d, r) = (directions.rows, directions.columns)
+        let attempts = 512
+        for short in 0..<r where lengths[0] > Self.worthRounding * lengths[short] {
+            let long = (0..<short).filter { lengths[$0] > Self.worthRounding * lengths[short] }
+            let (exact, rest) = (Array(directions.column(short)), Array(remainder.column(short)))
+            var best = (lean: Double.infinity, direction: exact, lengthening: 1.0)
+            for attempt in -attempts...attempts {
+                let scale = 1 + Double(attempt) * .ulpOfOne
+                var (direction, error) = (exact, [Double](repeating: 0, count: d))
+                for k in 0..<d {
+                    let (product, tail) = CompensatedProduct.twoProduct(scale, exact[k])
+                    let wanted = tail + scale * rest[k]
+                    direction[k] = product + wanted
+                    error[k] = (product - direction[k]) + wanted
+                }
+                var lean = 0.0
+                for axis in long {
+                    let product = BLAS.dot(d, error, 1, Array(directions.column(axis)), 1) * (lengths[axis] / lengths[short])
+                    lean += product * product
+                }
+                if lean < best.lean { best = (lean, direction, scale) }
+            }
+            for k in 0..<d {
+                directions[k, short] = best.direction[k]
+                remainder[k, short] = 0
+            }
+            lengths[short] *= best.lengthening
+        }
+    }
+
+    /// Axis ratio from which on rounding to nearest would cost 1e-15 of log volume and more: its square times ulp².
+    private static var worthRounding: Double { 1e8 }
+}
