@@ -3,6 +3,7 @@
 import ArgumentParser
 import ConvexGeometry
 import LinearAlgebra
+import RandomNumbers
 import TensorFiles
 
 struct Fit: ParsableCommand {
@@ -13,6 +14,7 @@ struct Fit: ParsableCommand {
               loewner fit points.npy -o ellipsoid.npz --plot ellipsoid.svg
               loewner fit network.safetensors --tensor fc1.weight --centered --json
               loewner fit more-points.npy --start ellipsoid.npz -o updated.npz
+              loewner fit measurements.npy --trim 0.1 -o bulk.npz
 
             The .npz file holds center (d), axes (d, r), orthonormal, and semiaxes (r), with Σ ((x−c)ᵀaxesₖ/semiaxesₖ)² ≤ 1
             on all points, and indices and weights of the support; shape (d, d) with (x−c)ᵀ·shape·(x−c) ≤ 1 where double
@@ -39,6 +41,15 @@ struct Fit: ParsableCommand {
     @Option(help: ArgumentHelp("Start from an earlier fit, whose points come first here too: the .npz it wrote.", valueName: "E.npz"))
     var start: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Leave out this share of the points, less than half: a small ellipsoid around the rest, found by concentration steps from many starts (a heuristic; the certificate is about the points kept).",
+            valueName: "share"))
+    var trim: Double?
+
+    @Option(help: "Seed of the starts of --trim.")
+    var seed: UInt64 = 0
+
     @Option(help: ArgumentHelp("Solve so many times and report the median time.", valueName: "n"))
     var repeats = 1
 
@@ -61,7 +72,7 @@ struct Fit: ParsableCommand {
         var method: MinimumVolumeEllipsoid.Method {
             switch self {
             case .auto: .automatic
-            case .interiorPoint: .interiorPoint
+            case .interiorPoint: .columnGeneration
             case .awaySteps: .awaySteps
             case .khachiyan: .khachiyan
             }
@@ -91,6 +102,8 @@ struct Fit: ParsableCommand {
         let hasShape: Bool
         let notes: [String]
         let supportCount: Int
+        let keptCount: Int?
+        let seed: UInt64?
         let iterations: Int
         let dataPasses: Int
         let seconds: Double
@@ -108,6 +121,10 @@ struct Fit: ParsableCommand {
         if let timeLimit, !(timeLimit >= 0 && timeLimit < 1e9) {
             throw ValidationError("expected --time-limit in seconds, found \(timeLimit)")
         }
+        if let trim {
+            guard trim >= 0, trim < 0.5 else { throw ValidationError("expected --trim of 0 or more and less than 0.5, found \(trim)") }
+            if start != nil || repeats > 1 { throw ValidationError("expected --trim without --start and --repeats, found both") }
+        }
         guard repeats >= 1 else { throw ValidationError("expected --repeats of 1 or more, found \(repeats)") }
         if let output, !output.hasSuffix(".npz") { throw ValidationError("expected a .npz file for --output, found \(output)") }
         if let plot, !plot.hasSuffix(".svg") { throw ValidationError("expected a .svg file for --plot, found \(plot)") }
@@ -117,11 +134,11 @@ struct Fit: ParsableCommand {
         try overwrite.check(output, inputs: [input.points] + [start].compactMap { $0 })
         try overwrite.check(plot, inputs: [input.points] + [start].compactMap { $0 })
         let threads = threading.apply()
-        let points = try input.read(isLocal: !centered)
+        let points = try input.read(isLocal: !centered && trim == nil)
         let bar = ProgressBar(quiet: format.json)
         var settings = settings(threads: threads, bar)
         settings.start = try start.map { try Self.earlierFit($0) }
-        let (fit, seconds) = try solve(points, settings)
+        let (fit, seconds, kept) = try trim.map { try trimmed(points, share: $0, settings) } ?? solve(points, settings)
         bar.clear()
 
         let status = Self.name(of: fit.status)
@@ -130,16 +147,16 @@ struct Fit: ParsableCommand {
             status: status, pointCount: points.count, dimension: points.dimension, rank: fit.rank, centered: centered,
             gap: fit.certificate.gap.ifFinite, supportDeficit: fit.certificate.supportDeficit.ifFinite,
             logVolume: fit.ellipsoid.logVolume.ifFinite, logVolumeBound: fit.certificate.logVolumeBound.ifFinite,
-            supportCount: fit.support.count, iterations: fit.iterations, dataPasses: fit.dataPasses, seconds: seconds,
-            readSeconds: points.readSeconds, method: MethodArgument.name(of: fit.method), coreType: BLASConfiguration.selection.coreType,
             volume: Elementary.exp(fit.ellipsoid.logVolume).ifNormal, roundingCost: fit.certificate.roundingCost.ifFinite,
             center: fit.ellipsoid.center, semiaxes: axes.lengths,
             axes: axes.directions.elements.count <= Self.printedEntries
                 ? (0..<points.dimension).map { axes.directions.row($0) } : nil,
-            hasShape: fit.ellipsoid.shape != nil, notes: Self.notes(on: fit), supportCount: fit.support.count, iterations: fit.iterations, dataPasses: fit.dataPasses, seconds: seconds,
-            readSeconds: points.readSeconds, method: MethodArgument.name(of: fit.method), coreType: Machine.current().coreType,
+            hasShape: fit.ellipsoid.shape != nil, notes: Self.notes(on: fit),
+            supportCount: fit.support.count, keptCount: kept?.count, seed: kept == nil ? nil : seed, iterations: fit.iterations,
+            dataPasses: fit.dataPasses, seconds: seconds,
+            readSeconds: points.readSeconds, method: MethodArgument.name(of: fit.method), coreType: BLASConfiguration.selection.coreType,
             threads: threads)
-        if let output { try archive(fit).write(to: output, force: overwrite.force) }
+        if let output { try archive(fit, kept: kept).write(to: output, force: overwrite.force) }
         if let plot { try AtomicFile.write(Array(try EllipsoidPlot.svg(fit, points: points).utf8), to: plot, force: overwrite.force) }
         if format.json { try JSONOutput.show(report) } else { show(report) }
         if fit.status == .stalled, fit.certificate.gap <= gap, fit.certificate.supportDeficit <= settings.supportDeficit {
@@ -161,7 +178,8 @@ struct Fit: ParsableCommand {
         var notes: [String] = []
         let (d, r) = (fit.ellipsoid.dimension, fit.rank)
         if r < d {
-            notes.append("the points lie in a flat of dimension \(r), up to the rounding of their coordinates; volume and shape are those in it")
+            notes.append(
+                "the points lie in a flat of dimension \(r), up to the rounding of their coordinates; volume and shape are those in it")
         }
         if fit.ellipsoid.shape == nil {
             notes.append(
@@ -172,7 +190,9 @@ struct Fit: ParsableCommand {
     }
 
     /// The fit and the median time of a solve.
-    private func solve(_ points: PointFile, _ settings: MinimumVolumeEllipsoid.Settings) throws -> (MinimumVolumeEllipsoid, Double) {
+    private func solve(
+        _ points: PointFile, _ settings: MinimumVolumeEllipsoid.Settings
+    ) throws -> (MinimumVolumeEllipsoid, Double, kept: [Int]?) {
         func once() throws -> (fit: MinimumVolumeEllipsoid, seconds: Double) {
             let start = ContinuousClock.now
             let fit = try points.withPoints(
@@ -186,7 +206,20 @@ struct Fit: ParsableCommand {
         }
         let first = try once()
         let times = try [first.seconds] + (1..<repeats).map { _ in try once().seconds }
-        return (first.fit, times.sorted()[times.count / 2])
+        return (first.fit, times.sorted()[times.count / 2], nil)
+    }
+
+    /// The fit of most of the points; its support by their places in the file.
+    private func trimmed(
+        _ points: PointFile, share: Double, _ settings: MinimumVolumeEllipsoid.Settings
+    ) throws -> (MinimumVolumeEllipsoid, Double, kept: [Int]?) {
+        let matrix = try points.matrix()
+        let count = points.count - Int(share * Double(points.count))
+        var generator = SeededGenerator(seed: seed)
+        let start = ContinuousClock.now
+        let result = try TrimmedEllipsoid(
+            points: matrix, keeping: count, settings: settings, using: &generator)
+        return (result.fit, start.duration(to: .now).seconds, result.kept)
     }
 
     private func settings(threads: Int, _ bar: ProgressBar) -> MinimumVolumeEllipsoid.Settings {
@@ -213,21 +246,11 @@ struct Fit: ParsableCommand {
         }
     }
 
-    private func archive(_ fit: MinimumVolumeEllipsoid) throws -> TensorArchive {
-        let ellipsoid = fit.ellipsoid
-        let axes = ellipsoid.principalAxes()
-        var archive: TensorArchive = [
-            "center": .float64(ellipsoid.center),
-            "axes": try .float64(axes.directions.transposed().elements, shape: [ellipsoid.dimension, ellipsoid.rank]),
-            "semiaxes": .float64(axes.lengths),
-            "indices": .int64(fit.support),
-            "weights": .float64(fit.weights),
-        ]
-        // Symmetric: row-major and column-major agree.
-        if let shape = ellipsoid.shape { archive["shape"] = try .float64(shape.elements, shape: [ellipsoid.rank, ellipsoid.rank]) }
-        if let basis = ellipsoid.basis {
-            archive["basis"] = try .float64(basis.transposed().elements, shape: [basis.rows, basis.columns])
-        }
+    private func archive(_ fit: MinimumVolumeEllipsoid, kept: [Int]?) throws -> TensorArchive {
+        var archive = try EllipsoidFile.archive(fit.ellipsoid)
+        archive["indices"] = .int64(fit.support)
+        archive["weights"] = .float64(fit.weights)
+        if let kept { archive["kept"] = .int64(kept) }
         return archive
     }
 
@@ -239,7 +262,16 @@ struct Fit: ParsableCommand {
             "\(Format.count(report.pointCount)) in \(report.dimension) dimensions"
                 + (report.rank < report.dimension ? ", in a flat of dimension \(report.rank)" : ""),
         ])
-        table.append(["gap", report.gap.map { "\(Format.number($0)) (max κ/D − 1 over all points)" } ?? "unknown"])
+        if let kept = report.keptCount {
+            table.append([
+                "kept",
+                "\(Format.count(kept)), \(Format.count(report.pointCount - kept)) left out: the smallest ellipsoid found, not proven to be the least of so many",
+            ])
+        }
+        table.append([
+            "gap",
+            report.gap.map { "\(Format.number($0)) (max κ/D − 1 over all points\(report.keptCount == nil ? "" : " kept"))" } ?? "unknown",
+        ])
         table.append([
             "support", "\(report.supportCount) points" + (report.supportDeficit.map { ", 1 − min κ/D = \(Format.number($0))" } ?? ""),
         ])
@@ -264,7 +296,9 @@ struct Fit: ParsableCommand {
 
     /// Numbers for a line of text, the first and the last ones of many.
     private static func list(_ values: [Double]) -> String {
-        let shown = values.count <= 8 ? values.map(Format.number) : values.prefix(5).map(Format.number) + ["…"] + values.suffix(2).map(Format.number)
+        let shown =
+            values.count <= 8
+            ? values.map(Format.number) : values.prefix(5).map(Format.number) + ["…"] + values.suffix(2).map(Format.number)
         return shown.joined(separator: "  ") + (values.count > 8 ? "  (\(values.count))" : "")
     }
 

@@ -47,7 +47,9 @@ struct PointFile {
             let array = try MappedArray(path: path)
             shape = array.shape
             try Self.check(shape, path)
-            if isLocal, array.dtype == .i64, let local = Self.localIntegers(try TensorArchive.read(path: path).tensor().int64s(), array.columnCount) {
+            if isLocal, array.dtype == .i64,
+                let local = Self.localIntegers(try TensorArchive.read(path: path).tensor().int64s(), array.columnCount)
+            {
                 (storage, offset) = (.doubles(local.values), local.offset)
             } else {
                 (storage, offset) = (Self.storage(of: array), nil)
@@ -106,7 +108,8 @@ struct PointFile {
     private static func check(_ shape: [Int], _ path: String) throws {
         guard shape.count >= 2, shape.dropFirst().allSatisfy({ $0 > 0 }) else {
             throw CommandFailure.failure(
-                "\(path): expected points of shape (n, d) with d of 1 or more, found shape (\(shape.map(String.init).joined(separator: ", ")))")
+                "\(path): expected points of shape (n, d) with d of 1 or more, found shape (\(shape.map(String.init).joined(separator: ", ")))"
+            )
         }
     }
 

@@ -2,8 +2,8 @@
 
 import ArgumentParser
 import ConvexGeometry
-import LinearAlgebra
 import Foundation
+import LinearAlgebra
 import TensorFiles
 
 struct Reduce: ParsableCommand {
@@ -121,13 +121,13 @@ struct Reduce: ParsableCommand {
                 double: { points in
                     try timed {
                         try CaratheodoryReduction(
-                            points: points, dimension: dimension, count: count, weights: weights, lift: lift.lift, settings: settings)
+                            points: points, count: count, dimension: dimension, weights: weights, lift: lift.lift, settings: settings)
                     }
                 },
                 float: { points in
                     try timed {
                         try CaratheodoryReduction(
-                            points: points, dimension: dimension, count: count, weights: weights, lift: lift.lift, settings: settings)
+                            points: points, count: count, dimension: dimension, weights: weights, lift: lift.lift, settings: settings)
                     }
                 })
         }

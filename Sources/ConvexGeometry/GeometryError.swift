@@ -1,3 +1,5 @@
+import LinearAlgebra
+
 /// Why a geometric computation has no result.
 public enum GeometryError: Error, Equatable, Sendable, CustomStringConvertible {
     /// There is no point at all.
@@ -26,8 +28,10 @@ public enum GeometryError: Error, Equatable, Sendable, CustomStringConvertible {
     case dimensionMismatch(expected: Int, found: Int)
     /// Weights must be finite, non-negative and not all zero.
     case invalidWeight(index: Int, value: Double)
-    /// A factorization failed.
-    case factorization(String)
+    /// A factorization failed, for this reason.
+    case factorization(FactorizationError)
+    /// A computation came to an end without a result, though its input was sound.
+    case breakdown(String)
 
     public var description: String {
         switch self {
@@ -47,7 +51,8 @@ public enum GeometryError: Error, Equatable, Sendable, CustomStringConvertible {
         case .dimensionMismatch(let expected, let found): "expected dimension \(expected), found \(found)"
         case .invalidWeight(let index, let value):
             "expected finite weights ≥ 0 with a positive sum, found \(value) at index \(index)"
-        case .factorization(let reason): "expected a factorization to succeed: \(reason)"
+        case .factorization(let cause): "expected a factorization to succeed: \(cause)"
+        case .breakdown(let reason): "expected the computation to end with a result, found that \(reason)"
         }
     }
 

@@ -180,7 +180,7 @@ public struct LInfinityCoreset: Sendable, Equatable {
                     indices: basis.map { qr.permutation[$0] }, weights: [Double](repeating: 1 / Double(rank), count: rank), factor: factor,
                     rank: affine, gap: nil)
             } catch {
-                throw .factorization(error.description)
+                throw .factorization(error)
             }
         }
 

@@ -134,7 +134,7 @@ package enum LAPACK {
         _ m: Int, _ n: Int, _ a: UnsafeMutablePointer<Double>, _ lda: Int, _ s: UnsafeMutablePointer<Double>,
         _ v: UnsafeMutablePointer<Double>, _ ldv: Int
     ) throws(FactorizationError) {
-        Kernels.ensureSelected()
+        BLASConfiguration.ensureSelected()
         // statistics[0] is the scale of the values, other than 1 only where one would overflow or underflow.
         var statistics = [Double](repeating: 0, count: 6)
         let info = LAPACKE_dgesvj(

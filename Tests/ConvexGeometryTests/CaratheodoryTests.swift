@@ -128,7 +128,7 @@ import Testing
             for lift in [CaratheodoryReduction.Lift.none, .secondMoments] where d < 20 || !isSecondMoments(lift) {
                 let single = try floats.withUnsafeBufferPointer { p in
                     try weights.withUnsafeBufferPointer { w in
-                        try CaratheodoryReduction(points: p, dimension: d, count: n, weights: w, lift: lift)
+                        try CaratheodoryReduction(points: p, count: n, dimension: d, weights: w, lift: lift)
                     }
                 }
                 let points = Matrix(rows: d, columns: n, elements: floats.map(Double.init))
@@ -316,7 +316,7 @@ import Testing
         #expect(throws: GeometryError.self) { try CaratheodoryReduction(points: points, lift: .monomials(degree: 0)) }
         #expect(throws: GeometryError.storageMismatch(expected: 6, found: 5)) {
             try [Double](repeating: 0, count: 5).withUnsafeBufferPointer {
-                _ = try CaratheodoryReduction(points: $0, dimension: 2, count: 3)
+                _ = try CaratheodoryReduction(points: $0, count: 3, dimension: 2)
             }
         }
     }
@@ -399,6 +399,7 @@ import Testing
                     }
                 })
         }
-        #expect(try CaratheodoryReduction(points: p, lift: .monomials(degree: 2), settings: .init(memoryLimit: 10_000_000)).featureCount == 20)
+        #expect(
+            try CaratheodoryReduction(points: p, lift: .monomials(degree: 2), settings: .init(memoryLimit: 10_000_000)).featureCount == 20)
     }
 }

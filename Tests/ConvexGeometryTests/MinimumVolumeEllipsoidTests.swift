@@ -54,7 +54,7 @@ func checkStored(
 
 @Suite struct MinimumVolumeEllipsoidMuseumTests {
     @Test(arguments: PointMuseum.valid, MinimumVolumeEllipsoid.Centering.allCases)
-    func interiorPoint(_ exhibit: PointExhibit, _ centering: MinimumVolumeEllipsoid.Centering) throws {
+    func columnGeneration(_ exhibit: PointExhibit, _ centering: MinimumVolumeEllipsoid.Centering) throws {
         var settings = MinimumVolumeEllipsoid.Settings(centering: centering)
         settings.timeLimit = .seconds(60)
         let fit = try fitAndCheck(exhibit, settings)
@@ -163,7 +163,7 @@ func checkStored(
         var optimal = Ellipsoid.logUnitBallVolume(6)
         for side in 1...6 { optimal += (0.5 * Double(side) * 6.0.squareRoot()).logarithm }
         for limit in [0, 1, 2, 3, 5, 8] {
-            for method in [MinimumVolumeEllipsoid.Method.interiorPoint, .awaySteps, .khachiyan] {
+            for method in [MinimumVolumeEllipsoid.Method.columnGeneration, .awaySteps, .khachiyan] {
                 var settings = MinimumVolumeEllipsoid.Settings(method: method, gap: 1e-9)
                 settings.iterationLimit = limit
                 let fit = try MinimumVolumeEllipsoid(points: Matrix(columns: columns), settings: settings)

@@ -52,7 +52,8 @@ private enum RoundedSets {
     }
 
     static let all: [PointExhibit] =
-        (6...14).flatMap { k in [1, 5, 9].map { ellipse(k, angle: $0) } } + (6...13).flatMap { [slab($0, thinDirections: 1), slab($0, thinDirections: 3)] }
+        (6...14).flatMap { k in [1, 5, 9].map { ellipse(k, angle: $0) } }
+        + (6...13).flatMap { [slab($0, thinDirections: 1), slab($0, thinDirections: 3)] }
         + [1e6, 1e7, 3e8].map(clusters) + [4, 6, 8].map(hilbert) + [1e7, 1e10, 1e13].map(farSphere) + (1...3).map(affineSums)
 }
 
@@ -107,7 +108,9 @@ private enum RoundedSets {
         }
         let local = try MinimumVolumeEllipsoid(points: Matrix(columns: near))
         #expect(fit.status == .solved)
-        #expect((fit.ellipsoid.logVolume - local.ellipsoid.logVolume).magnitude <= fit.certificate.logVolumeBound + local.certificate.logVolumeBound)
+        #expect(
+            (fit.ellipsoid.logVolume - local.ellipsoid.logVolume).magnitude <= fit.certificate.logVolumeBound
+                + local.certificate.logVolumeBound)
         // The center as it is stored, with the points as they are: their difference is exact.
         let center = zip(fit.ellipsoid.center, offset).map { $0 - $1 }
         let axes = (0..<2).map { Array(fit.ellipsoid.axes.column($0)) }

@@ -201,7 +201,7 @@ struct SurvivorSystem {
             for i in 0..<rank { solution[qr.permutation[i]] = y[i] * weights[qr.permutation[i]] }
             return solution
         } catch {
-            throw .factorization(error.description)
+            throw .factorization(error)
         }
     }
 
@@ -221,7 +221,7 @@ struct SurvivorSystem {
             weighted = equations { points.weights[$0] }.matrix
             spanning = Array(try PivotedQR(weighted.transposed()).permutation.prefix(rank))
         } catch {
-            throw .factorization(error.description)
+            throw .factorization(error)
         }
         var elimination = NullSpaceElimination<Double>(width: rank, capacity: count)
         for q in 0..<count {

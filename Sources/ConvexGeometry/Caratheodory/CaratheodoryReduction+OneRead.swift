@@ -63,13 +63,13 @@ struct OneReadReduction<Source: FeatureSource> {
         defer { leaves.deallocate() }
         try readLeaves(into: leaves, &moments)
         if !mayLeaveRange, !isInRange(moments), !source.isComfortable(weights) { return nil }
-        if !moments.isFinite { throw .factorization("weighted sums of the points exceed the range of Double") }
+        if !moments.isFinite { throw .breakdown("weighted sums of the points exceed the range of Double") }
         if fixedCenter == nil, let better = betterCenter(moments) {
             moments = InputMoments(
                 high: zeros, low: zeros, centeredMagnitude: zeros, spread: zeros, magnitude: zeros, center: better, shift: zeros,
                 width: width - 1)
             try readLeaves(into: leaves, &moments)
-            if !moments.isFinite { throw .factorization("weighted sums of the points exceed the range of Double") }
+            if !moments.isFinite { throw .breakdown("weighted sums of the points exceed the range of Double") }
         }
         guard descends else { return (WeightedPoints(indices: [], weights: []), moments) }
         return (eliminate(leaves, costs: costs.map { costSums($0) }, moments: moments), moments)

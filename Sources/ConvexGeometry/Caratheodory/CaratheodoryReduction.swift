@@ -91,7 +91,7 @@ extension CaratheodoryReduction {
         }
         self = try Self.withPointers(points.elements, weights) { (elements, weights) throws(GeometryError) in
             try CaratheodoryReduction(
-                points: elements, dimension: points.rows, count: points.columns, weights: weights, lift: lift, settings: settings)
+                points: elements, count: points.columns, dimension: points.rows, weights: weights, lift: lift, settings: settings)
         }
     }
 
@@ -100,10 +100,10 @@ extension CaratheodoryReduction {
     /// - Parameter count: number of points; the storage must hold `count · dimension` numbers.
     /// - Throws: as above, and `storageMismatch`.
     public init(
-        points: UnsafeBufferPointer<Double>, dimension: Int, count: Int, weights: UnsafeBufferPointer<Double>? = nil,
+        points: UnsafeBufferPointer<Double>, count: Int, dimension: Int, weights: UnsafeBufferPointer<Double>? = nil,
         lift: Lift = .none, settings: Settings = .init()
     ) throws(GeometryError) {
-        try Self.validate(stored: points.count, dimension: dimension, count: count, weights: weights?.count)
+        try Self.validate(stored: points.count, count: count, dimension: dimension, weights: weights?.count)
         self = try Self.reduce(
             StoredPoints(points, count: count, width: dimension), weights: weights, lift: lift,
             settings: settings)
@@ -111,16 +111,16 @@ extension CaratheodoryReduction {
 
     /// Reduces points in single precision without a copy in double precision; sums are in double.
     public init(
-        points: UnsafeBufferPointer<Float>, dimension: Int, count: Int, weights: UnsafeBufferPointer<Double>? = nil,
+        points: UnsafeBufferPointer<Float>, count: Int, dimension: Int, weights: UnsafeBufferPointer<Double>? = nil,
         lift: Lift = .none, settings: Settings = .init()
     ) throws(GeometryError) {
-        try Self.validate(stored: points.count, dimension: dimension, count: count, weights: weights?.count)
+        try Self.validate(stored: points.count, count: count, dimension: dimension, weights: weights?.count)
         self = try Self.reduce(
             StoredPoints(points, count: count, width: dimension), weights: weights, lift: lift,
             settings: settings)
     }
 
-    private static func validate(stored: Int, dimension: Int, count: Int, weights: Int?) throws(GeometryError) {
+    private static func validate(stored: Int, count: Int, dimension: Int, weights: Int?) throws(GeometryError) {
         guard dimension >= 0 else { throw .invalidDimension(dimension) }
         guard count >= 0, count <= Int(Int32.max) else { throw .tooLarge(count) }
         let (needed, overflows) = count.multipliedReportingOverflow(by: dimension)
@@ -129,7 +129,7 @@ extension CaratheodoryReduction {
         if let weights, weights != count { throw .dimensionMismatch(expected: count, found: weights) }
     }
 
-    private static func withPointers(
+    static func withPointers(
         _ points: [Double], _ weights: [Double]?,
         _ body: (UnsafeBufferPointer<Double>, UnsafeBufferPointer<Double>?) throws(GeometryError) -> CaratheodoryReduction
     ) throws(GeometryError) -> CaratheodoryReduction {
@@ -167,7 +167,8 @@ extension CaratheodoryReduction {
             if attempt.weightExponent != 0 { errors = try system.unscale(by: -attempt.weightExponent) ?? errors }
             return CaratheodoryReduction(
                 indices: system.points.indices, weights: system.points.weights, featureCount: source.width, pointCount: source.count,
-                totalWeight: Double(sign: .plus, exponent: -attempt.weightExponent, significand: moments.mass), rank: rank, error: errors.error, spreadError: errors.spread, massError: errors.mass)
+                totalWeight: Double(sign: .plus, exponent: -attempt.weightExponent, significand: moments.mass), rank: rank,
+                error: errors.error, spreadError: errors.spread, massError: errors.mass)
         }
     }
 }

@@ -92,40 +92,55 @@ struct AlignedAxes {
 
     /// Replaces the directions of short axes by multiples that Double holds better.
     ///
-    /// A direction may be stored with any length near 1, its semiaxis scaled alike. Of `attempts` lengths within 1e-13 of 1
-    /// the one is taken whose rounding leans least towards long axes: with one long axis that is `attempts` times better
-    /// than rounding to nearest, with two √`attempts` times.
+    /// A direction may be stored with any length near 1, its semiaxis scaled alike. Of K lengths within 1.5e-11 of 1 the one is
+    /// taken whose rounding leans least towards long axes: with one long axis that is K times better than rounding to
+    /// nearest, with two √K times.
     mutating func roundCarefully() {
         let (d, r) = (directions.rows, directions.columns)
-        let attempts = 512
         for short in 0..<r where lengths[0] > Self.worthRounding * lengths[short] {
             let long = (0..<short).filter { lengths[$0] > Self.worthRounding * lengths[short] }
+            // Rows of `pull`: how an error of the direction shears the short axis towards each long one.
+            let pull = long.map { axis in directions.column(axis).map { $0 * (lengths[axis] / lengths[short]) } }
             let (exact, rest) = (Array(directions.column(short)), Array(remainder.column(short)))
-            var best = (lean: Double.infinity, direction: exact, lengthening: 1.0)
-            for attempt in -attempts...attempts {
+            var best = (lean: Double.infinity, attempt: 0)
+            var error = [Double](repeating: 0, count: d)
+            // 0, 1, −1, 2, −2, …: as near to length 1 as will do.
+            for step in 0..<Swift.max(1, Swift.min(Self.attempts, (1 << 23) / (d * Swift.max(1, long.count)))) {
+                let attempt = step % 2 == 0 ? -(step / 2) : step / 2 + 1
                 let scale = 1 + Double(attempt) * .ulpOfOne
-                var (direction, error) = (exact, [Double](repeating: 0, count: d))
-                for k in 0..<d {
-                    let (product, tail) = CompensatedProduct.twoProduct(scale, exact[k])
-                    let wanted = tail + scale * rest[k]
-                    direction[k] = product + wanted
-                    error[k] = (product - direction[k]) + wanted
-                }
+                for k in 0..<d { error[k] = Self.scaled(exact[k], rest[k], scale).error }
                 var lean = 0.0
-                for axis in long {
-                    let product = BLAS.dot(d, error, 1, Array(directions.column(axis)), 1) * (lengths[axis] / lengths[short])
+                for row in pull {
+                    var product = 0.0
+                    for k in 0..<d { product += error[k] * row[k] }
                     lean += product * product
                 }
-                if lean < best.lean { best = (lean, direction, scale) }
+                if lean < best.lean { best = (lean, attempt) }
+                if best.lean <= Self.harmlessLean { break }
             }
+            let scale = 1 + Double(best.attempt) * .ulpOfOne
             for k in 0..<d {
-                directions[k, short] = best.direction[k]
+                directions[k, short] = Self.scaled(exact[k], rest[k], scale).rounded
                 remainder[k, short] = 0
             }
-            lengths[short] *= best.lengthening
+            lengths[short] *= scale
         }
     }
 
-    /// Axis ratio from which on rounding to nearest would cost 1e-15 of log volume and more: its square times ulp².
+    /// scale·(value + rest) rounded, and what that lacks.
+    @inline(__always)
+    private static func scaled(_ value: Double, _ rest: Double, _ scale: Double) -> (rounded: Double, error: Double) {
+        let (product, tail) = CompensatedProduct.twoProduct(scale, value)
+        let wanted = tail + scale * rest
+        let rounded = product + wanted
+        return (rounded, (product - rounded) + wanted)
+    }
+
+    /// K
+    private static var attempts: Int { 1 << 17 }
+    /// Square of a shear that costs 1e-9 of log volume at most.
+    private static var harmlessLean: Double { 1e-18 }
+    /// Axis ratio from which on rounding to nearest may cost 1e-8 of log volume: it shears by the ratio times an ulp, and contact
+    /// points all around make the cost of that linear.
     private static var worthRounding: Double { 1e8 }
 }

@@ -7,7 +7,7 @@ extension EllipsoidSolver {
         let r = frame.rank
         let pairs = zip(answer.design.indices, answer.design.weights).sorted { $0.0 < $1.0 }
         let (support, weights) = (pairs.map(\.0), pairs.map(\.1))
-        var center = self.center(support, weights)
+        var center = self.center(answer)
         if let offset = source.offset {
             // What will be stored is the sum: local coordinates of it, as rounded.
             center = zip(center, offset).map { ($0 + $1) - $1 }
@@ -26,7 +26,8 @@ extension EllipsoidSolver {
         var status = self.budget.exhausted ?? .stalled
         if isSolved(answer), stored.cost <= allowance { status = .solved }
         return MinimumVolumeEllipsoid(
-            ellipsoid: source.offset.map(stored.ellipsoid.translated(by:)) ?? stored.ellipsoid, support: support, weights: weights, status: status,
+            ellipsoid: source.offset.map(stored.ellipsoid.translated(by:)) ?? stored.ellipsoid, support: support, weights: weights,
+            status: status,
             certificate: .init(
                 gap: answer.gap, supportDeficit: answer.deficit, inflation: stored.inflation, roundingCost: stored.cost,
                 logVolumeBound: designBound + stored.cost),
@@ -96,17 +97,42 @@ extension EllipsoidSolver {
         return (solver, fixed)
     }
 
-    /// c = o + Σ uᵢ(pᵢ − o)
-    private func center(_ support: [Int], _ weights: [Double]) -> [Double] {
+    /// c = o + Σ uᵢ(pᵢ − o) as Double has it.
+    private func center(_ answer: CertifiedDesign) -> [Double] {
         let d = frame.dimension
         guard !isCentered else { return [Double](repeating: 0, count: d) }
+        let (support, weights) = (answer.design.indices, answer.design.weights)
         var points = source.gather(support, team)
+        if frame.isDelicate {
+            let exact = CompensatedProduct.mean(points, weights, frame.origin)
+            return nearby(exact.rounded, exact.remainder, answer)
+        }
         points.withUnsafeMutableBufferPointer {
             LeverageKernels.shift($0.baseAddress!, dimension: d, count: support.count, origin: frame.origin, into: $0.baseAddress!)
         }
         var shift = [Double](repeating: 0, count: d)
         BLAS.gemv(.normal, d, support.count, 1, points, d, weights, 1, 0, &shift, 1)
         return (0..<d).map { frame.origin[$0] + shift[$0] }
+    }
+
+    /// The center of a thin set, rounded to where it is nearest in the metric of the ellipsoid: a step along the longest axis costs
+    /// nothing, and leads to other roundings across.
+    private func nearby(_ rounded: [Double], _ remainder: [Double], _ answer: CertifiedDesign) -> [Double] {
+        let (d, r) = (frame.dimension, frame.rank)
+        var best = (rounded, displacement(of: rounded, answer))
+        let attempts = Swift.min(256, (1 << 20) / (r * d))
+        // The rows of a delicate frame are its axes, longest first, up to powers of two.
+        let row = (0..<d).map { frame.transform[$0 * r] }
+        let length = BLAS.nrm2(d, row, 1)
+        let unit = (rounded.map(\.magnitude).max() ?? 0).ulp
+        guard best.1 > 0.01 * settings.gap, length > 0, unit * length < 1e-10 else { return rounded }
+        for attempt in -attempts...attempts {
+            let step = Double(attempt) * unit / length
+            let candidate = (0..<d).map { rounded[$0] + (remainder[$0] + step * row[$0]) }
+            let distance = displacement(of: candidate, answer)
+            if distance < best.1 { best = (candidate, distance) }
+        }
+        return best.0
     }
 
     /// By how much the rounded ellipsoid must grow so that its own matrices confirm that it contains every point; nil where they are too

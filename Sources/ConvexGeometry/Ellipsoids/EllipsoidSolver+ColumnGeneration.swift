@@ -26,7 +26,7 @@ extension EllipsoidSolver {
             // Once something is certified, returning to it may cost another certificate.
             let support = Swift.min(pool.indices.count, order * (order + 1) / 2)
             budget.reserve = (best == nil ? 1 : 2) * certificateEffort(support: support)
-            let trusted = isLastStepTrusted
+            let lastStep = course.lastStep
             if !solveByProjectedNewton(pool, &work) {
                 if work.positions.isEmpty { work = firstWorkingSet(pool) }
                 if work.positions.count == source.pointCount { tolerance = tightest }
@@ -37,10 +37,10 @@ extension EllipsoidSolver {
             let design = WeightedDesign(indices: work.positions.map { pool.indices[$0] }, weights: work.weights)
             guard let certified = try certify(design, images: gather(pool, work.positions)) else {
                 if let best { return try recertify(best) }
-                throw .factorization("the support does not span the affine hull")
+                throw .breakdown("the support does not span the affine hull")
             }
             if isSolved(certified) { return certified }
-            let wasSeen = isLastStepTrusted == trusted
+            let wasSeen = course.lastStep == lastStep
             let isBest = best.map { certified.gap < $0.gap } ?? true
             if isBest { best = certified }
             let wasTight = tolerance <= tightest * 1.0001
@@ -59,7 +59,7 @@ extension EllipsoidSolver {
     private mutating func begin() throws(GeometryError) -> CertifiedDesign? {
         guard let start else { return try survey(gathering: Swift.min(poolSize, source.pointCount)) ? nil : try certifySample() }
         // Where all points are candidates, their images are needed next, and tell whether a certificate is worth its read.
-        if isFrameOfStart, isOwnPool, !frame.isDelicate {
+        if course.frame == .start, isOwnPool, !frame.isDelicate {
             let isOpen = try survey(gathering: 0) && !isBalanced(start)
             if isOpen { return nil }
         }
@@ -88,7 +88,9 @@ extension EllipsoidSolver {
 
     /// The fast master on the whole pool; false, with a start for the interior-point method, where it is not the right one.
     private mutating func solveByProjectedNewton(_ pool: CandidatePool, _ work: inout WorkingSet) -> Bool {
-        guard order >= Self.leastOrderOfProjectedNewton, pool.indices.count > 2 * order, isProjectedNewtonAdmitted else { return false }
+        guard order >= Self.leastOrderOfProjectedNewton, pool.indices.count > 2 * order, course.master == .projectedNewton else {
+            return false
+        }
         let isCold = work.positions.isEmpty
         var start = [Double](repeating: 0, count: pool.indices.count)
         for (position, weight) in zip(work.positions, work.weights) { start[position] = weight }
@@ -97,14 +99,14 @@ extension EllipsoidSolver {
         defer { hessian = master.model }
         let (weights, outcome) = master.solve(
             gap: tightest, deficit: 0.3 * Swift.min(1, settings.supportDeficit),
-            acceptable: isOwnPool && isLastStepTrusted ? Swift.min(settings.gap, settings.supportDeficit) : nil, budget: &budget)
+            acceptable: isOwnPool && course.lastStep == .trusted ? Swift.min(settings.gap, settings.supportDeficit) : nil, budget: &budget)
         budget.settle()
         let kept = weights.indices.filter { weights[$0] > 0 }
         if outcome == .unsuitable {
-            isProjectedNewtonAdmitted = false
+            course.master = .interiorPoint
             if isCold { return false }
         }
-        if outcome == .expected { isLastStepTrusted = false }
+        if outcome == .expected { course.lastStep = .checked }
         if outcome != .unsuitable || isCold {
             work = WorkingSet(positions: kept, weights: kept.map { weights[$0] })
         }

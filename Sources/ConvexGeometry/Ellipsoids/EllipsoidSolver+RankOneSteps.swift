@@ -28,7 +28,7 @@ extension EllipsoidSolver {
             let design = WeightedDesign(
                 indices: kept.map { state.indices[$0] }, weights: kept.map { state.weights[$0] / total })
             guard let certified = try certify(design) else {
-                throw .factorization("the support does not span the affine hull")
+                throw .breakdown("the support does not span the affine hull")
             }
             if isSolved(certified) { return certified }
             budget.settle()

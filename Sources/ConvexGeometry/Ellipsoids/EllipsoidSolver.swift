@@ -11,8 +11,6 @@ struct EllipsoidSolver<Source: PointSource> {
     /// Weights to start from.
     let start: WeightedDesign?
     var frame: PointFrame
-    /// Whether κ in the metric of the frame are those of the start.
-    let isFrameOfStart: Bool
     var budget: EffortBudget
     /// κ of every point at the last full pass.
     var kappa: [Double]
@@ -20,12 +18,25 @@ struct EllipsoidSolver<Source: PointSource> {
     var largest = 0.0
     /// Images of all points in the frame, from the survey of a set that is its own pool; gone once the pool has them.
     var surveyed: [Double]?
-    /// False once the point set turned out to be one of those that projected Newton steps do not suit.
-    var isProjectedNewtonAdmitted = true
+    /// What the solve goes by, and has learned about the point set.
+    var course: Course
     /// Memory of the projected Newton steps, kept between rounds.
     var hessian: HessianModel?
-    /// Whether the certificate may be the first to look at the last step; once, as a mistake costs what it saves.
-    var isLastStepTrusted = true
+
+    /// The turns that column generation may take, each once.
+    struct Course {
+        /// What the frame was made of: κ in its metric are those of the start, or of a sample.
+        enum Frame { case start, sample }
+        /// The master that suits the set. Projected Newton steps do, until they have shown that they do not converge.
+        enum Master { case projectedNewton, interiorPoint }
+        /// Whether the certificate may be the first to look at the last step of a master. Until that once was a mistake, which costs
+        /// what it saves.
+        enum LastStep { case trusted, checked }
+
+        let frame: Frame
+        var master = Master.projectedNewton
+        var lastStep = LastStep.trusted
+    }
 
     /// D
     var order: Int { frame.rank + (isCentered ? 0 : 1) }
@@ -35,17 +46,17 @@ struct EllipsoidSolver<Source: PointSource> {
     init(_ source: Source, _ settings: MinimumVolumeEllipsoid.Settings, _ clock: @escaping EffortBudget.Clock) throws(GeometryError) {
         self.source = source
         self.settings = settings
-        method = settings.method == .automatic ? .interiorPoint : settings.method
+        method = settings.method == .automatic ? .columnGeneration : settings.method
         isCentered = settings.centering == .origin
         team = ThreadTeam(settings.threads)
         budget = EffortBudget(
-            iterationLimit: settings.iterationLimit ?? (method == .interiorPoint ? 1000 : 200_000),
+            iterationLimit: settings.iterationLimit ?? (method == .columnGeneration ? 1000 : 200_000),
             timeLimit: settings.timeLimit, clock: clock, observer: settings.observer)
-        let start = method == .interiorPoint ? settings.start?.normalized : nil
+        let start = method == .columnGeneration ? settings.start?.normalized : nil
         if let start, let warm = PointFrame(source, design: start, isCentered: isCentered, team: team) {
-            (self.start, frame, isFrameOfStart) = (start, warm, true)
+            (self.start, frame, course) = (start, warm, Course(frame: .start))
         } else {
-            (self.start, isFrameOfStart) = (start, false)
+            (self.start, course) = (start, Course(frame: .sample))
             frame = try PointFrame(source, isCentered: isCentered, seed: settings.seed, team: team)
         }
         kappa = []
@@ -61,7 +72,7 @@ struct EllipsoidSolver<Source: PointSource> {
         budget = other.budget
         self.start = start
         frame = other.frame.moved(to: center)
-        isFrameOfStart = false
+        course = Course(frame: .sample)
         kappa = other.kappa
     }
 
@@ -72,7 +83,7 @@ struct EllipsoidSolver<Source: PointSource> {
         budget.reserve = certificateEffort(support: 2 * order)
         let answer: CertifiedDesign
         switch method {
-        case .automatic, .interiorPoint: answer = try solveByColumnGeneration()
+        case .automatic, .columnGeneration: answer = try solveByColumnGeneration()
         case .awaySteps: answer = try solveByRankOneSteps(away: true)
         case .khachiyan: answer = try solveByRankOneSteps(away: false)
         }
@@ -127,7 +138,7 @@ struct EllipsoidSolver<Source: PointSource> {
             let design = WeightedDesign(indices: indices, weights: [Double](repeating: 1 / Double(indices.count), count: indices.count))
             if let certified = try certify(design) { return certified }
         }
-        throw .factorization("the sample does not span the affine hull")
+        throw .breakdown("the sample does not span the affine hull")
     }
 
     /// Whether the tolerances are met; Khachiyan's method certifies the gap only.

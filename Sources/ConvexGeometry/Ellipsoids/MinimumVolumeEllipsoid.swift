@@ -36,11 +36,11 @@ public struct MinimumVolumeEllipsoid: Sendable {
 
     /// How (1) is solved.
     public enum Method: String, Sendable, CaseIterable {
-        /// The second-order method.
+        /// Column generation.
         case automatic
-        /// Column generation with a second-order master on a small working set: projected Newton steps where the contact
-        /// points are few beside D²/2, a primal–dual interior-point method otherwise.
-        case interiorPoint
+        /// A second-order master on the few points that matter, certificates from all points: projected Newton steps where the
+        /// contact points are few beside D²/2, a primal–dual interior-point method otherwise.
+        case columnGeneration
         /// Frank–Wolfe with away steps (Wolfe–Atwood, Todd & Yıldırım): one point gains or loses weight per iteration.
         case awaySteps
         /// Khachiyan's method: the farthest point gains weight. O(d/gap) iterations: for reference.
@@ -59,6 +59,16 @@ public struct MinimumVolumeEllipsoid: Sendable {
         case cancelled
     }
 
+    /// What an observer is told.
+    public struct Progress: Sendable {
+        /// Iterations so far.
+        public let iterations: Int
+        /// Reads of the whole point set so far.
+        public let dataPasses: Int
+        /// max κ/D − 1 of the present weights, on the points the method currently works on.
+        public let gap: Double
+    }
+
     /// What to compute and how long to try.
     public struct Settings: Sendable {
         public var centering: Centering = .free
@@ -67,27 +77,20 @@ public struct MinimumVolumeEllipsoid: Sendable {
         public var gap = 1e-7
         /// Tolerance on 1 − min κ/D over the support.
         public var supportDeficit = 1e-6
-        /// Iterations allowed; `nil` means 1000 for the interior-point method, 200 000 for the others.
+        /// Iterations allowed; `nil` means 1000 for column generation, 200 000 for the others.
         public var iterationLimit: Int?
         /// Wall-clock time allowed, the certificate included: the method stops early enough for it. A limit that is too
         /// short for a sample of the points and one read of all is exceeded by these.
         public var timeLimit: Duration?
-        /// Weights to start the interior-point method from, such as those of a fit of some of the same points.
+        /// Weights to start column generation from, such as those of a fit of some of the same points.
         public var start: Start?
         /// Seed of the sample that starts the method.
         public var seed: UInt64 = 0
         /// Threads that share reads and products; by default as many as BLAS may use. BLAS itself uses one in each of them,
         /// and the answer does not depend on their number.
-<<<<<<< HEAD
         public var threads = BLASConfiguration.configuredThreads
-        /// Whether a matrix A that Double cannot represent is an error. When false the ellipsoid's factor is still
-        /// good to the accuracy that the points themselves have.
-        public var requiresShape = true
-=======
-        public var threads = Kernels.configuredThreads
->>>>>>> 1d973d5 (wip)
         /// Called before every iteration; returning false cancels.
-        public var observer: (@Sendable (MinimumVolumeEllipsoidProgress) -> Bool)?
+        public var observer: (@Sendable (Progress) -> Bool)?
 
         public init() {}
 

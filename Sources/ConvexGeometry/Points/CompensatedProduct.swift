@@ -28,6 +28,24 @@ enum CompensatedProduct {
         }
     }
 
+    /// o + Σ uᵢ(pᵢ − o) as an unevaluated sum of two vectors, the second one what the first lacks.
+    static func mean(_ points: [Double], _ weights: [Double], _ origin: [Double]) -> (rounded: [Double], remainder: [Double]) {
+        let d = origin.count
+        var (rounded, remainder) = (origin, [Double](repeating: 0, count: d))
+        for k in 0..<d {
+            var (sum, correction) = (origin[k], 0.0)
+            for (j, weight) in weights.enumerated() {
+                let (difference, tail) = twoSum(points[k + j * d], -origin[k])
+                let (product, error) = twoProduct(weight, difference)
+                let (next, lost) = twoSum(sum, product)
+                sum = next
+                correction += lost + error + weight * tail
+            }
+            (rounded[k], remainder[k]) = twoSum(sum, correction)
+        }
+        return (rounded, remainder)
+    }
+
     /// A·B as an unevaluated sum of two matrices, the second one what the first lacks.
     static func product(_ a: Matrix, _ b: Matrix) -> (rounded: Matrix, remainder: Matrix) {
         var (rounded, remainder) = (Matrix(rows: a.rows, columns: b.columns), Matrix(rows: a.rows, columns: b.columns))

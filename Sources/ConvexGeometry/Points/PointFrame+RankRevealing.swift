@@ -15,7 +15,7 @@ extension PointFrame {
         guard scale.allSatisfy({ $0 > 0x1p-1020 && $0 < 0x1p1022 }) else {
             throw .notRepresentable(reason: "coordinates near the limits of Double")
         }
-        let tolerance = 4 * Double(d).squareRoot() * precision
+        let tolerance = Self.flatness * Double(d).squareRoot() * precision
         var scaled = Matrix(rows: d, columns: m, elements: points)
         var noise = [Double](repeating: 0, count: m)
         let originSize = zip(origin, scale).reduce(0) { $0 + ($1.0 / $1.1) * ($1.0 / $1.1) }.squareRoot()
@@ -29,7 +29,7 @@ extension PointFrame {
             noise[j] = tolerance * (size.squareRoot() + originSize)
         }
         let qr: PivotedQR
-        do { qr = try PivotedQR(scaled) } catch { throw .factorization("\(error)") }
+        do { qr = try PivotedQR(scaled) } catch { throw .factorization(error) }
         var rank = 0
         while rank < Swift.min(d, m), qr.r[rank, rank].magnitude > noise[qr.permutation[rank]] { rank += 1 }
         let directions = qr.q(columns: rank)
@@ -63,6 +63,10 @@ extension PointFrame {
                 noise: Self.noise(of: transform, rank: rank, magnitude: magnitude)),
             directions: directions, scale: scale, tolerance: tolerance, originSize: originSize)
     }
+
+    /// Roundings of a coordinate by which points may leave a flat: half a one of their own, as much in each of the d terms of a
+    /// product, and a direction's; a slab thinner than eight of them has a volume that means nothing.
+    private static var flatness: Double { 8 }
 
     /// Relative error of y from cancellation: the largest row of |T|·|p| for points of the given magnitude, in ulps.
     private static func noise(of transform: [Double], rank r: Int, magnitude: [Double]) -> Double {
