@@ -3,7 +3,7 @@
 // Problem    points pᵢ ∈ ℝᵈ, weights wᵢ ≥ 0, i = 1…n → at most D = d + 1 of the points with weights w' > 0 and
 //                Σ w' = Σ w,   Σ w'p = Σ wp.                                                                (1)
 // Method     `oneRead`: sums of runs of points, a segment tree over them, and a top-down elimination in which a
-//            survivor's weight is a factor on its whole node (CaratheodoryReduction+OneRead.swift).
+//            survivor's weight is a factor on its whole node (OneReadReduction.swift).
 //            `direct`: one null vector per dropped point; the classic proof, for reference.
 // Cost       one read of the data + about 3.7·D³·log₂(n/D) flops; O(nD/r + D²) memory with runs of r ≥ 16 points.
 // Limits     coordinates and weights must be finite; n and D below 2³¹. Errors are reported, not assumed.

@@ -121,7 +121,7 @@ public struct ExactDesign: Sendable, Equatable {
             guard let search = ExchangeSearch(q, counts: counts) else { return }
             // A few at a time once there are many: the next best are nearly as good as the best.
             let kappa = search.leverages
-            let best = indicesOfLargest(kappa, Swift.max(1, Swift.min(runs - total, total / 8)))
+            let best = LargestValues.indices(kappa, Swift.max(1, Swift.min(runs - total, total / 8)))
             for index in best { counts[index] += 1 }
             total += best.count
         }

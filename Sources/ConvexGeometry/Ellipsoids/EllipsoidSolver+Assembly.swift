@@ -175,7 +175,7 @@ extension EllipsoidSolver {
         guard support.noise <= Self.harmlessNoise else { return nil }
         let threshold = squaredRadius * (1 - 8 * support.noise - 1e-12) + base
         let known = Set(answer.design.indices)
-        let others = evaluate(indicesOfValues(kappa, atLeast: threshold).filter { !known.contains($0) })
+        let others = evaluate(LargestValues.indices(kappa, atLeast: threshold).filter { !known.contains($0) })
         // Another order of summation errs differently, by as much: hence the noise itself as margin.
         return Swift.max(support.excess, others.excess) + Swift.max(support.noise, others.noise)
     }

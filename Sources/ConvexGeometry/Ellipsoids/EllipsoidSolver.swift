@@ -12,6 +12,7 @@ struct EllipsoidSolver<Source: PointSource> {
     let start: WeightedDesign?
     var frame: PointFrame
     var budget: EffortBudget
+    var tuning: CandidateTuning { .standard }
     /// κ of every point at the last full pass.
     var kappa: [Double]
     /// The largest of them.

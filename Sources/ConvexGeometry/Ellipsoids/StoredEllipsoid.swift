@@ -39,7 +39,7 @@ struct StoredEllipsoid {
         var distance = (inner: 0.0, outer: 1.0, shift: 0.0)
         for margin in [Swift.min(1, 8 * shear + 1e-9), 1] {
             let threshold = solver.base + radius * radius * (1 - margin)
-            let candidates = margin < 1 ? indicesOfValues(solver.kappa, atLeast: threshold) : Array(0..<source.pointCount)
+            let candidates = margin < 1 ? LargestValues.indices(solver.kappa, atLeast: threshold) : Array(0..<source.pointCount)
             let z = axes.images(source.gather(candidates, team), center).map { $0 / radius }
             guard let found = Self.squares(z, rank: r, tolerance: tolerance) else { return nil }
             squares = found
@@ -59,7 +59,7 @@ struct StoredEllipsoid {
         if let stored = StoredShape(axes: directions, semiaxes: semiaxes, tolerance: 1e-6 * Double(r)) {
             let margin = Swift.min(1, 4 * stored.error + 8 * shear + 1e-9)
             let threshold = solver.base + radius * radius * (1 - margin)
-            let near = indicesOfValues(solver.kappa, atLeast: threshold)
+            let near = LargestValues.indices(solver.kappa, atLeast: threshold)
             let excess = r < d ? 0 : Self.excess(of: stored.matrix, source, near, center)
             let growth = (1 + excess) * (1 + 8 * .ulpOfOne)
             shape = (1 / growth) * stored.matrix

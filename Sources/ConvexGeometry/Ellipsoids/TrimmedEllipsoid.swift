@@ -126,7 +126,7 @@ public struct TrimmedEllipsoid: Sendable {
 
     /// Indices of the `count` smallest, ascending; ties by index.
     private static func nearest(_ distances: [Double], _ count: Int) -> [Int] {
-        indicesOfLargest(distances.map { -$0 }, count)
+        LargestValues.indices(distances.map { -$0 }, count)
     }
 
     /// d + 1 random points, or more until they span.

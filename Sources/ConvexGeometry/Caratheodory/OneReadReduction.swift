@@ -9,8 +9,8 @@
 //            small beside the part of a coordinate's Σw|z| that it is made in, however unequal the weights are.
 // Accuracy   A fresh factorization per level: errors build over log₂(n/D) levels, not over n eliminations. The
 //            features are taken about a center near the mean, so an offset costs no digits. At the end the weights are
-//            corrected against the sums of the whole input (CaratheodoryReduction+Correction.swift). Wide rows choose
-//            their survivors in single precision down to the last levels (CaratheodoryReduction+Descent.swift).
+//            corrected against the sums of the whole input (SurvivorSystem.swift). Wide rows choose
+//            their survivors in single precision down to the last levels (OneReadReduction+Descent.swift).
 
 import LinearAlgebra
 
