@@ -38,7 +38,7 @@ struct AlignedAxes {
         // A direction that seems to have no extent gets one below rounding, and its true one in the next round.
         let least = (first.max() ?? 1) * 0x1p-60
         lengths = first.map { $0 > 0 ? $0 : least }
-        for _ in 0..<Self.rounds {
+        for round in 0..<Self.rounds {
             let m = weights.count
             let z = images(points, origin)
             let rows = Matrix(rows: m, columns: r) { i, k in weights[i].squareRoot() * z[k + i * r] }
@@ -49,14 +49,36 @@ struct AlignedAxes {
                 let size = BLAS.nrm2(l + 1, Array(factor.column(l).prefix(l + 1)), 1)
                 for k in 0..<l where size > 0 { worst = Swift.max(worst, factor[k, l].magnitude / size) }
             }
+            if round > 0, worst <= Self.aligned { break }
             let unit = powerOfTwo(atLeast: lengths.max() ?? 1)
             for l in 0..<r { for k in 0...l { factor[k, l] *= lengths[l] / unit } }
-            guard let found = try? JacobiDecomposition(factor), let last = found.values.last else { return nil }
-            (directions, remainder) = CompensatedProduct.product(directions, found.vectors)
-            lengths = found.values.map { $0 > 0 ? $0 * unit : (found.values[0] * unit) * 0x1p-60 }
+            guard let (values, vectors) = Self.rightSingularVectors(factor, isMild: isMild) else { return nil }
+            if isMild {
+                directions = directions.times(vectors)
+                remainder = Matrix(rows: d, columns: r)
+            } else {
+                (directions, remainder) = CompensatedProduct.product(directions, vectors)
+            }
+            lengths = values.map { $0 > 0 ? $0 * unit : (values[0] * unit) * 0x1p-60 }
             guard lengths.allSatisfy({ $0 > 0x1p-1020 && $0 < 0x1p1020 }) else { return nil }
-            if worst <= Self.aligned, last > 0 { break }
         }
+    }
+
+    /// Ratio of lengths up to which plain arithmetic finds the axes to 1e-12 of the short ones.
+    private static var mild: Double { 1e4 }
+
+    private var isMild: Bool { (lengths.max() ?? 0) <= Self.mild * (lengths.min() ?? 0) }
+
+    /// Singular values, descending, and right singular vectors as columns.
+    private static func rightSingularVectors(_ a: Matrix, isMild: Bool) -> (values: [Double], vectors: Matrix)? {
+        if isMild {
+            guard let found = try? SingularValueDecomposition(a), let last = found.values.last, last * mild * mild >= found.values[0] else {
+                return rightSingularVectors(a, isMild: false)
+            }
+            return (found.values, found.vt.transposed())
+        }
+        guard let found = try? JacobiDecomposition(a) else { return nil }
+        return (found.values, found.vectors)
     }
 
     /// Powers of two near the lengths: T = diag(2⁻ᵉ)·Vᵀ is exact.
@@ -73,11 +95,30 @@ struct AlignedAxes {
         let (d, r) = (directions.rows, directions.columns)
         let m = points.count / d
         var result = [Double](repeating: 0, count: r * m)
-        CompensatedProduct.affineImage(transform, r, d, origin, points, m, into: &result)
+        let transform = self.transform
+        if isRoundingHarmless(transform, points, origin) {
+            var shifted = points
+            shifted.withUnsafeMutableBufferPointer {
+                LeverageKernels.shift($0.baseAddress!, dimension: d, count: m, origin: origin, into: $0.baseAddress!)
+            }
+            BLAS.gemm(.normal, .normal, r, m, d, 1, transform, r, shifted, d, 0, &result, r)
+        } else {
+            CompensatedProduct.affineImage(transform, r, d, origin, points, m, into: &result)
+        }
         // Between ½ and 1, so neither overflows.
         let rest = zip(scales, lengths).map { $0 / $1 }
         for j in 0..<m { for k in 0..<r { result[k + j * r] *= rest[k] } }
         return result
+    }
+
+    /// Whether cancellation in T·(p − o) costs less than 1e-12: a row of |T| times the sizes of the coordinates, in ulps.
+    private func isRoundingHarmless(_ transform: [Double], _ points: [Double], _ origin: [Double]) -> Bool {
+        let (d, r) = (directions.rows, directions.columns)
+        var sizes = origin.map(\.magnitude)
+        for j in 0..<points.count / d { for k in 0..<d { sizes[k] = Swift.max(sizes[k], points[k + j * d].magnitude) } }
+        return (0..<r).allSatisfy { i in
+            (0..<d).reduce(0.0) { $0 + (transform[i + $1 * r] * sizes[$1]).magnitude } * .ulpOfOne <= 1e-12
+        }
     }
 
     /// Root mean squares of the rows of z, in the units of the points; nil when one is not finite.
