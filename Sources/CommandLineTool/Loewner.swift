@@ -13,10 +13,10 @@ struct Loewner: ParsableCommand {
             EXIT CODES:
               0 done · 1 failed · 2 wrong usage · 3 finished, but a limit stopped it (status is not "solved")
             """,
-        version: "0.1.0",
+        version: "0.2.0",
         subcommands: [
-            Fit.self, Reduce.self, CoresetCommand.self, Prune.self, Learn.self, Apply.self, Evaluate.self, Verify.self, Inspect.self,
-            Benchmark.self,
+            Fit.self, Score.self, Design.self, Reduce.self, CoresetCommand.self, Prune.self, Learn.self, Apply.self, Evaluate.self,
+            Verify.self, Inspect.self, Benchmark.self,
             Doctor.self,
         ])
 }
