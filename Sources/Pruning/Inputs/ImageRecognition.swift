@@ -52,10 +52,11 @@ enum ImageRecognition {
         let values = outputs.map(Double.init)
         let sum = values.reduce(0, +)
         if values.allSatisfy({ $0 >= 0 }), (sum - 1).magnitude <= 1e-3 { return values.map { $0 / sum } }
-        let largest = values.max() ?? 0
-        let powers = values.map { exp($0 - largest) }
-        let total = powers.reduce(0, +)
-        return powers.map { $0 / total }
+        var powers = values
+        values.withUnsafeBufferPointer { z in
+            powers.withUnsafeMutableBufferPointer { p in _ = Softmax.probabilities(of: z, into: p) }
+        }
+        return powers
     }
 
     private static func entropy(_ p: [Double]) -> Double { p.reduce(0) { $1 > 0 ? $0 - $1 * log($1) : $0 } }

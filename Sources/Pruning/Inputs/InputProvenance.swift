@@ -27,8 +27,11 @@ public enum InputProvenance: Sendable, Equatable, Codable {
     /// Steps towards the statistics that batch normalizations store, and the mismatch before and after them: the mean over layers
     /// and channels of Huber's function of the shift and the stretch of what they read, in stored deviations.
     public struct Matching: Sendable, Equatable, Codable {
+        /// Steps taken.
         public var steps: Int
+        /// Mismatch before the first step: Σ over layers of the mean divergence, at least 0.
         public var before: Double
+        /// Mismatch before the last step.
         public var after: Double
         /// Whether the images as moved are used; a mismatch that rose is a failure, and the images are used as drawn.
         public var isUsed: Bool
