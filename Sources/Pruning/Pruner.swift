@@ -25,8 +25,12 @@ public struct Pruner: Sendable {
     /// - Complexity: one pass over the parameters.
     public init(network: Network, settings: PruningSettings) throws(PruningError) {
         try settings.validate()
+        // Constants of the graph may be masks of −∞.
+        let weights = Set(
+            network.nodes.flatMap { node in if case .constant = node.layer { [String]() } else { node.layer.parameterNames } })
         for name in network.parameters.keys.sorted() {
-            if let index = network.parameters[name]?.values.firstIndex(where: { !$0.isFinite }) {
+            let isBad: (Float) -> Bool = if weights.contains(name) { { !$0.isFinite } } else { \.isNaN }
+            if let index = network.parameters[name]?.values.firstIndex(where: isBad) {
                 throw .nonFiniteParameter(name: name, index: index)
             }
         }
@@ -58,7 +62,16 @@ public struct Pruner: Sendable {
     ///   - observer: told about every step; returning `false` cancels.
     /// - Throws: ``PruningError``.
     public func plan(calibration: ActivationTensor? = nil, observer: PruningObserver? = nil) throws(PruningError) -> PruningPlan {
-        let run = PruningRun(network, groups: groups, settings: settings, observer: observer)
+        let merges =
+            settings.mergesRedundantChannels
+            ? try ExactMerges(network, groups: groups) : ExactMerges(keeping: network, groupCount: groups.count)
+        let run = PruningRun(network, merges: merges, groups: groups, settings: settings, observer: observer)
+        // What costs nothing needs no inputs.
+        if let counts = BudgetAllocation.uniformCounts(run), run.isWithoutLoss(counts), counts != groups.map(\.count),
+            let unfitted = settings.withoutMoments
+        {
+            return try Pruner(network: network, settings: unfitted).plan(observer: observer).with([.lossless])
+        }
         try run.begin(.inputs)
         let inputs = try RunInputs(calibration, for: run)
         if !inputs.areEnough(for: settings), let fallback = settings.withoutMoments {
@@ -79,7 +92,7 @@ public struct Pruner: Sendable {
             refit = refit.unless(try Refit(ranking, keeping: narrower, shared, inputs, run), inputCount: samples.batchCount)
         }
         let streams = wholeStreams.map { PruningWarning.wholeStream(group: $0.id, reason: $0.barrier) }
-        let plan = try PruningPlan(refit, ranking, errors, inputs, run).with(streams)
+        let plan = try PruningPlan(refit, ranking, errors, inputs, run).with(streams + run.unmeasured)
         try run.begin(.finished)
         return plan
     }

@@ -25,14 +25,14 @@ extension RunInputs {
     /// Moments of the input by declaration.
     static func gaussian(chain: DenseChain?, for run: PruningRun) throws(PruningError) -> RunInputs {
         guard let chain else { throw .unsupported(.inputModel, value: InputModel.gaussian.rawValue, needs: .linearLayers) }
-        let (prior, warnings) = run.prior
+        let (prior, warnings) = chain.prior(for: run)
         return RunInputs(.gaussian(try chain.moments(of: prior, for: run)), .gaussian(prior: prior), chain: chain, warnings: warnings)
     }
 
     /// Draws from the same distribution that climbed towards the classes of the network.
     static func ascended(chain: DenseChain?, for run: PruningRun) throws(PruningError) -> RunInputs {
         guard let chain else { throw .unsupported(.inputModel, value: InputModel.ascended.rawValue, needs: .linearClassifier) }
-        let (prior, warnings) = run.prior
+        let (prior, warnings) = chain.prior(for: run)
         var generator = SeededGenerator(seed: run.settings.seed)
         let count = run.settings.sampleCount ?? chain.affordableSamples
         let drawn = try chain.samples(
@@ -43,8 +43,29 @@ extension RunInputs {
 }
 
 extension DenseChain {
+    /// The declared statistics; without any, and with a normalizer of its own, those that the network normalizes away.
+    func prior(for run: PruningRun) -> (prior: InputPrior, warnings: [PruningWarning]) {
+        guard statesInputs(of: run) else { return run.prior }
+        return (InputPrior(mean: [0], deviation: [1]), [])
+    }
+
+    /// Whether the network itself says what its inputs look like.
+    private func statesInputs(of run: PruningRun) -> Bool {
+        normalizer?.scale.allSatisfy { $0 != 0 && $0.isFinite } == true && run.settings.inputPrior == nil
+            && run.settings.inputShift.isEmpty && run.settings.inputScale.isEmpty
+    }
+
     /// Moments of the network's input under a prior.
     func moments(of prior: InputPrior, for run: PruningRun) throws(PruningError) -> ActivationMoments {
+        if statesInputs(of: run), let normalizer {
+            // Independent, of mean 0 and deviation 1 behind x' = a·x + b.
+            let count = normalizer.scale.count
+            return ActivationMoments(
+                mean: zip(normalizer.scale, normalizer.shift).map { -Double($1) / Double($0) },
+                covariance: Matrix(rows: count, columns: count) { p, q in
+                    p == q ? 1 / (Double(normalizer.scale[p]) * Double(normalizer.scale[p])) : 0
+                })
+        }
         let shape = run.inputShape ?? [inputCount]
         guard shape.reduce(1, *) == inputCount else { throw .inputShape(expected: "\(inputCount) values", found: "\(shape)") }
         let weight = firstWeight

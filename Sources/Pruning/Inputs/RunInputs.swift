@@ -66,12 +66,12 @@ struct RunInputs: Sendable {
     ) throws(PruningError) -> RunInputs {
         if let calibration { return try given(calibration, chain: chain, for: run) }
         if let chain {
-            return run.settings.reweighting == .sequential && chain.classCount > 1
+            return run.settings.reweighting == .sequential && chain.classCount > 1 && !chain.boundsOutputs
                 ? try ascended(chain: chain, for: run) : try gaussian(chain: chain, for: run)
         }
         // Images for a prediction alone would cost minutes on networks for large ones: they are drawn when asked for. Operations
         // that cannot be evaluated leave only the weights to judge by.
-        let isEvaluable = (try? Evaluator(run.network)) != nil
+        let isEvaluable = run.canMeasure && run.network.inputs.count == 1
         let isNeeded = !run.settings.budget.isUniform || run.settings.withoutMoments != nil
         if isNeeded, isEvaluable, (run.inputShape?.count ?? 0) >= 2 { return try images(chain: nil, for: run) }
         let reason: PruningWarning.NoInputs = isEvaluable ? (isNeeded ? .noModelFits : .notNeeded) : .notEvaluable

@@ -24,7 +24,7 @@ struct Refit: Sendable {
         } else {
             (masked, outcomes) = try Refit.oneShot(ranking, keeping: counts, inputs, run)
         }
-        if let samples, run.settings.refitsClassifier {
+        if let samples, run.settings.refitsClassifier, run.canCompareOutputs, !run.isWithoutLoss(counts) {
             let original = MaskedNetwork(run.network, statistics: inputs.statistics)
             let outputs = try OutputRefit(masked, of: original, on: samples)
             masked = outputs.masked
@@ -32,7 +32,7 @@ struct Refit: Sendable {
                 for g in outcomes.indices { outcomes[g].errors = outcomes[g].errors.map { $0.replaced(by: final) } }
             }
         }
-        guard let judging = try inputs.judging(run) else {
+        guard run.canCompareOutputs, let judging = try inputs.judging(run) else {
             agreement = nil
             return
         }

@@ -47,8 +47,16 @@ public struct PruningReport: Sendable, Equatable, Codable {
     public var errorBasis: String?
     /// One row per group, in topological order.
     public var layers: [LayerReport]
+    /// Groups chosen and fitted by weights alone because an operation cannot be evaluated.
+    public var fallbacks: [Fallback]
     /// What the user should know, one line each.
     public var warnings: [String]
+    /// A group and the operation that stands in the way of measuring it.
+    public struct Fallback: Sendable, Equatable, Codable {
+        public var layer: String
+        public var `operator`: String
+    }
+
     /// The recipe and what departs from it, in one phrase.
     public var recipePhrase: String {
         recipe + (recipeDepartures.isEmpty ? "" : " except for \(recipeDepartures.joined(separator: ", "))")
@@ -81,6 +89,9 @@ public struct PruningReport: Sendable, Equatable, Codable {
         predictionPhrase = plan.prediction.phrase
         isRuined = plan.prediction.isRuined
         warnings = plan.warnings.map { $0.message(naming: naming) }
+        fallbacks = plan.warnings.compactMap { warning in
+            if case .unmeasured(let group, _, let operation) = warning { Fallback(layer: group, operator: operation) } else { nil }
+        }
         seconds = plan.seconds
         neuronsBefore = plan.groups.reduce(0) { $0 + $1.channels }
         neuronsAfter = plan.groups.reduce(0) { $0 + $1.kept.count }

@@ -12,10 +12,14 @@ public enum PruningWarning: Sendable, Equatable, Codable {
         case notNeeded
     }
 
+    /// Everything that is cut was redundant: the network computes what it computed.
+    case lossless
     /// Errors are not predicted.
     case noInputs(NoInputs)
     /// Without inputs the settings were replaced by ones that need none.
     case settingsWithoutInputs(selection: Selection, points: PointRepresentation, reweighting: Reweighting)
+    /// Readers of a group cannot be measured: an operation before them, or in them, cannot be evaluated.
+    case unmeasured(group: String, node: String, operation: String)
     /// The statistics of the inputs are a guess.
     case assumedPrior
     /// Drawn images were not moved towards the stored statistics, and why.

@@ -13,19 +13,21 @@ struct GroupWeights: Sendable {
     let group: ChannelGroup
     /// (pᵢ, bᵢ) as columns, normalization folded in.
     let incoming: Matrix
-    /// V, all consumers stacked.
+    /// V, all readers stacked: `consumers` in their order, then those that cannot be measured or refitted.
     let outgoing: Matrix
+    /// Linear layers and convolutions that can be measured.
     let consumers: [Consumer]
 
     init(_ group: ChannelGroup, in network: Network) throws(PruningError) {
         self.group = group
+        let readers = network.measurableConsumers(of: group, network.evaluability())
         do {
             incoming = try network.incomingMatrix(group)
-            outgoing = try network.outgoingMatrix(group)
+            outgoing = try network.outgoingMatrix(group, first: readers)
         } catch {
             throw .network(error)
         }
-        consumers = try network.consumers(of: group).map { (layer) throws(PruningError) in try Consumer(layer, in: network) }
+        consumers = try readers.map { (layer) throws(PruningError) in try Consumer(layer, in: network) }
     }
 
     /// Whether every consumer has a place for a constant.

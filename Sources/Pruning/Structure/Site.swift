@@ -51,7 +51,12 @@ struct Site: Sendable {
         for (g, channels, consumers) in groups {
             for consumer in consumers { readings[consumer.layer.node, default: []].append((g, consumer, channels)) }
         }
-        if followers { for node in network.followers(of: Set(readings.keys)) { readings[node] = [] } }
+        if followers {
+            let evaluability = network.evaluability()
+            for node in network.followers(of: Set(readings.keys)) where network.nodes[node].outputs.allSatisfy(evaluability.isComputable) {
+                readings[node] = []
+            }
+        }
         var pending = arePending ? Set(readings.keys) : []
         var sites: [Site] = []
         for (node, reading) in readings.sorted(by: { $0.key < $1.key }) {
