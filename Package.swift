@@ -42,6 +42,9 @@ let package = Package(
         // Loops that BLAS lacks, compiled per CPU generation; reached through LinearAlgebra only.
         .target(name: "CKernels"),
 
+        // Photographs as bytes of the program; reached through Pruning only.
+        .target(name: "CPhotographs", exclude: ["README.md"]),
+
         // 1
         .target(name: "RandomNumbers"),
         .target(name: "LinearAlgebra", dependencies: ["CLapack", "CKernels"]),
@@ -60,7 +63,7 @@ let package = Package(
         // 4
         .target(
             name: "Pruning",
-            dependencies: ["Coresets", "ConvexGeometry", "NeuralNetworks", "TensorFiles", "LinearAlgebra", "RandomNumbers"]),
+            dependencies: ["Coresets", "ConvexGeometry", "NeuralNetworks", "TensorFiles", "LinearAlgebra", "RandomNumbers", "CPhotographs"]),
 
         // 5
         .executableTarget(

@@ -43,6 +43,9 @@ struct Prune: ParsableCommand {
     @Flag(help: "Plan and report, write no network.")
     var dryRun = false
 
+    @Flag(help: "Exit with 0 though the pruned network's answers are known not to be the original's any more.")
+    var forceQuality = false
+
     @Option(help: ArgumentHelp("Options from a file, by their names: .toml or .json. Those given here win.", valueName: "file"))
     var config: String?
 
@@ -117,6 +120,11 @@ struct Prune: ParsableCommand {
             Prune.show(account)
             if !dryRun, let output { Console.say("wrote \(output)") }
         }
+        if account.isRuined {
+            let message = "\(PruningReport.ruin)\(forceQuality ? "" : "; exit code 3, --force-quality for 0")"
+            if !forceQuality { throw CommandFailure.limited(message) }
+            Console.warn(message)
+        }
     }
 
     /// The report as tables for a terminal.
@@ -150,8 +158,9 @@ struct Prune: ParsableCommand {
         }
         layers.show()
         Console.say()
-        if let agreement = report.predictedAgreement {
-            Console.say("predicted without labels: the same class on \(Format.percent(agreement)) of \(report.predictionBasis ?? "inputs")")
+        if let phrase = report.predictionPhrase { Console.say(phrase) }
+        if let agreement = report.measuredAgreement {
+            Console.say("both networks name the same class on \(Format.percent(agreement)) of the evaluation images")
         }
         Console.say("recipe \(report.recipePhrase), seed \(report.seed), inputs: \(report.inputModel), \(Format.seconds(report.seconds))")
     }

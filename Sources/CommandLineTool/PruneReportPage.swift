@@ -8,11 +8,8 @@ enum PruneReportPage {
         var page = HTMLPage(title: "Pruning report")
         for warning in account.warnings { page.note(warning) }
         page.tiles(tiles(account))
-        if let agreement = account.predictedAgreement {
-            page.paragraph(
-                "Predicted without labels: the pruned network names the same class on \(Format.percent(agreement)) of \(account.predictionBasis ?? "inputs")."
-            )
-        }
+        if let phrase = account.predictionPhrase { page.paragraph(phrase + ".") }
+        if account.isRuined { page.note(PruningReport.ruin + ".") }
         page.section("Layers")
         page.charts([(sizes(account), "Channels of every layer before and after")] + curves(account))
         page.table(

@@ -43,7 +43,8 @@ enum ChainFile {
         let original = try ChainFile.archive(Self.widths, prefix: "net.layers.", first: 0, hasBias: hasBias, dtype: dtype)
         try original.write(to: folder.path("net.safetensors"), force: false)
         let outcome = try BuiltTool.run(
-            ["prune", "net.safetensors", "-o", "small.safetensors", "--keep", "0.5", "--plan", "plan.json", "--json"] + Self.declared,
+            ["prune", "net.safetensors", "-o", "small.safetensors", "--keep", "0.5", "--plan", "plan.json", "--json", "--force-quality"]
+                + Self.declared,
             in: folder)
         #expect(outcome.status == 0, "\(outcome.errors)")
         #expect(outcome.errors.isEmpty)
@@ -62,7 +63,9 @@ enum ChainFile {
         let folder = try ScratchFolder()
         try ChainFile.archive(Self.widths).write(to: folder.path("net.safetensors"), force: false)
         try ChainFile.images(count: 60, width: 16, classes: 5).write(to: folder.path("data.npz"), force: false)
-        let arguments = ["prune", "net.safetensors", "-o", "small.safetensors", "--keep", "0.5", "--evaluate", "data.npz", "--force"]
+        let arguments = [
+            "prune", "net.safetensors", "-o", "small.safetensors", "--keep", "0.5", "--evaluate", "data.npz", "--force", "--force-quality",
+        ]
         let outcome = try BuiltTool.run(arguments + Self.declared + ["--json"], in: folder)
         let report = try outcome.json()
         for key in [
@@ -89,6 +92,29 @@ enum ChainFile {
         // The pruned file evaluates to the accuracy that the report gives.
         let check = try BuiltTool.run(["evaluate", "small.safetensors", "--data", "data.npz", "--json"], in: folder)
         #expect(try check.json()["accuracy"] as? Double == report["accuracyAfter"] as? Double)
+    }
+
+    @Test func `an answer that is not the original's any more ends with 3, after all is written`() throws {
+        let folder = try ScratchFolder()
+        try ChainFile.archive(Self.widths).write(to: folder.path("net.safetensors"), force: false)
+        try ChainFile.images(count: 200, width: 16, classes: 5).write(to: folder.path("data.npz"), force: false)
+        var seen: Set<Int32> = []
+        for keep in ["1", "0.05"] {
+            let arguments = [
+                "prune", "net.safetensors", "-o", "small.safetensors", "--force", "--keep", keep, "--recipe", "paper", "--select",
+                "uniform",
+                "--reweight", "none", "--evaluate", "data.npz", "--json",
+            ]
+            let outcome = try BuiltTool.run(arguments, in: folder)
+            let agreement = try #require(try outcome.json()["measuredAgreement"] as? Double)
+            #expect(outcome.status == (agreement < 0.5 ? 3 : 0), "\(keep): \(agreement), \(outcome.errors)")
+            #expect((outcome.errors.isEmpty) == (outcome.status == 0))
+            #expect(try outcome.json()["isRuined"] as? Bool == (agreement < 0.5))
+            #expect(try TensorArchive.read(path: folder.path("small.safetensors")).names.count == 6)
+            seen.insert(outcome.status)
+            #expect(try BuiltTool.run(arguments + ["--force-quality"], in: folder).status == 0)
+        }
+        #expect(seen == [0, 3])
     }
 
     @Test func `recipe paper depends on its seed alone`() throws {
@@ -127,7 +153,8 @@ enum ChainFile {
                 let folder = try ScratchFolder()
                 try archive.write(to: folder.path("net.safetensors"), force: false)
                 let outcome = try BuiltTool.run(
-                    ["prune", "net.safetensors", "-o", "small.safetensors", "--recipe", recipe] + Self.declared, in: folder)
+                    ["prune", "net.safetensors", "-o", "small.safetensors", "--recipe", recipe, "--force-quality"] + Self.declared,
+                    in: folder)
                 #expect(outcome.status == 0, "\(name), \(recipe): \(outcome.errors)")
                 let small = try TensorArchive.read(path: folder.path("small.safetensors"))
                 #expect([small["fc1.weight"]?.shape[0], small["fc2.weight"]?.shape[0]] == widths, "\(name), \(recipe)")

@@ -185,7 +185,7 @@ import Testing
         settings.inputModel = .batchNorm
         let plan = try Pruner(network: network, settings: settings).plan()
         #expect(plan.groups.map(\.kept.count) == [5])
-        #expect(plan.predictedAgreement == nil)
+        #expect(plan.prediction.basis == .unchecked && plan.prediction.agreement == nil && plan.prediction.phrase == nil)
     }
 }
 

@@ -11,13 +11,20 @@ import Testing
     private static let prior = InputPrior(mean: [0.5], deviation: [0.25])
     private static let provenances: [InputProvenance] = [
         .calibration(images: 12, mixtures: 3), .gaussian(prior: prior), .ascended(samples: 5, prior: prior), .normalized(prior: prior),
-        .matchedImages(images: 4, process: .field, prior: prior, matching: .init(steps: 2, before: 3, after: 1)),
-        .matchedImages(images: 4, process: .deadLeaves, prior: prior, matching: nil),
+        .matchedImages(
+            images: 4, process: .field, convention: .declared, prior: prior,
+            matching: .init(steps: 2, before: 3, after: 1, isUsed: true)),
+        .matchedImages(
+            images: 4, process: .photographs, convention: .bytes, prior: prior,
+            matching: .init(steps: 2, before: 1, after: 3, isUsed: false)),
+        .photographs(images: 3, convention: .standardized),
+        .matchedImages(images: 4, process: .deadLeaves, convention: .declared, prior: prior, matching: nil),
         .fieldImages(images: 7, prior: prior, isAscended: true), .none(.notEvaluable), .none(.noModelFits), .none(.notNeeded),
     ]
     private static let warnings: [PruningWarning] = [
         .noInputs(.notEvaluable), .noInputs(.noModelFits), .noInputs(.notNeeded),
         .settingsWithoutInputs(selection: .top, points: .product, reweighting: .none), .assumedPrior, .unmatchedImages(cause: "cause"),
+        .mismatchRose(from: 1, to: 2), .noNormalizationLeft, .assumedConvention(.symmetric),
         .unascendedImages(cause: "cause"), .unascendedImages(cause: nil), .wholeStream(group: "a", reason: nil),
         .wholeStreams(agreementCut: 0.5, agreementWhole: 0.75), .forwardSelection(group: "a", channels: 3, limit: 2),
     ]
@@ -41,24 +48,31 @@ import Testing
         }
     }
 
-    @Test func `agreement on the user's images is not called fresh, and that on draws is`() throws {
+    @Test func `a prediction says what it was counted on`() throws {
         let network = PrunerTests.network
         var settings = PruningSettings(budget: .keep(0.5), seed: 3)
         settings.sampleCount = 60
         let chosen = settings
-        func basis(_ calibration: ActivationTensor?) throws -> (InputProvenance, String) {
+        func prediction(_ calibration: ActivationTensor?) throws -> (InputProvenance, OutputPrediction, PruningReport) {
             let plan = try Pruner(network: network, settings: chosen).plan(calibration: calibration)
-            let report = try PruningReport(plan: plan, original: network, pruned: try plan.apply(to: network))
-            return (plan.inputs, try #require(report.predictionBasis))
+            return (plan.inputs, plan.prediction, try PruningReport(plan: plan, original: network, pruned: try plan.apply(to: network)))
         }
-        // The refit of a chain sees mixtures beside the images: the text of the inputs does not end with the images any more.
-        let (given, words) = try basis(.random([20, 9], seed: 4))
-        guard case .calibration(images: 20, mixtures: let mixtures) = given else {
-            Issue.record("expected calibration images, found \(given)")
+        // Too few to spare any.
+        let (few, unchecked, silent) = try prediction(.random([20, 9], seed: 4))
+        guard case .calibration(images: 20, mixtures: let mixtures) = few else {
+            Issue.record("expected 20 calibration images, found \(few)")
             return
         }
-        #expect(mixtures > 0 && words.contains("calibration images") && !words.contains("afresh"))
-        #expect(try basis(nil).1.contains("afresh"))
+        #expect(mixtures > 0 && unchecked.basis == .unchecked && unchecked.agreement == nil && silent.predictionPhrase == nil)
+        let (many, heldOut, told) = try prediction(.random([80, 9], seed: 4))
+        guard case .calibration(images: 64, mixtures: _) = many else {
+            Issue.record("expected 64 calibration images, found \(many)")
+            return
+        }
+        #expect(heldOut.basis == .heldOut && (heldOut.agreement ?? -1) >= 0 && (heldOut.agreement ?? 2) <= 1)
+        #expect(told.predictionPhrase?.contains("about") == true && told.predictedAgreementError == heldOut.agreementError)
+        let (_, other, bound) = try prediction(nil)
+        #expect(other.basis == .otherKind && other.agreement != nil && bound.predictionPhrase?.contains("at least") == true)
     }
 
     @Test func `changed settings show as departures from the recipe`() throws {

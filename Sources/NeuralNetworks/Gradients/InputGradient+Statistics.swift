@@ -9,6 +9,11 @@ extension InputGradient {
         public let statistics: [Int: ChannelStatistics]
     }
 
+    /// Values per channel that a batch normalization reads of one sample, by node index.
+    public var valuesPerSample: [Int: Int] {
+        Dictionary(normalizations.sites.map { ($0.node, $0.positions) }, uniquingKeysWith: { first, _ in first })
+    }
+
     /// Mean and population variance of what every batch normalization reads, by node index.
     public func normalizationStatistics(
         of inputs: ActivationTensor, threads: Int? = nil

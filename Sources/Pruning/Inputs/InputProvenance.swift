@@ -11,18 +11,21 @@ public enum InputProvenance: Sendable, Equatable, Codable {
     /// Gaussian channels with the means and deviations that batch normalizations store.
     case normalized(prior: InputPrior)
     /// Images drawn by a process, seen under batch statistics of their own; `matching` when they were moved towards the stored ones.
-    case matchedImages(images: Int, process: ImageProcess, prior: InputPrior, matching: Matching?)
+    case matchedImages(images: Int, process: ImageProcess, convention: PixelConvention, prior: InputPrior, matching: Matching?)
     /// Images of declared pixel statistics, which climbed towards the network's classes where it has any.
     case fieldImages(images: Int, prior: InputPrior, isAscended: Bool)
+    /// Crops of photographs, as they are.
+    case photographs(images: Int, convention: PixelConvention)
     /// Nothing is known.
     case none(PruningWarning.NoInputs)
 
     /// How images are drawn.
     public enum ImageProcess: String, Sendable, Codable {
-        case deadLeaves, field
+        case deadLeaves, field, photographs
     }
 
-    /// Steps towards the statistics that batch normalizations store, and the mismatch before and after them.
+    /// Steps towards the statistics that batch normalizations store, and the mismatch before and after them: the mean over layers
+    /// and channels of Huber's function of the shift and the stretch of what they read, in stored deviations.
     public struct Matching: Sendable, Equatable, Codable {
         /// Steps taken.
         public var steps: Int
@@ -30,9 +33,11 @@ public enum InputProvenance: Sendable, Equatable, Codable {
         public var before: Double
         /// Mismatch before the last step.
         public var after: Double
+        /// Whether the images as moved are used; a mismatch that rose is a failure, and the images are used as drawn.
+        public var isUsed: Bool
 
-        package init(steps: Int, before: Double, after: Double) {
-            (self.steps, self.before, self.after) = (steps, before, after)
+        package init(steps: Int, before: Double, after: Double, isUsed: Bool) {
+            (self.steps, self.before, self.after, self.isUsed) = (steps, before, after, isUsed)
         }
     }
 
@@ -43,7 +48,7 @@ public enum InputProvenance: Sendable, Equatable, Codable {
         case .gaussian: .gaussian
         case .ascended: .ascended
         case .normalized: .batchNorm
-        case .matchedImages, .fieldImages: .synthetic
+        case .matchedImages, .fieldImages, .photographs: .synthetic
         case .none: .auto
         }
     }

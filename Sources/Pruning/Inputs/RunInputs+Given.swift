@@ -11,14 +11,21 @@ extension RunInputs {
     static func given(_ calibration: ActivationTensor, chain: DenseChain?, for run: PruningRun) throws(PruningError) -> RunInputs {
         if let index = calibration.values.firstIndex(where: { !$0.isFinite }) { throw .nonFiniteData(index: index) }
         guard calibration.batchCount >= 2 else { throw .tooFewInputs(expected: 2, found: calibration.batchCount) }
-        var inputs = calibration
+        let unseen = heldOutCount(of: calibration.batchCount)
+        let seen = calibration.samples(0..<calibration.batchCount - unseen)
+        var inputs = seen
         if let chain, run.settings.reweighting == .sequential {
             var generator = SeededGenerator(seed: run.settings.seed).stream(.mixtures)
             let affordable = Swift.min(chain.affordableSamples, mixedValues / Swift.max(1, calibration.sampleSize))
-            inputs = calibration.mixed(upTo: run.settings.sampleCount ?? affordable, using: &generator)
+            inputs = seen.mixed(upTo: run.settings.sampleCount ?? affordable, using: &generator)
         }
         return RunInputs(
             .samples(inputs),
-            .calibration(images: calibration.batchCount, mixtures: inputs.batchCount - calibration.batchCount), chain: chain)
+            .calibration(images: seen.batchCount, mixtures: inputs.batchCount - seen.batchCount), chain: chain,
+            unseen: unseen > 0 ? .heldOut(calibration.samples(seen.batchCount..<calibration.batchCount)) : .none)
     }
+
+    /// Inputs that the fit does not see: a sixteenth, at least 16 to know the size of an error to a fifth; none of fewer than 64, where
+    /// the fit needs them more.
+    private static func heldOutCount(of count: Int) -> Int { count < 64 ? 0 : Swift.max(16, count / 16) }
 }

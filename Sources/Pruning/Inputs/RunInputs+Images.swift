@@ -1,88 +1,120 @@
-// Images drawn for a network: dead leaves or a correlated field, moved towards what the network remembers of its data.
+// Images drawn for a network: the kind that it recognizes best, moved towards what it remembers of its data.
+//
+// A network with batch normalizations remembers statistics: images are moved until they have them (MatchedImages). One without
+// tells by its answers which images it knows: photographs serve as they are, a field climbs towards the network's classes.
 
-import LinearAlgebra
 import NeuralNetworks
 import RandomNumbers
 
 extension RunInputs {
-    /// Images of the declared pixel statistics, matched to the batch normalizations where the network has any that can be
-    /// followed back; without batch normalization, images that climbed towards the network's classes.
+    /// Images of the kind that the network recognizes, matched to its batch normalizations where it has any that can be followed back.
     static func images(chain: DenseChain?, for run: PruningRun) throws(PruningError) -> RunInputs {
         guard let shape = run.inputShape, shape.count >= 2, shape.allSatisfy({ $0 > 0 }) else {
             throw .unsupported(.inputModel, value: InputModel.synthetic.rawValue, needs: .imageShape)
         }
         let (prior, warnings) = run.prior
-        let drawing = ImageDrawing(run, field: try PixelField(prior, shape: shape, for: run), shape: shape, prior: prior)
+        let drawing = ImageDrawing(run, field: try PixelField(prior, shape: shape, for: run), shape: shape)
+        let choice = ImageChoice(run, drawing, prior: prior, priorWarnings: warnings)
         return run.network.nodes.contains(where: \.layer.isBatchNormalization)
-            ? try drawing.matched(chain: chain, warnings: warnings) : drawing.fieldImages(chain: chain, warnings: warnings)
+            ? try choice.matched(chain: chain) : try choice.recognized(chain: chain)
+    }
+
+    /// Whether exporters may have folded batch normalizations away: convolutions with biases on a picture.
+    fileprivate static func mayHaveBeenFolded(_ network: Network, shape: [Int]) -> Bool {
+        shape.count == 3
+            && network.nodes.contains {
+                if case .convolution(let layer) = $0.layer { layer.bias != nil } else { false }
+            }
     }
 }
 
-/// What images are drawn from and for.
-private struct ImageDrawing {
+/// Which images are drawn, how many, and what is done with them.
+private struct ImageChoice {
     /// Rows that a refit is given per regressor, by as many images as it takes within these limits.
     private static let rowsPerRegressor = 8
-    private static let imageCounts = (least: 128, most: 1024)
-    /// Images that are drawn however large the network, when its refits are wide.
-    private static let imageCount = 256
-    /// Multiply–adds that matching may spend, counted as one forward pass per step, and its steps: the first twenty do most and
-    /// may spend twice as much; small networks afford many more, which are worth a point or two.
-    private static let matchingWork = 1.6e11
-    private static let matchingSteps = (least: 4, worthTwice: 20, most: 160)
+    private static let imageCounts = (least: 96, usual: 256, most: 1024)
+    /// Multiply–adds that matching may spend, counted as one forward pass per round (three and a pass back are made): half a minute
+    /// to two of one processor. Rounds: ResNet-20 gained three to nine points at keep 0.3 from 20 to 50; EfficientNet-Lite0 has what
+    /// there is after 20.
+    private static let matchingWork = 8e11
+    private static let matchingRounds = (least: 4, most: 50)
+    private static let usualRounds = 20.0
     /// The same for images that climb towards classes, and how many are drawn when nothing else is set, as far as that allows: fully
     /// connected layers see one place per image.
     private static let climbingWork = 4e11
+    private static let climbingSteps = 4
     private static let fieldCount = 1024
-    /// A field of images is taken in place of dead leaves when it brings the batch normalizations this much closer to what they
-    /// remember: edges and the spectrum of photographs are worth something beyond first and second moments.
-    private static let fieldAdvantage = 0.6
-    /// Images of each kind that tell the two apart.
-    private static let comparedCount = 32
+    private static let fewestFieldImages = 256
+    /// Images that the fit does not see: matched ones that tell how large its errors are, others that bound how often answers change.
+    private static let heldOutCount = 24
+    private static let otherKindCount = 256
+    /// Images of each kind that tell kinds apart: by statistics, and by answers.
+    private static let comparedCounts = (statistics: 32, answers: 128)
+    /// Multiply–adds that telling kinds apart by answers may take, a few seconds.
+    private static let comparedWork = 4e10
 
-    private let network: Network
-    private let settings: PruningSettings
-    private let field: PixelField
-    private let shape: [Int]
+    private let run: PruningRun
+    private let drawing: ImageDrawing
     private let prior: InputPrior
+    private let priorWarnings: [PruningWarning]
 
-    init(_ run: PruningRun, field: PixelField, shape: [Int], prior: InputPrior) {
-        (network, settings) = (run.network, run.settings)
-        (self.field, self.shape, self.prior) = (field, shape, prior)
+    init(_ run: PruningRun, _ drawing: ImageDrawing, prior: InputPrior, priorWarnings: [PruningWarning]) {
+        (self.run, self.drawing, self.prior, self.priorWarnings) = (run, drawing, prior, priorWarnings)
     }
 
+    private var network: Network { run.network }
+    private var settings: PruningSettings { run.settings }
     private var generator: SeededGenerator { SeededGenerator(seed: settings.seed).stream(.images) }
     private var multiplyAdds: Double { Swift.max(1, Double(network.cost.multiplyAdds ?? 1)) }
 
-    /// Dead leaves, or a field if the batch normalizations find that much closer, moved towards their statistics.
-    func matched(chain: DenseChain?, warnings: [PruningWarning]) throws(PruningError) -> RunInputs {
+    /// What is said about a kind: photographs do not follow the prior, and their scale may be a guess.
+    private func warnings(_ kind: ImageDrawing.Kind) -> [PruningWarning] {
+        guard kind.process == .photographs else { return priorWarnings }
+        return kind.convention == .declared ? [] : [.assumedConvention(kind.convention)]
+    }
+
+    /// The kind whose statistics are closest to those that the batch normalizations store, moved towards them.
+    func matched(chain: DenseChain?) throws(PruningError) -> RunInputs {
         let count = settings.sampleCount ?? matchedCount
         var generator = self.generator
-        var images = field.images(DeadLeaves.latent(count: count, shape: shape, using: &generator))
-        var process = InputProvenance.ImageProcess.deadLeaves
+        var kind = drawing.kinds.first ?? .init(process: .deadLeaves)
+        var images: ActivationTensor?
         var matching: InputProvenance.Matching?
-        var warnings = warnings
-        var climb = MatchedImages.Settings()
-        climb.steps = matchingSteps(count)
+        var warnings: [PruningWarning] = []
         do {
-            let few = Swift.min(count, ImageDrawing.comparedCount)
-            var ahead = generator
-            let distances = try MatchedImages.mismatches(
-                of: [images.samples(0..<few), field.images(field.draw(count: few, using: &ahead))], network: network)
-            if distances[1] < ImageDrawing.fieldAdvantage * distances[0] {
-                images = field.images(field.draw(count: count, using: &generator))
-                process = .field
-            }
-            let matched = try MatchedImages(images, network: network, low: field.low, high: field.high, settings: climb)
+            kind = try closest(count: Swift.min(count, ImageChoice.comparedCounts.statistics))
+            let start = drawing.images(kind, count: count + ImageChoice.heldOutCount, using: &generator)
+            let range = drawing.range(kind)
+            var climb = MatchedImages.Settings()
+            climb.rounds = matchingRounds(count)
+            let matched = try MatchedImages(
+                start, network: network, low: range.low, high: range.high, settings: climb, using: &generator)
             images = matched.images
-            matching = .init(steps: climb.steps, before: matched.mismatches.first ?? 0, after: matched.mismatches.last ?? 0)
+            matching = .init(
+                steps: matched.course.count, before: matched.mismatch.start, after: matched.mismatch.end, isUsed: matched.isMoved)
+            if !matched.isMoved { warnings.append(.mismatchRose(from: matched.mismatch.start, to: matched.mismatch.end)) }
         } catch {
             warnings.append(.unmatchedImages(cause: "\(error)"))
         }
+        let drawn = images ?? drawing.images(kind, count: count + ImageChoice.heldOutCount, using: &generator)
+        let samples = drawn.samples(0..<count)
         let statistics: [Int: ChannelStatistics]
-        do { statistics = try network.recordingBatchStatistics([images]) } catch { throw .evaluation(error) }
+        do { statistics = try network.recordingBatchStatistics([samples]) } catch { throw .evaluation(error) }
         return RunInputs(
-            .samples(images), .matchedImages(images: count, process: process, prior: prior, matching: matching), chain: chain,
-            statistics: statistics, warnings: warnings)
+            .samples(samples),
+            .matchedImages(images: count, process: kind.process, convention: kind.convention, prior: prior, matching: matching),
+            chain: chain, statistics: statistics, warnings: self.warnings(kind) + warnings,
+            unseen: images == nil ? .none : .recognized(drawn.samples(count..<drawn.batchCount)))
+    }
+
+    private func closest(count: Int) throws(NetworkError) -> ImageDrawing.Kind {
+        var best: (kind: ImageDrawing.Kind, value: Double)?
+        for kind in drawing.kinds {
+            var generator = self.generator
+            let value = try ImageRecognition.statistics(network, drawing.images(kind, count: count, using: &generator))
+            if value > best?.value ?? -.infinity { best = (kind, value) }
+        }
+        return best?.kind ?? .init(process: .deadLeaves)
     }
 
     /// Images that give the widest convolution its rows, as far as the work allows.
@@ -91,30 +123,69 @@ private struct ImageDrawing {
             guard case .convolution(let layer) = node.layer, let weight = network.parameters[layer.weight]?.shape,
                 let places = network.values[node.outputs[0]].shape?.dropFirst().reduce(1, *), places > 0
             else { return wanted }
-            return Swift.max(wanted, ImageDrawing.rowsPerRegressor * weight.dropFirst().reduce(1, *) / places)
+            return Swift.max(wanted, ImageChoice.rowsPerRegressor * weight.dropFirst().reduce(1, *) / places)
         }
-        let work = multiplyAdds * Double(ImageDrawing.matchingSteps.worthTwice)
-        let affordable = Int(Swift.min(ImageDrawing.matchingWork / work, Double(ImageDrawing.imageCounts.most)))
-        return Swift.max(ImageDrawing.imageCounts.least, Swift.min(wanted, Swift.max(affordable, ImageDrawing.imageCount)))
+        let work = multiplyAdds * ImageChoice.usualRounds
+        let affordable = Int(Swift.min(ImageChoice.matchingWork / work, Double(ImageChoice.imageCounts.most)))
+        return Swift.max(ImageChoice.imageCounts.least, Swift.min(Swift.max(wanted, ImageChoice.imageCounts.usual), affordable))
     }
 
-    private func matchingSteps(_ count: Int) -> Int {
-        let affordable = ImageDrawing.matchingWork / Swift.max(1, multiplyAdds * Double(count))
-        let first = Swift.min(2 * affordable, Double(ImageDrawing.matchingSteps.worthTwice))
-        return Swift.max(
-            ImageDrawing.matchingSteps.least, Int(Swift.max(first, Swift.min(affordable, Double(ImageDrawing.matchingSteps.most)))))
+    private func matchingRounds(_ count: Int) -> Int {
+        let affordable = ImageChoice.matchingWork / (multiplyAdds * Double(Swift.max(1, count)))
+        return Swift.max(ImageChoice.matchingRounds.least, Int(Swift.min(affordable, Double(ImageChoice.matchingRounds.most))))
+    }
+
+    /// Photographs as they are, or a field that climbs towards the classes: what the network's answers tell it knows. Networks whose
+    /// answers are not classes get photographs.
+    func recognized(chain: DenseChain?) throws(PruningError) -> RunInputs {
+        let affordable = Int(ImageChoice.comparedWork / multiplyAdds)
+        let count = Swift.max(ImageChoice.comparedCounts.statistics, Swift.min(ImageChoice.comparedCounts.answers, affordable))
+        var best: (kind: ImageDrawing.Kind, value: Double)?
+        // Dead leaves are the field's second moments with edges; without statistics to match, the field climbs and they do not.
+        for kind in drawing.kinds where kind.process != .deadLeaves {
+            var generator = self.generator
+            let images = drawing.images(kind, count: count, using: &generator)
+            guard let value = try ImageRecognition.information(network, images) else { continue }
+            if value > best?.value ?? -.infinity { best = (kind, value) }
+        }
+        let kind = best?.kind ?? drawing.kinds.first { $0.process != .deadLeaves } ?? .init(process: .field)
+        guard kind.process == .photographs else { return fieldImages(chain: chain) }
+        let images = settings.sampleCount ?? photographCount
+        var generator = self.generator
+        return RunInputs(
+            .samples(drawing.images(kind, count: images, using: &generator)),
+            .photographs(images: images, convention: kind.convention), chain: chain, warnings: folded + warnings(kind),
+            unseen: .otherKind(otherKind(.init(process: .deadLeaves, convention: kind.convention))))
+    }
+
+    private var folded: [PruningWarning] {
+        RunInputs.mayHaveBeenFolded(network, shape: drawing.shape) ? [.noNormalizationLeft] : []
+    }
+
+    /// Images that the fit is not made for.
+    private func otherKind(_ kind: ImageDrawing.Kind) -> ActivationTensor {
+        var generator = SeededGenerator(seed: settings.seed).stream(.agreement)
+        let affordable = Int(Swift.min(ImageChoice.comparedWork / multiplyAdds, Double(ImageChoice.otherKindCount)))
+        return drawing.images(kind, count: Swift.max(ImageChoice.comparedCounts.statistics, affordable), using: &generator)
+    }
+
+    /// As many as passes forward are affordable; one costs a thirtieth of an image that climbs.
+    private var photographCount: Int {
+        let affordable = Int(Swift.min(ImageChoice.climbingWork / multiplyAdds, Double(ImageChoice.fieldCount)))
+        return Swift.max(ImageChoice.fewestFieldImages, affordable)
     }
 
     /// Images of the declared pixel statistics; a classifier's climb towards its classes.
-    func fieldImages(chain: DenseChain?, warnings: [PruningWarning]) -> RunInputs {
-        var warnings = warnings
-        let passes = ImageDrawing.climbingWork / multiplyAdds
+    private func fieldImages(chain: DenseChain?) -> RunInputs {
+        var warnings = folded + priorWarnings
+        let field = drawing.field
+        let passes = ImageChoice.climbingWork / multiplyAdds
         var climb = AscendedImages.Settings()
-        let affordable = Int(Swift.min(passes / Double(climb.steps), Double(ImageDrawing.fieldCount)))
-        let count = settings.sampleCount ?? Swift.max(ImageDrawing.imageCount, affordable)
+        let affordable = Int(Swift.min(passes / Double(climb.steps), Double(ImageChoice.fieldCount)))
+        let count = settings.sampleCount ?? Swift.max(ImageChoice.fewestFieldImages, affordable)
         climb.steps = Swift.min(climb.steps, Int(passes / Double(count)))
         var images: ActivationTensor?
-        if settings.refitsClassifier, let classes = DenseTail(network).classCount, climb.steps >= ImageDrawing.matchingSteps.least {
+        if settings.refitsClassifier, let classes = DenseTail(network).classCount, climb.steps >= ImageChoice.climbingSteps {
             do {
                 var generator = self.generator
                 let climbed = try AscendedImages(
@@ -128,7 +199,9 @@ private struct ImageDrawing {
         var generator = self.generator
         return RunInputs(
             .samples(images ?? field.images(field.draw(count: count, using: &generator))),
-            .fieldImages(images: count, prior: prior, isAscended: images != nil), chain: chain, warnings: warnings)
+            .fieldImages(images: count, prior: prior, isAscended: images != nil), chain: chain, warnings: warnings,
+            // Images that climbed are judged on ones that did not; a field as it is, on dead leaves.
+            unseen: .otherKind(otherKind(.init(process: images == nil ? .deadLeaves : .field))))
     }
 }
 

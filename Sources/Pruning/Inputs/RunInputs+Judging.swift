@@ -4,22 +4,46 @@ import NeuralNetworks
 import RandomNumbers
 
 extension RunInputs {
+    /// What a refitted network is judged on.
+    enum Judge: Sendable {
+        /// Inputs of the user that the fit does not see.
+        case heldOut(ActivationTensor)
+        /// Images that the batch normalizations recognize, drawn as those of the fit and not among them.
+        case recognized(ActivationTensor)
+        /// Inputs of another kind than those of the fit.
+        case otherKind(ActivationTensor)
+        /// There are no others.
+        case none
+    }
+
     /// Inputs drawn afresh.
     private static let freshCount = 1024
 
-    /// Inputs on which both networks are asked for their answers; `nil` where none can be had.
+    /// What to judge on; draws of a distribution that climbed towards classes are judged on draws that did not.
+    func judge(_ run: PruningRun) throws(PruningError) -> Judge {
+        guard case .ascended(_, let prior) = provenance, let chain else { return unseen }
+        guard let plain = try drawn(try chain.moments(of: prior, for: run), strength: 0, run) else { return .none }
+        return .otherKind(plain)
+    }
+
+    /// Inputs on which two refits are compared; `nil` where none can be had.
     ///
     /// Distributions are drawn from anew, so that the fit is not judged on what it has seen; images are used as they are.
     func judging(_ run: PruningRun) throws(PruningError) -> ActivationTensor? {
         switch (content, provenance) {
-        case (.nothing, _), (.normalized, _): return nil
         case (.gaussian(let prior), _): return try drawn(prior, strength: 0, run)
         case (.samples(let samples), .ascended(_, let prior)):
             guard let chain else { return samples }
             return try drawn(try chain.moments(of: prior, for: run), strength: AscendedSamples.Settings().strength, run)
-        case (.samples(let samples), .calibration(let images, _)): return samples.samples(0..<images)
-        case (.samples(let samples), _): return samples
+        default: return likeTheFit
         }
+    }
+
+    /// Samples of the fit, mixtures of the user's inputs excepted; `nil` without any.
+    var likeTheFit: ActivationTensor? {
+        guard case .samples(let samples) = content else { return nil }
+        if case .calibration(let images, _) = provenance { return samples.samples(0..<Swift.min(images, samples.batchCount)) }
+        return samples
     }
 
     private func drawn(_ prior: ActivationMoments, strength: Double, _ run: PruningRun) throws(PruningError) -> ActivationTensor? {

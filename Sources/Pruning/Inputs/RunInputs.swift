@@ -27,15 +27,17 @@ struct RunInputs: Sendable {
     /// Statistics that batch normalizations use on these inputs, by node, where they are not the stored ones.
     let statistics: [Int: ChannelStatistics]
     let warnings: [PruningWarning]
+    /// What the fit does not see.
+    let unseen: Judge
     /// The network as a chain of affine maps, when it is one: what its inputs are drawn with.
     let chain: DenseChain?
 
     init(
         _ content: Content, _ provenance: InputProvenance, chain: DenseChain?, statistics: [Int: ChannelStatistics] = [:],
-        warnings: [PruningWarning] = []
+        warnings: [PruningWarning] = [], unseen: Judge = .none
     ) {
         (self.content, self.provenance, self.chain, self.statistics) = (content, provenance, chain, statistics)
-        self.warnings = warnings
+        (self.warnings, self.unseen) = (warnings, unseen)
     }
 
     /// Chooses and draws the inputs.

@@ -23,8 +23,8 @@ public struct PruningPlan: Sendable, Equatable, Codable {
     public var layers: [LayerOutcome]
     /// What the user should know.
     public var warnings: [PruningWarning]
-    /// Share of model-drawn or calibration inputs on which the cut network names the same class as the original.
-    public var predictedAgreement: Double?
+    /// How often the cut network is expected to name the same class as the original, or how far its outputs are off.
+    public var prediction: OutputPrediction
     /// Inputs behind the moments.
     public var inputs: InputProvenance
     /// Duration of the planning, in seconds.
@@ -71,7 +71,7 @@ public struct PruningPlan: Sendable, Equatable, Codable {
 
     /// The plan that a refit comes to.
     ///
-    /// - Throws: `cut`.
+    /// - Throws: `cut`; `evaluation`.
     init(_ refit: Refit, _ ranking: ChannelRanking, _ errors: ErrorCurves, _ inputs: RunInputs, _ run: PruningRun) throws(PruningError) {
         version = PruningPlan.currentVersion
         settings = run.settings
@@ -89,7 +89,7 @@ public struct PruningPlan: Sendable, Equatable, Codable {
                     inputs: inputs.provenance.model, rankingSeconds: ranking.seconds[g], positions: positions))
         }
         warnings = inputs.warnings + ranking.warnings + refit.warnings
-        predictedAgreement = refit.agreement
+        prediction = try OutputPrediction(refit.masked, inputs, run)
         self.inputs = inputs.provenance
         seconds = run.elapsed
     }
@@ -163,5 +163,5 @@ public struct PruningPlan: Sendable, Equatable, Codable {
     }
 
     /// The layout that this version of the package reads and writes.
-    public static let currentVersion = 2
+    public static let currentVersion = 3
 }

@@ -7,7 +7,7 @@ struct Refit: Sendable {
     private(set) var masked: MaskedNetwork
     /// One per group of the run.
     private(set) var outcomes: [GroupOutcome]
-    /// Share of inputs on which it names the class that the original names.
+    /// Share of inputs like those of the fit on which it names the class that the original names: for comparing refits.
     let agreement: Double?
     private(set) var warnings: [PruningWarning] = []
 
@@ -36,8 +36,8 @@ struct Refit: Sendable {
             agreement = nil
             return
         }
-        agreement = try AnswerAgreement.share(
-            run.network, masked.network, on: judging, weighsByMargin: inputs.liesBetweenClasses)
+        agreement = try AnswerComparison(run.network, masked.network, on: judging).agreement(
+            weighsByMargin: inputs.liesBetweenClasses)?.share
     }
 
     /// Group by group, in moments of the original network.

@@ -10,11 +10,10 @@ extension InputProvenance: CustomStringConvertible {
         case .ascended(let samples, let prior): "\(samples) class-ascended samples of Gaussian inputs, \(prior.phrase)"
         case .normalized(let prior):
             "Gaussian channels with the means and deviations that batch normalizations store, pixels of \(prior.marginals)"
-        case .matchedImages(let images, let process, let prior, let matching):
-            "\(images) synthetic \(process == .deadLeaves ? "dead-leaves images" : "images") of \(prior.marginals)"
-                + (matching.map {
-                    ", moved \($0.steps) steps towards the batch-normalization statistics (mismatch \(Decimal.fixed($0.before, 2)) → \(Decimal.fixed($0.after, 2)))"
-                } ?? "") + ", batch normalizations fitted under the images' own statistics"
+        case .matchedImages(let images, let process, let convention, let prior, let matching):
+            InputProvenance.phrase(images, process, convention, prior)
+                + (matching.map { $0.isUsed ? $0.phrase : "" } ?? "") + ", batch normalizations fitted under the images' own statistics"
+        case .photographs(let images, let convention): "\(images) crops of photographs, \(convention.phrase)"
         case .fieldImages(let images, let prior, let isAscended):
             "\(images) synthetic \(isAscended ? "class-ascended " : "")images of \(prior.marginals), correlation \(prior.correlation)^distance"
         case .none(.notEvaluable): "some of this network's operations cannot be evaluated"
@@ -22,14 +21,33 @@ extension InputProvenance: CustomStringConvertible {
         case .none(.notNeeded): "nothing here is chosen by inputs, none are drawn"
         }
     }
+}
 
-    /// What an agreement of both networks is counted on.
-    public var judgingPhrase: String {
+extension InputProvenance {
+    private static func phrase(_ images: Int, _ process: ImageProcess, _ convention: PixelConvention, _ prior: InputPrior) -> String {
+        switch process {
+        case .photographs: "\(images) crops of photographs, \(convention.phrase)"
+        case .deadLeaves: "\(images) synthetic dead-leaves images of \(prior.marginals)"
+        case .field: "\(images) synthetic images of \(prior.marginals)"
+        }
+    }
+}
+
+extension InputProvenance.Matching {
+    fileprivate var phrase: String {
+        ", moved \(steps) steps towards the batch-normalization statistics (mismatch \(Decimal.fixed(before, 3)) → \(Decimal.fixed(after, 3)))"
+    }
+}
+
+extension PixelConvention {
+    /// How pixels are scaled, in words.
+    public var phrase: String {
         switch self {
-        case .calibration: "the calibration images it was fitted on"
-        case .gaussian, .ascended: "inputs drawn afresh from that model"
-        case .normalized, .matchedImages, .fieldImages: "the synthetic images it was fitted on"
-        case .none: "no inputs"
+        case .declared: "scaled as declared"
+        case .unit: "pixels of 0 to 1"
+        case .symmetric: "pixels of −1 to 1"
+        case .bytes: "pixels of 0 to 255"
+        case .standardized: "pixels less ImageNet's mean, over its deviation"
         }
     }
 }

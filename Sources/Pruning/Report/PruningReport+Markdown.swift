@@ -16,10 +16,8 @@ extension PruningReport {
             text += "\(Decimal.fixed(100 * (after - before), 2)) points |\n"
         }
         text += "\n"
-        if let predictedAgreement {
-            text +=
-                "Predicted without labels: the pruned network names the same class on \(Decimal.percent(predictedAgreement)) of \(predictionBasis ?? "inputs").\n\n"
-        }
+        if let predictionPhrase { text += "\(predictionPhrase).\n\n" }
+        if isRuined { text += "**\(PruningReport.ruin).**\n\n" }
         text += "## Layers\n\n"
         text += "| layer | before | after | method | error under the model | measured error | proven factor | seconds |\n"
         text += "|---|---:|---:|---|---:|---:|---:|---:|\n"
@@ -35,6 +33,10 @@ extension PruningReport {
         text += "\nPlanned in \(Decimal.fixed(seconds, 2)) s.\n"
         return text
     }
+
+    /// What is to be said when ``isRuined``.
+    public static let ruin =
+        "The pruned network does not answer as the original does: classes agree on less than half of the inputs, or an output is off by more than half of its deviation"
 
     private static func guarantee(_ layer: LayerReport) -> String {
         var parts: [String] = []

@@ -30,10 +30,19 @@ public struct PruningReport: Sendable, Equatable, Codable {
     public var accuracyAfter: Double?
     /// Number of labelled images behind the accuracies.
     public var evaluationCount: Int?
-    /// Share of inputs on which both networks name the same class, on model-drawn or calibration inputs.
+    /// Share of inputs on which both networks name the same class, its standard error, and what it was counted on
+    /// (``OutputPrediction/Basis``): a lower bound or an estimate, as that says.
     public var predictedAgreement: Double?
-    /// What `predictedAgreement` was counted on, in words.
-    public var predictionBasis: String?
+    public var predictedAgreementError: Double?
+    public var predictionBasis: OutputPrediction.Basis
+    /// Relative error of every output by name, where it was checked.
+    public var predictedOutputs: [OutputPrediction.Output]
+    /// The prediction in one sentence; `nil` where there is none.
+    public var predictionPhrase: String?
+    /// Share of the evaluation images on which both networks name the same class, whatever the label.
+    public var measuredAgreement: Double?
+    /// Whether the answers of the pruned network are known not to be the original's any more.
+    public var isRuined: Bool
     /// What the measured errors were measured on, in words; `nil` when nothing was measured.
     public var errorBasis: String?
     /// One row per group, in topological order.
@@ -64,7 +73,7 @@ public struct PruningReport: Sendable, Equatable, Codable {
     ///   - evaluation: labelled images to count hits and measure errors on, when there are any.
     ///   - naming: what the reader calls a setting.
     /// - Throws: `evaluation` when a forward pass fails; `planMismatch`, `cut` when the plan is not the network's.
-    /// - Complexity: two forward passes over the images, or four with labels.
+    /// - Complexity: two forward passes over the images, or six with labels.
     public init(
         plan: PruningPlan, original: Network, pruned: Network, calibration: ActivationTensor? = nil,
         evaluation: LabelledImages? = nil, naming: Setting.Naming = Setting.fieldName
@@ -73,8 +82,12 @@ public struct PruningReport: Sendable, Equatable, Codable {
         recipeDepartures = plan.settings.departures.map(naming)
         inputModel = plan.inputs.description
         seed = plan.settings.seed
-        predictedAgreement = plan.predictedAgreement
-        predictionBasis = plan.predictedAgreement.map { _ in plan.inputs.judgingPhrase }
+        predictedAgreement = plan.prediction.agreement
+        predictedAgreementError = plan.prediction.agreementError
+        predictionBasis = plan.prediction.basis
+        predictedOutputs = plan.prediction.outputs
+        predictionPhrase = plan.prediction.phrase
+        isRuined = plan.prediction.isRuined
         warnings = plan.warnings.map { $0.message(naming: naming) }
         fallbacks = plan.warnings.compactMap { warning in
             if case .unmeasured(let group, _, let operation) = warning { Fallback(layer: group, operator: operation) } else { nil }
@@ -102,6 +115,10 @@ public struct PruningReport: Sendable, Equatable, Codable {
         } catch {
             throw .evaluation(error)
         }
+        guard let evaluation, !evaluation.labels.isEmpty else { return }
+        measuredAgreement = try AnswerComparison(original, pruned, on: evaluation.images).agreement()?.share
+        // What labelled images show outweighs what was expected.
+        if let measuredAgreement { isRuined = measuredAgreement < OutputPrediction.leastAgreement }
     }
 
     /// E‖y − ŷ‖²/E‖y − E y‖² of what every group's consumers bring about (`OutputPath`) on real inputs, both networks run from

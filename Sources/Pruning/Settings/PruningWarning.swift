@@ -24,6 +24,13 @@ public enum PruningWarning: Sendable, Equatable, Codable {
     case assumedPrior
     /// Drawn images were not moved towards the stored statistics, and why.
     case unmatchedImages(cause: String)
+    /// Moving images towards the stored statistics took them farther off, from a mismatch to a larger one: they are used as drawn.
+    case mismatchRose(from: Double, to: Double)
+    /// A network for images with convolutions and no batch normalization left, and no inputs given: nothing in the file tells what
+    /// its data look like.
+    case noNormalizationLeft
+    /// How pixels are scaled was not declared; the convention that the network recognizes best was taken.
+    case assumedConvention(PixelConvention)
     /// Drawn images were not moved towards the network's classes, and why; `nil` when its gradients overflow.
     case unascendedImages(cause: String?)
     /// A residual stream that cannot be cut though all were asked for; the reason when one is known.

@@ -1,0 +1,52 @@
+// Images of every kind that can be drawn for a network.
+
+import NeuralNetworks
+import RandomNumbers
+
+/// What images are drawn from: a field of declared pixel statistics, dead leaves of the same, photographs.
+struct ImageDrawing: Sendable {
+    /// A kind of images, and for photographs how their pixels are scaled.
+    struct Kind: Sendable, Equatable {
+        var process: InputProvenance.ImageProcess
+        var convention = PixelConvention.declared
+    }
+
+    let field: PixelField
+    /// (channels, …) of one input.
+    let shape: [Int]
+    /// Shift and scale of the network's own normalization.
+    private let shift: [Double]
+    private let scale: [Double]
+
+    init(_ run: PruningRun, field: PixelField, shape: [Int]) {
+        (self.field, self.shape) = (field, shape)
+        (shift, scale) = (run.settings.inputShift, run.settings.inputScale)
+    }
+
+    /// Photographs where they have as many channels, in every convention that is possible, then what can be drawn for any shape.
+    var kinds: [Kind] {
+        var kinds: [Kind] = []
+        if PhotographCrops.serve(shape) {
+            let isDeclared = !shift.isEmpty || !scale.isEmpty
+            kinds += (isDeclared ? [.declared] : PixelConvention.undeclared(channels: shape[0])).map {
+                Kind(process: .photographs, convention: $0)
+            }
+        }
+        return kinds + [Kind(process: .deadLeaves), Kind(process: .field)]
+    }
+
+    /// Draws images, (count, channels, …).
+    func images(_ kind: Kind, count: Int, using generator: inout SeededGenerator) -> ActivationTensor {
+        switch kind.process {
+        case .photographs: return range(kind).scaled(PhotographCrops.images(count: count, shape: shape, using: &generator))
+        case .deadLeaves: return field.images(DeadLeaves.latent(count: count, shape: shape, using: &generator))
+        case .field: return field.images(field.draw(count: count, using: &generator))
+        }
+    }
+
+    /// Least and largest values of a kind's pixels.
+    func range(_ kind: Kind) -> PixelRange {
+        kind.process == .photographs
+            ? PixelRange(kind.convention, shift: shift, scale: scale, channels: shape[0]) : PixelRange(low: field.low, high: field.high)
+    }
+}

@@ -1,0 +1,54 @@
+// A refitted network judged on what its fit has not seen.
+
+import NeuralNetworks
+import RandomNumbers
+
+extension OutputPrediction {
+    /// Compares the networks on the inputs of a run.
+    ///
+    /// - Throws: `evaluation`; what drawing throws.
+    /// - Complexity: a pass forward of each network over the fitted and the judging inputs.
+    init(_ masked: MaskedNetwork, _ inputs: RunInputs, _ run: PruningRun) throws(PruningError) {
+        self.init(basis: .unchecked, agreement: nil, agreementError: nil, outputs: [], isRuined: false)
+        let judge = try inputs.judge(run)
+        // The first inputs are the user's own, mixtures follow; a thousand tell a share to a point and a half.
+        guard let fitted = inputs.likeTheFit else { return }
+        let seen = try AnswerComparison(run.network, masked.network, on: fitted.samples(0..<Swift.min(fitted.batchCount, 1024)))
+        let isClassifier = run.settings.refitsClassifier && run.network.namesClasses
+        let weighsByMargin = inputs.liesBetweenClasses
+        func isFar(_ outputs: [Output]) -> Bool { outputs.contains { !($0.relativeError <= OutputPrediction.mostRelativeError) } }
+        func isLow(_ agreement: Double?) -> Bool { agreement.map { $0 < OutputPrediction.leastAgreement } ?? false }
+        switch judge {
+        case .none:
+            isRuined = isClassifier ? isLow(seen.agreement(weighsByMargin: weighsByMargin)?.share) : isFar(seen.relativeErrors)
+        case .heldOut(let unseen), .recognized(let unseen):
+            if case .heldOut = judge { basis = .heldOut } else { basis = .statistics }
+            let other = try AnswerComparison(run.network, masked.network, on: unseen)
+            outputs = other.relativeErrors
+            if isClassifier, let found = seen.agreement(scale: seen.scale(to: other), weighsByMargin: weighsByMargin) {
+                (agreement, agreementError) = (found.share, found.error)
+            }
+            isRuined = isClassifier ? isLow(agreement) : isFar(outputs)
+        case .otherKind(let inputs):
+            basis = .otherKind
+            let other = try AnswerComparison(run.network, masked.network, on: inputs)
+            outputs = other.relativeErrors
+            if isClassifier, let found = other.agreement() { (agreement, agreementError) = (found.share, found.error) }
+            // A lower bound that is low says nothing; the fit's own inputs say too much, and ruin shows even there.
+            isRuined = isClassifier ? isLow(seen.agreement()?.share) : isFar(seen.relativeErrors)
+        }
+    }
+}
+
+extension Network {
+    /// Whether the only output is a vector of scores, as far as the graph tells: not what a bounded activation or a normalizer leaves.
+    var namesClasses: Bool {
+        guard outputs.count == 1, let shape = values[outputs[0]].shape, shape.count == 1, shape[0] > 1,
+            let node = nodes.last(where: { $0.outputs.contains(outputs[0]) })
+        else { return false }
+        switch node.layer {
+        case .activation(let function): return function == .sigmoid || function == .identity
+        default: return true
+        }
+    }
+}

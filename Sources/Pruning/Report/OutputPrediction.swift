@@ -1,0 +1,56 @@
+// What is expected of the pruned network's answers, and how far that expectation was checked.
+
+/// How well the pruned network answers as the original does, without a label.
+public struct OutputPrediction: Sendable, Equatable, Codable {
+    /// What the numbers were counted on, and with it what they are worth.
+    public enum Basis: String, Sendable, Codable, CaseIterable {
+        /// Inputs of the user that the fit did not see: an estimate for inputs like these.
+        case heldOut = "held-out"
+        /// Images that the batch normalizations recognize, some of them unseen by the fit: an estimate.
+        case statistics = "batch-norm"
+        /// Inputs of another kind than those of the fit. Agreement on them was 13 to 40 points lower than on data: a lower bound.
+        case otherKind = "lower-bound"
+        /// Nothing could check the fit: no number.
+        case unchecked
+    }
+
+    /// One output of the network.
+    public struct Output: Sendable, Equatable, Codable {
+        public var name: String
+        /// √(E‖ŷ − y‖²/E‖y − E y‖²): error of the pruned network's output in units of the output's own deviation.
+        public var relativeError: Double
+    }
+
+    public var basis: Basis
+    /// Share of inputs on which both networks name the same class, 0…1; `nil` where outputs are not classes or nothing was checked.
+    public var agreement: Double?
+    /// Its standard error by the number of inputs.
+    public var agreementError: Double?
+    /// Every output by name; empty where nothing was checked.
+    public var outputs: [Output]
+    /// Whether even the inputs that speak for the pruned network say that its answers are not the original's any more: classes
+    /// agree on less than half, or an output is off by more than half of its deviation.
+    public var isRuined: Bool
+
+    static let leastAgreement = 0.5
+    static let mostRelativeError = 0.5
+
+    /// One sentence; `nil` without numbers.
+    public var phrase: String? {
+        let how: String
+        switch basis {
+        case .heldOut: how = "counted on given inputs, errors as large as on those held out from the fit"
+        case .statistics: how = "estimated on images that the batch normalizations recognize, errors as large as on those held out"
+        case .otherKind: how = "a lower bound, on inputs of another kind than the fit's"
+        case .unchecked: return nil
+        }
+        if let agreement {
+            let about = basis == .otherKind ? "at least" : "about"
+            let error = agreementError.map { " ± \(Decimal.fixed(100 * $0, 1))" } ?? ""
+            return "predicted without labels: the same class on \(about) \(Decimal.fixed(100 * agreement, 1))\(error) % of inputs (\(how))"
+        }
+        guard !outputs.isEmpty else { return nil }
+        let errors = outputs.map { "\($0.name) \(Decimal.fixed(100 * $0.relativeError, 1)) %" }.joined(separator: ", ")
+        return "predicted relative error of the outputs: \(basis == .otherKind ? "at most " : "")\(errors) (\(how))"
+    }
+}

@@ -1,0 +1,76 @@
+// Networks compared by their answers, and images by what a network's answers say about them.
+
+import NeuralNetworks
+import TestSupport
+import Testing
+
+@testable import Pruning
+
+@Suite struct AnswerComparisonTests {
+    /// One linear layer with the given weights, rows of outputs.
+    private static func linear(_ rows: [[Float]]) throws -> Network {
+        var network = Network.perceptron([rows[0].count, rows.count])
+        let weight = try #require(network.parameters.keys.first { network.parameters[$0]?.shape.count == 2 })
+        for name in network.parameters.keys where name != weight {
+            network.parameters[name]?.values = [Float](repeating: 0, count: network.parameters[name]?.values.count ?? 0)
+        }
+        network.parameters[weight]?.values = rows.flatMap(\.self)
+        return try network.inferringShapes()
+    }
+
+    @Test func `a network agrees with itself`() throws {
+        let network = try Network.perceptron([6, 10, 3]).inferringShapes()
+        let comparison = try AnswerComparison(network, network, on: .random([40, 6], seed: 1))
+        #expect(comparison.agreement()?.share == 1 && comparison.agreement(weighsByMargin: true)?.share == 1)
+        #expect(comparison.relativeErrors.map(\.relativeError) == [0] && comparison.count == 40)
+        #expect(comparison.scale(to: comparison) == 1)
+    }
+
+    @Test func `errors grow to the size of those held out, and answers flip with them`() throws {
+        let network = try Self.linear([[1, 0], [0, 1]])
+        let other = try Self.linear([[1, 0.4], [0, 1]])
+        // Answers (x, y) → (x + 0.4y, y): error 0.4y on the first of two.
+        let fitted = try AnswerComparison(network, other, on: ActivationTensor(shape: [2, 2], values: [1, 1.5, 2, 1]))
+        #expect(fitted.agreement()?.share == 0.5)
+        let large = try AnswerComparison(network, other, on: ActivationTensor(shape: [1, 2], values: [1, 2]))
+        // Centered: z = ∓½(y − x), d = ±½·0.4y.
+        let (own, unseen) = ((0.36 + 0.16) / (0.25 + 1), 0.64 / 1)
+        #expect(abs(fitted.scale(to: large) - (unseen / own).squareRoot()) <= 1e-6)
+        #expect(large.scale(to: fitted) == 1)
+        #expect(fitted.agreement(scale: 0.5)?.share == 1)
+        // Margins ½ and 1: the second, which keeps its answer, counts twice.
+        #expect(abs((fitted.agreement(weighsByMargin: true)?.share ?? 0) - 2.0 / 3) <= 1e-6)
+    }
+
+    @Test func `answers that are not numbers agree with nothing`() throws {
+        let network = try Self.linear([[1, 0], [0, 1]])
+        let broken = try Self.linear([[.nan, 0], [0, .nan]])
+        let comparison = try AnswerComparison(network, broken, on: ActivationTensor(shape: [2, 2], values: [2, 1, 1, 2]))
+        #expect(comparison.agreement()?.share == 0)
+        #expect(comparison.relativeErrors.allSatisfy { !($0.relativeError <= 0.5) })
+    }
+
+    @Test func `information is that of confident and different answers`() throws {
+        let confident = try Self.linear([[100, 0], [0, 100]])
+        let both = ActivationTensor(shape: [2, 2], values: [1, 0, 0, 1])
+        let one = ActivationTensor(shape: [2, 2], values: [1, 0, 1, 0])
+        let unsure = ActivationTensor(shape: [2, 2], values: [1, 1, 2, 2])
+        func information(_ images: ActivationTensor) throws -> Double { try #require(try ImageRecognition.information(confident, images)) }
+        #expect(abs(try information(both) - 0.6931471805599453) <= 1e-9)
+        #expect(abs(try information(one)) <= 1e-9)
+        #expect(abs(try information(unsure)) <= 1e-9)
+    }
+
+    @Test func `a prediction of ruin needs evidence`() throws {
+        var settings = PruningSettings(budget: .keep(0.1), seed: 3)
+        settings.sampleCount = 60
+        settings.selection = .uniform
+        settings.reweighting = .none
+        let network = PrunerTests.network
+        let ruined = try Pruner(network: network, settings: settings).plan(calibration: .random([80, 9], seed: 4))
+        if let agreement = ruined.prediction.agreement { #expect(ruined.prediction.isRuined == (agreement < 0.5)) }
+        settings.budget = .keep(1)
+        let whole = try Pruner(network: network, settings: settings).plan(calibration: .random([80, 9], seed: 4))
+        #expect(whole.prediction.agreement == 1 && !whole.prediction.isRuined)
+    }
+}
