@@ -39,7 +39,7 @@ import Testing
 
     @Test func helpAndVersionSucceed() throws {
         let folder = try ScratchFolder()
-        #expect(try BuiltTool.run(["--version"], in: folder).output == "0.1.0\n")
+        #expect(try BuiltTool.run(["--version"], in: folder).output == "0.2.0\n")
         let help = try BuiltTool.run(["doctor", "--help"], in: folder)
         #expect(help.status == 0)
         #expect(help.output.contains("EXAMPLE"))

@@ -146,8 +146,8 @@ struct RankedGroup: Sendable {
             let sample = try draw(kept.count)
             let statement = Guarantee(
                 sample, bounds: sensitivities, representation: "\(points.representation.rawValue) points of rank \(points.rank)")
-            sampling = statement.epsilon.map {
-                .init(draws: sample.drawCount, epsilon: $0, statement: statement.statement)
+            if case .sample(let claim) = statement {
+                sampling = .init(draws: claim.drawCount, epsilon: claim.epsilon, statement: statement.statement)
             }
         }
         return ChannelGuarantee(
