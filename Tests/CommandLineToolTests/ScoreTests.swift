@@ -24,7 +24,8 @@ import Testing
         for word in ["center", "semiaxes", "volume", "support"] { #expect(text.contains(word)) }
 
         let own = try BuiltTool.run(["score", "e.npz", "points.npy", "--json"], in: folder)
-        #expect(own.status == 0 && (try own.json())["outside"] as? Int == 0)
+        #expect(own.status == 0)
+        #expect(try own.json()["outside"] as? Int == 0)
         let new = try BuiltTool.run(["score", "e.npz", "new.npy", "-o", "d.npz", "--json"], in: folder)
         #expect(new.status == 1 && new.errors.contains("2 of 3 outside"))
         let scores = try new.json()
@@ -64,7 +65,8 @@ import Testing
 
     @Test func designs() throws {
         let folder = try ScratchFolder()
-        let grid = (0..<5).flatMap { i in (0..<5).map { [Double(i) / 2 - 1, Double($0) / 2 - 1] } }
+        let levels: [Double] = [-1, -0.5, 0, 0.5, 1]
+        let grid: [[Double]] = levels.flatMap { x in levels.map { y in [x, y] } }
         try Self.write(grid, to: "grid.npy", in: folder)
         let design = try BuiltTool.run(["design", "grid.npy", "--model", "quadratic", "--runs", "12", "-o", "d.npz", "--json"], in: folder)
         #expect(design.status == 0, "\(design.errors)")
@@ -77,7 +79,8 @@ import Testing
         #expect(few.status == 1 && few.errors.contains("6 regressors"))
         #expect(try BuiltTool.run(["design", "grid.npy", "--criterion", "A"], in: folder).status == 2)
         let weights = try BuiltTool.run(["design", "grid.npy", "--model", "linear", "--json"], in: folder)
-        #expect(weights.status == 0 && (try weights.json())["runs"] == nil)
+        #expect(weights.status == 0)
+        #expect(try weights.json()["runs"] == nil)
     }
 
     @Test func badFiles() throws {

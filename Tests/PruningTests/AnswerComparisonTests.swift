@@ -4,7 +4,7 @@ import NeuralNetworks
 import TestSupport
 import Testing
 
-@testable import Pruning
+import Pruning
 
 @Suite struct AnswerComparisonTests {
     /// One linear layer with the given weights, rows of outputs.
@@ -12,7 +12,8 @@ import Testing
         var network = Network.perceptron([rows[0].count, rows.count])
         let weight = try #require(network.parameters.keys.first { network.parameters[$0]?.shape.count == 2 })
         for name in network.parameters.keys where name != weight {
-            network.parameters[name]?.values = [Float](repeating: 0, count: network.parameters[name]?.values.count ?? 0)
+            let count = network.parameters[name]?.values.count ?? 0
+            network.parameters[name]?.values = [Float](repeating: 0, count: count)
         }
         network.parameters[weight]?.values = rows.flatMap(\.self)
         return try network.inferringShapes()

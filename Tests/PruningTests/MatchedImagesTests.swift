@@ -5,7 +5,7 @@ import NeuralNetworks
 import TestSupport
 import Testing
 
-@testable import Pruning
+import Pruning
 
 @Suite struct MatchedImagesTests {
     private static func seeds(

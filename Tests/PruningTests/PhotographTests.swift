@@ -5,7 +5,7 @@ import Foundation
 import TensorFiles
 import Testing
 
-@testable import Pruning
+import Pruning
 
 @Suite struct PhotographTests {
     @Test func `the shipped photographs are colorful, different and in range`() {

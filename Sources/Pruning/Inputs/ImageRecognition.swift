@@ -17,16 +17,16 @@ import NeuralNetworks
 #endif
 
 /// How well a network knows images: higher is better, comparable between images for one network only.
-enum ImageRecognition {
+package enum ImageRecognition {
     /// Minus the mismatch with the statistics that batch normalizations store.
     /// - Throws: ``NetworkError`` when a layer on the way cannot be evaluated.
-    static func statistics(_ network: Network, _ images: ActivationTensor) throws(NetworkError) -> Double {
+    package static func statistics(_ network: Network, _ images: ActivationTensor) throws(NetworkError) -> Double {
         -(try NormalizationMismatch.value(of: images, network: network))
     }
 
     /// (1), in nats; `nil` unless the network's only output has several values, the logits or the probabilities of classes.
     /// - Throws: `evaluation`.
-    static func information(_ network: Network, _ images: ActivationTensor) throws(PruningError) -> Double? {
+    package static func information(_ network: Network, _ images: ActivationTensor) throws(PruningError) -> Double? {
         guard network.outputs.count == 1 else { return nil }
         let stream = try ActivationStream(network)
         var (mean, entropy, count): ([Double], Double, Double) = ([], 0, 0)

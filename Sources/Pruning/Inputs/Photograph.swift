@@ -21,6 +21,10 @@ package struct Photograph: Sendable {
     /// Red, green, blue, each `height`·`width` values, row after row; one plane of a gray photograph.
     package let planes: [[Float]]
 
+    package init(name: String, height: Int, width: Int, planes: [[Float]]) {
+        (self.name, self.height, self.width, self.planes) = (name, height, width, planes)
+    }
+
     /// The photographs of the library, ordered by name; decoded once, some 10 ms. Sources and licences: CPhotographs/README.md.
     package static let shipped: [Photograph] = {
         let bytes = Array(UnsafeBufferPointer(start: loewner_photographs_bytes(), count: loewner_photographs_count))
@@ -32,7 +36,7 @@ package struct Photograph: Sendable {
     }()
 
     /// Decodes `NAME.y`, `NAME.cb`, `NAME.cr` (int8, 64 × rows × columns of blocks) with `steps` (2 × 64).
-    static func photographs(of archive: TensorArchive) throws(TensorFileError) -> [Photograph] {
+    package static func photographs(of archive: TensorArchive) throws(TensorFileError) -> [Photograph] {
         guard let steps = try archive["steps"]?.floats(), steps.count == 128 else {
             throw .malformed(format: .npz, tensor: "steps", expected: "2 × 64 quantization steps", found: "none")
         }

@@ -38,7 +38,7 @@ package enum PhotographCrops {
     }
 
     /// One crop, (channels, height, width).
-    static func crop(of photograph: Photograph, _ shape: [Int], using generator: inout SeededGenerator) -> [Float] {
+    package static func crop(of photograph: Photograph, _ shape: [Int], using generator: inout SeededGenerator) -> [Float] {
         let (height, width) = (shape[1], shape[2])
         let largest = Swift.min(Double(photograph.height) / Double(height), Double(photograph.width) / Double(width))
         // Photograph pixels per input pixel.

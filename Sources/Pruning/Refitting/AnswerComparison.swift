@@ -9,7 +9,7 @@
 import NeuralNetworks
 
 /// Outputs of the original and of the pruned network, one row per input.
-struct AnswerComparison: Sendable {
+package struct AnswerComparison: Sendable {
     /// One output of the network on all inputs.
     private struct Output: Sendable {
         var name: String
@@ -19,13 +19,13 @@ struct AnswerComparison: Sendable {
     }
 
     private var outputs: [Output]
-    let count: Int
+    package let count: Int
 
     /// Feeds the inputs through both networks.
     ///
     /// - Throws: `evaluation`.
     /// - Complexity: a pass forward of each; memory: their outputs.
-    init(_ original: Network, _ pruned: Network, on inputs: ActivationTensor) throws(PruningError) {
+    package init(_ original: Network, _ pruned: Network, on inputs: ActivationTensor) throws(PruningError) {
         count = inputs.batchCount
         outputs = original.outputs.map { Output(name: original.values[$0].name, size: 0) }
         let (before, after) = (try ActivationStream(original), try ActivationStream(pruned))
@@ -41,7 +41,7 @@ struct AnswerComparison: Sendable {
     }
 
     /// √(Σ‖ŷ − y‖²/Σ‖y − mean y‖²) of every output that varies at all.
-    var relativeErrors: [OutputPrediction.Output] {
+    package var relativeErrors: [OutputPrediction.Output] {
         outputs.compactMap { output in
             guard output.size > 0, !output.before.isEmpty else { return nil }
             let rows = output.before.count / output.size
@@ -79,7 +79,7 @@ struct AnswerComparison: Sendable {
     }
 
     /// s of (1) for errors like those of `heldOut`.
-    func scale(to heldOut: AnswerComparison) -> Double {
+    package func scale(to heldOut: AnswerComparison) -> Double {
         let (own, other) = (relativeLogitError, heldOut.relativeLogitError)
         return own > 0 && other.isFinite ? Swift.max(1, (other / own).squareRoot()) : 1
     }
@@ -90,7 +90,7 @@ struct AnswerComparison: Sendable {
     ///   - scale: of the errors, see (1).
     ///   - weighsByMargin: inputs count by how far the original's largest output lies above the second, for inputs that also lie
     ///     between classes, where small errors change answers that no data would ask for.
-    func agreement(scale: Double = 1, weighsByMargin: Bool = false) -> (share: Double, error: Double)? {
+    package func agreement(scale: Double = 1, weighsByMargin: Bool = false) -> (share: Double, error: Double)? {
         guard outputs.count == 1, let output = outputs.first, output.size > 1, !output.before.isEmpty else { return nil }
         var (same, total, squares) = (0.0, 0.0, 0.0)
         for n in 0..<output.before.count / output.size {
