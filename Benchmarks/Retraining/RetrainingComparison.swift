@@ -51,7 +51,8 @@ enum RetrainingComparison {
                     let batch = 128
                     let lesson = try Distillation(
                         teacher: network, student: small, inputs: [train.images], labels: train.labels,
-                        settings: LearningSettings(steps: epochs * train.labels.count / batch, work: 1e15, batch: batch, rate: 1e-2, seed: seed))
+                        settings: LearningSettings(
+                            steps: epochs * train.labels.count / batch, work: 1e15, batch: batch, rate: 1e-2, seed: seed))
                     let (tuned, _) = try lesson.run()
                     before.append(try error(small, test))
                     after.append(try error(tuned, test))

@@ -35,7 +35,7 @@ package struct LearningInputs: Sendable {
     private static let reducedShare = 0.72
     /// Share of images that the original must answer alike for flips, for shifts to be harmless.
     private static let flippedAgreement = 0.8
-    private static let shiftedAgreement = 0.95
+    private static let shiftedAgreement = 0.9
     /// Shifts that are tried, as shares of the side; the largest harmless one serves.
     private static let shifts = [0.125, 0.0625, 0.04]
 
