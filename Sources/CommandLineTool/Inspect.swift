@@ -79,9 +79,10 @@ struct Inspect: ParsableCommand {
     }
 
     func run() throws {
-        try overwrite.check(graph, inputs: [model])
+        try overwrite.check(graph, inputs: [model] + network.inputPaths)
         threading.apply()
         let file = try network.read(model)
+        try overwrite.check(inputs: file.inputPaths)
         let network = try file.network.inferringShapes()
         let report = try report(network, file)
         if let graph {

@@ -373,7 +373,7 @@ extension Network {
 
 extension SliceRange {
     /// The indices taken from an axis, by the conventions of ONNX and numpy: negative positions count from the end.
-    func resolved(extent: Int) -> (start: Int, count: Int) {
+    package func resolved(extent: Int) -> (start: Int, count: Int) {
         // Int.min must not be negated nor added to: clamp first.
         func clamped(_ position: Int, _ low: Int, _ high: Int) -> Int {
             let absolute = position < 0 ? (position < -extent ? low : position + extent) : position

@@ -15,7 +15,7 @@ public struct Quantization: Sendable, Equatable {
     }
 
     /// The grid of some positions along an axis of the parameter.
-    func selecting(_ positions: [Int], along cut: Int) -> Quantization {
+    package func selecting(_ positions: [Int], along cut: Int) -> Quantization {
         guard cut == axis else { return self }
         var result = self
         result.scales = positions.map { scales[$0] }
@@ -30,7 +30,7 @@ public struct Quantization: Sendable, Equatable {
     }
 
     /// The integers nearest to the values, and the grid they lie on: the same one, with scales widened where values have left it.
-    func quantized(_ parameter: Parameter) -> (integers: [Float], grid: Quantization) {
+    package func quantized(_ parameter: Parameter) -> (integers: [Float], grid: Quantization) {
         var grid = self
         for (position, value) in parameter.values.enumerated() {
             let own = index(of: position, in: parameter.shape)

@@ -61,7 +61,16 @@ public struct Pruner: Sendable {
     ///   - observer: told about every step; returning `false` cancels.
     /// - Throws: ``PruningError``.
     public func plan(calibration: ActivationTensor? = nil, observer: PruningObserver? = nil) throws(PruningError) -> PruningPlan {
-        let run = PruningRun(network, groups: groups, settings: settings, observer: observer)
+        let merges =
+            settings.mergesRedundantChannels
+            ? try ExactMerges(network, groups: groups) : ExactMerges(keeping: network, groupCount: groups.count)
+        let run = PruningRun(network, merges: merges, groups: groups, settings: settings, observer: observer)
+        // What costs nothing needs no inputs.
+        if let counts = BudgetAllocation.uniformCounts(run), run.isWithoutLoss(counts), counts != groups.map(\.count),
+            let unfitted = settings.withoutMoments
+        {
+            return try Pruner(network: network, settings: unfitted).plan(observer: observer).with([.lossless])
+        }
         try run.begin(.inputs)
         let inputs = try RunInputs(calibration, for: run)
         if !inputs.areEnough(for: settings), let fallback = settings.withoutMoments {

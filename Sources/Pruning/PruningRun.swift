@@ -2,13 +2,19 @@
 
 import LinearAlgebra
 import NeuralNetworks
+import TensorFiles
 
 /// One run: what is pruned, how, and who is told.
 ///
 /// The only value with a clock and an observer. Phases take it and what earlier phases returned, and return one value.
 struct PruningRun: Sendable {
-    /// The original network, shapes inferred.
-    let network: Network
+    /// The network that channels are chosen and weights are fitted in, shapes inferred: the original, or what computes the same with
+    /// fewer channels read.
+    var network: Network { merges.network }
+    /// The network as it was given.
+    let original: Network
+    /// What can be cut without loss.
+    let merges: ExactMerges
     /// The groups that may be cut, in topological order.
     let groups: [ChannelGroup]
     let settings: PruningSettings
@@ -18,11 +24,14 @@ struct PruningRun: Sendable {
     private let clock = ContinuousClock()
     private let began: ContinuousClock.Instant
 
-    init(_ network: Network, groups: [ChannelGroup], settings: PruningSettings, observer: PruningObserver?) {
-        self.network = network
+    init(
+        _ original: Network, merges: ExactMerges, groups: [ChannelGroup], settings: PruningSettings, observer: PruningObserver?
+    ) {
+        self.original = original
+        self.merges = merges
         self.groups = groups
         self.settings = settings
-        evaluability = network.evaluability()
+        evaluability = original.evaluability()
         self.observer = observer
         began = clock.now
     }
@@ -39,6 +48,21 @@ struct PruningRun: Sendable {
             let blocked = network.consumers(of: group).lazy.compactMap { network.obstacle(of: $0, evaluability) }.first
             return blocked.map { .unmeasured(group: group.id, node: $0.name, operation: $0.operation) }
         }
+    }
+
+    /// Up to so many entries, 8 MB, a covariance costs nothing worth thinking of.
+    private static let smallCovariance = 1 << 20
+
+    /// Whether moments of a group are worth their memory: where the plan depends on them, or where they are no larger than the network.
+    func measuresMoments(of group: ChannelGroup) -> Bool {
+        if settings.readsMoments { return true }
+        let parameters = network.parameters.values.reduce(0) { $0 + $1.values.count }
+        return (CheckedSize(group.count) * group.count).value.map { $0 <= Swift.max(PruningRun.smallCovariance, parameters) } ?? false
+    }
+
+    /// Whether keeping these counts costs nothing but redundant channels.
+    func isWithoutLoss(_ counts: [Int]) -> Bool {
+        zip(zip(groups, merges.redundant), counts).allSatisfy { $0.0.count - $1 <= $0.1.count }
     }
 
     /// Tells the observer what begins.

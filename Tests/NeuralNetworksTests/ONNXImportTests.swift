@@ -3,6 +3,7 @@
 import Foundation
 import NeuralNetworks
 import TensorFiles
+import TestSupport
 import Testing
 
 struct ONNXImportTests {
@@ -168,7 +169,7 @@ struct SharedModel: Sendable, CustomTestStringConvertible {
     func data() throws -> LabelledImages { try LabelledImages(archive: SharedData.archive(images), scaling: scaling) }
 }
 
-@Suite(.needsSharedData) struct ONNXSharedModelsTests {
+@Suite(.besideSharedData) struct ONNXSharedModelsTests {
     @Test(arguments: SharedModel.all) func logitsAndAccuracyAreThoseOfPyTorch(model: SharedModel) throws {
         let source = try model.source()
         #expect(source.warnings.isEmpty)

@@ -20,8 +20,9 @@ private struct OperatorCase {
         let names = try String(contentsOfFile: folder + "/inputs.txt", encoding: .utf8).split(separator: "\n").map(String.init)
         var given: [String: Tensor] = [:]
         for (index, name) in names.enumerated() { given[name] = try answers.tensor(named: "in\(index)") }
-        source = try ONNXNetwork(
+        let source = try ONNXNetwork(
             ONNX.read(path: folder + "/model.onnx"), inputShapes: given.compactMapValues { $0.shape.isEmpty ? nil : $0.shape })
+        self.source = source
         inputs = try source.network.inputs.map { value in
             let tensor = try #require(given[source.network.values[value].name])
             return ActivationTensor(shape: [1] + (source.network.values[value].shape ?? []), values: try tensor.floats())

@@ -15,6 +15,8 @@ public struct Evaluability: Sendable {
         public var name: String
         /// The operation, as the file calls it, or what is missing ("a value of unknown shape, …").
         public var operation: String
+
+        package init(node: Int, name: String, operation: String) { (self.node, self.name, self.operation) = (node, name, operation) }
     }
 
     /// By value: the first node on a way from the sources that cannot be evaluated. Values that can be computed are absent.

@@ -45,6 +45,7 @@ struct EvaluationPlan: Sendable {
         var workspaceSize: Int {
             switch self {
             case .convolution(let kernel): kernel.workspaceSize
+            case .dense(let kernel): kernel.workspaceSize
             case .attention(let kernel): kernel.workspaceSize
             case .general(let kernel): kernel.workspaceSize
             default: 0
@@ -94,7 +95,7 @@ extension EvaluationPlan.Step {
             kernel.run(count: count, input: x, output: y, residual: residual, workspace: workspace)
         case .dense(let kernel):
             let residual = kernel.epilogue.addsResidual ? UnsafePointer(pointers[inputs[1]]) : nil
-            kernel.run(count: count, input: x, output: y, residual: residual)
+            kernel.run(count: count, input: x, output: y, residual: residual, workspace: workspace)
         case .channelAffine(let kernel):
             kernel.run(count: count, input: x, output: y)
         case .normalization(let kernel):

@@ -6,14 +6,33 @@ extension ONNXNetwork {
     /// Trained tensors are replaced where they are, in their element type and kind of storage; a tensor that other nodes
     /// read whole gets a sibling. A bias that surgery added becomes an input, or an Add behind a MatMul. Channel counts in
     /// groups, splits, slices, paddings and reshapes follow; constants that nothing reads any more are dropped, and declared
-    /// shapes are brought up to date. Everything else stays as it was, so an unchanged network gives the original model.
+    /// shapes are brought up to date. Values beyond what an element type can hold are moved to neighboring layers where the
+    /// network allows it. Everything else stays as it was, so an unchanged network gives the original model.
     ///
     /// - Parameter changed: a network made from `network` by surgery: same nodes, other parameters and attributes.
     /// - Throws: `invalidNetwork` or `invalidNode` when the networks do not correspond, `unreadableTensor` when a value cannot
     ///   be stored in a tensor's element type.
     public func model(for changed: Network) throws(NetworkError) -> ONNXModel {
-        var exporter = try ONNXExporter(self, changed)
+        var exporter = try ONNXExporter(self, changed.rescaled(toFit: largestValues()))
         return try exporter.run()
+    }
+
+    /// The largest magnitude that a parameter of the network may have for the model to hold it; for a bias that is yet to be added, the
+    /// least of all.
+    private func largestValues() -> (String) -> Float? {
+        let types = Dictionary(model.wire.graph.initializer.map { ($0.name, $0.numericType) }, uniquingKeysWith: { first, _ in first })
+        var limits: [String: Float] = [:]
+        for (name, binding) in bindings {
+            guard let largest = (types[binding.constant] ?? constants[binding.constant]?.dtype)?.largestRoundable else { continue }
+            switch binding.transform {
+            case .same: limits[name] = largest
+            case .scaled(let factor): limits[name] = largest * factor.magnitude
+            // One over it is stored: large values become small. Quantized values stay within their scale.
+            case .reciprocal, .dequantized: continue
+            }
+        }
+        let least = limits.values.min()
+        return { limits[$0] ?? (bindings[$0] == nil ? least : nil) }
     }
 }
 

@@ -2,7 +2,9 @@
 //
 //   e_g(k)   error of what the consumers compute with k channels kept, over channels × taps where they read patches
 //   E_g(k) = e_g(k)·ρ_g,   ρ_g = E‖y − y_g‖²/E‖y − E y‖² ÷ e_g at probed k                                      (1)
-// with y the outputs of the original network and y_g those after group g alone lost channels and its consumers were refitted.
+// with y the outputs of the original network (logits less their mean) and y_g those after group g alone lost channels and its
+// consumers were refitted, on inputs that the fit has not seen: on its own inputs a fit of a wide late layer to few of them looks
+// free of cost.
 // Errors of consumers are not comparable across a network: an addition, a normalization or a saturated unit behind them decides
 // how much of an error arrives. (1) measures that once per group; no label is used. Errors of several groups are taken to add
 // up, which is exact to first order when they are uncorrelated.
@@ -15,6 +17,9 @@ import NeuralNetworks
 struct ErrorCurves: Sendable {
     /// Kept shares at which the outputs are compared; the last one, one channel, serves groups so redundant that nothing shows before.
     private static let probedShares = [0.75, 0.5, 0.25, 0]
+    /// Inputs that (1) is measured on, and what part of all at most: a ratio of two mean squares over inputs and outputs is steady
+    /// long before a fit is.
+    private static let heldOut = (count: 32, part: 4)
 
     /// Per group: relative error with k channels kept, k = 0 … n, of the network's outputs where there are inputs to evaluate on, else
     /// of what the group's consumers compute; `nil` where nothing is known.
@@ -30,16 +35,22 @@ struct ErrorCurves: Sendable {
         var curves = ranking.groups.map(ErrorCurves.ofConsumers)
         if let samples = inputs.samples, run.network.inputs.count == 1, run.canCompareOutputs {
             let original = MaskedNetwork(run.network, statistics: inputs.statistics)
-            var frontier = try ActivationFrontier(samples, of: run.network)
-            let exact = try ExactOutputs(of: original, from: frontier)
+            let held = Swift.min(ErrorCurves.heldOut.count, samples.batchCount / ErrorCurves.heldOut.part)
+            // Too few to spare some: the fit's own.
+            let fitted = held > 0 ? samples.samples(0..<samples.batchCount - held) : samples
+            let others = held > 0 ? samples.samples(samples.batchCount - held..<samples.batchCount) : samples
+            var frontier = try ActivationFrontier(fitted, of: run.network)
+            var heldFrontier = try ActivationFrontier(others, of: run.network)
+            let exact = try ExactOutputs(of: original, from: heldFrontier, isCentered: run.settings.refitsClassifier)
             let turns = ranking.groups.compactMap { group in
                 group.consumers.map(\.layer.node).min().map { (node: $0, group: group) }
             }.sorted { ($0.node, $0.group.index) < ($1.node, $1.group.index) }
             for (node, group) in turns {
                 try frontier.advance(to: node, in: original)
+                try heldFrontier.advance(to: node, in: original)
                 let readers = try ErrorCurves.readers(of: group, shared, frontier, original, inputs, run)
                 guard let prediction = try LocalPrediction(group, readers, own: curves[group.index], inputs, run) else { continue }
-                curves[group.index] = try prediction.scaled(to: exact, from: frontier)
+                curves[group.index] = try prediction.scaled(to: exact, from: heldFrontier)
             }
         }
         self.curves = curves
@@ -62,8 +73,7 @@ struct ErrorCurves: Sendable {
             let site = try Site.sites(of: [group.reading], in: run.network, statistics: inputs.statistics, pending: false).first
         else { return shared.readers(of: group.index) }
         let problem = try SiteProblem(
-            site, frontier, of: original, frontier, of: original, relativeRidge: inputs.relativeRidge(run.settings),
-            using: run.places(ofSite: 0))
+            site, frontier, of: original, frontier, of: original, strengths: .init(inputs, run.settings), using: run.places(ofSite: 0))
         let factor = try inputs.samples.flatMap { (samples) throws(PruningError) in
             try OutputMetric(inputs, on: samples).factor(behind: site.consumer)
         }
@@ -87,7 +97,7 @@ struct ErrorCurves: Sendable {
                     var masked = MaskedNetwork(run.network, statistics: inputs.statistics)
                     for reader in readers {
                         let stay = reader.site.patches.blocks { $0 == group.index ? Array(order.prefix(m)) : nil }
-                        _ = try masked.refit(reader.site, reader.problem, kept: stay, of: run.network)
+                        _ = try masked.refit(reader.site, reader.problem, kept: stay)
                     }
                     return masked
                 }

@@ -5,6 +5,7 @@
 
 import Foundation
 import NeuralNetworks
+import TensorFiles
 
 /// What to cut, what to put in place of the refitted weights, and what was learned on the way.
 public struct PruningPlan: Sendable, Equatable, Codable {
@@ -51,14 +52,9 @@ public struct PruningPlan: Sendable, Equatable, Codable {
 
         /// The tensor; `nil` when the text is damaged.
         func tensor() -> Parameter? {
-            guard let data = Data(base64Encoded: values), !shape.contains(where: { $0 < 0 }) else { return nil }
-            var count = 1
-            for extent in shape {
-                let (product, overflow) = count.multipliedReportingOverflow(by: extent)
-                guard !overflow else { return nil }
-                count = product
+            guard let data = Data(base64Encoded: values), let count = CheckedSize.product(shape).value, data.count == 4 * count else {
+                return nil
             }
-            guard data.count == 4 * count else { return nil }
             let floats = data.withUnsafeBytes { bytes in
                 (0..<count).map {
                     Float(bitPattern: UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 4 * $0, as: UInt32.self)))
@@ -74,9 +70,9 @@ public struct PruningPlan: Sendable, Equatable, Codable {
     init(_ refit: Refit, _ ranking: ChannelRanking, _ errors: ErrorCurves, _ inputs: RunInputs, _ run: PruningRun) throws(PruningError) {
         version = PruningPlan.currentVersion
         settings = run.settings
-        fingerprint = run.network.fingerprint
+        fingerprint = run.original.fingerprint
         groups = zip(run.groups, refit.outcomes).map { Group(name: $0.id, channels: $0.count, kept: $1.kept) }
-        let changed = refit.masked.changed.sorted()
+        let changed = refit.masked.changed.union(run.merges.changed).sorted()
         let small = try refit.masked.network.cutting(groups)
         replacements = changed.compactMap { name in small.parameters[name].map { Replacement(parameter: name, $0) } }
         let positions = run.network.keptPositions(groups, of: run.groups)
@@ -150,6 +146,7 @@ public struct PruningPlan: Sendable, Equatable, Codable {
         guard found == fingerprint else {
             throw .planMismatch(expected: "the network with fingerprint \(fingerprint)", found: "one with fingerprint \(found)")
         }
+        try validate(for: network)
         return try network.cutting(groups)
     }
 

@@ -4,7 +4,8 @@ import LinearAlgebra
 import NeuralNetworks
 import RandomNumbers
 
-/// Mean and covariance of every group's channels; none where nothing is known about inputs.
+/// Mean and covariance of every group's channels; none where nothing is known about inputs, and none of groups so wide that
+/// they would be larger than the network when nothing of the plan depends on them.
 struct MomentTable: Sendable {
     /// Places per input that moments are taken at.
     private static let placesPerInput = 64
@@ -37,14 +38,17 @@ struct MomentTable: Sendable {
     /// - Complexity: for samples, one forward pass and 2·n² operations per group, input and place; memory of the covariances.
     init(_ inputs: RunInputs, _ run: PruningRun) throws(PruningError) {
         var consumers: [Key: (Consumer, Int)] = [:]
-        for group in run.groups {
+        for group in run.groups where run.measuresMoments(of: group) {
             for layer in run.network.measurableConsumers(of: group, run.evaluability) {
                 let consumer = try Consumer(layer, in: run.network)
                 if !consumer.isGrouped { consumers[Key(consumer)] = (consumer, group.count) }
             }
         }
+        // Formulas carry covariances through every layer, the wide ones included.
+        let isEveryGroupMeasured = run.groups.allSatisfy(run.measuresMoments)
         switch inputs.content {
         case .nothing: return
+        case .gaussian where !isEveryGroupMeasured, .normalized where !isEveryGroupMeasured: return
         case .gaussian(let input):
             let known = try GaussianPropagation(of: run.network, input: input)
             moments = try MomentTable.moments(known.moments, consumers, model: .gaussian)

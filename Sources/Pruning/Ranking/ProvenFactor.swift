@@ -18,6 +18,9 @@ public enum ProvenFactor: Equatable, Sendable {
     /// There is none, and why.
     case none(reason: String)
 
+    /// Columns at a time: a product of this width is limited by arithmetic, not by memory.
+    private static let block = 256
+
     /// The guarantee of the columns `kept` of `points`. Cost O(steps·(n·r² + r³)).
     package init(points: Matrix, kept: [Int], steps: Int = 50) {
         let (r, m) = (points.rows, kept.count)
@@ -49,10 +52,14 @@ public enum ProvenFactor: Equatable, Sendable {
             best = Swift.min(best, (leverage.max() ?? 0).squareRoot() * (1 + rounding))
             if step == 0 {
                 // With uniform u, M⁻¹ = m·(QQᵀ)⁻¹: c of (1) is Qᵀ·solved/m.
-                let coefficients = q.times(solved, transposeSelf: true)
                 var largest = 0.0
-                for j in 0..<coefficients.columns {
-                    largest = Swift.max(largest, coefficients.column(j).reduce(0) { $0 + $1.magnitude } / Double(m))
+                // In blocks: all of c at once would be as large as the covariance of the channels.
+                for start in stride(from: 0, to: solved.columns, by: ProvenFactor.block) {
+                    let columns = Array(start..<Swift.min(start + ProvenFactor.block, solved.columns))
+                    let coefficients = q.times(solved.selectingColumns(columns), transposeSelf: true)
+                    for j in 0..<coefficients.columns {
+                        largest = Swift.max(largest, coefficients.column(j).reduce(0) { $0 + $1.magnitude } / Double(m))
+                    }
                 }
                 best = Swift.min(best, largest * (1 + rounding))
             }

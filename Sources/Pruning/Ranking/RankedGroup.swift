@@ -21,6 +21,8 @@ struct RankedGroup: Sendable {
     let order: [Int]?
     let points: NeuronPoints
     let sensitivities: SensitivityBounds?
+    /// Channels that may go without loss.
+    let redundant: [Int]
     private let generator: SeededGenerator
 
     var name: String { group.id }
@@ -35,14 +37,22 @@ struct RankedGroup: Sendable {
         self.index = index
         self.group = group
         consumers = weights.consumers
-        moments = weights.consumers.map { table[$0] }
+        var known = weights.consumers.map { table[$0] }
+        if known.contains(where: { $0.map { !$0.covariance.isFinite } ?? false }) {
+            // Activations that single precision cannot hold: a choice by norms does not depend on them, everything else does.
+            guard !settings.readsMoments else { throw .nonFiniteDraws }
+            known = known.map { _ in nil }
+        }
+        moments = known
         let own = moments.first ?? nil
         problem = own.map {
             Reconstruction(moments: $0, outgoing: weights.outgoing, relativeRidge: relativeRidge, hasIntercept: weights.hasConstant)
         }
         rule = settings.selection == .backward && group.count > ChannelRanking.backwardLimit ? .greedy : settings.selection
         // Convolutions in groups read shares of the channels, and what cannot be measured has no covariance to embed functions with.
-        let isEmbeddable = settings.points != .function || own != nil || weights.consumers.first.map { !$0.isGrouped } ?? false
+        let isEmbeddable =
+            settings.points != .function || own != nil
+            || settings.readsMoments && (weights.consumers.first.map { !$0.isGrouped } ?? false)
         points = try NeuronPoints(
             isEmbeddable ? settings.points : .product, incoming: weights.incoming, outgoing: weights.outgoing, covariance: own?.covariance,
             rank: settings.rank, layer: group.id)
@@ -58,8 +68,12 @@ struct RankedGroup: Sendable {
         }
         // One stream of random numbers per group, so that the draws of one do not depend on the others.
         generator = SeededGenerator(seed: settings.seed).stream(.group(index))
-        order = try RankedGroup.order(
+        let free = run.merges.redundant[index]
+        redundant = free
+        let ranked = try RankedGroup.order(
             rule, weights.incoming, problem, points, sensitivities, generator: generator, layer: group.id)
+        // What is redundant goes first.
+        order = ranked.map { $0.filter { !free.contains($0) } + free }
     }
 
     /// All channels, best first, for the rules that rank; `nil` for those that draw.

@@ -12,14 +12,18 @@ struct ExactOutputs: Sendable {
     private var values: [[Float]]
     /// Σ‖y − E y‖² over all samples and outputs.
     private var spread = 0.0
+    /// Outputs are compared after the mean of each sample's is taken away: classes do not change with it.
+    private let isCentered: Bool
 
-    init(of original: MaskedNetwork, from frontier: ActivationFrontier) throws(PruningError) {
+    init(of original: MaskedNetwork, from frontier: ActivationFrontier, isCentered: Bool = false) throws(PruningError) {
+        self.isCentered = isCentered
         let outputs = original.network.outputs
         self.outputs = outputs
         var collected = [[Float]](repeating: [], count: outputs.count)
         try frontier.forEachBatch(in: original, observing: outputs) { _, seen in
             for (o, output) in outputs.enumerated() { collected[o].append(contentsOf: seen[output]?.values ?? []) }
         }
+        if isCentered { collected = collected.map { ExactOutputs.centered($0, samples: frontier.batchCount) } }
         values = collected
         for all in values {
             let size = all.count / Swift.max(1, frontier.batchCount)
@@ -38,7 +42,9 @@ struct ExactOutputs: Sendable {
         try frontier.forEachBatch(in: masked, observing: outputs) { _, seen in
             for (o, output) in outputs.enumerated() {
                 guard let approximation = seen[output] else { continue }
-                for (k, value) in approximation.values.enumerated() {
+                let own =
+                    isCentered ? ExactOutputs.centered(approximation.values, samples: approximation.batchCount) : approximation.values
+                for (k, value) in own.enumerated() {
                     let difference = Double(values[o][first[o] + k]) - Double(value)
                     error += difference * difference
                 }
@@ -46,5 +52,17 @@ struct ExactOutputs: Sendable {
             }
         }
         return spread > 0 && error.isFinite ? error / spread : nil
+    }
+
+    /// Values without the mean of each sample's; single values stay.
+    private static func centered(_ values: [Float], samples: Int) -> [Float] {
+        let size = values.count / Swift.max(1, samples)
+        guard size > 1 else { return values }
+        var result = values
+        for first in stride(from: 0, to: values.count, by: size) {
+            let mean = Float(values[first..<first + size].reduce(0.0) { $0 + Double($1) } / Double(size))
+            for k in first..<first + size { result[k] -= mean }
+        }
+        return result
     }
 }

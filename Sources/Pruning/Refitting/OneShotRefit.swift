@@ -1,6 +1,6 @@
 // One refit per group in moments of the original network: no consumer knows what was cut before it.
 //
-//   V' = A_Sᵀ·(C_SS + λI)⁻¹,   e' = e + V·m − V'·m_S                              (Reconstruction, one problem per consumer)
+//   V' = V_S + (A_S − C_SS·V_Sᵀ)ᵀ·(C_SS + λI)⁻¹,   e' = e + V·m − V'·m_S           (Reconstruction, one problem per consumer)
 // or the kept columns as they are, or times what the draw weighs them with. Where several groups feed one consumer their constants
 // add up in one sum, which replaces the original constant.
 
@@ -62,7 +62,7 @@ struct OneShotRefit: Sendable {
             let problem = Reconstruction(
                 moments: moments, outgoing: own, relativeRidge: relativeRidge, hasIntercept: consumer.hasConstant)
             let fit: Reconstruction.Fit
-            do { fit = try problem.fit(kept) } catch { throw .factorization(error, layer: ranked.name) }
+            do { fit = try problem.fit(kept, prior: own.selectingColumns(kept)) } catch { throw .factorization(error, layer: ranked.name) }
             masked.scatter(fit.weights, rowOffset: 0, to: consumer, kept: kept, channels: ranked.count)
             if consumer.hasConstant { try shift(consumer, by: fit.offset) }
             errors.append(ConsumerErrors(consumer: consumer, errors: fit.errors, energies: fit.energies))

@@ -59,6 +59,8 @@ struct OutputRefit: Sendable {
             return
         }
 
+        guard try OutputRefit.isTrusted(stages, features: features, targets: targets, inputCount: inputs.batchCount, name: last.node.name)
+        else { return }
         stages[stages.count - 1] = try OutputRefit.classifier(stages, features: features, targets: targets, name: last.node.name)
         let fitted = DenseTailRefit(stages, features: features, targets: targets, isJoint: stages.count > 1)
         let approximations = fitted.preactivations
@@ -79,6 +81,56 @@ struct OutputRefit: Sendable {
             errors.append(
                 FinalErrors(member.layer.weight, approximations[k], exact: exact[k], outputs: rows, width: member.outputs))
         }
+    }
+
+    /// Samples per regressor of the last layer from which a refit needs no second opinion: it then adds a twentieth of the noise.
+    private static let trustedRows = 20
+    /// Samples per regressor below which the layers could answer these samples as the original does and know nothing of others.
+    private static let leastRows = 2
+
+    /// Whether the refits serve inputs that they have not seen: fitted on four fifths of few inputs, the others are answered more
+    /// like the original.
+    private static func isTrusted(
+        _ stages: [DenseChain.Stage], features: [Float], targets: [Float], inputCount: Int, name: String
+    ) throws(PruningError) -> Bool {
+        let last = stages[stages.count - 1]
+        let rows = targets.count / last.outputs
+        if rows >= trustedRows * (last.inputs + 1) { return true }
+        guard inputCount >= FoldedMoments.foldCount, rows >= leastRows * (last.inputs + 1) else { return false }
+        // All rows of an input (its tokens, say) are on the same side.
+        let perInput = Swift.max(1, rows / inputCount)
+        let isHeldOut = (0..<rows).map { $0 / perInput % FoldedMoments.foldCount == 0 }
+        func part(_ values: [Float], width: Int, heldOut: Bool) -> [Float] {
+            (0..<rows).filter { isHeldOut[$0] == heldOut }.flatMap { values[$0 * width..<($0 + 1) * width] }
+        }
+        let width = stages[0].inputs
+        let (seen, answers) = (part(features, width: width, heldOut: false), part(targets, width: last.outputs, heldOut: false))
+        var trial = stages
+        trial[trial.count - 1] = try classifier(trial, features: seen, targets: answers, name: name)
+        trial = DenseTailRefit(trial, features: seen, targets: answers, isJoint: trial.count > 1).stages
+        let (others, wanted) = (part(features, width: width, heldOut: true), part(targets, width: last.outputs, heldOut: true))
+        return divergence(trial, others, wanted) < divergence(stages, others, wanted)
+    }
+
+    /// Mean divergence of the class probabilities from those of the targets.
+    private static func divergence(_ stages: [DenseChain.Stage], _ features: [Float], _ targets: [Float]) -> Double {
+        let classes = stages[stages.count - 1].outputs
+        let count = targets.count / classes
+        guard count > 0 else { return 0 }
+        var h = features
+        for (k, stage) in stages.enumerated() {
+            h = stage.forward(h, samples: count)
+            if k + 1 < stages.count { stage.activation.apply(to: &h) }
+        }
+        func probabilities(_ logits: [Float]) -> Matrix {
+            ClassifierRefit.probabilities(Matrix(rows: classes, columns: count, elements: logits.map(Double.init)))
+        }
+        let (p, q) = (probabilities(targets), probabilities(h))
+        var sum = 0.0
+        for k in p.elements.indices where p.elements[k] > 0 {
+            sum += p.elements[k] * Elementary.log(p.elements[k] / Swift.max(q.elements[k], .leastNormalMagnitude))
+        }
+        return sum / Double(count)
     }
 
     /// What a batch normalization does to each output of the layer before it: factor·x + shift.

@@ -15,10 +15,10 @@ extension RankedGroup {
         let n = problems.first?.blocks.count ?? m
         do {
             if rule == .backward {
-                let removed = Set(try BlockSelection.backward(problems, remaining: m).order)
+                let removed = Set(try BlockSelection.backward(problems, remaining: m, first: redundant).order)
                 return (0..<n).filter { !removed.contains($0) }
             }
-            return try BlockSelection.forward(problems, count: m).order.sorted()
+            return try BlockSelection.forward(problems, count: m, last: redundant).order.sorted()
         } catch {
             throw .factorization(error, layer: name)
         }
@@ -27,8 +27,8 @@ extension RankedGroup {
     /// All channels in the order of their removal.
     func elimination(_ problems: [BlockSelection.Problem]) throws(PruningError) -> BlockSelection {
         do {
-            if rule == .backward { return try BlockSelection.backward(problems, remaining: 0) }
-            let path = try BlockSelection.forward(problems, count: problems.first?.blocks.count ?? 0)
+            if rule == .backward { return try BlockSelection.backward(problems, remaining: 0, first: redundant) }
+            let path = try BlockSelection.forward(problems, count: problems.first?.blocks.count ?? 0, last: redundant)
             return BlockSelection(order: path.order.reversed(), changes: path.changes.reversed())
         } catch {
             throw .factorization(error, layer: name)

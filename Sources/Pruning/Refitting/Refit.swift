@@ -24,7 +24,7 @@ struct Refit: Sendable {
         } else {
             (masked, outcomes) = try Refit.oneShot(ranking, keeping: counts, inputs, run)
         }
-        if let samples, run.settings.refitsClassifier, run.canCompareOutputs {
+        if let samples, run.settings.refitsClassifier, run.canCompareOutputs, !run.isWithoutLoss(counts) {
             let original = MaskedNetwork(run.network, statistics: inputs.statistics)
             let outputs = try OutputRefit(masked, of: original, on: samples)
             masked = outputs.masked

@@ -3,10 +3,10 @@
 // For each consumer of cut groups, and with real inputs for each layer behind one:
 //   measure     SiteProblem, in the original network and in the one pruned so far
 //   choose      by gain or cost of whole channels in these moments, weighted by what follows (a of OutputPath)
-//   fit         once, over all that stays of all its groups × taps: ridge least squares, pulled towards the one-shot
-//               combination of channels
+//   fit         once, over all that stays of all its groups × taps: PulledReconstruction, as far from the weights as they were
+//               as images left out of the fit confirm
 //   replace     the consumer's weights; the constant goes to its bias or to the running mean behind it
-// Layers behind, which lose nothing themselves, are fitted to what now reaches them, pulled towards their own weights. Drawn inputs
+// Layers behind, which lose nothing themselves, are fitted to what now reaches them in the same way. Drawn inputs
 // are a stand-in: on them this fits the stand-in better and the data worse, on every network tried, held-out ones included
 // (Benchmarks/ConvolutionalNetworks.md), while 512 images gain where much is cut.
 
@@ -53,7 +53,7 @@ struct SequentialRefit: Sendable {
                 try exact.advance(to: node, in: original)
                 try approximate.advance(to: node, in: masked)
                 let problem = try SiteProblem(
-                    site, exact, of: original, approximate, of: masked, relativeRidge: inputs.relativeRidge(run.settings),
+                    site, exact, of: original, approximate, of: masked, strengths: .init(inputs, run.settings),
                     using: run.places(ofSite: index))
                 for g in site.groups where kept[g] == nil {
                     let removed = SequentialRefit.removedOutputs(of: site.consumer, groups) { kept[$0] }
@@ -61,7 +61,7 @@ struct SequentialRefit: Sendable {
                     let choice = site.choice(problem, of: g, removed: removed, factor: factor) { kept[$0] }
                     kept[g] = try groups[g].select(choice, keeping: counts[g])
                 }
-                return try masked.refit(site, problem, kept: site.patches.blocks { kept[$0] }, of: run.network)
+                return try masked.refit(site, problem, kept: site.patches.blocks { kept[$0] })
             }
             for g in site.groups {
                 outcomes[g].errors.append(errors)

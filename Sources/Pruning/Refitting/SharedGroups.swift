@@ -52,14 +52,14 @@ struct SharedGroups: Sendable {
             try frontier.advance(to: node, in: original)
             try fewFrontier.advance(to: node, in: original)
             let problem = try SiteProblem(
-                site, frontier, of: original, frontier, of: original, relativeRidge: inputs.relativeRidge(run.settings),
+                site, frontier, of: original, frontier, of: original, strengths: .init(inputs, run.settings),
                 using: run.places(ofSite: index))
             var masked = original
             let half = site.patches.blocks { g in
                 shared.contains(g) ? ranking.groups[g].order.map { Array($0.prefix(($0.count + 1) / 2)) } : nil
             }
-            let errors = try masked.refit(site, problem, kept: half, of: run.network).errors
-            let energies = zip(problem.shares.flatMap(\.targetEnergies), site.path.scale).map { $0 * $1 * $1 }
+            let errors = try masked.refit(site, problem, kept: half).errors
+            let energies = zip(problem.targetEnergies, site.path.scale).map { $0 * $1 * $1 }
             let own = relativeShare(errors, of: energies) ?? 0
             let outputs = try? exact.relativeError(of: masked, from: fewFrontier)
             readers.append(

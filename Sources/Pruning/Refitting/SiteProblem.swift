@@ -10,10 +10,15 @@ import RandomNumbers
 
 /// Least-squares problems of a site, one per share, and the spread of what `OutputPath.observed` holds.
 struct SiteProblem: Sendable {
-    /// Places per input that a refit looks at.
-    static let placesPerInput = 64
-
-    var shares: [Reconstruction]
+    /// Places per input that a refit looks at: enough of them for `rowsPerRegressor`, within these bounds. More places of one image
+    /// tell little that its others do not.
+    private static let placesPerInput = 64...300
+    /// Samples wanted for every regressor: with r of them a least-squares fit adds 1/r of the noise to the error.
+    private static let rowsPerRegressor = 30
+    /// Samples in folds, weights as they were, and scale of the outputs' errors, share by share.
+    var shares: [PulledReconstruction.Share]
+    let hasIntercept: Bool
+    let strengths: PullStrengths
     /// Var y per output, all shares.
     var spread: [Double]
 
@@ -25,11 +30,13 @@ struct SiteProblem: Sendable {
     ///   - generator: draws the places.
     init(
         _ site: Site, _ exact: ActivationFrontier, of original: MaskedNetwork, _ approximate: ActivationFrontier, of masked: MaskedNetwork,
-        relativeRidge: Double, using generator: SeededGenerator
+        strengths: PullStrengths, using generator: SeededGenerator
     ) throws(PruningError) {
         let (patches, path, layer) = (site.patches, site.path, site.consumer.layer)
-        var accumulators = [MomentAccumulator](
-            repeating: MomentAccumulator(channels: patches.count, targets: patches.outputs), count: patches.shares)
+        var accumulators = [FoldedMoments](
+            repeating: FoldedMoments(channels: patches.count, targets: patches.outputs), count: patches.shares)
+        let wanted = SiteProblem.rowsPerRegressor * patches.count / Swift.max(1, exact.batchCount)
+        let limit = Swift.min(Swift.max(wanted, SiteProblem.placesPerInput.lowerBound), SiteProblem.placesPerInput.upperBound)
         var spread = OutputSpread(count: patches.outputs * patches.shares)
         let inverse = path.inverseScale
         var generator = generator
@@ -39,8 +46,7 @@ struct SiteProblem: Sendable {
         try exact.forEachBatch(in: original, observing: [layer.output] + summand) { _, seen in
             guard let z = seen[layer.output] else { return }
             let places = SampledPlace.draw(
-                samples: z.batchCount, places: patches.placeCount(outputShape: z.shape), limit: SiteProblem.placesPerInput,
-                using: &generator)
+                samples: z.batchCount, places: patches.placeCount(outputShape: z.shape), limit: limit, using: &generator)
             let shares = 0..<patches.shares
             targets.append(
                 (
@@ -49,6 +55,7 @@ struct SiteProblem: Sendable {
                 ))
         }
         let batches = targets.map(\.shape[0])
+        var firstImage = 0
         try approximate.forEachBatch(in: masked, observing: [layer.input] + summand, batches: batches) { batch, seen in
             guard let h = seen[layer.input] else { return }
             let (places, shape, z, r) = targets[batch]
@@ -66,14 +73,33 @@ struct SiteProblem: Sendable {
                 } else {
                     for k in y.elements.indices { y.elements[k] *= path.scale[share * patches.outputs + k % patches.outputs] }
                 }
-                accumulators[share].add(patches.regressors(of: h, at: places, outputShape: shape, share: share), targets: target)
+                accumulators[share].add(
+                    patches.regressors(of: h, at: places, outputShape: shape, share: share), targets: target,
+                    images: places.map { firstImage + $0.sample })
                 spread.add(y, from: share * patches.outputs)
             }
+            firstImage += shape[0]
             targets[batch].z = []
             targets[batch].r = []
         }
-        shares = accumulators.map { $0.reconstruction(relativeRidge: relativeRidge, hasIntercept: site.consumer.hasConstant) }
+        hasIntercept = site.consumer.hasConstant
+        self.strengths = strengths
+        let weight = original.network.parameters[layer.weight]?.values ?? []
+        shares = accumulators.enumerated().map { share, samples in
+            PulledReconstruction.Share(
+                samples: samples, prior: patches.weights(weight, share: share),
+                scale: Array(path.scale[share * patches.outputs..<(share + 1) * patches.outputs]))
+        }
         self.spread = spread.variances
+    }
+
+    /// Var z per output of the consumer, all shares.
+    var targetEnergies: [Double] { shares.flatMap { $0.samples.training(without: nil, hasIntercept: hasIntercept).targetEnergies } }
+
+    /// The least-squares problem of one share, pulled towards the weights as they were.
+    func pulled(_ share: Int) -> Reconstruction {
+        shares[share].samples.training(without: nil, hasIntercept: hasIntercept).pulled(
+            towards: shares[share].prior, strength: strengths.choice)
     }
 }
 
@@ -93,7 +119,8 @@ extension Site {
         let size = member.blocksPerChannel * patches.taps
         let first = regressors.firstIndex(of: member.first * patches.taps) ?? 0
         let blocks = (0..<member.channels).map { first + $0 * size..<first + ($0 + 1) * size }
-        return problem.shares.enumerated().map { share, reconstruction in
+        return problem.shares.indices.map { share in
+            let reconstruction = problem.pulled(share)
             let outputs = share * patches.outputs..<(share + 1) * patches.outputs
             let scale = outputs.map { removed.contains($0) ? 0 : path.scale[$0] }
             let whole = regressors.count == reconstruction.count ? reconstruction : reconstruction.selecting(regressors)
@@ -107,17 +134,16 @@ extension MaskedNetwork {
     /// Fits a consumer on the kept blocks and puts the result in place.
     ///
     /// - Returns: expected squared errors of what `OutputPath.observed` holds, per output.
-    mutating func refit(_ site: Site, _ problem: SiteProblem, kept: [Int], of original: Network) throws(PruningError) -> ConsumerErrors {
+    mutating func refit(_ site: Site, _ problem: SiteProblem, kept: [Int]) throws(PruningError) -> ConsumerErrors {
         let (patches, path, layer) = (site.patches, site.path, site.consumer.layer)
         let regressors = patches.regressors(ofBlocks: kept)
         var offsets: [Double] = []
         var errors: [Double] = []
         guard var weight = network.parameters[layer.weight] else { throw .missingParameter(name: layer.weight, layer: site.consumer.name) }
         do throws(FactorizationError) {
-            for (share, reconstruction) in problem.shares.enumerated() {
-                let own = patches.weights(original.parameters[layer.weight]?.values ?? weight.values, share: share)
-                let prior = kept.count == patches.blocks ? own : try reconstruction.oneShot(own, taps: patches.taps, kept: kept)
-                let fit = try reconstruction.fit(regressors, prior: prior)
+            let pulled = PulledReconstruction(
+                shares: problem.shares.map { $0.selecting(regressors) }, hasIntercept: problem.hasIntercept)
+            for (share, fit) in try pulled.fits(by: problem.strengths.fixed, atLeast: problem.strengths.least).enumerated() {
                 patches.scatter(fit.weights, kept: kept, share: share, into: &weight.values)
                 offsets += fit.offset
                 errors += fit.errors

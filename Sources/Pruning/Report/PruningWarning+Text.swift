@@ -10,6 +10,7 @@ extension PruningWarning {
             "no input model fits this network: errors are not predicted; \(name(.calibration)) images would help"
         case .noInputs(.notNeeded):
             "nothing here is chosen by inputs, none are drawn: errors are not predicted; \(name(.inputModel)) synthetic would"
+        case .lossless: "everything that is cut was redundant: the outputs are what they were, to rounding"
         case .settingsWithoutInputs(let selection, let points, let reweighting):
             "without inputs to fit on, channels are chosen by \(selection.rawValue) over \(points.rawValue) points, and the kept weights: \(reweighting.rawValue)"
         case .unmeasured(let group, let node, let operation):

@@ -3,6 +3,7 @@
 import Coresets
 import LinearAlgebra
 import NeuralNetworks
+import TensorFiles
 
 /// Why there is no plan, no pruned network or no report.
 public enum PruningError: Error, Equatable, Sendable, CustomStringConvertible {
@@ -76,7 +77,9 @@ public enum PruningError: Error, Equatable, Sendable, CustomStringConvertible {
     public func message(naming name: Setting.Naming) -> String {
         switch self {
         case .invalidSetting(let setting, let expected, let found): "expected \(name(setting)) to be \(expected), found \(found)"
-        case .unknownLayer(let layer, let available): "expected a prunable layer (\(available.joined(separator: ", "))), found \"\(layer)\""
+        case .unknownLayer(let layer, let available):
+            "expected a prunable layer (\(available.prefix(8).joined(separator: ", "))\(available.count > 8 ? ", … \(available.count) in all" : "")), found \"\(layer)\""
+                + (Spelling.suggestion(for: layer, among: available).map { "; did you mean \"\($0)\"?" } ?? "")
         case .wholeLayer(let layer, let reason): "expected a prunable layer, found \"\(layer)\", which stays whole: \(reason)"
         case .nothingToPrune(let reason): "expected at least one prunable channel group, found none: \(reason)"
         case .nonFiniteParameter(let parameter, let index):

@@ -14,8 +14,9 @@ public struct PruningSettings: Sendable, Equatable, Codable {
     /// groups and those that `layerRatios` names. Where the budget leaves the choice, they are cut if the refitted network is
     /// predicted to agree more with the original.
     public var cutsResidualStreams: Bool
-    /// Kept counts become multiples of this, at least 1, where the group has enough channels.
-    public var roundTo: Int
+    /// Kept counts become multiples of this where the group has enough channels; of a number that the size of the group decides when
+    /// `nil` (``Budget/multiple(of:roundTo:)``). Exact counts, 1, unless set.
+    public var roundTo: Int?
     /// What stands for a channel in the geometry.
     public var points: PointRepresentation
     /// How many principal directions of the points the geometry looks at.
@@ -46,6 +47,9 @@ public struct PruningSettings: Sendable, Equatable, Codable {
     public var sampleCount: Int?
     /// Seed of everything random: same seed, same threads, same kernels, same bytes.
     public var seed: UInt64
+    /// Whether channels that algebra on the weights shows to be redundant (dead, constant, multiples of others) are merged and go
+    /// first, without loss. What stays has then other weights even where nothing is refitted.
+    public var mergesRedundantChannels: Bool
 
     /// The default settings of a recipe.
     ///
@@ -54,6 +58,7 @@ public struct PruningSettings: Sendable, Equatable, Codable {
         self.recipe = recipe
         self.budget = budget
         self.seed = seed
+        mergesRedundantChannels = recipe == .best
         layerRatios = [:]
         cutsResidualStreams = false
         roundTo = 1
@@ -96,10 +101,16 @@ public struct PruningSettings: Sendable, Equatable, Codable {
     var withoutMoments: PruningSettings? {
         guard selection.usesMoments || reweighting.usesMoments || points == .function else { return nil }
         var result = self
+        result.mergesRedundantChannels = mergesRedundantChannels && reweighting.usesMoments
         if points == .function { result.points = .product }
         if selection.usesMoments { result.selection = .top }
         if reweighting.usesMoments { result.reweighting = .none }
         return result
+    }
+
+    /// Whether anything of the plan depends on moments of the activations. Otherwise they only serve the account of it.
+    var readsMoments: Bool {
+        selection.usesMoments || selection.usesSensitivities && points == .function || reweighting.usesMoments || !budget.isUniform
     }
 
     /// Checks every range.
@@ -114,7 +125,7 @@ public struct PruningSettings: Sendable, Equatable, Codable {
                 throw .invalidSetting(.layerRatios, expected: "above 0 and at most 1 for \(layer)", found: "\(ratio)")
             }
         }
-        guard roundTo >= 1 else { throw .invalidSetting(.roundTo, expected: "at least 1", found: "\(roundTo)") }
+        if let roundTo, roundTo < 1 { throw .invalidSetting(.roundTo, expected: "at least 1", found: "\(roundTo)") }
         if let ridge, !(ridge >= 0 && ridge.isFinite) {
             throw .invalidSetting(.ridge, expected: "at least 0 and finite", found: "\(ridge)")
         }

@@ -12,6 +12,8 @@ public enum PruningWarning: Sendable, Equatable, Codable {
         case notNeeded
     }
 
+    /// Everything that is cut was redundant: the network computes what it computed.
+    case lossless
     /// Errors are not predicted.
     case noInputs(NoInputs)
     /// Without inputs the settings were replaced by ones that need none.
