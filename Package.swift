@@ -78,6 +78,12 @@ let package = Package(
             ],
             path: "Benchmarks/Workloads"),
 
+        // Retraining after different choices of neurons, compared; run by scripts/compare-retraining.
+        .executableTarget(
+            name: "compare-retraining",
+            dependencies: ["ReferenceImplementations", "Pruning", "NeuralNetworks", "RandomNumbers", "TensorFiles"],
+            path: "Benchmarks/Retraining"),
+
         // Plain Swift without BLAS: what tests check against and benchmarks compare with.
         .target(name: "ReferenceImplementations"),
 

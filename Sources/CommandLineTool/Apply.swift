@@ -62,8 +62,17 @@ enum PlanFile {
         do {
             return try JSONDecoder().decode(PruningPlan.self, from: data)
         } catch let error as DecodingError {
+            if let found = try? JSONDecoder().decode(Layout.self, from: data).version, found != PruningPlan.currentVersion {
+                throw CommandFailure.failure(
+                    "\(path): expected a plan of layout version \(PruningPlan.currentVersion), found version \(found); plan again")
+            }
             throw CommandFailure.failure("\(path): expected a pruning plan, found \(reason(error))")
         }
+    }
+
+    /// What plans of every version begin with.
+    private struct Layout: Decodable {
+        let version: Int
     }
 
     private static func reason(_ error: DecodingError) -> String {

@@ -110,11 +110,11 @@ struct ModelFile {
         }
     }
 
-    /// Numbers in tensors of nodes that are not understood, by the node's name.
-    var enclosedParameters: [String: Int] { if case .onnx(let source) = content { source.enclosedParameters } else { [:] } }
-
     /// Every file that was read for this model.
     var inputPaths: [String] { if case .onnx(let source) = content { [path] + source.model.externalPaths } else { [path] } }
+
+    /// Numbers in tensors of nodes that are not understood, by the node's name.
+    var enclosedParameters: [String: Int] { if case .onnx(let source) = content { source.enclosedParameters } else { [:] } }
 
     /// What a user should know about the file: operations that are not understood, for instance.
     var warnings: [String] {

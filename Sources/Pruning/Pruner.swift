@@ -12,6 +12,7 @@ import NeuralNetworks
 public struct Pruner: Sendable {
     /// The network, shapes inferred.
     public let network: Network
+    /// What the user decided, in range.
     public let settings: PruningSettings
     /// The groups that may be cut, in topological order.
     public let groups: [ChannelGroup]

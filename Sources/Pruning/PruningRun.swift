@@ -31,23 +31,9 @@ struct PruningRun: Sendable {
         self.merges = merges
         self.groups = groups
         self.settings = settings
-        evaluability = original.evaluability()
+        evaluability = merges.network.evaluability()
         self.observer = observer
         began = clock.now
-    }
-
-    /// Some group has a consumer whose inputs and outputs can be computed.
-    var canMeasure: Bool { groups.contains { !network.measurableConsumers(of: $0, evaluability).isEmpty } }
-
-    /// All outputs of the network can be computed.
-    var canCompareOutputs: Bool { network.outputs.allSatisfy(evaluability.isComputable) }
-
-    /// Groups with readers that cannot be measured, and the operation that is in the way.
-    var unmeasured: [PruningWarning] {
-        groups.compactMap { group in
-            let blocked = network.consumers(of: group).lazy.compactMap { network.obstacle(of: $0, evaluability) }.first
-            return blocked.map { .unmeasured(group: group.id, node: $0.name, operation: $0.operation) }
-        }
     }
 
     /// Up to so many entries, 8 MB, a covariance costs nothing worth thinking of.
@@ -63,6 +49,20 @@ struct PruningRun: Sendable {
     /// Whether keeping these counts costs nothing but redundant channels.
     func isWithoutLoss(_ counts: [Int]) -> Bool {
         zip(zip(groups, merges.redundant), counts).allSatisfy { $0.0.count - $1 <= $0.1.count }
+    }
+
+    /// Some group has a consumer whose inputs and outputs can be computed.
+    var canMeasure: Bool { groups.contains { !network.measurableConsumers(of: $0, evaluability).isEmpty } }
+
+    /// All outputs of the network can be computed.
+    var canCompareOutputs: Bool { network.outputs.allSatisfy(evaluability.isComputable) }
+
+    /// Groups with readers that cannot be measured, and the operation that is in the way.
+    var unmeasured: [PruningWarning] {
+        groups.compactMap { group in
+            let blocked = network.consumers(of: group).lazy.compactMap { network.obstacle(of: $0, evaluability) }.first
+            return blocked.map { .unmeasured(group: group.id, node: $0.name, operation: $0.operation) }
+        }
     }
 
     /// Tells the observer what begins.

@@ -16,6 +16,12 @@ public enum RandomStream: Sendable, Equatable {
     case site(Int)
     /// The draw of channels of the group with this position.
     case group(Int)
+    /// Which inputs a learning run holds out.
+    case heldOut
+    /// The order of inputs in this round through all of them.
+    case epoch(Int)
+    /// What is made of the images of this learning step.
+    case augmentation(Int)
 
     /// The stream's number; no two consumers share one.
     var number: UInt64 {
@@ -27,6 +33,9 @@ public enum RandomStream: Sendable, Equatable {
         case .directions: 6
         case .site(let index): 16 + UInt64(index)
         case .group(let index): 1 << 32 + UInt64(index)
+        case .heldOut: 7
+        case .epoch(let index): 2 << 32 + UInt64(index)
+        case .augmentation(let step): 3 << 32 + UInt64(step)
         }
     }
 }

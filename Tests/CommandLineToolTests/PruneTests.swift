@@ -158,6 +158,7 @@ enum ChainFile {
         try folder.write([UInt8](repeating: 0xff, count: 64), to: "hostile.safetensors")
         try folder.write("old".utf8, to: "old.safetensors")
         try folder.write("{}".utf8, to: "empty.json")
+        try folder.write("{\"version\": 1, \"warnings\": [\"\"]}".utf8, to: "early.json")
         let made = try BuiltTool.run(["prune", "net.safetensors", "--dry-run", "--plan", "plan.json"] + Self.declared, in: folder)
         #expect(made.status == 0, "\(made.errors)")
         let before = try folder.files()
@@ -182,6 +183,7 @@ enum ChainFile {
             (["prune", "cut.safetensors", "-o", "small.safetensors"], 1, "cut.safetensors"),
             (["prune", "hostile.safetensors", "-o", "small.safetensors"], 1, "hostile.safetensors"),
             (["apply", "plan.json", "other.safetensors", "-o", "small.safetensors"], 1, "fingerprint"),
+            (["apply", "early.json", "net.safetensors", "-o", "small.safetensors"], 1, "found version 1"),
             (["apply", "empty.json", "net.safetensors", "-o", "small.safetensors"], 1, "version"),
             (["apply", "net.safetensors", "net.safetensors", "-o", "small.safetensors"], 1, "JSON"),
             (["apply", "plan.json", "net.safetensors", "-o", "old.safetensors"], 1, "--force"),

@@ -5,8 +5,8 @@ import Testing
 
 @Suite struct RandomStreamTests {
     private static let consumers: [RandomStream] =
-        [.agreement, .momentPlaces, .images, .mixtures, .directions]
-        + (0..<200).map { .site($0) } + (0..<200).map { .group($0) }
+        [.agreement, .momentPlaces, .images, .mixtures, .directions, .heldOut]
+        + (0..<200).map { .site($0) } + (0..<200).map { .group($0) } + (0..<200).map { .epoch($0) } + (0..<200).map { .augmentation($0) }
 
     /// SplitMix64 fills a state with consecutive outputs: seeds that differ by its increment would share three words of four.
     @Test(arguments: [0, 1, 2, 0x9E37_79B9_7F4A_7C15, .max] as [UInt64])

@@ -178,36 +178,13 @@ extension PlanBuilder {
 }
 
 extension Network {
-    /// Batch normalization as y = a·x + b: a = γ/√(variance + ε), b = β − a·mean; in Double, rounded once.
+    /// Batch normalization as y = a·x + b (`affineMap`), rounded once.
+    /// - Throws: as `affineMap`; `wrongTensorShape` when it has another number of channels.
     func affine(
         _ layer: BatchNormalization, node: Node, channels: Int, statistics: ChannelStatistics? = nil
     ) throws(NetworkError) -> (scale: [Float], shift: [Float]) {
-        let gamma = try vector(layer.scale, count: channels, of: node)
-        let beta = try vector(layer.shift, count: channels, of: node)
-        var mean = try vector(layer.mean, count: channels, of: node) ?? []
-        var variance = try vector(layer.variance, count: channels, of: node) ?? []
-        if let statistics {
-            guard statistics.mean.count == channels, statistics.variance.count == channels else {
-                throw .wrongInputShape(
-                    node: node.name, expected: "statistics of \(channels) channels",
-                    found: [statistics.mean.count, statistics.variance.count])
-            }
-            mean = statistics.mean
-            variance = statistics.variance
-        }
-        var scale: [Float] = []
-        var shift: [Float] = []
-        for channel in 0..<channels {
-            let deviation = (Double(variance[channel]) + Double(layer.epsilon)).squareRoot()
-            guard deviation > 0 else {
-                throw .invalidNode(
-                    name: node.name,
-                    reason: "expected variance + ε above 0, found \(variance[channel]) + \(layer.epsilon) in channel \(channel)")
-            }
-            let a = Double(gamma?[channel] ?? 1) / deviation
-            scale.append(Float(a))
-            shift.append(Float(Double(beta?[channel] ?? 0) - a * Double(mean[channel])))
-        }
-        return (scale, shift)
+        try checkVectors([layer.variance], count: channels, node)
+        let map = try affineMap(of: layer, node: node, statistics: statistics)
+        return (map.scale.map(Float.init), map.shift.map(Float.init))
     }
 }

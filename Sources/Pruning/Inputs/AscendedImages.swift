@@ -48,7 +48,7 @@ package struct AscendedImages: Sendable {
                 at: images,
                 outputSeed: { sample, outputs, seed in
                     _ = seed.update(fromContentsOf: outputs)
-                    DenseChain.residual(seed, target: sample % classCount)
+                    Softmax.residual(seed, target: sample % classCount)
                 })
             let tangent = field.derivative(latent)
             for i in pull.indices { pull[i] = (1 - eta) * pull[i] + gain * tangent[i] * slope.values[i] }

@@ -24,8 +24,11 @@ public enum InputProvenance: Sendable, Equatable, Codable {
 
     /// Steps towards the statistics that batch normalizations store, and the mismatch before and after them.
     public struct Matching: Sendable, Equatable, Codable {
+        /// Steps taken.
         public var steps: Int
+        /// Mismatch before the first step: Σ over layers of the mean divergence, at least 0.
         public var before: Double
+        /// Mismatch before the last step.
         public var after: Double
 
         package init(steps: Int, before: Double, after: Double) {

@@ -76,7 +76,7 @@ package struct GaussianPropagation {
             return field
         case .linear(let layer): return try image(of: value, under: layer, node)
         case .convolution(let layer): return try image(of: value, under: layer, node, extents, normalization)
-        case .batchNormalization(let layer): return try normalized(value, layer)
+        case .batchNormalization(let layer): return try normalized(behind: node, layer)
         case .pooling(let layer):
             guard var field = fields[value] else { return nil }
             // The largest of strongly correlated neighbors is close to any of them.
@@ -151,23 +151,22 @@ package struct GaussianPropagation {
         }
     }
 
-    private func normalized(_ value: Network.ValueID, _ layer: BatchNormalization) throws(PruningError) -> Field? {
+    private func normalized(behind node: Network.Node, _ layer: BatchNormalization) throws(PruningError) -> Field? {
         let variance = try network.values(of: layer.variance).map { Double($0) }
-        let mean = try network.values(of: layer.mean).map { Double($0) }
-        let scale = try layer.scale.map { (name) throws(PruningError) in try network.values(of: name) }
-        let shift = try layer.shift.map { (name) throws(PruningError) in try network.values(of: name) }
+        let beta = try layer.shift.map { (name) throws(PruningError) in try network.values(of: name) }
+        let map: (scale: [Double], shift: [Double])
+        do { map = try network.affineMap(of: layer, node: node) } catch { throw .network(error) }
         let n = variance.count
-        guard var field = fields[value] ?? (trustsNormalizations ? guess(n, value) : nil), field.moments.count == n, mean.count == n
+        guard var field = fields[node.inputs[0]] ?? (trustsNormalizations ? guess(n, node.inputs[0]) : nil), field.moments.count == n
         else { return nil }
         let (m, c) = (field.moments.mean, field.moments.covariance)
         // From the deviation that the stored variance states, or from the propagated one.
         let factor = variance.indices.map { k in
-            let gain = Double(scale?[k] ?? 1) / (variance[k] + Double(layer.epsilon)).squareRoot()
-            guard trustsNormalizations else { return gain }
-            return c[k, k] > 0 ? gain * (Swift.max(0, variance[k]) / c[k, k]).squareRoot() : 0
+            guard trustsNormalizations else { return map.scale[k] }
+            return c[k, k] > 0 ? map.scale[k] * (Swift.max(0, variance[k]) / c[k, k]).squareRoot() : 0
         }
         field.moments = ActivationMoments(
-            mean: (0..<n).map { Double(shift?[$0] ?? 0) + (trustsNormalizations ? 0 : (m[$0] - mean[$0]) * factor[$0]) },
+            mean: (0..<n).map { trustsNormalizations ? Double(beta?[$0] ?? 0) : m[$0] * map.scale[$0] + map.shift[$0] },
             covariance: Matrix(rows: n, columns: n) { c[$0, $1] * factor[$0] * factor[$1] })
         if trustsNormalizations { field.isGuess = false }
         return field

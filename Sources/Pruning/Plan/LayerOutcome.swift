@@ -6,9 +6,11 @@ import NeuralNetworks
 public struct LayerOutcome: Sendable, Equatable, Codable {
     /// Group name.
     public var name: String
-    /// Channels before and after.
+    /// Channels before.
     public var before: Int
+    /// Channels that stay, 1 … `before`.
     public var after: Int
+    /// What was done.
     public var treatment: Treatment
     /// E‖z − ẑ‖²/E‖z − E z‖² of what the consumers read, under the input model.
     public var relativeError: Double?
@@ -28,7 +30,9 @@ public struct LayerOutcome: Sendable, Equatable, Codable {
 
     /// Predicted error when `kept` channels stay.
     public struct CurvePoint: Sendable, Equatable, Codable {
+        /// Number of channels that stay.
         public var kept: Int
+        /// Relative error, at least 0.
         public var error: Double
     }
 

@@ -11,6 +11,7 @@ import TensorFiles
 public struct PruningPlan: Sendable, Equatable, Codable {
     /// Version of this layout.
     public var version: Int
+    /// What the user decided.
     public var settings: PruningSettings
     /// Fingerprint of the network the plan was made for.
     public var fingerprint: String
@@ -31,7 +32,9 @@ public struct PruningPlan: Sendable, Equatable, Codable {
 
     /// The kept channels of one group.
     public struct Group: Sendable, Equatable, Codable {
+        /// Name of the group.
         public var name: String
+        /// Channels that the group has in the original network.
         public var channels: Int
         /// Indices of the channels that stay, ascending.
         public var kept: [Int]
@@ -39,7 +42,9 @@ public struct PruningPlan: Sendable, Equatable, Codable {
 
     /// New values of one tensor.
     public struct Replacement: Sendable, Equatable, Codable {
+        /// Name of the tensor.
         public var parameter: String
+        /// Extents after the cut.
         public var shape: [Int]
         /// Row-major Float32, little-endian, base64.
         public var values: String
@@ -157,5 +162,6 @@ public struct PruningPlan: Sendable, Equatable, Codable {
         return result
     }
 
-    static let currentVersion = 2
+    /// The layout that this version of the package reads and writes.
+    public static let currentVersion = 2
 }

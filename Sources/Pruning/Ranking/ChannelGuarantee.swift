@@ -6,8 +6,9 @@ public struct ChannelGuarantee: Sendable, Equatable, Codable {
     public var factor: ProvenFactor
     /// What stands for a channel.
     public var representation: PointRepresentation
-    /// Number of directions that the statement is about, and the share of Σ‖pᵢ‖² in them, 0…1.
+    /// Number of directions that the statement is about.
     public var rank: Int
+    /// Share of Σ‖pᵢ‖² in these directions, 0…1.
     public var retainedEnergy: Double
     /// When sensitivities were peeled.
     public var peeling: Peeling?
@@ -18,8 +19,9 @@ public struct ChannelGuarantee: Sendable, Equatable, Codable {
     public struct Peeling: Sendable, Equatable, Codable {
         /// Rounds of peeling.
         public var peels: Int
-        /// Σs, and Σ min(1, s).
+        /// Σs.
         public var total: Double
+        /// Σ min(1, s).
         public var capped: Double
     }
 

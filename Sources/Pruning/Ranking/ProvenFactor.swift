@@ -91,6 +91,7 @@ extension ProvenFactor: Codable {
         }
     }
 
+    /// A number, or the reason why there is none.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.singleValueContainer()
         switch self {

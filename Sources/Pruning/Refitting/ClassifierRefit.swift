@@ -12,11 +12,6 @@
 
 import LinearAlgebra
 import NeuralNetworks
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Darwin)
-    import Darwin
-#endif
 
 /// Refits the output layer of a classifier on the divergence of class probabilities.
 struct ClassifierRefit: Sendable {
@@ -65,15 +60,14 @@ struct ClassifierRefit: Sendable {
     /// Softmax of every column.
     static func probabilities(_ logits: Matrix) -> Matrix {
         var result = logits
-        for j in 0..<result.columns {
-            let range = j * result.rows..<(j + 1) * result.rows
-            let top = result.elements[range].max() ?? 0
-            var sum = 0.0
-            for k in range {
-                result.elements[k] = exp(result.elements[k] - top)
-                sum += result.elements[k]
+        logits.elements.withUnsafeBufferPointer { z in
+            result.elements.withUnsafeMutableBufferPointer { p in
+                for j in 0..<logits.columns {
+                    let column = j * logits.rows..<(j + 1) * logits.rows
+                    Softmax.probabilities(
+                        of: UnsafeBufferPointer(rebasing: z[column]), into: UnsafeMutableBufferPointer(rebasing: p[column]))
+                }
             }
-            for k in range { result.elements[k] /= sum }
         }
         return result
     }

@@ -122,17 +122,13 @@ package struct DenseTailRefit: Sendable {
         var (values, logarithms) = ([Double](repeating: 0, count: logits.count), [Double](repeating: 0, count: logits.count))
         for first in stride(from: 0, to: logits.count, by: classes) {
             let range = first..<first + classes
-            let top = Double(logits[range].max() ?? 0)
-            var sum = 0.0
-            for k in range {
-                values[k] = Elementary.exp(Double(logits[k]) - top)
-                sum += values[k]
+            let column = logits[range].map(Double.init)
+            let (top, logarithm) = column.withUnsafeBufferPointer { z in
+                values.withUnsafeMutableBufferPointer { p in
+                    Softmax.probabilities(of: z, into: UnsafeMutableBufferPointer(rebasing: p[range]))
+                }
             }
-            let logarithm = Elementary.log(sum)
-            for k in range {
-                values[k] /= sum
-                logarithms[k] = Double(logits[k]) - top - logarithm
-            }
+            for k in range { logarithms[k] = Double(logits[k]) - top - logarithm }
         }
         return (values, logarithms)
     }

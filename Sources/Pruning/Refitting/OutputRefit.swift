@@ -143,17 +143,13 @@ struct OutputRefit: Sendable {
             (factor, shift) = ([Float](repeating: 1, count: width), [Float](repeating: 0, count: width))
             guard let node, case .batchNormalization(let layer) = masked.network.nodes[node].layer else { return }
             let network = masked.network
-            let own = masked.statistics[node]
-            let stored = (mean: try network.values(of: layer.mean), variance: try network.values(of: layer.variance))
-            let (mean, variance) = (own?.mean ?? stored.mean, own?.variance ?? stored.variance)
-            let scale = try layer.scale.map { (name) throws(PruningError) in try network.values(of: name) }
-            let offset = try layer.shift.map { (name) throws(PruningError) in try network.values(of: name) }
-            guard mean.count == width, variance.count == width else { return nil }
-            for o in 0..<width {
-                factor[o] = (scale?[o] ?? 1) / (variance[o] + layer.epsilon).squareRoot()
-                shift[o] = (offset?[o] ?? 0) - mean[o] * factor[o]
+            do {
+                let map = try network.affineMap(of: layer, node: network.nodes[node], statistics: masked.statistics[node])
+                (factor, shift) = (map.scale.map(Float.init), map.shift.map(Float.init))
+            } catch {
+                throw .network(error)
             }
-            guard factor.allSatisfy({ $0.isNormal }) else { return nil }
+            guard factor.count == width, factor.allSatisfy(\.isNormal) else { return nil }
         }
     }
 

@@ -4,8 +4,9 @@
 public struct LayerReport: Sendable, Equatable, Codable {
     /// Group name.
     public var name: String
-    /// Channels before and after.
+    /// Channels before.
     public var before: Int
+    /// Channels after.
     public var after: Int
     /// Selection, reweighting and input model, in one phrase.
     public var method: String
@@ -17,20 +18,27 @@ public struct LayerReport: Sendable, Equatable, Codable {
     public var provenFactor: Double?
     /// Why there is no proven factor.
     public var provenFactorAbsence: String?
-    /// Representation of the channels as points, its rank, and the share of the energy the rank retains.
+    /// What stands for a channel.
     public var representation: String
+    /// Number of directions the factor is about.
     public var rank: Int
+    /// Share of Σ‖pᵢ‖² in them, 0…1.
     public var retainedEnergy: Double
-    /// Rounds of peeling, total sensitivity, and Σ min(1, sᵢ).
+    /// Rounds of peeling.
     public var peels: Int?
+    /// Σs.
     public var totalSensitivity: Double?
+    /// Σ min(1, s).
     public var cappedSensitivity: Double?
-    /// Number of draws made, ε of the sampling bound (above 1 it promises nothing), and what it says in one sentence.
+    /// Number of draws made.
     public var draws: Int?
+    /// ε of the sampling bound; above 1 it promises nothing.
     public var samplingEpsilon: Double?
+    /// The bound in one sentence.
     public var samplingStatement: String?
     /// As `LayerOutcome.errorCurve`.
     public var errorCurve: [LayerOutcome.CurvePoint]?
+    /// Ranking, choosing and refitting, in seconds.
     public var seconds: Double
 
     /// The row of an outcome.

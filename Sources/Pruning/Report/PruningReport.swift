@@ -4,22 +4,29 @@ import NeuralNetworks
 
 /// The account of a pruning run. Numbers that were not computed are absent, never zero.
 public struct PruningReport: Sendable, Equatable, Codable {
+    /// Name of the recipe that filled the settings in.
     public var recipe: String
     /// Settings in which the run departed from the recipe, as the reader calls them.
     public var recipeDepartures: [String]
+    /// Where the inputs of the fit come from, in words.
     public var inputModel: String
+    /// Seed of everything random.
     public var seed: UInt64
     /// Trained values, running statistics excepted.
     public var parametersBefore: Int
+    /// The same of the pruned network.
     public var parametersAfter: Int
     /// Multiply–adds of one input; `nil` where shapes are unknown.
     public var macsBefore: Int?
+    /// The same of the pruned network.
     public var macsAfter: Int?
     /// Channels of the groups that might have been cut.
     public var neuronsBefore: Int
+    /// How many of them stay.
     public var neuronsAfter: Int
     /// On labelled data, when given: 0…1.
     public var accuracyBefore: Double?
+    /// The same of the pruned network.
     public var accuracyAfter: Double?
     /// Number of labelled images behind the accuracies.
     public var evaluationCount: Int?
@@ -29,9 +36,11 @@ public struct PruningReport: Sendable, Equatable, Codable {
     public var predictionBasis: String?
     /// What the measured errors were measured on, in words; `nil` when nothing was measured.
     public var errorBasis: String?
+    /// One row per group, in topological order.
     public var layers: [LayerReport]
     /// Groups chosen and fitted by weights alone because an operation cannot be evaluated.
     public var fallbacks: [Fallback]
+    /// What the user should know, one line each.
     public var warnings: [String]
     /// A group and the operation that stands in the way of measuring it.
     public struct Fallback: Sendable, Equatable, Codable {

@@ -18,9 +18,11 @@ public struct PruningProgress: Sendable, Equatable {
         case finished
     }
 
+    /// What begins now.
     public var phase: Phase
-    /// Finished steps and all steps of the run.
+    /// Finished steps.
     public var completed: Int
+    /// All steps of the run; `completed` reaches it at the end.
     public var total: Int
 }
 

@@ -33,8 +33,9 @@ public struct PruningSettings: Sendable, Equatable, Codable {
     public var inputPrior: InputPrior?
     /// (channels, height, width), or (features); inferred from the first layer when `nil`.
     public var inputShape: [Int]?
-    /// The network's input normalization (x − shift)/scale in raw units, one value or one per channel; empty for 0 and 1.
+    /// Shift of the network's input normalization (x − shift)/scale in raw units, one value or one per channel; empty for 0 and 1.
     public var inputShift: [Double]
+    /// Scale of that normalization, positive.
     public var inputScale: [Double]
     /// λ of the refit as a fraction of tr(C)/n, at least 0; `nil` for what suits the method and where the moments come from.
     public var ridge: Double?

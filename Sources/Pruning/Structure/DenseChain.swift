@@ -102,15 +102,12 @@ package struct DenseChain: Sendable {
                 stages[last].activation = activation
             case .batchNormalization(let layer):
                 guard let last = stages.indices.last, stages[last].activation == .identity else { return nil }
-                let variance = try network.values(of: layer.variance)
-                let mean = try network.values(of: layer.mean)
-                let scale = try layer.scale.map { (name) throws(PruningError) in try network.values(of: name) }
-                let shift = try layer.shift.map { (name) throws(PruningError) in try network.values(of: name) }
-                guard variance.count == stages[last].outputs else { return nil }
+                let map: (scale: [Double], shift: [Double])
+                do { map = try network.affineMap(of: layer, node: node) } catch { throw .network(error) }
+                guard map.scale.count == stages[last].outputs else { return nil }
                 for o in 0..<stages[last].outputs {
-                    let factor = (scale?[o] ?? 1) / (variance[o] + layer.epsilon).squareRoot()
-                    for i in 0..<stages[last].inputs { stages[last].weight[o * stages[last].inputs + i] *= factor }
-                    stages[last].bias[o] = (stages[last].bias[o] - mean[o]) * factor + (shift?[o] ?? 0)
+                    for i in 0..<stages[last].inputs { stages[last].weight[o * stages[last].inputs + i] *= Float(map.scale[o]) }
+                    stages[last].bias[o] = Float(Double(stages[last].bias[o]) * map.scale[o] + map.shift[o])
                 }
             default: return nil
             }
@@ -156,25 +153,13 @@ package struct DenseChain: Sendable {
         var gradient = preactivations[stages.count - 1]
         let q = classCount
         gradient.withUnsafeMutableBufferPointer { z in
-            for s in 0..<samples {
-                let column = UnsafeMutableBufferPointer(rebasing: z[s * q..<(s + 1) * q])
-                DenseChain.residual(column, target: classes[s])
-            }
+            for s in 0..<samples { Softmax.residual(UnsafeMutableBufferPointer(rebasing: z[s * q..<(s + 1) * q]), target: classes[s]) }
         }
         for k in stride(from: stages.count - 1, through: 1, by: -1) {
             gradient = stages[k].backward(gradient, samples: samples)
             stages[k - 1].activation.multiplyDerivative(into: &gradient, at: preactivations[k - 1])
         }
         return gradient
-    }
-
-    /// z ← e_target − softmax(z).
-    static func residual(_ z: UnsafeMutableBufferPointer<Float>, target: Int) {
-        let largest = z.max() ?? 0
-        var total = 0.0
-        for k in z.indices { total += Elementary.exp(Double(z[k] - largest)) }
-        for k in z.indices { z[k] = Float(-Elementary.exp(Double(z[k] - largest)) / total) }
-        z[target] += 1
     }
 }
 

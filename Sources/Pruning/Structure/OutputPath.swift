@@ -26,11 +26,11 @@ struct OutputPath: Sendable {
         observed = consumer.layer.output
         operand = nil
         if let next = network.batchNormalization(after: node), case .batchNormalization(let layer) = network.nodes[next].layer {
-            var variance = try network.values(of: layer.variance)
-            if let own = statistics[next] { variance = own.variance }
-            var gamma = [Float](repeating: 1, count: variance.count)
-            if let name = layer.scale { gamma = try network.values(of: name) }
-            scale = scale.indices.map { Double(gamma[$0]) / (Double(variance[$0]) + Double(layer.epsilon)).squareRoot() }
+            do {
+                scale = try network.affineMap(of: layer, node: network.nodes[next], statistics: statistics[next]).scale
+            } catch {
+                throw .network(error)
+            }
             observed = network.nodes[next].outputs[0]
         }
         let readers = network.nodes.filter { $0.inputs.contains(observed) }

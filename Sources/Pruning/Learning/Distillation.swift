@@ -1,0 +1,360 @@
+// Learning from the original network: all remaining weights move together, after every closed form.
+//
+//     minimize over v   E_x ℓ(student(x; unit·v), teacher(x))                                                 (1)
+//
+//   inputs    every step takes some, each as often as any other, and augments images; the original answers them on the spot
+//   loss      DistillationLoss: matched values inside and outputs, or labels
+//   step      AdamStep on v of LearnedTensors
+//   trust     held-out inputs judge every twentieth part of the run: weights that made them much worse are taken back and the rate
+//             is halved; in the end the best weights, and points on the way from the start to them, compete with the start
+//
+// The result is never worse on held-out inputs than the start. Same seed, same bytes, for any number of threads; a run that goes on
+// from a saved state ends in the same bytes.
+// Cost of a step: per input one pass of the original, one of the smaller network forward and two back.
+
+import LinearAlgebra
+import NeuralNetworks
+
+/// A smaller network and the original that it learns from.
+///
+/// ```swift
+/// let lesson = try Distillation(teacher: original, student: small, inputs: [images], settings: LearningSettings())
+/// let (better, report) = try lesson.run()
+/// ```
+public struct Distillation: Sendable {
+    let settings: LearningSettings
+    let student: Network
+    let teacher: Network
+    /// Steps that a whole run makes, and inputs of each.
+    public let steps: Int
+    public let batch: Int
+    let inputs: LearningInputs
+    private let loss: DistillationLoss
+    private let tensors: LearnedTensors
+    private let heldOut: HeldOutInputs
+    private let answers: Evaluator
+    private let prepared: WeightGradient
+    private let studentStatistics: [Int: ChannelStatistics]
+    /// Multiply–adds of one input in one step.
+    private let workPerInput: Double
+    /// Rates that compete, and the steps of each.
+    private let rates: [Double]
+    private let trialSteps: Int
+
+    /// Largest steps in units of every filter that compete in short runs. Labels are many, and what they ask for is farther away.
+    private static let rates = (unlabelled: [1e-3, 3e-3, 1e-2], labelled: [3e-3, 1e-2, 3e-2])
+    /// Share of the steps that each short run makes, and how few it must be to tell anything.
+    private static let trialShare = 12
+    private static let leastTrial = 8
+    /// Rounds through labelled inputs when nothing else is set.
+    private static let epochs = 40
+    private static let labelledBatch = 128
+    /// Times that held-out inputs are asked during a run.
+    private static let checks = 20
+    /// A held-out error this much above the best one means that the rate is too large, and not that it has yet to fall.
+    private static let tolerance = 1.5
+    /// The rate is halved at most so often; then nothing is to be gained.
+    private static let leastRateFactor = 1.0 / 32
+    /// Points between the start and the best weights that compete in the end.
+    private static let blends: [Float] = [0.75, 0.5, 0.25]
+
+    /// Prepares a run.
+    ///
+    /// - Parameters:
+    ///   - teacher: the original network.
+    ///   - student: the smaller network; values with the same name and shape in both are taken for the same.
+    ///   - inputs: one tensor per input of the networks.
+    ///   - labels: class per input for fine-tuning; empty to learn from the original alone.
+    ///   - settings: see there.
+    ///   - teacherStatistics, studentStatistics: what batch normalizations use on these inputs, by node, where it is not what
+    ///     they store; their stored statistics are not touched.
+    /// - Throws: `malformedNetwork`, `inputShape`, `nonFiniteData`, `invalidSetting`, `evaluation`.
+    public init(
+        teacher: Network, student: Network, inputs: [ActivationTensor], labels: [Int] = [], settings: LearningSettings = LearningSettings(),
+        teacherStatistics: [Int: ChannelStatistics] = [:], studentStatistics: [Int: ChannelStatistics] = [:]
+    ) throws(PruningError) {
+        try settings.validate()
+        for tensor in inputs {
+            if let index = tensor.values.firstIndex(where: { !$0.isFinite }) { throw .nonFiniteData(index: index) }
+        }
+        for network in [teacher, student] {
+            for name in network.parameters.keys.sorted() {
+                if let index = network.parameters[name]?.values.firstIndex(where: { !$0.isFinite }) {
+                    throw .nonFiniteParameter(name: name, index: index)
+                }
+            }
+        }
+        self.settings = settings
+        self.studentStatistics = studentStatistics
+        do {
+            self.teacher = try teacher.inferringShapes()
+            self.student = try student.inferringShapes()
+        } catch {
+            throw .malformedNetwork("\(error)")
+        }
+        let matched = try MatchedValues(teacher: self.teacher, student: self.student)
+        let all = try LearningInputs(inputs, network: self.student, labels: labels, settings: settings)
+        do throws(NetworkError) {
+            let plain = try HeldOutInputs(
+                all, teacher: self.teacher, pairs: matched.outputs, statistics: teacherStatistics, isLogits: settings.outputsAreLogits)
+            self.inputs = try all.adjusted(
+                to: self.student, judgedBy: plain, teacher: self.teacher, statistics: teacherStatistics)
+            var judge = plain
+            if labels.isEmpty, let augmentation = self.inputs.augmentation {
+                judge = try plain.augmented(
+                    by: augmentation, seed: settings.seed, teacher: self.teacher, pairs: matched.outputs, statistics: teacherStatistics)
+            }
+            heldOut = judge
+            let shapes = self.inputs.networkShapes
+            // A few inputs show which values are the same, and how much they vary.
+            let probe = self.inputs.probe()
+            let candidates = labels.isEmpty ? matched.features : []
+            let pairs = try Distillation.agreeing(
+                candidates, probe, (self.teacher, teacherStatistics), (self.student, studentStatistics), shapes: shapes)
+            let observed = pairs + matched.outputs
+            answers = try Evaluator(
+                self.teacher, observing: observed.map(\.teacher), statistics: teacherStatistics, inputShapes: shapes)
+            let seen = try answers.forwardInLanes(probe)
+            let variances = seen.map(\.variancePerSample)
+            let classes = heldOut.isLogits ? seen.last?.sampleSize ?? 0 : 0
+            loss = DistillationLoss(
+                features: Array(variances.prefix(pairs.count)), outputs: Array(variances.dropFirst(pairs.count)),
+                centersOutputs: heldOut.isLogits, matchesProbabilities: self.inputs.showsClasses(classes), usesLabels: !labels.isEmpty)
+            tensors = try LearnedTensors(
+                self.student, probe: probe, inputShapes: shapes, statistics: studentStatistics,
+                frozen: self.student.frozenTensors(rows: self.inputs.count))
+            prepared = try WeightGradient(
+                self.student, observing: observed.map(\.student), parameters: tensors.names, statistics: studentStatistics,
+                inputShapes: shapes)
+            func work(_ network: Network) throws(NetworkError) -> Double {
+                Double(try network.inferringShapes(inputShapes: shapes).cost.multiplyAdds ?? 0)
+            }
+            workPerInput = Swift.max(1, try work(self.teacher) + 3 * work(self.student))
+        } catch {
+            throw .evaluation("\(error)")
+        }
+        let size = inputs.reduce(0) { $0 + $1.sampleSize }
+        batch = Swift.min(
+            self.inputs.count,
+            settings.batch ?? (labels.isEmpty ? LearningSettings.batch(ofInputSize: size) : Distillation.labelledBatch))
+        let most = labels.isEmpty ? LearningSettings.stepLimit : Distillation.epochs * self.inputs.count / Swift.max(1, batch)
+        let choices = labels.isEmpty ? Distillation.rates.unlabelled : Distillation.rates.labelled
+        let share = settings.rate == nil ? 1 + Double(choices.count) / Double(Distillation.trialShare) : 1
+        let affordable = settings.work / (workPerInput * Double(batch) * share)
+        steps = settings.steps ?? (tensors.names.isEmpty ? 0 : Int(Swift.min(affordable, Double(most))))
+        let isTried = settings.rate == nil && steps / Distillation.trialShare >= Distillation.leastTrial
+        rates = settings.rate.map { [$0] } ?? (isTried ? choices : [choices[1]])
+        trialSteps = isTried ? steps / Distillation.trialShare : 0
+    }
+
+    /// Learns.
+    ///
+    /// - Parameters:
+    ///   - earlier: a state of the same run (networks, inputs and settings alike) to go on from.
+    ///   - observer: told about every step; returning `false` ends the run early.
+    /// - Returns: the network with the best weights found, and an account of them.
+    /// - Throws: `evaluation`, `planMismatch` for the state of another run.
+    public func run(
+        resuming earlier: LearningState? = nil, observer: LearningObserver? = nil
+    ) throws(PruningError) -> (network: Network, report: LearningReport) {
+        let clock = ContinuousClock()
+        let began = clock.now
+        do {
+            let start = zip(prepared.values, tensors.units).map { $0 / $1 }
+            var state = try earlier.map { try checked($0, count: start.count) } ?? begin(start)
+            if state.rate == 0, let rate = try chosenRate(state, observer: observer) { state.rate = rate }
+            if state.rate > 0 { try descend(&state, steps: steps, observer: observer) }
+            var (best, bestError) = (state.best, state.bestError)
+            if best != start {
+                for share in Distillation.blends {
+                    let blend = zip(start, state.best).map { $0 + share * ($1 - $0) }
+                    let error = try heldOut.error(of: network(blend), statistics: studentStatistics)
+                    if error < bestError { (best, bestError) = (blend, error) }
+                }
+            }
+            let duration = (clock.now - began).components
+            let report = LearningReport(
+                steps: state.step, heldOutBefore: state.startError.error, heldOutAfter: bestError.error, measure: heldOut.measure,
+                heldOutCount: heldOut.count,
+                work: Double((state.step + trialSteps * rates.count) * batch) * workPerInput,
+                seconds: Double(duration.seconds) + Double(duration.attoseconds) * 1e-18)
+            return (best == start ? student : network(best), report)
+        } catch let error as PruningError {
+            throw error
+        } catch {
+            throw .evaluation("\(error)")
+        }
+    }
+
+    private func begin(_ start: [Float]) throws(NetworkError) -> LearningState {
+        let zeros = [Float](repeating: 0, count: start.count)
+        let error = try heldOut.error(of: student, statistics: studentStatistics)
+        return LearningState(
+            step: 0, values: start, first: zeros, second: zeros, momentSteps: 0, best: start, bestError: error, startError: error,
+            rate: rates.count == 1 ? rates[0] : 0)
+    }
+
+    private func checked(_ state: LearningState, count: Int) throws(PruningError) -> LearningState {
+        guard state.values.count == count, state.step <= steps else {
+            throw .planMismatch(
+                expected: "\(count) learned values and at most \(steps) steps", found: "\(state.values.count) and \(state.step)")
+        }
+        return state
+    }
+
+    /// The rate whose short run ends nearest to the goal; `nil` when the observer ends it all.
+    private func chosenRate(_ start: LearningState, observer: LearningObserver?) throws -> Double? {
+        var best: (rate: Double, error: HeldOutError)?
+        for rate in rates {
+            var trial = start
+            trial.rate = rate
+            var goesOn = true
+            try descend(&trial, steps: trialSteps) { progress in
+                var shown = progress
+                (shown.step, shown.steps, shown.state) = (0, steps, start)
+                goesOn = observer?(shown) ?? true
+                return goesOn
+            }
+            guard goesOn else { return nil }
+            let error = try heldOut.error(of: network(trial.values), statistics: studentStatistics)
+            if best.map({ error < $0.error }) ?? true { best = (rate, error) }
+        }
+        return best?.rate
+    }
+
+    /// Goes on to `steps` steps.
+    private func descend(_ state: inout LearningState, steps: Int, observer: LearningObserver?) throws(NetworkError) {
+        var gradient = prepared
+        let interval = Swift.max(1, steps / Distillation.checks)
+        let leastRate = (rates.first ?? 0) * Distillation.leastRateFactor
+        var latest = state.bestError.error
+        while state.step < steps, state.rate >= leastRate {
+            try gradient.set(zip(state.values, tensors.units).map { $0 * $1 })
+            let (value, slopes) = try slope(gradient, step: state.step)
+            let rate = state.rate * AdamStep.schedule(step: state.step, of: steps)
+            state.step += 1
+            if value.isFinite, slopes.allSatisfy(\.isFinite) {
+                AdamStep.apply(slopes, rate: rate, to: &state)
+            } else {
+                state.retreat()
+            }
+            if state.step % interval == 0 || state.step == steps {
+                let error = try heldOut.error(of: network(state.values), statistics: studentStatistics)
+                latest = error.error
+                if error < state.bestError {
+                    (state.best, state.bestError) = (state.values, error)
+                } else if !(error.error <= Distillation.tolerance * state.bestError.error) {
+                    state.retreat()
+                }
+            }
+            let progress = LearningProgress(step: state.step, steps: steps, loss: value, heldOutError: latest, state: state)
+            if let observer, !observer(progress) { break }
+        }
+    }
+
+    /// The smaller network with other weights.
+    private func network(_ values: [Float]) -> Network {
+        var network = student
+        var first = 0
+        for name in tensors.names {
+            guard let shape = student.parameters[name]?.shape else { continue }
+            let count = shape.reduce(1, *)
+            network.parameters[name] = Parameter(
+                shape: shape, values: (first..<first + count).map { values[$0] * tensors.units[$0] })
+            first += count
+        }
+        return network
+    }
+
+    /// Loss of one step's inputs and its slope in v.
+    private func slope(_ gradient: WeightGradient, step: Int) throws(NetworkError) -> (Double, [Float]) {
+        let (samples, labels) = inputs.batch(step, of: batch)
+        let targets = try answers.forwardInLanes(samples)
+        let loss = self.loss
+        let sizes = targets.map(\.sampleSize)
+        let (value, slopes) = try gradient.gradient(at: samples) { sample, values, slopes in
+            func descend(_ index: Int, _ given: [UnsafeBufferPointer<Float>]) -> Double {
+                guard index < targets.count else {
+                    return loss(values, targets: given, label: labels.isEmpty ? nil : labels[sample], slopes: slopes)
+                }
+                return targets[index].values.withUnsafeBufferPointer {
+                    descend(index + 1, given + [UnsafeBufferPointer(rebasing: $0[sample * sizes[index]..<(sample + 1) * sizes[index]])])
+                }
+            }
+            return descend(0, [])
+        }
+        let scale = 1 / Float(Swift.max(1, batch))
+        return (value / Double(Swift.max(1, batch)), zip(slopes, tensors.units).map { $0 * $1 * scale })
+    }
+
+    /// Pairs whose values agree to some extent: neither the same already nor strangers.
+    private static func agreeing(
+        _ pairs: [ValuePair], _ probe: [ActivationTensor], _ teacher: (Network, [Int: ChannelStatistics]),
+        _ student: (Network, [Int: ChannelStatistics]), shapes: [[Int]]?
+    ) throws(NetworkError) -> [ValuePair] {
+        guard !pairs.isEmpty else { return [] }
+        func seen(_ network: (Network, [Int: ChannelStatistics]), _ values: [Network.ValueID]) throws(NetworkError) -> [ActivationTensor] {
+            try Evaluator(network.0, observing: values, statistics: network.1, inputShapes: shapes).forwardInLanes(probe)
+        }
+        let (wanted, given) = (try seen(teacher, pairs.map(\.teacher)), try seen(student, pairs.map(\.student)))
+        return pairs.indices.filter { k in
+            let error = zip(wanted[k].values, given[k].values).reduce(0.0) { $0 + Double($1.0 - $1.1) * Double($1.0 - $1.1) }
+            let share = error / Double(Swift.max(1, wanted[k].batchCount)) / wanted[k].variancePerSample
+            return share > 1e-9 && share < 1
+        }.map { pairs[$0] }
+    }
+}
+
+extension LearningState {
+    /// Back to the best weights, more slowly.
+    mutating func retreat() {
+        values = best
+        for i in first.indices { (first[i], second[i]) = (0, 0) }
+        momentSteps = 0
+        rate /= 2
+    }
+}
+
+extension ActivationTensor {
+    /// Variance about the mean of each channel (each value of vectors), summed over a sample.
+    fileprivate var variancePerSample: Double {
+        let isVector = sampleShape.count == 1
+        let deviations = channelDeviations(isChannelLast: isVector)
+        let positions = Double(sampleSize) / Double(Swift.max(1, deviations.count))
+        return deviations.reduce(0.0) { $0 + Double($1) * Double($1) } * positions
+    }
+}
+
+extension Network {
+    /// Inputs that each regressor of an output layer needs for its weights to move: fewer are fitted by heart.
+    private static var rowsPerFeature: Int { 4 }
+
+    /// Weights and shifts of layers that make the network's outputs, where `rows` inputs are few for them.
+    fileprivate func frozenTensors(rows: Int) -> Set<String> {
+        var names: Set<String> = []
+        for output in outputs {
+            var value = output
+            while let node = nodes.last(where: { $0.outputs.contains(value) }), let input = node.inputs.first {
+                if case .linear(let layer) = node.layer, let shape = parameters[layer.weight]?.shape, shape.count == 2 {
+                    if rows < Network.rowsPerFeature * shape[layer.isTransposed ? 0 : 1] {
+                        names.formUnion([layer.weight, layer.bias].compactMap { $0 })
+                    }
+                    break
+                }
+                guard node.inputs.count == 1, node.layer.keepsVector else { break }
+                value = input
+            }
+        }
+        return names
+    }
+}
+
+extension Layer {
+    /// Whether a vector stays a vector of as many values.
+    fileprivate var keepsVector: Bool {
+        switch self {
+        case .softmax, .activation, .identity, .flatten, .reshape: true
+        default: false
+        }
+    }
+}

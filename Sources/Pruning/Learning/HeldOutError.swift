@@ -1,0 +1,30 @@
+// What decides which weights are kept.
+
+/// What a held-out error is.
+public enum HeldOutMeasure: String, Sendable, Codable {
+    /// Share of inputs that are not classified as labelled.
+    case missedLabels
+    /// Mean Kullback–Leibler divergence of the class probabilities from the original's, in nats.
+    case classDivergence
+    /// Root mean square difference to the original's outputs over their deviation.
+    case outputError
+}
+
+/// How far from its goal a network is on inputs that it was not fitted on.
+public struct HeldOutError: Sendable, Equatable, Codable {
+    /// What is reported.
+    public var error: Double
+    /// Decides between equal errors: the cross-entropy where errors are counts.
+    public var tieBreak: Double
+
+    public init(error: Double, tieBreak: Double) {
+        self.error = error
+        self.tieBreak = tieBreak
+    }
+
+    static func < (a: HeldOutError, b: HeldOutError) -> Bool {
+        guard a.error.isFinite else { return false }
+        guard b.error.isFinite else { return true }
+        return a.error < b.error || a.error == b.error && a.tieBreak < b.tieBreak
+    }
+}

@@ -1,0 +1,142 @@
+// Inputs that no step has seen, with the original's answers or their labels: what decides.
+
+import LinearAlgebra
+import NeuralNetworks
+import RandomNumbers
+
+struct HeldOutInputs: Sendable {
+    private var inputs: [ActivationTensor]
+    private let labels: [Int]
+    private var answers: [ActivationTensor]
+    private let outputs: [Network.ValueID]
+    /// Whether the outputs count up to a common shift.
+    let isLogits: Bool
+    /// Classes that the original names.
+    let classes: Set<Int>
+
+    var count: Int { inputs.first?.batchCount ?? 0 }
+
+    /// An original that gives half of all probability to one class is a classifier: an output of a regression, read as logits, does not.
+    private static let leastSureness = 0.5
+    /// - Parameter isLogits: `nil` to judge by the original's answers.
+    init(
+        _ all: LearningInputs, teacher: Network, pairs: [ValuePair], statistics: [Int: ChannelStatistics], isLogits: Bool?
+    ) throws(NetworkError) {
+        inputs = all.tensors.map { $0.rows(all.heldOut) }
+        labels = all.labels.isEmpty ? [] : all.heldOut.map { all.labels[$0] }
+        outputs = pairs.map(\.student)
+        answers = try Evaluator(teacher, observing: pairs.map(\.teacher), statistics: statistics).forwardInLanes(inputs)
+        guard answers.count == 1, let logits = answers.first, logits.sampleShape.count == 1, logits.sampleSize >= 2 else {
+            guard labels.isEmpty else {
+                throw .invalidData(
+                    reason: "expected one vector of at least two logits to learn labels with, found \(answers.map(\.sampleShape))")
+            }
+            self.isLogits = false
+            classes = []
+            return
+        }
+        if let label = all.labels.first(where: { !(0..<logits.sampleSize).contains($0) }) {
+            throw .invalidData(reason: "expected labels below \(logits.sampleSize), the number of outputs, found \(label)")
+        }
+        classes = Set(logits.largest)
+        let sureness = logits.meanOverSamples { Elementary.exp(LogSoftmax($0, temperature: 1).logarithm(HeldOutInputs.largest($0))) }
+        self.isLogits = isLogits ?? (!labels.isEmpty || sureness >= HeldOutInputs.leastSureness)
+    }
+
+    /// The same with images flipped, cropped and shifted in place of those given: a closed form may have been fitted on those.
+    func augmented(
+        by augmentation: ImageAugmentation, seed: UInt64, teacher: Network, pairs: [ValuePair], statistics: [Int: ChannelStatistics]
+    ) throws(NetworkError) -> HeldOutInputs {
+        var generator = SeededGenerator(seed: seed).stream(.heldOut)
+        var result = self
+        let twice = Array(0..<count) + Array(0..<count)
+        result.inputs = [augmentation.atFullSize()(inputs[0], at: twice, using: &generator)]
+        result.answers = try Evaluator(teacher, observing: pairs.map(\.teacher), statistics: statistics).forwardInLanes(result.inputs)
+        return result
+    }
+
+    fileprivate static func largest(_ values: UnsafeBufferPointer<Float>) -> Int {
+        var best = 0
+        for i in values.indices where values[i] > values[best] { best = i }
+        return best
+    }
+
+    /// How far a smaller network is from its goal.
+    func error(of network: Network, statistics: [Int: ChannelStatistics]) throws(NetworkError) -> HeldOutError {
+        let given = try Evaluator(network, observing: outputs, statistics: statistics).forwardInLanes(inputs)
+        if let logits = given.first, !labels.isEmpty {
+            let wrong = zip(logits.largest, labels).count { $0 != $1 }
+            var sample = 0
+            let entropy = logits.meanOverSamples {
+                sample += 1
+                return -LogSoftmax($0, temperature: 1).logarithm(labels[sample - 1])
+            }
+            return HeldOutError(error: Double(wrong) / Double(max(1, labels.count)), tieBreak: entropy)
+        }
+        if isLogits, let z = given.first, let y = answers.first { return HeldOutError(error: z.meanDivergence(from: y), tieBreak: 0) }
+        var total = 0.0
+        for (z, y) in zip(given, answers) {
+            let size = y.sampleSize
+            var (difference, energy) = (0.0, 0.0)
+            var means = [Double](repeating: 0, count: size)
+            for i in y.values.indices { means[i % size] += Double(y.values[i]) / Double(max(1, y.batchCount)) }
+            for i in y.values.indices {
+                let (d, e) = (Double(z.values[i]) - Double(y.values[i]), Double(y.values[i]) - means[i % size])
+                difference += d * d
+                energy += e * e
+            }
+            total += energy > 0 ? difference / energy : difference > 0 ? .infinity : 0
+        }
+        return HeldOutError(error: (total / Double(max(1, answers.count))).squareRoot(), tieBreak: 0)
+    }
+
+    /// What errors are.
+    var measure: HeldOutMeasure { !labels.isEmpty ? .missedLabels : isLogits ? .classDivergence : .outputError }
+
+    /// Whether the original names the classes of the held-out inputs for a share of what became of them; always where it names none.
+    func survives(
+        _ moved: ActivationTensor, share: Double, teacher: Network, statistics: [Int: ChannelStatistics]
+    ) throws(NetworkError) -> Bool {
+        guard isLogits, let logits = answers.first else { return true }
+        let given = try Evaluator(teacher, statistics: statistics).forwardInLanes([moved])
+        guard let other = given.first, other.sampleSize == logits.sampleSize else { return true }
+        let same = zip(other.largest, logits.largest).count { $0 == $1 }
+        return Double(same) >= share * Double(max(1, count))
+    }
+}
+
+extension ActivationTensor {
+    /// Index of the largest value of every sample; the lowest among equals.
+    fileprivate var largest: [Int] { mapSamples(HeldOutInputs.largest) }
+
+    fileprivate func meanOverSamples(_ body: (UnsafeBufferPointer<Float>) -> Double) -> Double {
+        mapSamples(body).reduce(0, +) / Double(max(1, batchCount))
+    }
+
+    /// Mean over samples of KL(softmax y ‖ softmax z), in nats.
+    fileprivate func meanDivergence(from answers: ActivationTensor) -> Double {
+        let size = sampleSize
+        return values.withUnsafeBufferPointer { z in
+            answers.values.withUnsafeBufferPointer { y in
+                var total = 0.0
+                for sample in 0..<batchCount {
+                    let range = sample * size..<(sample + 1) * size
+                    let given = LogSoftmax(UnsafeBufferPointer(rebasing: z[range]), temperature: 1)
+                    let wanted = LogSoftmax(UnsafeBufferPointer(rebasing: y[range]), temperature: 1)
+                    for i in 0..<size {
+                        let p = wanted.logarithm(i)
+                        total += Elementary.exp(p) * (p - given.logarithm(i))
+                    }
+                }
+                return total / Double(max(1, batchCount))
+            }
+        }
+    }
+
+    private func mapSamples<R>(_ body: (UnsafeBufferPointer<Float>) -> R) -> [R] {
+        let size = sampleSize
+        return values.withUnsafeBufferPointer { values in
+            (0..<batchCount).map { body(UnsafeBufferPointer(rebasing: values[$0 * size..<($0 + 1) * size])) }
+        }
+    }
+}

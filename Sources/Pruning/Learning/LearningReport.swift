@@ -1,0 +1,17 @@
+// What a learning run did.
+
+/// Steps and errors of a learning run.
+public struct LearningReport: Sendable, Equatable, Codable {
+    /// Steps made.
+    public var steps: Int
+    /// Error on held-out inputs before the first step and of the weights that are kept; the second is never above the first.
+    public var heldOutBefore: Double
+    public var heldOutAfter: Double
+    /// What these errors are.
+    public var measure: HeldOutMeasure
+    /// Held-out inputs.
+    public var heldOutCount: Int
+    /// Multiply–adds of all steps.
+    public var work: Double
+    public var seconds: Double
+}

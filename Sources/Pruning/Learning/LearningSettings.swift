@@ -1,0 +1,48 @@
+// Everything a user decides about learning from the original network, as values.
+
+/// Settings of a learning run.
+public struct LearningSettings: Sendable, Equatable, Codable {
+    /// Steps of gradient descent; `nil` for as many as `work` affords, at most `stepLimit`.
+    public var steps: Int?
+    /// Multiply–adds of all steps together: the original forward once, the smaller network forward and twice back, per input.
+    public var work: Double
+    /// Inputs per step; `nil` for `LearningSettings.batch(ofInputSize:)`.
+    public var batch: Int?
+    /// Largest step of Adam, in units of every filter's root mean square; `nil` for the best of three.
+    public var rate: Double?
+    public var seed: UInt64
+    /// Whether images are flipped, cropped, shifted and mixed; the original answers what becomes of them.
+    public var augments: Bool
+    /// Whether the outputs are logits, which count up to a common shift; `nil` to judge by how sure the original is.
+    public var outputsAreLogits: Bool?
+
+    /// Default work, about a minute on two cores; what the efforts multiply.
+    public static let defaultWork = 3e12
+    /// More steps than this bring nothing that a held-out input shows; networks that small are fitted in closed form.
+    static let stepLimit = 1500
+
+    public init(
+        steps: Int? = nil, work: Double = LearningSettings.defaultWork, batch: Int? = nil, rate: Double? = nil, seed: UInt64 = 0,
+        augments: Bool = true, outputsAreLogits: Bool? = nil
+    ) {
+        self.steps = steps
+        self.work = work
+        self.batch = batch
+        self.rate = rate
+        self.seed = seed
+        self.augments = augments
+        self.outputsAreLogits = outputsAreLogits
+    }
+
+    /// Inputs per step: 16 large images, 64 small ones, 256 vectors; each has that many more places than the next.
+    static func batch(ofInputSize size: Int) -> Int { size > 20_000 ? 16 : size > 1024 ? 64 : 256 }
+
+    /// Checks every range.
+    /// - Throws: `invalidSetting`.
+    public func validate() throws(PruningError) {
+        if let steps, steps < 0 { throw .invalidSetting(name: "steps", expected: "at least 0", found: "\(steps)") }
+        if let batch, batch < 1 { throw .invalidSetting(name: "batch", expected: "at least 1", found: "\(batch)") }
+        guard work >= 0, work.isFinite else { throw .invalidSetting(name: "work", expected: "at least 0 and finite", found: "\(work)") }
+        if let rate, !(rate > 0 && rate.isFinite) { throw .invalidSetting(name: "rate", expected: "above 0 and finite", found: "\(rate)") }
+    }
+}
