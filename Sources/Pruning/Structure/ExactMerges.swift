@@ -41,7 +41,7 @@ package struct ExactMerges: Sendable {
                 readers.append(try Reader(Consumer(consumer, in: network), groups[g].count, dead: dead, &analysis))
             }
             // Transposed convolutions and recurrent layers read channels, too, and cannot take over what goes.
-            let reads = groups[g].slices.count { $0.role == .consumer || $0.role == .recurrent }
+            let reads = groups[g].slices.count(where: { $0.role == .consumer || $0.role == .recurrent })
             guard !readers.isEmpty, readers.count == reads else { continue }
             let free = merge(readers, count: groups[g].count)
             redundant[g] = free
