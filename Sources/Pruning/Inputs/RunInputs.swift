@@ -71,7 +71,9 @@ struct RunInputs: Sendable {
         // that cannot be evaluated leave only the weights to judge by.
         let isEvaluable = run.canMeasure
         let isNeeded = !run.settings.budget.isUniform || run.settings.withoutMoments != nil
-        if isNeeded, isEvaluable, run.network.inputs.count == 1, (run.inputShape?.count ?? 0) >= 2 { return try images(chain: nil, for: run) }
+        if isNeeded, isEvaluable, run.network.inputs.count == 1, (run.inputShape?.count ?? 0) >= 2 {
+            return try images(chain: nil, for: run)
+        }
         let reason: PruningWarning.NoInputs = isEvaluable ? (isNeeded ? .noModelFits : .notNeeded) : .notEvaluable
         return RunInputs(.nothing, .none(reason), chain: nil, warnings: [.noInputs(reason)])
     }
