@@ -46,7 +46,7 @@ struct Doctor: ParsableCommand {
             if format.json {
                 try JSONOutput.show(["operators": ONNXOperators.table])
             } else {
-                Console.say(String(ONNXOperators.markdown.dropLast()))
+                for line in ONNXOperators.markdown.split(separator: "\n") { Console.say(String(line)) }
             }
             return
         }

@@ -8,8 +8,8 @@ extension ONNXImporter {
             let recurrence = weightShape(node, 2), weight.count == 3, recurrence.count == 3
         else { return false }
         let batchFirst = try node.integer("layout") ?? 0 != 0
-        // A sample whose steps would be the batch has been taken apart the wrong way.
-        guard shape[batchFirst ? 0 : 1] == 1, batchFirst || wholes.contains(given) || fixedBatch == 1 else { return false }
+        // A batch that the model fixes cannot be the steps; one step of an open batch can.
+        guard shape[batchFirst ? 0 : 1] == 1, batchFirst || wholes.contains(given) || fixedBatch ?? 1 == 1 else { return false }
         // Sequences of other lengths than the longest, clipped cells and coupled gates have no layer.
         if node.input(4) != nil {
             guard let lengths = try constant(node, 4)?.integers, lengths.allSatisfy({ $0 == shape[batchFirst ? 1 : 0] }) else {

@@ -71,9 +71,11 @@ struct RunInputs: Sendable {
         }
         // Images for a prediction alone would cost minutes on networks for large ones: they are drawn when asked for. Operations
         // that cannot be evaluated leave only the weights to judge by.
-        let isEvaluable = run.canMeasure && run.network.inputs.count == 1
+        let isEvaluable = run.canMeasure
         let isNeeded = !run.settings.budget.isUniform || run.settings.withoutMoments != nil
-        if isNeeded, isEvaluable, (run.inputShape?.count ?? 0) >= 2 { return try images(chain: nil, for: run) }
+        if isNeeded, isEvaluable, run.network.inputs.count == 1, (run.inputShape?.count ?? 0) >= 2 {
+            return try images(chain: nil, for: run)
+        }
         let reason: PruningWarning.NoInputs = isEvaluable ? (isNeeded ? .noModelFits : .notNeeded) : .notEvaluable
         return RunInputs(.nothing, .none(reason), chain: nil, warnings: [.noInputs(reason)])
     }

@@ -40,7 +40,9 @@ package struct ExactMerges: Sendable {
             for consumer in network.consumers(of: groups[g]) {
                 readers.append(try Reader(Consumer(consumer, in: network), groups[g].count, dead: dead, &analysis))
             }
-            guard !readers.isEmpty else { continue }
+            // Transposed convolutions and recurrent layers read channels, too, and cannot take over what goes.
+            let reads = groups[g].slices.count(where: { $0.role == .consumer || $0.role == .recurrent })
+            guard !readers.isEmpty, readers.count == reads else { continue }
             let free = merge(readers, count: groups[g].count)
             redundant[g] = free
             for slice in groups[g].slices where slice.role == .producer {
