@@ -126,7 +126,8 @@ import Testing
         var net = RandomNetwork(seed: 107)
         var value = try net.convolution("a", net.input([2, 4, 4]), 6)
         value = try net.apply("most", .reduction(Reduction(kind: .maximum, axes: [1], keepsAxes: true)), value)
-        let groups = try net.network(outputs: try net.convolution("b", value, 3)).channelGroups()
+        value = try net.convolution("b", value, 3)
+        let groups = try net.network(outputs: value).channelGroups()
         #expect(groups[0].barrier == "node most (ReduceMax) takes one number over all channels")
         #expect(groups[0].barrierNode == 1)
     }
@@ -160,7 +161,7 @@ import Testing
         let input = builder.input("x", shape: nil)
         let value = builder.append("fc", .linear(Linear(weight: "w", bias: nil)), input)
         let network = try builder.network(outputs: [value], parameters: parameters)
-        #expect(network.evaluability().obstacle(of: value)?.name == "x")
+        #expect(network.evaluability().obstacle(of: value)?.operation.contains("unknown shape") == true)
         #expect(network.evaluability(inputShapes: [[3]]).isComplete)
     }
 }

@@ -2,7 +2,7 @@ import NeuralNetworks
 import TestSupport
 import Testing
 
-@testable import Pruning
+import Pruning
 
 /// Largest difference of two networks' outputs on random inputs, relative to the largest output.
 private func difference(_ a: Network, _ b: Network, shape: [Int], scale: Float = 1) throws -> Double {

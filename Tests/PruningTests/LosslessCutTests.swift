@@ -4,7 +4,7 @@ import NeuralNetworks
 import TestSupport
 import Testing
 
-@testable import Pruning
+import Pruning
 
 /// A perceptron whose second half of hidden neurons repeats the first, scaled.
 private func doubled(_ half: Int, inputs: Int = 6, outputs: Int = 4) -> Network {

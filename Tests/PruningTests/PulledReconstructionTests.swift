@@ -2,7 +2,7 @@ import LinearAlgebra
 import TestSupport
 import Testing
 
-@testable import Pruning
+import Pruning
 
 /// Samples h (n×N) of mixed scales and targets z = T·h + noise + constant.
 private struct Problem {
