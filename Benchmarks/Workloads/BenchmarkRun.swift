@@ -97,7 +97,7 @@ package struct BenchmarkRun {
     private mutating func collectTraces() {
         guard configuration.workloads.contains(where: { $0.suite == .ellipsoid }) else { return }
         BLASConfiguration.threads = configuration.threads[0]
-        for method in [MinimumVolumeEllipsoid.Method.interiorPoint, .awaySteps, .khachiyan] where !isCancelled() {
+        for method in [MinimumVolumeEllipsoid.Method.columnGeneration, .awaySteps, .khachiyan] where !isCancelled() {
             if let trace = try? EllipsoidWorkloads.trace(.correlated, 10_000, 20, method: method) { results.traces.append(trace) }
         }
     }

@@ -26,7 +26,7 @@ package enum CaratheodoryWorkloads {
                 run: {
                     let reduction = try points.withUnsafeBufferPointer { points in
                         try weights.withUnsafeBufferPointer { weights in
-                            try CaratheodoryReduction(points: points, dimension: d, count: n, weights: weights)
+                            try CaratheodoryReduction(points: points, count: n, dimension: d, weights: weights)
                         }
                     }
                     return answer(reduction.indices, reduction.weights)
@@ -53,7 +53,7 @@ package enum CaratheodoryWorkloads {
             return Instance(bytes: 8 * Double(n * d)) {
                 let reduction = try points.withUnsafeBufferPointer { points in
                     try weights.withUnsafeBufferPointer { weights in
-                        try CaratheodoryReduction(points: points, dimension: d, count: n, weights: weights, lift: .secondMoments)
+                        try CaratheodoryReduction(points: points, count: n, dimension: d, weights: weights, lift: .secondMoments)
                     }
                 }
                 return Answer {

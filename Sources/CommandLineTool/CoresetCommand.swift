@@ -105,20 +105,22 @@ struct CoresetCommand: ParsableCommand {
         let seconds = start.duration(to: .now).seconds
         bar.clear()
         if let output { try archive(coreset, bounds).write(to: output, force: overwrite.force) }
+        let claim: Guarantee.Sample? = if case .sample(let claim) = coreset.guarantee { claim } else { nil }
         let report = Report(
             construction: construction.rawValue, pointCount: file.count, dimension: file.dimension,
             rank: factors?.rank ?? bounds?.rank ?? 0, size: coreset.count,
-            provenFactor: (factors?.proven ?? coreset.guarantee.provenFactor)?.ifFinite,
+            provenFactor: (factors?.proven ?? claim?.provenFactor)?.ifFinite,
             measuredFactor: factors?.measured.ifFinite, peels: bounds?.peels ?? 1, totalSensitivity: bounds?.total,
-            cappedTotalSensitivity: bounds?.cappedTotal, draws: coreset.guarantee.drawCount,
-            epsilon: coreset.guarantee.epsilon?.ifFinite, seed: sample == nil ? nil : seed, guarantee: coreset.guarantee.statement,
+            cappedTotalSensitivity: bounds?.cappedTotal, draws: claim?.drawCount,
+            epsilon: claim?.epsilon.ifFinite, seed: sample == nil ? nil : seed, guarantee: coreset.guarantee.statement,
             seconds: seconds, readSeconds: file.readSeconds, threads: threads)
         if format.json { try JSONOutput.show(report) } else { show(report) }
     }
 
     private func peel(_ points: Matrix, _ settings: LInfinityCoreset.Settings, _ bar: ProgressBar) throws -> SensitivityBounds {
-        try SensitivityBounds(points: points, settings: settings) { left in
-            bar.update("peeling", fraction: 1 - Double(left) / Double(max(points.columns, 1)))
+        let count = points.columns
+        return try SensitivityBounds(points: points, settings: settings) { progress in
+            bar.update("peeling", fraction: 1 - Double(progress.pointsLeft) / Double(max(count, 1)))
             return true
         }
     }

@@ -12,14 +12,16 @@ enum EllipsoidPlot {
     /// The shadow of the ellipsoid on the plane of two of its axes is the ellipse with these semiaxes. Both directions
     /// have the same scale unless one axis is more than 20 times the other.
     static func svg(_ fit: MinimumVolumeEllipsoid, points: PointFile) throws -> String {
-        let axes = try fit.ellipsoid.principalAxes()
+        let axes = fit.ellipsoid.principalAxes()
         let lengths = [axes.lengths.first ?? 0, axes.lengths.count > 1 ? axes.lengths[1] : 0]
         let directions = (0..<2).map { k in
             k < axes.directions.columns ? Array(axes.directions.column(k)) : [Double](repeating: 0, count: fit.ellipsoid.dimension)
         }
+        // In the coordinates that the file lends.
+        let center = points.offset.map { zip(fit.ellipsoid.center, $0).map { $0 - $1 } } ?? fit.ellipsoid.center
         let step = max(1, (points.count + pointLimit - 1) / pointLimit)
-        let cloud = try project(points, Array(stride(from: 0, to: points.count, by: step)), fit.ellipsoid.center, directions)
-        let contacts = try project(points, fit.support, fit.ellipsoid.center, directions)
+        let cloud = try project(points, Array(stride(from: 0, to: points.count, by: step)), center, directions)
+        let contacts = try project(points, fit.support, center, directions)
         return draw(fit, lengths: lengths, cloud: cloud, contacts: contacts, shown: cloud.count, total: points.count)
     }
 

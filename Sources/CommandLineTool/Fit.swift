@@ -3,6 +3,7 @@
 import ArgumentParser
 import ConvexGeometry
 import LinearAlgebra
+import RandomNumbers
 import TensorFiles
 
 struct Fit: ParsableCommand {
@@ -13,9 +14,11 @@ struct Fit: ParsableCommand {
               loewner fit points.npy -o ellipsoid.npz --plot ellipsoid.svg
               loewner fit network.safetensors --tensor fc1.weight --centered --json
               loewner fit more-points.npy --start ellipsoid.npz -o updated.npz
+              loewner fit measurements.npy --trim 0.1 -o bulk.npz
 
-            The .npz file holds center (d), shape (d, d) with (x−c)ᵀ·shape·(x−c) ≤ 1 on all points, and indices and
-            weights of the support. Points of lower rank r get basis (d, r) and shape (r, r) in that basis.
+            The .npz file holds center (d), axes (d, r), orthonormal, and semiaxes (r), with Σ ((x−c)ᵀaxesₖ/semiaxesₖ)² ≤ 1
+            on all points, and indices and weights of the support; shape (d, d) with (x−c)ᵀ·shape·(x−c) ≤ 1 where double
+            precision can hold it. Points of lower rank r get basis (d, r) and shape (r, r) in that basis.
             """)
 
     @OptionGroup var input: PointOptions
@@ -37,6 +40,15 @@ struct Fit: ParsableCommand {
 
     @Option(help: ArgumentHelp("Start from an earlier fit, whose points come first here too: the .npz it wrote.", valueName: "E.npz"))
     var start: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Leave out this share of the points, less than half: a small ellipsoid around the rest, found by concentration steps from many starts (a heuristic; the certificate is about the points kept).",
+            valueName: "share"))
+    var trim: Double?
+
+    @Option(help: "Seed of the starts of --trim.")
+    var seed: UInt64 = 0
 
     @Option(help: ArgumentHelp("Solve so many times and report the median time.", valueName: "n"))
     var repeats = 1
@@ -60,7 +72,7 @@ struct Fit: ParsableCommand {
         var method: MinimumVolumeEllipsoid.Method {
             switch self {
             case .auto: .automatic
-            case .interiorPoint: .interiorPoint
+            case .interiorPoint: .columnGeneration
             case .awaySteps: .awaySteps
             case .khachiyan: .khachiyan
             }
@@ -81,7 +93,17 @@ struct Fit: ParsableCommand {
         let supportDeficit: Double?
         let logVolume: Double?
         let logVolumeBound: Double?
+        let volume: Double?
+        let roundingCost: Double?
+        let center: [Double]
+        let semiaxes: [Double]
+        /// Rows of the d×r matrix; left to the .npz file where it is large.
+        let axes: [[Double]]?
+        let hasShape: Bool
+        let notes: [String]
         let supportCount: Int
+        let keptCount: Int?
+        let seed: UInt64?
         let iterations: Int
         let dataPasses: Int
         let seconds: Double
@@ -99,6 +121,10 @@ struct Fit: ParsableCommand {
         if let timeLimit, !(timeLimit >= 0 && timeLimit < 1e9) {
             throw ValidationError("expected --time-limit in seconds, found \(timeLimit)")
         }
+        if let trim {
+            guard trim >= 0, trim < 0.5 else { throw ValidationError("expected --trim of 0 or more and less than 0.5, found \(trim)") }
+            if start != nil || repeats > 1 { throw ValidationError("expected --trim without --start and --repeats, found both") }
+        }
         guard repeats >= 1 else { throw ValidationError("expected --repeats of 1 or more, found \(repeats)") }
         if let output, !output.hasSuffix(".npz") { throw ValidationError("expected a .npz file for --output, found \(output)") }
         if let plot, !plot.hasSuffix(".svg") { throw ValidationError("expected a .svg file for --plot, found \(plot)") }
@@ -108,42 +134,92 @@ struct Fit: ParsableCommand {
         try overwrite.check(output, inputs: [input.points] + [start].compactMap { $0 })
         try overwrite.check(plot, inputs: [input.points] + [start].compactMap { $0 })
         let threads = threading.apply()
-        let points = try input.read()
+        let points = try input.read(isLocal: !centered && trim == nil)
         let bar = ProgressBar(quiet: format.json)
         var settings = settings(threads: threads, bar)
         settings.start = try start.map { try Self.earlierFit($0) }
-        let (fit, seconds) = try solve(points, settings)
+        let (fit, seconds, kept) = try trim.map { try trimmed(points, share: $0, settings) } ?? solve(points, settings)
         bar.clear()
 
         let status = Self.name(of: fit.status)
+        let axes = fit.ellipsoid.principalAxes()
         let report = Report(
             status: status, pointCount: points.count, dimension: points.dimension, rank: fit.rank, centered: centered,
             gap: fit.certificate.gap.ifFinite, supportDeficit: fit.certificate.supportDeficit.ifFinite,
             logVolume: fit.ellipsoid.logVolume.ifFinite, logVolumeBound: fit.certificate.logVolumeBound.ifFinite,
-            supportCount: fit.support.count, iterations: fit.iterations, dataPasses: fit.dataPasses, seconds: seconds,
+            volume: Elementary.exp(fit.ellipsoid.logVolume).ifNormal, roundingCost: fit.certificate.roundingCost.ifFinite,
+            center: fit.ellipsoid.center, semiaxes: axes.lengths,
+            axes: axes.directions.elements.count <= Self.printedEntries
+                ? (0..<points.dimension).map { axes.directions.row($0) } : nil,
+            hasShape: fit.ellipsoid.shape != nil, notes: Self.notes(on: fit),
+            supportCount: fit.support.count, keptCount: kept?.count, seed: kept == nil ? nil : seed, iterations: fit.iterations,
+            dataPasses: fit.dataPasses, seconds: seconds,
             readSeconds: points.readSeconds, method: MethodArgument.name(of: fit.method), coreType: BLASConfiguration.selection.coreType,
             threads: threads)
-        if let output { try archive(fit).write(to: output, force: overwrite.force) }
+        if let output { try archive(fit, kept: kept).write(to: output, force: overwrite.force) }
         if let plot { try AtomicFile.write(Array(try EllipsoidPlot.svg(fit, points: points).utf8), to: plot, force: overwrite.force) }
         if format.json { try JSONOutput.show(report) } else { show(report) }
+        if fit.status == .stalled, fit.certificate.gap <= gap, fit.certificate.supportDeficit <= settings.supportDeficit {
+            throw CommandFailure.limited(
+                "expected rounding to cost at most the tolerance on the gap, found a center or axes that double precision stores at a cost of \(Format.number(fit.certificate.roundingCost)) in log volume: \(status)"
+            )
+        }
         if fit.status != .solved {
             throw CommandFailure.limited(
                 "expected a gap of at most \(gap), found \(Format.number(fit.certificate.gap)) when it stopped: \(status)")
         }
     }
 
+    /// Entries of the axes that JSON gets.
+    private static var printedEntries: Int { 10_000 }
+
+    /// What a reader of the numbers should know.
+    private static func notes(on fit: MinimumVolumeEllipsoid) -> [String] {
+        var notes: [String] = []
+        let (d, r) = (fit.ellipsoid.dimension, fit.rank)
+        if r < d {
+            notes.append(
+                "the points lie in a flat of dimension \(r), up to the rounding of their coordinates; volume and shape are those in it")
+        }
+        if fit.ellipsoid.shape == nil {
+            notes.append(
+                "no shape matrix: double precision cannot hold it, as its axes are so unequal and slanted, or so long or short; axes and semiaxes are exact to \(Format.number(max(fit.certificate.roundingCost, .ulpOfOne))) of log volume"
+            )
+        }
+        return notes
+    }
+
     /// The fit and the median time of a solve.
-    private func solve(_ points: PointFile, _ settings: MinimumVolumeEllipsoid.Settings) throws -> (MinimumVolumeEllipsoid, Double) {
+    private func solve(
+        _ points: PointFile, _ settings: MinimumVolumeEllipsoid.Settings
+    ) throws -> (MinimumVolumeEllipsoid, Double, kept: [Int]?) {
         func once() throws -> (fit: MinimumVolumeEllipsoid, seconds: Double) {
             let start = ContinuousClock.now
             let fit = try points.withPoints(
-                double: { try MinimumVolumeEllipsoid(points: $0, count: points.count, dimension: points.dimension, settings: settings) },
+                double: {
+                    try MinimumVolumeEllipsoid(
+                        source: BorrowedPoints($0, count: points.count, dimension: points.dimension, offset: points.offset),
+                        settings: settings)
+                },
                 float: { try MinimumVolumeEllipsoid(points: $0, count: points.count, dimension: points.dimension, settings: settings) })
             return (fit, start.duration(to: .now).seconds)
         }
         let first = try once()
         let times = try [first.seconds] + (1..<repeats).map { _ in try once().seconds }
-        return (first.fit, times.sorted()[times.count / 2])
+        return (first.fit, times.sorted()[times.count / 2], nil)
+    }
+
+    /// The fit of most of the points; its support by their places in the file.
+    private func trimmed(
+        _ points: PointFile, share: Double, _ settings: MinimumVolumeEllipsoid.Settings
+    ) throws -> (MinimumVolumeEllipsoid, Double, kept: [Int]?) {
+        let matrix = try points.matrix()
+        let count = points.count - Int(share * Double(points.count))
+        var generator = SeededGenerator(seed: seed)
+        let start = ContinuousClock.now
+        let result = try TrimmedEllipsoid(
+            points: matrix, keeping: count, settings: settings, using: &generator)
+        return (result.fit, start.duration(to: .now).seconds, result.kept)
     }
 
     private func settings(threads: Int, _ bar: ProgressBar) -> MinimumVolumeEllipsoid.Settings {
@@ -170,18 +246,11 @@ struct Fit: ParsableCommand {
         }
     }
 
-    private func archive(_ fit: MinimumVolumeEllipsoid) throws -> TensorArchive {
-        let ellipsoid = fit.ellipsoid
-        var archive: TensorArchive = [
-            "center": .float64(ellipsoid.center),
-            // Symmetric: row-major and column-major agree.
-            "shape": try .float64(ellipsoid.shape.elements, shape: [ellipsoid.rank, ellipsoid.rank]),
-            "indices": .int64(fit.support),
-            "weights": .float64(fit.weights),
-        ]
-        if let basis = ellipsoid.basis {
-            archive["basis"] = try .float64(basis.transposed().elements, shape: [basis.rows, basis.columns])
-        }
+    private func archive(_ fit: MinimumVolumeEllipsoid, kept: [Int]?) throws -> TensorArchive {
+        var archive = try EllipsoidFile.archive(fit.ellipsoid)
+        archive["indices"] = .int64(fit.support)
+        archive["weights"] = .float64(fit.weights)
+        if let kept { archive["kept"] = .int64(kept) }
         return archive
     }
 
@@ -193,22 +262,44 @@ struct Fit: ParsableCommand {
             "\(Format.count(report.pointCount)) in \(report.dimension) dimensions"
                 + (report.rank < report.dimension ? ", in a flat of dimension \(report.rank)" : ""),
         ])
-        table.append(["gap", report.gap.map { "\(Format.number($0)) (max κ/D − 1 over all points)" } ?? "unknown"])
+        if let kept = report.keptCount {
+            table.append([
+                "kept",
+                "\(Format.count(kept)), \(Format.count(report.pointCount - kept)) left out: the smallest ellipsoid found, not proven to be the least of so many",
+            ])
+        }
+        table.append([
+            "gap",
+            report.gap.map { "\(Format.number($0)) (max κ/D − 1 over all points\(report.keptCount == nil ? "" : " kept"))" } ?? "unknown",
+        ])
         table.append([
             "support", "\(report.supportCount) points" + (report.supportDeficit.map { ", 1 − min κ/D = \(Format.number($0))" } ?? ""),
         ])
         table.append([
             "log volume",
             (report.logVolume.map { Format.fixed($0, 6) } ?? "unknown")
-                + (report.logVolumeBound.map { ", at most \(Format.number($0)) above the least" } ?? ""),
+                + (report.logVolumeBound.map { ", at most \(Format.number($0)) above the least" } ?? "")
+                + (report.roundingCost.flatMap { $0 > 0.1 * gap ? ", of which rounding \(Format.number($0))" : nil } ?? ""),
         ])
+        if let volume = report.volume { table.append(["volume", Format.number(volume)]) }
+        table.append(["center", Self.list(report.center)])
+        table.append(["semiaxes", Self.list(report.semiaxes)])
         table.append(["work", "\(report.iterations) iterations, \(report.dataPasses) reads of the points, \(report.method)"])
         table.append([
             "time",
             "\(Format.seconds(report.seconds)) (reading \(Format.seconds(report.readSeconds))), \(report.coreType), \(report.threads) thread\(report.threads == 1 ? "" : "s")",
         ])
+        for note in report.notes { table.append(["note", note]) }
         for path in [output, plot].compactMap({ $0 }) { table.append(["wrote", path]) }
         for line in table.lines().dropFirst() { Console.say(line) }
+    }
+
+    /// Numbers for a line of text, the first and the last ones of many.
+    private static func list(_ values: [Double]) -> String {
+        let shown =
+            values.count <= 8
+            ? values.map(Format.number) : values.prefix(5).map(Format.number) + ["…"] + values.suffix(2).map(Format.number)
+        return shown.joined(separator: "  ") + (values.count > 8 ? "  (\(values.count))" : "")
     }
 
     static func name(of status: MinimumVolumeEllipsoid.Status) -> String {

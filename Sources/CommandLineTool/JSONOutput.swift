@@ -21,4 +21,6 @@ enum JSONOutput {
 extension Double {
     /// The number when it can stand in JSON, otherwise nothing: an absent key says "not computed".
     var ifFinite: Double? { isFinite ? self : nil }
+    /// The same for a number that may also have underflowed.
+    var ifNormal: Double? { isNormal ? self : nil }
 }

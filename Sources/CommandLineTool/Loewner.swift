@@ -15,7 +15,8 @@ struct Loewner: ParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            Fit.self, Reduce.self, CoresetCommand.self, Prune.self, Apply.self, Evaluate.self, Verify.self, Inspect.self, Benchmark.self,
+            Fit.self, Score.self, Design.self, Reduce.self, CoresetCommand.self, Prune.self, Apply.self, Evaluate.self, Verify.self,
+            Inspect.self, Benchmark.self,
             Doctor.self,
         ])
 }

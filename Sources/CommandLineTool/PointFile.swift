@@ -16,7 +16,7 @@ struct PointOptions: ParsableArguments {
         ))
     var tensor: String?
 
-    func read() throws -> PointFile { try PointFile(path: points, tensor: tensor) }
+    func read(isLocal: Bool = false) throws -> PointFile { try PointFile(path: points, tensor: tensor, isLocal: isLocal) }
 }
 
 /// n points of d coordinates, in single or double precision as the file has them.
@@ -32,10 +32,14 @@ struct PointFile {
     let dimension: Int
     /// Time spent reading.
     let readSeconds: Double
+    /// What is to be added to the coordinates that are lent: integers beyond 2⁵³ are lent relative to their first one.
+    let offset: [Double]?
     private let storage: Storage
 
-    /// Reads or maps a file. - Throws: `TensorFileError`, or a failure naming the shape that was found.
-    init(path: String, tensor name: String?) throws {
+    /// Reads or maps a file.
+    /// - Parameter isLocal: whether coordinates may be lent relative to `offset`.
+    /// - Throws: `TensorFileError`, or a failure naming the shape that was found.
+    init(path: String, tensor name: String?, isLocal: Bool = false) throws {
         let start = ContinuousClock.now
         let shape: [Int]
         if try Self.isNPY(path) {
@@ -43,16 +47,27 @@ struct PointFile {
             let array = try MappedArray(path: path)
             shape = array.shape
             try Self.check(shape, path)
-            storage = Self.storage(of: array)
+            if isLocal, array.dtype == .i64,
+                let local = Self.localIntegers(try TensorArchive.read(path: path).tensor().int64s(), array.columnCount)
+            {
+                (storage, offset) = (.doubles(local.values), local.offset)
+            } else {
+                (storage, offset) = (Self.storage(of: array), nil)
+            }
         } else {
             let archive = try TensorArchive.read(path: path)
             do {
                 let tensor = try archive.tensor(named: name)
                 shape = tensor.shape
                 try Self.check(shape, path)
-                storage =
-                    tensor.dtype == .f32 || tensor.dtype == .f16 || tensor.dtype == .bf16
-                    ? .floats(try tensor.floats()) : .doubles(try tensor.doubles())
+                if isLocal, tensor.dtype == .i64, let local = Self.localIntegers(try tensor.int64s(), shape.dropFirst().reduce(1, *)) {
+                    (storage, offset) = (.doubles(local.values), local.offset)
+                } else {
+                    storage =
+                        tensor.dtype == .f32 || tensor.dtype == .f16 || tensor.dtype == .bf16
+                        ? .floats(try tensor.floats()) : .doubles(try tensor.doubles())
+                    offset = nil
+                }
             } catch let error as TensorFileError {
                 throw CommandFailure.failure("\(path): \(error)" + (name == nil ? "; choose one with --tensor" : ""))
             }
@@ -91,9 +106,10 @@ struct PointFile {
     }
 
     private static func check(_ shape: [Int], _ path: String) throws {
-        guard shape.count >= 2 else {
+        guard shape.count >= 2, shape.dropFirst().allSatisfy({ $0 > 0 }) else {
             throw CommandFailure.failure(
-                "\(path): expected points of shape (n, d), found shape (\(shape.map(String.init).joined(separator: ", ")))")
+                "\(path): expected points of shape (n, d) with d of 1 or more, found shape (\(shape.map(String.init).joined(separator: ", ")))"
+            )
         }
     }
 
@@ -115,6 +131,22 @@ struct PointFile {
                     count = total
                 })
         }
+    }
+
+    /// Integers of which some are beyond 2⁵³, each column relative to its first value; nil when Double holds all of them, or not
+    /// even the differences.
+    private static func localIntegers(_ values: [Int64], _ d: Int) -> (values: [Double], offset: [Double])? {
+        let exact = 1 << 53
+        guard d > 0, !values.isEmpty, values.contains(where: { $0.magnitude > UInt64(exact) }) else { return nil }
+        // A multiple of 2¹¹ is a Double, whatever its size.
+        let origins = values.prefix(d).map { $0.magnitude > UInt64(exact) ? $0 & ~0x7ff : 0 }
+        var local = [Double](repeating: 0, count: values.count)
+        for (i, value) in values.enumerated() {
+            let (difference, overflow) = value.subtractingReportingOverflow(origins[i % d])
+            guard !overflow, difference.magnitude <= UInt64(exact) else { return nil }
+            local[i] = Double(difference)
+        }
+        return (local, origins.map { Double($0) })
     }
 
     /// Brings the pages of a mapping into memory, so that reading is not timed as solving; files that would fill most

@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import ConvexGeometry
+import Foundation
 import LinearAlgebra
 import TensorFiles
 
@@ -110,22 +111,23 @@ struct Reduce: ParsableCommand {
         let threads = threading.apply()
         let points = try input.read()
         if let target { return try combine(points, target: target, threads: threads) }
-        let given = try weights.map { try VectorFile.read($0, count: points.count, of: "weights, one per point,") }
+        let given = try weights.map { try VectorFile.read($0, count: points.count, of: "weights, one per point") }
         let (count, dimension) = (points.count, points.dimension)
-        let settings = CaratheodoryReduction.Settings(method: method == .direct ? .direct : .oneRead, minimal: minimal)
+        var settings = CaratheodoryReduction.Settings(method: method == .direct ? .direct : .oneRead, minimal: minimal)
+        settings.memoryLimit = Int(clamping: ProcessInfo.processInfo.physicalMemory / 10 * 8)
 
         let (reduction, seconds) = try withWeights(given) { weights in
             try points.withPoints(
                 double: { points in
                     try timed {
                         try CaratheodoryReduction(
-                            points: points, dimension: dimension, count: count, weights: weights, lift: lift.lift, settings: settings)
+                            points: points, count: count, dimension: dimension, weights: weights, lift: lift.lift, settings: settings)
                     }
                 },
                 float: { points in
                     try timed {
                         try CaratheodoryReduction(
-                            points: points, dimension: dimension, count: count, weights: weights, lift: lift.lift, settings: settings)
+                            points: points, count: count, dimension: dimension, weights: weights, lift: lift.lift, settings: settings)
                     }
                 })
         }

@@ -128,7 +128,6 @@ public struct LInfinityCoreset: Sendable, Equatable {
         private static func fromEllipsoid(_ points: Matrix, _ settings: Settings) throws(GeometryError) -> Selection {
             var fitting = MinimumVolumeEllipsoid.Settings(centering: settings.centering, gap: settings.gap)
             fitting.supportDeficit = max(fitting.supportDeficit, settings.gap)
-            fitting.requiresShape = false
             let fit = try MinimumVolumeEllipsoid(points: points, settings: fitting)
             let isCentered = settings.centering == .origin
             let john = try JohnDecomposition(points: points, support: fit.support, weights: fit.weights, isCentered: isCentered)
@@ -181,7 +180,7 @@ public struct LInfinityCoreset: Sendable, Equatable {
                     indices: basis.map { qr.permutation[$0] }, weights: [Double](repeating: 1 / Double(rank), count: rank), factor: factor,
                     rank: affine, gap: nil)
             } catch {
-                throw .factorization(error.description)
+                throw .factorization(error)
             }
         }
 

@@ -38,6 +38,14 @@ public struct SensitivityBounds: Sendable, Equatable {
         }
     }
 
+    /// What an observer is told.
+    public struct Progress: Sendable {
+        /// Coresets peeled off so far.
+        public let peels: Int
+        /// Points that are left.
+        public let pointsLeft: Int
+    }
+
     /// s of (1), one per point; not capped at 1.
     public let sensitivities: [Double]
     /// The round in which each point left, from 1; the points left over share the last number; 0 for zero points.
@@ -72,11 +80,11 @@ public struct SensitivityBounds: Sendable, Equatable {
     ///   - points: r×n, one point per column.
     ///   - settings: construction, centering and tolerances of the coresets.
     ///   - threshold: when to stop; bounds stay valid at any.
-    ///   - observer: called with the number of points left before every round; returning false stops peeling there.
+    ///   - observer: called before every round; returning false stops peeling there.
     /// - Throws: as ``LInfinityCoreset``.
     public init(
         points: Matrix, settings: LInfinityCoreset.Settings = .init(), threshold: Threshold = .fine,
-        observer: ((Int) -> Bool)? = nil
+        observer: ((Progress) -> Bool)? = nil
     ) throws(CoresetError) {
         let n = points.columns
         guard n > 0 else { throw .geometry(.noPoints) }
@@ -93,7 +101,7 @@ public struct SensitivityBounds: Sendable, Equatable {
         rank = try Self.rank(of: points)
         let stop = threshold.value(rank: rank)
         var round = 1
-        while left.count > stop, observer?(left.count) ?? true {
+        while left.count > stop, observer?(Progress(peels: sizes.count, pointsLeft: left.count)) ?? true {
             let coreset = try LInfinityCoreset(points: points.selectingColumns(left), settings: settings)
             worst = max(worst ?? 1, coreset.provenFactor)
             sizes.append(coreset.indices.count)
@@ -138,7 +146,7 @@ public struct SensitivityBounds: Sendable, Equatable {
             let factor = scaled.rows > scaled.columns ? scaled.triangularFactor() : scaled
             return try PivotedQR(factor).rank(relativeTolerance: 8 * Double(max(points.rows, points.columns)).squareRoot() * .ulpOfOne)
         } catch {
-            throw .geometry(.factorization(error.description))
+            throw .geometry(.factorization(error))
         }
     }
 }

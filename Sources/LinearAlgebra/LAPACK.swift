@@ -128,6 +128,22 @@ package enum LAPACK {
         if info > 0 { throw .noConvergence(info: Int(info)) }
     }
 
+    /// Singular values (descending, in `s`) and right singular vectors (n×n, in `v`) of an m×n matrix, m ≥ n, by one-sided
+    /// Jacobi rotations; A is destroyed.
+    package static func gesvj(
+        _ m: Int, _ n: Int, _ a: UnsafeMutablePointer<Double>, _ lda: Int, _ s: UnsafeMutablePointer<Double>,
+        _ v: UnsafeMutablePointer<Double>, _ ldv: Int
+    ) throws(FactorizationError) {
+        BLASConfiguration.ensureSelected()
+        // statistics[0] is the scale of the values, other than 1 only where one would overflow or underflow.
+        var statistics = [Double](repeating: 0, count: 6)
+        let info = LAPACKE_dgesvj(
+            LAPACK_COL_MAJOR, 71, 78, 86, Int32(m), Int32(n), a, Int32(lda), s, 0, v, Int32(ldv), &statistics)  // "G", "N", "V"
+        precondition(info >= 0, "dgesvj rejected argument \(-info)")
+        if info > 0 { throw .noConvergence(info: Int(info)) }
+        for k in 0..<n { s[k] *= statistics[0] }
+    }
+
     // Query, allocate, run.
     private static func withWorkspace(_ routine: (UnsafeMutablePointer<Double>, Int32) -> Int32) {
         var optimal = 0.0

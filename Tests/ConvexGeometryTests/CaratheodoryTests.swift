@@ -109,10 +109,11 @@ import Testing
     }
 
     @Test func nothingToReduce() throws {
-        for n in [0, 5] {
-            let none = try CaratheodoryReduction(points: Matrix(rows: 3, columns: n), weights: [Double](repeating: 0, count: n))
-            #expect(none.indices.isEmpty && none.weights.isEmpty)
-            #expect(none.error == 0 && none.massError == 0 && none.spreadError == 0)
+        let none = try CaratheodoryReduction(points: Matrix(rows: 3, columns: 0), weights: [])
+        #expect(none.indices.isEmpty && none.weights.isEmpty)
+        #expect(none.error == 0 && none.massError == 0 && none.spreadError == 0)
+        #expect(throws: GeometryError.invalidWeight(index: 0, value: 0)) {
+            try CaratheodoryReduction(points: Matrix(rows: 3, columns: 5), weights: [Double](repeating: 0, count: 5))
         }
         let flat = try CaratheodoryReduction(points: Matrix(rows: 0, columns: 9), weights: [Double](repeating: 2, count: 9))
         #expect(flat.indices.count == 1 && flat.weights == [18])
@@ -127,7 +128,7 @@ import Testing
             for lift in [CaratheodoryReduction.Lift.none, .secondMoments] where d < 20 || !isSecondMoments(lift) {
                 let single = try floats.withUnsafeBufferPointer { p in
                     try weights.withUnsafeBufferPointer { w in
-                        try CaratheodoryReduction(points: p, dimension: d, count: n, weights: w, lift: lift)
+                        try CaratheodoryReduction(points: p, count: n, dimension: d, weights: w, lift: lift)
                     }
                 }
                 let points = Matrix(rows: d, columns: n, elements: floats.map(Double.init))
@@ -315,7 +316,7 @@ import Testing
         #expect(throws: GeometryError.self) { try CaratheodoryReduction(points: points, lift: .monomials(degree: 0)) }
         #expect(throws: GeometryError.storageMismatch(expected: 6, found: 5)) {
             try [Double](repeating: 0, count: 5).withUnsafeBufferPointer {
-                _ = try CaratheodoryReduction(points: $0, dimension: 2, count: 3)
+                _ = try CaratheodoryReduction(points: $0, count: 3, dimension: 2)
             }
         }
     }
@@ -336,5 +337,69 @@ import Testing
         let problem = WeightedProblem.random(40)
         let first = try CaratheodoryReduction(points: problem.points, weights: problem.weights)
         #expect(try CaratheodoryReduction(points: problem.points, weights: problem.weights) == first)
+    }
+}
+
+@Suite struct CaratheodoryRangeTests {
+    private func points(_ seed: UInt64, _ d: Int, _ n: Int) -> Matrix {
+        var g = TestGenerator(seed: seed)
+        return Matrix(rows: d, columns: n) { _, _ in g.normal() }
+    }
+
+    /// Multiplying points and weights by powers of two changes nothing but the scale of the weights, to the ends of the range.
+    @Test(arguments: [(-1060, 0), (-1000, -1000), (0, -900), (1000, 900), (1015, -700), (-500, -550)])
+    func powersOfTwo(_ coordinates: Int, _ weights: Int) throws {
+        // Few digits: denormal numbers hold them, too.
+        let p = points(1, 3, 200)
+        let coarse = Matrix(rows: 3, columns: 200, elements: p.elements.map { (64 * $0).rounded() / 64 })
+        let w = (0..<200).map { Double(1 + $0 % 7) }
+        func scaled(_ values: [Double], _ exponent: Int) -> [Double] {
+            values.map { Double(sign: .plus, exponent: exponent, significand: $0) }
+        }
+        let far = Matrix(rows: 3, columns: 200, elements: scaled(coarse.elements, coordinates))
+        for lift in [CaratheodoryReduction.Lift.none, .secondMoments, .monomials(degree: 3)] {
+            let near = try CaratheodoryReduction(points: coarse, weights: w, lift: lift)
+            let reduced = try CaratheodoryReduction(points: far, weights: scaled(w, weights), lift: lift)
+            #expect(reduced.error <= 1e-13 && reduced.massError <= 1e-13 && reduced.spreadError <= 1e-13)
+            #expect(reduced.indices.count <= near.featureCount + 1)
+            // The sums themselves, at a scale where they can be formed.
+            let back = scaled(reduced.weights, -weights)
+            for k in 0..<3 {
+                let sum = zip(reduced.indices, back).reduce(0) { $0 + $1.1 * coarse[k, $1.0] }
+                let wanted = (0..<200).reduce(0) { $0 + w[$1] * coarse[k, $1] }
+                let size = (0..<200).reduce(0) { $0 + w[$1] * coarse[k, $1].magnitude }
+                #expect((sum - wanted).magnitude <= 1e-12 * size)
+            }
+        }
+    }
+
+    /// Denormal weights leave no room for the weights of fewer points: said, not hidden.
+    @Test func denormalWeights() throws {
+        let tiny = [Double](repeating: .leastNonzeroMagnitude, count: 300)
+        #expect(
+            performing: { try CaratheodoryReduction(points: points(2, 5, 300), weights: tiny) },
+            throws: { if case GeometryError.notRepresentable = $0 { true } else { false } })
+        let few = Matrix(columns: [[.leastNonzeroMagnitude], [0], [3 * .leastNonzeroMagnitude]])
+        let reduced = try CaratheodoryReduction(points: few)
+        let sum = zip(reduced.indices, reduced.weights).reduce(0) { $0 + $1.1 * (few[0, $1.0] / .leastNonzeroMagnitude) }
+        #expect((sum - 4.0 / 3).magnitude <= 1e-14)
+    }
+
+    @Test func memoryIsLimited() throws {
+        let p = points(3, 5, 100)
+        for degree in [20, 99, 1000] {
+            #expect(
+                performing: {
+                    try CaratheodoryReduction(points: p, lift: .monomials(degree: degree), settings: .init(memoryLimit: 10_000_000))
+                },
+                throws: {
+                    switch $0 {
+                    case GeometryError.tooMuchMemory, GeometryError.tooLarge: true
+                    default: false
+                    }
+                })
+        }
+        #expect(
+            try CaratheodoryReduction(points: p, lift: .monomials(degree: 2), settings: .init(memoryLimit: 10_000_000)).featureCount == 20)
     }
 }

@@ -133,11 +133,15 @@ import RandomNumbers
         let all = try Coreset.maximum(of: Matrix.identity(3))
         #expect(all.guarantee.isVacuous && all.guarantee.statement.contains("nothing is saved"))
         let some = try Coreset.maximum(of: Self.points(2, 100, 2), representation: "test points")
-        #expect(!some.guarantee.isVacuous && some.guarantee.kind == .maximum)
+        guard case .maximum(let claim) = some.guarantee else {
+            Issue.record("expected a guarantee of maxima, found \(some.guarantee)")
+            return
+        }
+        #expect(!some.guarantee.isVacuous && claim.pointCount == 100 && claim.size == some.count)
         #expect(some.guarantee.statement.contains("test points") && some.guarantee.statement.contains("100 points"))
         #expect(some.points.count == some.count && some.pointCount == 100)
         let top = try SensitivitySampling.top(count: 3, sensitivities: [1, 2, 3, 4])
         let bounds = try SensitivityBounds(points: Self.points(1, 4, 2))
-        #expect(Guarantee(top, bounds: bounds, representation: "r").kind == .none)
+        #expect(Guarantee(top, bounds: bounds, representation: "r") == .none(representation: "r"))
     }
 }

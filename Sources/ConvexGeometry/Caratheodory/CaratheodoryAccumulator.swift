@@ -95,11 +95,11 @@ public struct CaratheodoryAccumulator: Sendable {
                 let source = StoredPoints(elements, count: block.columns, width: dimension)
                 let view = WeightView(base: weights.baseAddress!, step: 1)
                 guard keepsSecondMoments else {
-                    return try OneReadReduction(source: source, weights: view, costs: nil, fixedCenter: center).run(descends: true)
+                    return try OneReadReduction(source: source, weights: view, costs: nil, fixedCenter: center).run(descends: true)!
                 }
                 let features = SecondMomentFeatures(of: source, about: anchor ?? source.anchor())
                 anchor = features.anchor
-                return try OneReadReduction(source: features, weights: view, costs: nil, fixedCenter: center).run(descends: true)
+                return try OneReadReduction(source: features, weights: view, costs: nil, fixedCenter: center).run(descends: true)!
             }
         }
     }

@@ -20,30 +20,93 @@ extension CaratheodoryReduction {
         case features(count: Int, _ evaluate: @Sendable (Range<Int>, UnsafeMutableBufferPointer<Double>) -> Void)
     }
 
-    // Reduces the features that a lift makes of points in memory.
+    // Reduces the features that a lift makes of points in memory, at other scales where sums leave the range of Double.
     static func reduce<Element: PointElement>(
         _ points: StoredPoints<Element>, weights: UnsafeBufferPointer<Double>?, lift: Lift, settings: Settings
     ) throws(GeometryError) -> CaratheodoryReduction {
+        try checkMemory(count: points.count, features: featureCount(lift, dimension: points.width), settings: settings)
+        let attempt = Attempt(weightExponent: 0, mayLeaveRange: false)
+        if let result = try reduce(points, weights: weights, lift: lift, settings: settings, attempt) { return result }
+        guard let rescaled = RescaledPoints(points, weights: weights) else {
+            let asIs = Attempt(weightExponent: 0, mayLeaveRange: true)
+            return try reduce(points, weights: weights, lift: lift, settings: settings, asIs)!
+        }
+        return try withPointers(rescaled.elements, rescaled.weights) { (elements, weights) throws(GeometryError) in
+            let attempt = Attempt(weightExponent: rescaled.weightExponent, mayLeaveRange: true)
+            if case .features = lift { return try reduce(points, weights: weights, lift: lift, settings: settings, attempt)! }
+            let copy = StoredPoints(elements, count: points.count, width: points.width)
+            return try reduce(copy, weights: weights, lift: lift, settings: settings, attempt)!
+        }
+    }
+
+    /// A reduction of points at some scale.
+    struct Attempt {
+        /// The weights are multiplied by 2 to this power.
+        let weightExponent: Int
+        /// Whether sums beyond the safe range of Double are to be worked with; otherwise they end the attempt.
+        let mayLeaveRange: Bool
+    }
+
+    // nil when sums leave the range of Double, or come near its lower end.
+    private static func reduce<Element: PointElement>(
+        _ points: StoredPoints<Element>, weights: UnsafeBufferPointer<Double>?, lift: Lift, settings: Settings, _ attempt: Attempt
+    ) throws(GeometryError) -> CaratheodoryReduction? {
         let n = points.count
         switch lift {
         case .none:
-            return try assemble(points, weights: weights, settings: settings)
+            return try assemble(points, weights: weights, settings: settings, attempt)
         case .secondMoments:
-            return try assemble(SecondMomentFeatures(of: points, about: points.anchor()), weights: weights, settings: settings)
+            return try assemble(SecondMomentFeatures(of: points, about: points.anchor()), weights: weights, settings: settings, attempt)
         case .monomials(let degree):
-            guard degree >= 1 else { throw .invalidSetting(name: "monomials", expected: "of degree 1 or more", found: Double(degree)) }
-            guard let basis = ChebyshevBasis(points: points, degree: degree) else { throw .tooLarge(Int.max) }
+            guard let basis = ChebyshevBasis(points: points, degree: degree) else { return nil }
             let source = TiledFeatures(count: n, width: basis.count, base: points) { range, out in
                 basis.evaluate(points, range, into: out)
             }
-            return try assemble(source, weights: weights, settings: settings)
+            return try assemble(source, weights: weights, settings: settings, attempt)
         case .features(let count, let evaluate):
-            guard count >= 0 else { throw .invalidDimension(count) }
             let source = TiledFeatures(count: n, width: count, base: points) { range, out in
                 evaluate(range, UnsafeMutableBufferPointer(start: out, count: range.count * count))
             }
-            return try assemble(source, weights: weights, settings: settings)
+            return try assemble(source, weights: weights, settings: settings, attempt)
         }
+    }
+
+    /// How many features a lift makes of d coordinates.
+    /// - Throws: `invalidSetting`, `invalidDimension`, `tooLarge` from 2³¹ on.
+    static func featureCount(_ lift: Lift, dimension d: Int) throws(GeometryError) -> Int {
+        switch lift {
+        case .none: return d
+        case .features(let count, _):
+            guard count >= 0 else { throw .invalidDimension(count) }
+            return count
+        case .secondMoments: return try monomialCount(dimension: d, degree: 2)
+        case .monomials(let degree):
+            guard degree >= 1 else { throw .invalidSetting(name: "monomials", expected: "of degree 1 or more", found: Double(degree)) }
+            return try monomialCount(dimension: d, degree: degree)
+        }
+    }
+
+    // C(d + degree, degree) − 1.
+    private static func monomialCount(dimension d: Int, degree: Int) throws(GeometryError) -> Int {
+        var count = 1
+        for k in 0..<Swift.min(d, degree) {
+            // count·(larger + k + 1)/(k + 1) is a binomial coefficient, so the division is exact.
+            let (product, overflow) = count.multipliedReportingOverflow(by: Swift.max(d, degree) + k + 1)
+            guard !overflow else { throw .tooLarge(.max) }
+            count = product / (k + 1)
+        }
+        guard count - 1 < Int(Int32.max) / 2 else { throw .tooLarge(count - 1) }
+        return count - 1
+    }
+
+    // Three squares of order D (rows to eliminate, their factors, the system of the survivors) when there are more points
+    // than that, and the sums of the leaves or the features of the points, whichever are fewer.
+    private static func checkMemory(count n: Int, features: Int, settings: Settings) throws(GeometryError) {
+        guard let limit = settings.memoryLimit else { return }
+        let (width, rows) = (Double(features + 1), Double(n))
+        let survivors = Swift.min(rows, width)
+        let bytes = 8 * (width * survivors * 4 + width * Swift.min(rows, 64 * width) + 6 * width)
+        guard bytes <= Double(limit) else { throw .tooMuchMemory(bytes: bytes, limit: limit) }
     }
 }
 
@@ -106,6 +169,8 @@ struct TiledFeatures<Base: FeatureSource>: FeatureSource {
         }
     }
 
+    func isComfortable(_ weights: WeightView) -> Bool { base.isComfortable(weights) }
+
     func firstNonFinite() -> (Int, Int, Double)? {
         if let found = base.firstNonFinite() { return found }
         for i in 0..<count {
@@ -129,7 +194,7 @@ struct ChebyshevBasis: Sendable {
 
     var count: Int { parent.count }
 
-    // nil when the number of monomials exceeds 2³¹.
+    // nil when the box of the points is too small, or too large, to be mapped to [−1, 1] with all digits.
     init?<Element: PointElement>(points: StoredPoints<Element>, degree: Int) {
         self.degree = degree
         dimension = points.width
@@ -141,6 +206,8 @@ struct ChebyshevBasis: Sendable {
                 high[k] = max(high[k], value)
             }
         }
+        let extents = zip(low, high).map { $1 / 2 - $0 / 2 }
+        guard extents.allSatisfy({ $0 == 0 || (0x1p-960...0x1p960).contains($0) || !$0.isFinite }) else { return nil }
         middle = zip(low, high).map {
             let m = $0 / 2 + $1 / 2; return m.isFinite ? m : 0
         }
@@ -152,7 +219,6 @@ struct ChebyshevBasis: Sendable {
         while let (feature, lastAxis, used) = frontier.popLast() {
             for next in (lastAxis + 1)..<max(dimension, lastAxis + 1) where used < degree {
                 for power in 1...(degree - used) {
-                    guard parent.count < Int(Int32.max) else { return nil }
                     parent.append(feature)
                     axis.append(next)
                     order.append(power)

@@ -3,7 +3,7 @@
 // Problem    points pᵢ ∈ ℝᵈ, weights wᵢ ≥ 0, i = 1…n → at most D = d + 1 of the points with weights w' > 0 and
 //                Σ w' = Σ w,   Σ w'p = Σ wp.                                                                (1)
 // Method     `oneRead`: sums of runs of points, a segment tree over them, and a top-down elimination in which a
-//            survivor's weight is a factor on its whole node (CaratheodoryReduction+OneRead.swift).
+//            survivor's weight is a factor on its whole node (OneReadReduction.swift).
 //            `direct`: one null vector per dropped point; the classic proof, for reference.
 // Cost       one read of the data + about 3.7·D³·log₂(n/D) flops; O(nD/r + D²) memory with runs of r ≥ 16 points.
 // Limits     coordinates and weights must be finite; n and D below 2³¹. Errors are reported, not assumed.
@@ -41,10 +41,14 @@ public struct CaratheodoryReduction: Sendable, Equatable {
         /// for no preference.
         public var costs: [Double]?
 
-        public init(method: Method = .oneRead, minimal: Bool = false, costs: [Double]? = nil) {
+        /// Bytes that may be used beside the points; `nil` for no limit.
+        public var memoryLimit: Int?
+
+        public init(method: Method = .oneRead, minimal: Bool = false, costs: [Double]? = nil, memoryLimit: Int? = nil) {
             self.method = method
             self.minimal = minimal
             self.costs = costs
+            self.memoryLimit = memoryLimit
         }
     }
 
@@ -79,14 +83,15 @@ extension CaratheodoryReduction {
     /// - Parameters:
     ///   - points: d×n, one point per column.
     ///   - weights: n non-negative weights; `nil` stands for 1/n each, so that the mean is kept.
-    /// - Throws: `nonFinite`, `invalidWeight`, `dimensionMismatch`, `invalidSetting`, `tooLarge`, `factorization`.
+    /// - Throws: `nonFinite`, `invalidWeight` (also when all are zero), `dimensionMismatch`, `invalidSetting`, `tooLarge`,
+    ///   `tooMuchMemory`, `notRepresentable` for weights so small that Double cannot hold those of fewer points, `factorization`.
     public init(points: Matrix, weights: [Double]? = nil, lift: Lift = .none, settings: Settings = .init()) throws(GeometryError) {
         if let weights, weights.count != points.columns {
             throw .dimensionMismatch(expected: points.columns, found: weights.count)
         }
         self = try Self.withPointers(points.elements, weights) { (elements, weights) throws(GeometryError) in
             try CaratheodoryReduction(
-                points: elements, dimension: points.rows, count: points.columns, weights: weights, lift: lift, settings: settings)
+                points: elements, count: points.columns, dimension: points.rows, weights: weights, lift: lift, settings: settings)
         }
     }
 
@@ -95,10 +100,10 @@ extension CaratheodoryReduction {
     /// - Parameter count: number of points; the storage must hold `count · dimension` numbers.
     /// - Throws: as above, and `storageMismatch`.
     public init(
-        points: UnsafeBufferPointer<Double>, dimension: Int, count: Int, weights: UnsafeBufferPointer<Double>? = nil,
+        points: UnsafeBufferPointer<Double>, count: Int, dimension: Int, weights: UnsafeBufferPointer<Double>? = nil,
         lift: Lift = .none, settings: Settings = .init()
     ) throws(GeometryError) {
-        try Self.validate(stored: points.count, dimension: dimension, count: count, weights: weights?.count)
+        try Self.validate(stored: points.count, count: count, dimension: dimension, weights: weights?.count)
         self = try Self.reduce(
             StoredPoints(points, count: count, width: dimension), weights: weights, lift: lift,
             settings: settings)
@@ -106,16 +111,16 @@ extension CaratheodoryReduction {
 
     /// Reduces points in single precision without a copy in double precision; sums are in double.
     public init(
-        points: UnsafeBufferPointer<Float>, dimension: Int, count: Int, weights: UnsafeBufferPointer<Double>? = nil,
+        points: UnsafeBufferPointer<Float>, count: Int, dimension: Int, weights: UnsafeBufferPointer<Double>? = nil,
         lift: Lift = .none, settings: Settings = .init()
     ) throws(GeometryError) {
-        try Self.validate(stored: points.count, dimension: dimension, count: count, weights: weights?.count)
+        try Self.validate(stored: points.count, count: count, dimension: dimension, weights: weights?.count)
         self = try Self.reduce(
             StoredPoints(points, count: count, width: dimension), weights: weights, lift: lift,
             settings: settings)
     }
 
-    private static func validate(stored: Int, dimension: Int, count: Int, weights: Int?) throws(GeometryError) {
+    private static func validate(stored: Int, count: Int, dimension: Int, weights: Int?) throws(GeometryError) {
         guard dimension >= 0 else { throw .invalidDimension(dimension) }
         guard count >= 0, count <= Int(Int32.max) else { throw .tooLarge(count) }
         let (needed, overflows) = count.multipliedReportingOverflow(by: dimension)
@@ -124,7 +129,7 @@ extension CaratheodoryReduction {
         if let weights, weights != count { throw .dimensionMismatch(expected: count, found: weights) }
     }
 
-    private static func withPointers(
+    static func withPointers(
         _ points: [Double], _ weights: [Double]?,
         _ body: (UnsafeBufferPointer<Double>, UnsafeBufferPointer<Double>?) throws(GeometryError) -> CaratheodoryReduction
     ) throws(GeometryError) -> CaratheodoryReduction {
@@ -136,19 +141,21 @@ extension CaratheodoryReduction {
 }
 
 extension CaratheodoryReduction {
-    // Validate → reduce → remove dependent survivors → correct → report.
+    // Validate → reduce → remove dependent survivors → correct → report. nil when sums leave the range they may be in.
     static func assemble<Source: FeatureSource>(
-        _ source: Source, weights: UnsafeBufferPointer<Double>?, settings: Settings
-    ) throws(GeometryError) -> CaratheodoryReduction {
+        _ source: Source, weights: UnsafeBufferPointer<Double>?, settings: Settings, _ attempt: Attempt
+    ) throws(GeometryError) -> CaratheodoryReduction? {
         guard source.width < Int(Int32.max) / 2 else { throw .tooLarge(source.width) }
         if let costs = settings.costs {
             guard costs.count == source.count else { throw .dimensionMismatch(expected: source.count, found: costs.count) }
             if let bad = costs.first(where: { !$0.isFinite }) { throw .invalidSetting(name: "costs", expected: "finite", found: bad) }
         }
-        return try withUnsafePointer(to: 1 / Double(max(1, source.count))) { (uniform) throws(GeometryError) in
+        return try withUnsafePointer(to: 1 / Double(max(1, source.count))) { (uniform) throws(GeometryError) -> CaratheodoryReduction? in
             let view = weights.map { WeightView(base: $0.baseAddress ?? uniform, step: 1) } ?? WeightView(base: uniform, step: 0)
             let engine = OneReadReduction(source: source, weights: view, costs: settings.costs)
-            let (reduced, moments) = try engine.run(descends: settings.method == .oneRead)
+            guard let (reduced, moments) = try engine.run(descends: settings.method == .oneRead, mayLeaveRange: attempt.mayLeaveRange)
+            else { return nil }
+            guard moments.mass > 0 || source.count == 0 else { throw .invalidWeight(index: 0, value: view[0]) }
             let survivors =
                 switch settings.method {
                 case .oneRead: reduced
@@ -156,10 +163,12 @@ extension CaratheodoryReduction {
                 }
             var system = SurvivorSystem(survivors, source: source, moments: moments)
             let rank = settings.minimal ? try system.removeDependent() : nil
-            let errors = try system.correct()
+            var errors = try system.correct()
+            if attempt.weightExponent != 0 { errors = try system.unscale(by: -attempt.weightExponent) ?? errors }
             return CaratheodoryReduction(
                 indices: system.points.indices, weights: system.points.weights, featureCount: source.width, pointCount: source.count,
-                totalWeight: moments.mass, rank: rank, error: errors.error, spreadError: errors.spread, massError: errors.mass)
+                totalWeight: Double(sign: .plus, exponent: -attempt.weightExponent, significand: moments.mass), rank: rank,
+                error: errors.error, spreadError: errors.spread, massError: errors.mass)
         }
     }
 }

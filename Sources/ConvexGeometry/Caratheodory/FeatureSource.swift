@@ -22,6 +22,10 @@ protocol FeatureSource {
         of runs: inout NodeList, weights: WeightView, center: UnsafePointer<Double>?, shift: UnsafePointer<Double>, stride: Int,
         scratch: UnsafeMutablePointer<Double>, into rows: UnsafeMutablePointer<Double>)
 
+    /// Whether sums of products of the coordinates behind the features, and of the weights, stay in the range of Double with all their
+    /// digits. One read.
+    func isComfortable(_ weights: WeightView) -> Bool
+
     /// The first entry that is not finite, as (point, coordinate, value).
     func firstNonFinite() -> (Int, Int, Double)?
 }

@@ -17,6 +17,8 @@ struct InputMoments {
     let width: Int
     var mass: Double { high[width] }
 
+    var isFinite: Bool { high.allSatisfy(\.isFinite) && centeredMagnitude.allSatisfy(\.isFinite) && magnitude.allSatisfy(\.isFinite) }
+
     /// Sizes below which a pivot of weighted rows (z, 1) is a rounding error: 2⁶ ulp of Σw|z|, by column.
     var negligiblePivots: [Double] {
         (0...width).map { 0x1p-46 * ($0 < width ? centeredMagnitude[$0] : mass) }

@@ -47,5 +47,7 @@ struct SecondMomentFeatures<Element: PointElement>: FeatureSource {
         }
     }
 
+    func isComfortable(_ weights: WeightView) -> Bool { tiles.isComfortable(weights) }
+
     func firstNonFinite() -> (Int, Int, Double)? { tiles.firstNonFinite() }
 }

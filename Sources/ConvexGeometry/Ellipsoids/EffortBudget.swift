@@ -4,16 +4,6 @@
 // how long it will take, and `reserve` is what the certificate will need after it. A step that would end too late is
 // not begun.
 
-/// What an observer is told.
-public struct MinimumVolumeEllipsoidProgress: Sendable {
-    /// Iterations so far.
-    public let iterations: Int
-    /// Reads of the whole data so far.
-    public let dataPasses: Int
-    /// Current max κ/D − 1 over the points looked at.
-    public let gap: Double
-}
-
 /// Work that is about to be done.
 package struct Effort: Sendable {
     /// Floating-point operations at the pace of matrix products, reads of the data not included.
@@ -39,14 +29,14 @@ package struct EffortBudget {
     private let iterationLimit: Int
     private let timeLimit: Double?
     private let clock: Clock
-    private let observer: (@Sendable (MinimumVolumeEllipsoidProgress) -> Bool)?
+    private let observer: (@Sendable (MinimumVolumeEllipsoid.Progress) -> Bool)?
     /// Seconds per flop and per read of the last work announced; 0 before any.
     private var pace = (flop: 0.0, read: 0.0)
     private var announced: (work: Effort, start: Double)?
 
     package init(
         iterationLimit: Int, timeLimit: Duration?, clock: @escaping Clock,
-        observer: (@Sendable (MinimumVolumeEllipsoidProgress) -> Bool)? = nil
+        observer: (@Sendable (MinimumVolumeEllipsoid.Progress) -> Bool)? = nil
     ) {
         self.iterationLimit = iterationLimit
         self.timeLimit = timeLimit?.seconds

@@ -4,34 +4,109 @@ import LinearAlgebra
 
 extension EllipsoidSolver {
     func assemble(_ answer: CertifiedDesign) throws(GeometryError) -> MinimumVolumeEllipsoid {
-        let (d, r) = (frame.dimension, frame.rank)
+        let r = frame.rank
         let pairs = zip(answer.design.indices, answer.design.weights).sorted { $0.0 < $1.0 }
         let (support, weights) = (pairs.map(\.0), pairs.map(\.1))
-        let radiusSquared = (answer.largest - (isCentered ? 0 : 1)) * (1 + 4 * Double(r + 1) * .ulpOfOne)
-        let radius = radiusSquared.squareRoot()
-        let center = self.center(support, weights)
-        // F = R of W·B/radius, W the map from raw points to κ.
-        let map = Matrix(rows: r, columns: d, elements: answer.map.map { $0 / radius })
-        let factor = (frame.basis.map { map.times($0) } ?? map).triangularFactor()
-        let logVolume =
-            Ellipsoid.logUnitBallVolume(r) + Double(r) * Elementary.log(radius) + answer.factor.logDeterminant - frame.logDeterminant
-        var ellipsoid = Ellipsoid(center: center, factor: factor, basis: frame.basis, logVolume: logVolume)
-        let inflation = try excess(of: ellipsoid, answer)
-        if inflation > 0 { ellipsoid = ellipsoid.scaled(by: 1 + inflation) }
-        let bound = 0.5 * Double(r) * Elementary.log1p(answer.gap * Double(order) / Double(r)) + Double(r) * Elementary.log1p(inflation)
-        var status = budget.exhausted ?? .stalled
-        if isSolved(answer) { status = .solved }
+        var center = self.center(answer)
+        if let offset = source.offset {
+            // What will be stored is the sum: local coordinates of it, as rounded.
+            center = zip(center, offset).map { ($0 + $1) - $1 }
+        }
+        var stored = try store(answer, for: answer, center: center)
+        var budget = self.budget
+        // A center that Double must round costs its distance from the optimum; an ellipsoid fitted about it, the square of that.
+        if stored.cost > 0.1 * allowance, displacement(of: center, answer) > 0.1 * stored.cost / Double(r),
+            let again = try recentered(about: center, answer)
+        {
+            let other = try again.solver.store(again.answer, for: answer, center: center)
+            budget = again.solver.budget
+            if other.cost < stored.cost { stored = other }
+        }
+        let designBound = 0.5 * Double(r) * Elementary.log1p(answer.gap * Double(order) / Double(r))
+        var status = self.budget.exhausted ?? .stalled
+        if isSolved(answer), stored.cost <= allowance { status = .solved }
         return MinimumVolumeEllipsoid(
-            ellipsoid: ellipsoid, support: support, weights: weights, status: status,
-            certificate: .init(gap: answer.gap, supportDeficit: answer.deficit, inflation: inflation, logVolumeBound: bound),
+            ellipsoid: source.offset.map(stored.ellipsoid.translated(by:)) ?? stored.ellipsoid, support: support, weights: weights,
+            status: status,
+            certificate: .init(
+                gap: answer.gap, supportDeficit: answer.deficit, inflation: stored.inflation, roundingCost: stored.cost,
+                logVolumeBound: designBound + stored.cost),
             iterations: budget.iterations, dataPasses: budget.dataPasses, rank: r, method: method, centering: settings.centering)
     }
 
-    /// c = o + Σ uᵢ(pᵢ − o)
-    private func center(_ support: [Int], _ weights: [Double]) -> [Double] {
+    /// What the tolerance on the gap concedes in log volume.
+    private var allowance: Double { 0.5 * Double(frame.rank) * Elementary.log1p(settings.gap * Double(order) / Double(frame.rank)) }
+
+    /// An ellipsoid as it is returned.
+    private struct Stored {
+        let ellipsoid: Ellipsoid
+        let inflation: Double
+        /// Its log volume beyond what the design has by itself.
+        let cost: Double
+    }
+
+    /// The ellipsoid of a design of this problem about a center, and what it costs beyond the gap of the design `dual` of the problem
+    /// that was asked for.
+    private func store(_ answer: CertifiedDesign, for dual: CertifiedDesign, center: [Double]) throws(GeometryError) -> Stored {
+        let (d, r) = (frame.dimension, frame.rank)
+        // With a free center the order is one more than the rank: `base` tells which problem this is, the settings which was asked for.
+        let isFree = settings.centering == .free
+        let radiusSquared = (answer.largest - base) * (1 + 4 * Double(r + 1) * .ulpOfOne)
+        let ownBound = 0.5 * Double(r) * Elementary.log1p(dual.gap * Double(r + (isFree ? 1 : 0)) / Double(r))
+        if !frame.isDelicate, frame.basis == nil {
+            // F = R of W/radius, W the map from raw points to κ.
+            let radius = radiusSquared.squareRoot()
+            let factor = Matrix(rows: r, columns: d, elements: answer.map.map { $0 / radius }).triangularFactor()
+            let logVolume =
+                Ellipsoid.logUnitBallVolume(r) + Double(r) * Elementary.log(radius) + answer.factor.logDeterminant - frame.logDeterminant
+            let ellipsoid = Ellipsoid(center: center, factor: factor, basis: nil, logVolume: logVolume)
+            if let inflation = excess(of: ellipsoid, answer) {
+                let lower = 0.5 * Double(r) * Elementary.log(Double(r)) + dual.factor.logDeterminant
+                let upper = Double(r) * Elementary.log(radius) + answer.factor.logDeterminant
+                let cost = Swift.max(0, upper - lower - ownBound) + Double(r) * (Elementary.log1p(inflation) + 4 * frame.noise)
+                return Stored(
+                    ellipsoid: inflation > 0 ? ellipsoid.scaled(by: 1 + inflation) : ellipsoid, inflation: inflation, cost: cost)
+            }
+        }
+        guard let careful = StoredEllipsoid(self, answer, center: center, tolerance: allowance),
+            let lower = careful.lowerBound(of: dual.design, source, isCentered: !isFree, team: team)
+        else { throw .notRepresentable(reason: "semiaxes near the limits of Double") }
+        return Stored(
+            ellipsoid: careful.ellipsoid, inflation: careful.inflation,
+            cost: Swift.max(0, careful.ellipsoid.logVolume - lower - ownBound) + careful.slack)
+    }
+
+    /// How far a center is from that of the design, in the metric of its ellipsoid.
+    private func displacement(of center: [Double], _ answer: CertifiedDesign) -> Double {
+        guard !isCentered else { return 0 }
+        var image = [Double](repeating: 0, count: frame.rank)
+        CompensatedProduct.affineImage(frame.transform, frame.rank, frame.dimension, frame.origin, center, 1, into: &image)
+        for k in image.indices { image[k] -= answer.factor.mean[k] }
+        var result = [Double](repeating: 0, count: frame.rank)
+        BLAS.gemv(.normal, frame.rank, frame.rank, 1, answer.factor.inverse, frame.rank, image, 1, 0, &result, 1)
+        return BLAS.nrm2(result.count, result, 1) / (answer.largest - base).squareRoot()
+    }
+
+    /// The problem with its center fixed where Double has it, solved from the weights of the free one.
+    private func recentered(
+        about center: [Double], _ answer: CertifiedDesign
+    ) throws(GeometryError) -> (solver: EllipsoidSolver, answer: CertifiedDesign)? {
+        var solver = EllipsoidSolver(self, about: center, start: answer.design)
+        guard solver.budget.affords(Effort(reads: 2)) else { return nil }
+        let fixed = try solver.solveByColumnGeneration()
+        return (solver, fixed)
+    }
+
+    /// c = o + Σ uᵢ(pᵢ − o) as Double has it.
+    private func center(_ answer: CertifiedDesign) -> [Double] {
         let d = frame.dimension
         guard !isCentered else { return [Double](repeating: 0, count: d) }
+        let (support, weights) = (answer.design.indices, answer.design.weights)
         var points = source.gather(support, team)
+        if frame.isDelicate {
+            let exact = CompensatedProduct.mean(points, weights, frame.origin)
+            return nearby(exact.rounded, exact.remainder, answer)
+        }
         points.withUnsafeMutableBufferPointer {
             LeverageKernels.shift($0.baseAddress!, dimension: d, count: support.count, origin: frame.origin, into: $0.baseAddress!)
         }
@@ -40,17 +115,34 @@ extension EllipsoidSolver {
         return (0..<d).map { frame.origin[$0] + shift[$0] }
     }
 
-    /// By how much the rounded ellipsoid must grow so that its own matrices confirm that it contains every point.
+    /// The center of a thin set, rounded to where it is nearest in the metric of the ellipsoid: a step along the longest axis costs
+    /// nothing, and leads to other roundings across.
+    private func nearby(_ rounded: [Double], _ remainder: [Double], _ answer: CertifiedDesign) -> [Double] {
+        let (d, r) = (frame.dimension, frame.rank)
+        var best = (rounded, displacement(of: rounded, answer))
+        let attempts = Swift.min(256, (1 << 20) / (r * d))
+        // The rows of a delicate frame are its axes, longest first, up to powers of two.
+        let row = (0..<d).map { frame.transform[$0 * r] }
+        let length = BLAS.nrm2(d, row, 1)
+        let unit = (rounded.map(\.magnitude).max() ?? 0).ulp
+        guard best.1 > 0.01 * settings.gap, length > 0, unit * length < 1e-10 else { return rounded }
+        for attempt in -attempts...attempts {
+            let step = Double(attempt) * unit / length
+            let candidate = (0..<d).map { rounded[$0] + (remainder[$0] + step * row[$0]) }
+            let distance = displacement(of: candidate, answer)
+            if distance < best.1 { best = (candidate, distance) }
+        }
+        return best.0
+    }
+
+    /// By how much the rounded ellipsoid must grow so that its own matrices confirm that it contains every point; nil where they are too
+    /// coarse to say.
     ///
     /// Only points within the rounding noise of the boundary can be outside.
-    private func excess(of ellipsoid: Ellipsoid, _ answer: CertifiedDesign) throws(GeometryError) -> Double {
+    private func excess(of ellipsoid: Ellipsoid, _ answer: CertifiedDesign) -> Double? {
         let d = frame.dimension
-        guard ellipsoid.shape.isFinite, ellipsoid.factor.isFinite, ellipsoid.factor.diagonal.allSatisfy({ $0 * $0 > 0x1p-1000 }) else {
-            if settings.requiresShape { throw .shapeNotRepresentable(reason: "entries outside the range of Double") }
-            return 0
-        }
-        let squaredRadius = answer.largest - (isCentered ? 0 : 1)
-        let form = settings.requiresShape ? ellipsoid.quadraticForm : nil
+        guard ellipsoid.factor.isFinite, let form = ellipsoid.quadraticForm else { return nil }
+        let squaredRadius = answer.largest - base
         // Largest excess over 1 of gauge and √(quadratic form), and how far both are from the exact κ.
         func evaluate(_ indices: [Int]) -> (excess: Double, noise: Double) {
             let run = runOfImages(d)
@@ -69,10 +161,10 @@ extension EllipsoidSolver {
             var result = (excess: 0.0, noise: 0.0)
             let points = Matrix(rows: d, columns: indices.count, elements: source.gather(indices))
             let gauges = ellipsoid.gauges(of: points)
-            let forms = form.map { ellipsoid.values(of: $0, at: points) } ?? []
+            let forms = ellipsoid.values(of: form, at: points)
             for (j, index) in indices.enumerated() {
                 let exact = (kappa[index] - base) / squaredRadius
-                for square in forms.isEmpty ? [gauges[j] * gauges[j]] : [gauges[j] * gauges[j], forms[j]] {
+                for square in [gauges[j] * gauges[j], forms[j]] {
                     result.excess = Swift.max(result.excess, 0.5 * (square - 1))
                     result.noise = Swift.max(result.noise, (square - exact).magnitude)
                 }
@@ -80,21 +172,24 @@ extension EllipsoidSolver {
             return result
         }
         let support = evaluate(answer.design.indices)
-        if settings.requiresShape, !(support.noise < 1e-2) {
-            throw .shapeNotRepresentable(reason: "axes so unequal, and slanted, that rounding the matrix destroys the short ones")
-        }
-        let threshold = squaredRadius * (1 - 8 * support.noise - 1e-12) + (isCentered ? 0 : 1)
+        guard support.noise <= Self.harmlessNoise else { return nil }
+        let threshold = squaredRadius * (1 - 8 * support.noise - 1e-12) + base
         let known = Set(answer.design.indices)
-        let others = evaluate(indicesOfValues(kappa, atLeast: threshold).filter { !known.contains($0) })
+        let others = evaluate(LargestValues.indices(kappa, atLeast: threshold).filter { !known.contains($0) })
         // Another order of summation errs differently, by as much: hence the noise itself as margin.
         return Swift.max(support.excess, others.excess) + Swift.max(support.noise, others.noise)
     }
 }
 
+extension EllipsoidSolver {
+    /// Rounding of quadratic forms that is far below the gaps and the 1e-9 of containment that are promised.
+    private static var harmlessNoise: Double { 1e-10 }
+}
+
 extension Ellipsoid {
     /// The lower triangle of A with what is below the diagonal doubled: it has the same quadratic form, at half the price.
-    var quadraticForm: Matrix {
-        var result = shape
+    fileprivate var quadraticForm: Matrix? {
+        guard var result = shape else { return nil }
         let r = rank
         for j in 0..<r {
             for i in 0..<j { result.elements[i + j * r] = 0 }
@@ -103,15 +198,14 @@ extension Ellipsoid {
         return result
     }
 
-    /// (x−c)ᵀA(x−c) of every column, from the shape itself, in basis coordinates when flat.
-    func values(of form: Matrix, at points: Matrix) -> [Double] {
+    /// (x−c)ᵀA(x−c) of every column, from the shape itself; r = d.
+    fileprivate func values(of form: Matrix, at points: Matrix) -> [Double] {
         let (d, n, r) = (dimension, points.columns, rank)
         guard r > 0 else { return [Double](repeating: 0, count: n) }
         var z = points
         z.elements.withUnsafeMutableBufferPointer {
             LeverageKernels.shift($0.baseAddress!, dimension: d, count: n, origin: center, into: $0.baseAddress!)
         }
-        if let basis { z = basis.times(z, transposeSelf: true) }
         let image = [Double](unsafeUninitializedCapacity: r * n) {
             multiply(form.elements, .lower, r, r, z.elements, n, into: $0.baseAddress!)
             $1 = r * n

@@ -45,7 +45,10 @@ extension EllipsoidSolver {
     }
 
     /// Candidates to look at between reads.
-    var poolSize: Int { Swift.max(4000 + 12 * order, Swift.min(source.pointCount / 100, 100_000)) }
+    var poolSize: Int {
+        let pool = tuning.pool
+        return Swift.max(pool.base + pool.perOrder * order, Swift.min(source.pointCount / pool.share, pool.most))
+    }
 
     /// Whether all points are candidates.
     var isOwnPool: Bool { 2 * source.pointCount <= 3 * poolSize }
@@ -60,10 +63,10 @@ extension EllipsoidSolver {
         }
         var far: [Int] = []
         if !required.isEmpty {
-            let margin = Swift.max(0.02, 8 * (largest / Double(order) - 1))
-            far = indicesOfValues(kappa, atLeast: Double(order) * (1 - margin))
+            let margin = Swift.max(tuning.margin.least, tuning.margin.gaps * (largest / Double(order) - 1))
+            far = LargestValues.indices(kappa, atLeast: Double(order) * (1 - margin))
         }
-        if far.isEmpty || far.count > poolSize { far = indicesOfLargest(kappa, poolSize) }
+        if far.isEmpty || far.count > poolSize { far = LargestValues.indices(kappa, poolSize) }
         let indices = Set(far).union(required.isEmpty ? spanningPoints() : required).sorted()
         return CandidatePool(indices: indices, images: frame.images(source, indices, team), kappa: indices.map { kappa[$0] })
     }
@@ -84,12 +87,12 @@ extension EllipsoidSolver {
 
     /// The farthest candidates without duplicates, and points that span.
     func firstWorkingSet(_ pool: CandidatePool) -> WorkingSet {
-        let size = Swift.max(200, 6 * order)
+        let size = Swift.max(tuning.working.least, tuning.working.perOrder * order)
         var positions: [Int]
         if pool.indices.count <= size + order {
             positions = Array(pool.indices.indices)
         } else {
-            positions = distinct(indicesOfLargest(pool.kappa, size), pool)
+            positions = distinct(LargestValues.indices(pool.kappa, size), pool)
             positions = Set(positions).union(spanningPoints().filter(pool.contains).map(pool.position)).sorted()
         }
         positions = distinct(positions, pool).sorted()
@@ -98,12 +101,12 @@ extension EllipsoidSolver {
 
     /// Adds the worst violators, without duplicates; returns their number.
     func grow(_ work: inout WorkingSet, _ pool: CandidatePool) -> Int {
-        let bound = Double(order) * (1 + 0.3 * settings.gap)
+        let bound = Double(order) * (1 + tuning.violation * settings.gap)
         let present = Set(work.positions)
         let violators = pool.kappa.indices.filter { pool.kappa[$0] > bound && !present.contains($0) }
-        let limit = Swift.max(400, 8 * order)
+        let limit = Swift.max(tuning.joining.least, tuning.joining.perOrder * order)
         let values = violators.map { pool.kappa[$0] }
-        let chosen = violators.count > limit ? indicesOfLargest(values, limit).map { violators[$0] } : violators
+        let chosen = violators.count > limit ? LargestValues.indices(values, limit).map { violators[$0] } : violators
         let added = distinct(chosen, pool)
         work.positions += added
         work.weights += [Double](repeating: 0, count: added.count)

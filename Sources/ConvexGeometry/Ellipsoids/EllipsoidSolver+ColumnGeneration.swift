@@ -8,17 +8,13 @@
 import LinearAlgebra
 
 extension EllipsoidSolver {
-    /// Below it the number of contact points is near D²/2, where projected Newton steps are erratic, and the
-    /// interior-point method cheap.
-    private static var leastOrderOfProjectedNewton: Int { 8 }
-
     /// Tolerance of the last masters: leaves room for what the certificate adds.
-    private var tightest: Double { 0.3 * settings.gap }
+    private var tightest: Double { tuning.tightest * settings.gap }
 
     mutating func solveByColumnGeneration() throws(GeometryError) -> CertifiedDesign {
         if let answer = try begin() { return answer }
         var (pool, work) = firstCandidates()
-        var tolerance = Swift.max(tightest, 3e-2)
+        var tolerance = Swift.max(tightest, tuning.first)
         var best: CertifiedDesign?
         var round = 0
         while true {
@@ -26,7 +22,7 @@ extension EllipsoidSolver {
             // Once something is certified, returning to it may cost another certificate.
             let support = Swift.min(pool.indices.count, order * (order + 1) / 2)
             budget.reserve = (best == nil ? 1 : 2) * certificateEffort(support: support)
-            let trusted = isLastStepTrusted
+            let lastStep = course.lastStep
             if !solveByProjectedNewton(pool, &work) {
                 if work.positions.isEmpty { work = firstWorkingSet(pool) }
                 if work.positions.count == source.pointCount { tolerance = tightest }
@@ -37,14 +33,14 @@ extension EllipsoidSolver {
             let design = WeightedDesign(indices: work.positions.map { pool.indices[$0] }, weights: work.weights)
             guard let certified = try certify(design, images: gather(pool, work.positions)) else {
                 if let best { return try recertify(best) }
-                throw .factorization("the support does not span the affine hull")
+                throw .breakdown("the support does not span the affine hull")
             }
             if isSolved(certified) { return certified }
-            let wasSeen = isLastStepTrusted == trusted
+            let wasSeen = course.lastStep == lastStep
             let isBest = best.map { certified.gap < $0.gap } ?? true
             if isBest { best = certified }
             let wasTight = tolerance <= tightest * 1.0001
-            tolerance = Swift.max(tightest, Swift.min(0.02 * certified.gap, tolerance))
+            tolerance = Swift.max(tightest, Swift.min(tuning.next.read * certified.gap, tolerance))
             if pool.indices.count < source.pointCount { pool = makePool(including: design.indices) } else { pool.kappa = kappa }
             work.positions = design.indices.map { pool.position(of: $0) }
             let added = grow(&work, pool)
@@ -59,7 +55,7 @@ extension EllipsoidSolver {
     private mutating func begin() throws(GeometryError) -> CertifiedDesign? {
         guard let start else { return try survey(gathering: Swift.min(poolSize, source.pointCount)) ? nil : try certifySample() }
         // Where all points are candidates, their images are needed next, and tell whether a certificate is worth its read.
-        if isFrameOfStart, isOwnPool, !frame.isDelicate {
+        if course.frame == .start, isOwnPool, !frame.isDelicate {
             let isOpen = try survey(gathering: 0) && !isBalanced(start)
             if isOpen { return nil }
         }
@@ -88,7 +84,9 @@ extension EllipsoidSolver {
 
     /// The fast master on the whole pool; false, with a start for the interior-point method, where it is not the right one.
     private mutating func solveByProjectedNewton(_ pool: CandidatePool, _ work: inout WorkingSet) -> Bool {
-        guard order >= Self.leastOrderOfProjectedNewton, pool.indices.count > 2 * order, isProjectedNewtonAdmitted else { return false }
+        guard order >= tuning.leastOrderOfProjectedNewton, pool.indices.count > 2 * order, course.master == .projectedNewton else {
+            return false
+        }
         let isCold = work.positions.isEmpty
         var start = [Double](repeating: 0, count: pool.indices.count)
         for (position, weight) in zip(work.positions, work.weights) { start[position] = weight }
@@ -97,14 +95,14 @@ extension EllipsoidSolver {
         defer { hessian = master.model }
         let (weights, outcome) = master.solve(
             gap: tightest, deficit: 0.3 * Swift.min(1, settings.supportDeficit),
-            acceptable: isOwnPool && isLastStepTrusted ? Swift.min(settings.gap, settings.supportDeficit) : nil, budget: &budget)
+            acceptable: isOwnPool && course.lastStep == .trusted ? Swift.min(settings.gap, settings.supportDeficit) : nil, budget: &budget)
         budget.settle()
         let kept = weights.indices.filter { weights[$0] > 0 }
         if outcome == .unsuitable {
-            isProjectedNewtonAdmitted = false
+            course.master = .interiorPoint
             if isCold { return false }
         }
-        if outcome == .expected { isLastStepTrusted = false }
+        if outcome == .expected { course.lastStep = .checked }
         if outcome != .unsuitable || isCold {
             work = WorkingSet(positions: kept, weights: kept.map { weights[$0] })
         }
@@ -133,7 +131,7 @@ extension EllipsoidSolver {
             let gap = (pool.kappa.max() ?? 0) / Double(order) - 1
             if isTight, gap <= goal { return }
             if grow(&work, pool) == 0, isTight { return }
-            tolerance = Swift.max(tightest, Swift.min(0.05 * gap, tolerance))
+            tolerance = Swift.max(tightest, Swift.min(tuning.next.pool * gap, tolerance))
         }
     }
 
@@ -146,7 +144,7 @@ extension EllipsoidSolver {
         let deficit = isTight && settings.supportDeficit < 1 ? settings.supportDeficit : nil
         let (weights, outcome) = master.solve(gap: tolerance, deficit: deficit, count: work.positions.count, budget: &budget)
         budget.settle()
-        let kept = weights.indices.filter { weights[$0] > (isTight ? 0 : 1e-13) }
+        let kept = weights.indices.filter { weights[$0] > (isTight ? 0 : tuning.vanished) }
         let total = kept.reduce(0) { $0 + weights[$1] }
         work = WorkingSet(positions: kept.map { work.positions[$0] }, weights: kept.map { weights[$0] / total })
         return outcome
@@ -154,8 +152,8 @@ extension EllipsoidSolver {
 
     /// Far outliers make the metric of a sample useless for the points that matter: a frame from the farthest points.
     mutating func reframe() {
-        guard largest > 1e6 * Double(order) else { return }
-        let far = indicesOfLargest(kappa, Swift.min(source.pointCount, 4 * order))
+        guard largest > tuning.farOutlier * Double(order) else { return }
+        let far = LargestValues.indices(kappa, Swift.min(source.pointCount, 4 * order))
         let union = Set(far).union(frame.sample).sorted()
         guard let next = PointFrame(source, around: union, isCentered: isCentered, team: team), next.rank == frame.rank else { return }
         (frame, surveyed) = (next, nil)

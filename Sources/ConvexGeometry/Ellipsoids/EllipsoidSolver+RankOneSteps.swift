@@ -28,7 +28,7 @@ extension EllipsoidSolver {
             let design = WeightedDesign(
                 indices: kept.map { state.indices[$0] }, weights: kept.map { state.weights[$0] / total })
             guard let certified = try certify(design) else {
-                throw .factorization("the support does not span the affine hull")
+                throw .breakdown("the support does not span the affine hull")
             }
             if isSolved(certified) { return certified }
             budget.settle()
@@ -42,7 +42,7 @@ extension EllipsoidSolver {
         let n = source.pointCount
         guard away, n > 4 * order else { return [Double](repeating: 1 / Double(n), count: n) }
         var weights = [Double](repeating: 0, count: n)
-        let start = Set(spanningPoints()).union(indicesOfLargest(kappa, 2 * order))
+        let start = Set(spanningPoints()).union(LargestValues.indices(kappa, 2 * order))
         for index in start { weights[index] = 1 / Double(start.count) }
         return weights
     }

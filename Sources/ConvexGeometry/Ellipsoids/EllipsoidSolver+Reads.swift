@@ -55,7 +55,7 @@ extension EllipsoidSolver {
         let sum: Double
         (largest, sum) = LeverageKernels.largest(kappa, count: kappa.count)
         guard sum.isFinite else {
-            throw source.firstNonFinite() ?? .shapeNotRepresentable(reason: "coordinates that overflow")
+            throw source.firstNonFinite() ?? .notRepresentable(reason: "coordinates that overflow")
         }
     }
 

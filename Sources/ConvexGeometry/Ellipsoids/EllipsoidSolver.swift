@@ -11,21 +11,33 @@ struct EllipsoidSolver<Source: PointSource> {
     /// Weights to start from.
     let start: WeightedDesign?
     var frame: PointFrame
-    /// Whether κ in the metric of the frame are those of the start.
-    let isFrameOfStart: Bool
     var budget: EffortBudget
+    var tuning: CandidateTuning { .standard }
     /// κ of every point at the last full pass.
     var kappa: [Double]
     /// The largest of them.
     var largest = 0.0
     /// Images of all points in the frame, from the survey of a set that is its own pool; gone once the pool has them.
     var surveyed: [Double]?
-    /// False once the point set turned out to be one of those that projected Newton steps do not suit.
-    var isProjectedNewtonAdmitted = true
+    /// What the solve goes by, and has learned about the point set.
+    var course: Course
     /// Memory of the projected Newton steps, kept between rounds.
     var hessian: HessianModel?
-    /// Whether the certificate may be the first to look at the last step; once, as a mistake costs what it saves.
-    var isLastStepTrusted = true
+
+    /// The turns that column generation may take, each once.
+    struct Course {
+        /// What the frame was made of: κ in its metric are those of the start, or of a sample.
+        enum Frame { case start, sample }
+        /// The master that suits the set. Projected Newton steps do, until they have shown that they do not converge.
+        enum Master { case projectedNewton, interiorPoint }
+        /// Whether the certificate may be the first to look at the last step of a master. Until that once was a mistake, which costs
+        /// what it saves.
+        enum LastStep { case trusted, checked }
+
+        let frame: Frame
+        var master = Master.projectedNewton
+        var lastStep = LastStep.trusted
+    }
 
     /// D
     var order: Int { frame.rank + (isCentered ? 0 : 1) }
@@ -35,20 +47,34 @@ struct EllipsoidSolver<Source: PointSource> {
     init(_ source: Source, _ settings: MinimumVolumeEllipsoid.Settings, _ clock: @escaping EffortBudget.Clock) throws(GeometryError) {
         self.source = source
         self.settings = settings
-        method = settings.method == .automatic ? .interiorPoint : settings.method
+        method = settings.method == .automatic ? .columnGeneration : settings.method
         isCentered = settings.centering == .origin
         team = ThreadTeam(settings.threads)
         budget = EffortBudget(
-            iterationLimit: settings.iterationLimit ?? (method == .interiorPoint ? 1000 : 200_000),
+            iterationLimit: settings.iterationLimit ?? (method == .columnGeneration ? 1000 : 200_000),
             timeLimit: settings.timeLimit, clock: clock, observer: settings.observer)
-        let start = method == .interiorPoint ? settings.start?.normalized : nil
+        let start = method == .columnGeneration ? settings.start?.normalized : nil
         if let start, let warm = PointFrame(source, design: start, isCentered: isCentered, team: team) {
-            (self.start, frame, isFrameOfStart) = (start, warm, true)
+            (self.start, frame, course) = (start, warm, Course(frame: .start))
         } else {
-            (self.start, isFrameOfStart) = (start, false)
+            (self.start, course) = (start, Course(frame: .sample))
             frame = try PointFrame(source, isCentered: isCentered, seed: settings.seed, team: team)
         }
         kappa = []
+    }
+
+    /// The problem of `other` with its center fixed, from the weights given.
+    init(_ other: EllipsoidSolver, about center: [Double], start: WeightedDesign) {
+        source = other.source
+        settings = other.settings
+        method = other.method
+        isCentered = true
+        team = other.team
+        budget = other.budget
+        self.start = start
+        frame = other.frame.moved(to: center)
+        course = Course(frame: .sample)
+        kappa = other.kappa
     }
 
     mutating func solve() throws(GeometryError) -> MinimumVolumeEllipsoid {
@@ -58,7 +84,7 @@ struct EllipsoidSolver<Source: PointSource> {
         budget.reserve = certificateEffort(support: 2 * order)
         let answer: CertifiedDesign
         switch method {
-        case .automatic, .interiorPoint: answer = try solveByColumnGeneration()
+        case .automatic, .columnGeneration: answer = try solveByColumnGeneration()
         case .awaySteps: answer = try solveByRankOneSteps(away: true)
         case .khachiyan: answer = try solveByRankOneSteps(away: false)
         }
@@ -69,12 +95,15 @@ struct EllipsoidSolver<Source: PointSource> {
     private func singlePoint() throws(GeometryError) -> MinimumVolumeEllipsoid {
         if let error = source.firstNonFinite() { throw error }
         var center = [Double](repeating: 0, count: frame.dimension)
-        if !isCentered { center = source.gather([0]) }
+        if !isCentered {
+            center = source.gather([0])
+            if let offset = source.offset { center = zip(center, offset).map { $0 + $1 } }
+        }
         return MinimumVolumeEllipsoid(
             ellipsoid: Ellipsoid(
-                center: center, factor: Matrix(rows: 0, columns: 0), basis: Matrix(rows: frame.dimension, columns: 0), logVolume: 0),
+                center: center, axes: Matrix(rows: frame.dimension, columns: 0), semiaxes: [], shape: Matrix(rows: 0, columns: 0)),
             support: [0], weights: [1], status: .solved,
-            certificate: .init(gap: 0, supportDeficit: 0, inflation: 0, logVolumeBound: 0),
+            certificate: .init(gap: 0, supportDeficit: 0, inflation: 0, roundingCost: 0, logVolumeBound: 0),
             iterations: 0, dataPasses: 1, rank: 0, method: method, centering: settings.centering)
     }
 
@@ -92,23 +121,7 @@ struct EllipsoidSolver<Source: PointSource> {
         }
         if frame.isDelicate { refine(factor, design.indices) }
         return CertifiedDesign(
-            design: design, factor: factor, map: map.matrix, kappa: kappa, largest: largest, order: order, isCentered: isCentered,
-            centerNoise: centerNoise(map))
-    }
-
-    /// ‖R⁻ᵀT·δ‖ for a center off by δ = one ulp of itself: a center far from zero cannot be stored more accurately.
-    /// A delicate frame is exempt: it computes in twice the precision, about a center that is never stored.
-    private func centerNoise(_ map: LeverageMap) -> Double {
-        guard !isCentered, !frame.isDelicate else { return 0 }
-        var sum = 0.0
-        for k in 0..<frame.dimension {
-            let ulp = frame.origin[k] * .ulpOfOne
-            for i in 0..<frame.rank {
-                let entry = map.matrix[i + k * frame.rank] * ulp
-                sum += entry * entry
-            }
-        }
-        return sum.squareRoot()
+            design: design, factor: factor, map: map.matrix, kappa: kappa, largest: largest, order: order)
     }
 
     /// A certificate for a support of at most so many points: the factorization, the read, and a second look at the
@@ -126,7 +139,7 @@ struct EllipsoidSolver<Source: PointSource> {
             let design = WeightedDesign(indices: indices, weights: [Double](repeating: 1 / Double(indices.count), count: indices.count))
             if let certified = try certify(design) { return certified }
         }
-        throw .factorization("the sample does not span the affine hull")
+        throw .breakdown("the sample does not span the affine hull")
     }
 
     /// Whether the tolerances are met; Khachiyan's method certifies the gap only.
@@ -148,18 +161,13 @@ struct CertifiedDesign {
     /// ε⁻
     let deficit: Double
 
-    /// A center off by δ changes κ by at most about 2·√(κ−1)·‖R⁻ᵀδ‖; the tolerances claimed allow for it.
-    init(
-        design: WeightedDesign, factor: DesignFactor, map: [Double], kappa: [Double], largest: Double, order: Int, isCentered: Bool,
-        centerNoise: Double
-    ) {
+    init(design: WeightedDesign, factor: DesignFactor, map: [Double], kappa: [Double], largest: Double, order: Int) {
         self.design = design
         self.factor = factor
         self.map = map
         self.largest = largest
         let least = design.indices.reduce(Double.infinity) { Swift.min($0, kappa[$1]) }
-        let allowance = 2 * Swift.max(0, largest - (isCentered ? 0 : 1)).squareRoot() * centerNoise / Double(order)
-        gap = Swift.max(0, largest / Double(order) - 1) + allowance
-        deficit = Swift.max(0, 1 - least / Double(order)) + allowance
+        gap = Swift.max(0, largest / Double(order) - 1)
+        deficit = Swift.max(0, 1 - least / Double(order))
     }
 }

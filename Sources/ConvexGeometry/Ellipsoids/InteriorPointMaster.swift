@@ -33,22 +33,24 @@ struct InteriorPointMaster {
     private let team: ThreadTeam
     /// Whether points may be dropped on a guess.
     private let isBold: Bool
+    private let tuning: Tuning
 
     /// - Parameters:
     ///   - lifted: D×m.
     ///   - weights: a start, ≥ 0; points with weight 0 are lifted off the boundary.
     ///   - isBold: whether points may be dropped because they look useless. A caller that brings mistakes back must not
     ///     allow it for ever: points dropped and brought back in turn make no progress.
-    init(lifted: [Double], order: Int, weights: [Double], isBold: Bool, team: ThreadTeam) {
+    init(lifted: [Double], order: Int, weights: [Double], isBold: Bool, team: ThreadTeam, tuning: Tuning = .standard) {
         let m = weights.count
         self.order = order
         self.isBold = isBold
         self.team = team
+        self.tuning = tuning
         design = CholeskyDesign(order: order, team: team)
         q = lifted
         active = Array(0..<m)
         let total = weights.reduce(0, +)
-        u = weights.map { 0.8 * $0 / total + 0.2 / Double(m) }
+        u = weights.map { (1 - tuning.lifted) * $0 / total + tuning.lifted / Double(m) }
         s = []
         kappa = [Double](repeating: 0, count: m)
         z = [Double](repeating: 0, count: m * order)
@@ -63,7 +65,7 @@ struct InteriorPointMaster {
     ) {
         guard budget.affords(Effort(flops: startWork)) else { return (expand(u, total), .stopped) }
         guard whiten() else { return (expand(u, total), .stalled) }
-        for _ in 0..<6 {
+        for _ in 0..<tuning.multiplicativeSteps {
             guard updateLeverages() else { return (expand(u, total), .stalled) }
             for j in u.indices { u[j] *= kappa[j] / Double(order) }
         }
@@ -80,20 +82,22 @@ struct InteriorPointMaster {
                 guard let deficit else { return (expand(u, total), .converged) }
                 if let purged = purge(gap: gap, deficit: deficit) { return (expand(purged, total), .converged) }
             }
-            if current < 0.9 * best.gap || !best.gap.isFinite {
+            if current < tuning.progress * best.gap || !best.gap.isFinite {
                 sinceImproved = 0
             } else {
                 sinceImproved += 1
             }
             if current <= best.gap { best = (current, expand(u, total)) }
-            if sinceImproved > 12 { break }
+            if sinceImproved > tuning.stalls { break }
             if !budget.spendIteration(gap: current, work: stepWork) {
                 outcome = .stopped
                 break
             }
             shrink(gap: current, mu: mu)
             if s.isEmpty {
-                mu = 0.3 * d / Double(u.count) * Swift.max(0.02, Swift.min(1, current))
+                mu =
+                    tuning.firstTarget * d / Double(u.count)
+                    * Swift.max(tuning.firstGap.lowerBound, Swift.min(tuning.firstGap.upperBound, current))
                 s = u.indices.map { Swift.max(d - kappa[$0], mu / u[$0]) }
             }
             guard let next = step() else { break }
@@ -158,11 +162,11 @@ struct InteriorPointMaster {
     /// Weights without the points of low leverage, if they still satisfy both tolerances.
     private mutating func purge(gap: Double, deficit: Double) -> [Double]? {
         let d = Double(order)
-        let floor = d * (1 - 0.5 * deficit)
+        let floor = d * (1 - tuning.purge * deficit)
         var mass = 0.0
         for j in u.indices where kappa[j] < floor { mass += u[j] }
         if mass == 0 { return u }
-        guard mass <= 0.1 * gap + 1e-14 else { return nil }
+        guard mass <= tuning.purgedMass * gap + tuning.roundedMass else { return nil }
         let saved = u
         for j in u.indices where kappa[j] < floor { u[j] = 0 }
         defer { u = saved }
@@ -196,10 +200,14 @@ struct InteriorPointMaster {
         let (meanU, meanS) = (1 / Double(m), s.reduce(0, +) / Double(Swift.max(1, s.count)))
         for j in 0..<m {
             if kappa[j] < threshold { continue }
-            if isBold, !s.isEmpty, u[j] * meanS < 1e-3 * s[j] * meanU, kappa[j] < d * (1 - 3 * gap) { continue }
+            if isBold, !s.isEmpty, u[j] * meanS < tuning.boldness.quotient * s[j] * meanU,
+                kappa[j] < d * (1 - tuning.boldness.gaps * gap)
+            {
+                continue
+            }
             keep.append(j)
         }
-        guard Double(keep.count) < 0.93 * Double(m), keep.count >= order else { return }
+        guard Double(keep.count) < tuning.worthPacking * Double(m), keep.count >= order else { return }
         for (to, from) in keep.enumerated() {
             for k in 0..<order { q[k + to * order] = q[k + from * order] }
             u[to] = u[from]

@@ -114,7 +114,7 @@ public struct JohnDecomposition: Sendable {
             let toBall = Matrix(rows: rank, columns: d) { j, k in scale[k] > 0 ? vt[j, k] / scale[k] / sigma[j] : 0 }
             return (axes, toBall)
         } catch {
-            throw .factorization(error.description)
+            throw .factorization(error)
         }
     }
 

@@ -15,6 +15,7 @@ extension MinimumVolumeEllipsoid {
     public func adding(
         _ new: some PointSource, to old: some PointSource, settings: Settings = Settings()
     ) throws(GeometryError) -> MinimumVolumeEllipsoid {
+        precondition(new.offset == nil && old.offset == nil, "points with an offset cannot be joined")
         guard new.dimension == old.dimension else { throw .dimensionMismatch(expected: old.dimension, found: new.dimension) }
         if contains(new), status == .solved, certificate.gap <= settings.gap, certificate.supportDeficit <= settings.supportDeficit,
             settings.centering == centering
@@ -26,10 +27,10 @@ extension MinimumVolumeEllipsoid {
         return try MinimumVolumeEllipsoid(source: JoinedPoints(first: old, second: new), settings: settings)
     }
 
-    /// Whether no point of `source` has a larger κ than the certificate is about. A flat ellipsoid says no.
+    /// Whether no point of `source` has a larger κ than the certificate is about. A flat ellipsoid, or one that rounding has moved, says no.
     private func contains(_ source: some PointSource) -> Bool {
         let (n, d) = (source.pointCount, source.dimension)
-        guard ellipsoid.basis == nil, ellipsoid.dimension == d else { return false }
+        guard source.offset == nil, ellipsoid.basis == nil, ellipsoid.dimension == d, certificate.inflation < 1e-9 else { return false }
         let bound = (1 - 8 * Double(d) * .ulpOfOne) / (1 + certificate.inflation)
         let run = Swift.max(1, 1 << 20 / d)
         for first in stride(from: 0, to: n, by: run) {

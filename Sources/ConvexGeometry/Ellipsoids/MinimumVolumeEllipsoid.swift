@@ -36,11 +36,11 @@ public struct MinimumVolumeEllipsoid: Sendable {
 
     /// How (1) is solved.
     public enum Method: String, Sendable, CaseIterable {
-        /// The second-order method.
+        /// Column generation.
         case automatic
-        /// Column generation with a second-order master on a small working set: projected Newton steps where the contact
-        /// points are few beside D²/2, a primal–dual interior-point method otherwise.
-        case interiorPoint
+        /// A second-order master on the few points that matter, certificates from all points: projected Newton steps where the
+        /// contact points are few beside D²/2, a primal–dual interior-point method otherwise.
+        case columnGeneration
         /// Frank–Wolfe with away steps (Wolfe–Atwood, Todd & Yıldırım): one point gains or loses weight per iteration.
         case awaySteps
         /// Khachiyan's method: the farthest point gains weight. O(d/gap) iterations: for reference.
@@ -59,6 +59,16 @@ public struct MinimumVolumeEllipsoid: Sendable {
         case cancelled
     }
 
+    /// What an observer is told.
+    public struct Progress: Sendable {
+        /// Iterations so far.
+        public let iterations: Int
+        /// Reads of the whole point set so far.
+        public let dataPasses: Int
+        /// max κ/D − 1 of the present weights, on the points the method currently works on.
+        public let gap: Double
+    }
+
     /// What to compute and how long to try.
     public struct Settings: Sendable {
         public var centering: Centering = .free
@@ -67,23 +77,20 @@ public struct MinimumVolumeEllipsoid: Sendable {
         public var gap = 1e-7
         /// Tolerance on 1 − min κ/D over the support.
         public var supportDeficit = 1e-6
-        /// Iterations allowed; `nil` means 1000 for the interior-point method, 200 000 for the others.
+        /// Iterations allowed; `nil` means 1000 for column generation, 200 000 for the others.
         public var iterationLimit: Int?
         /// Wall-clock time allowed, the certificate included: the method stops early enough for it. A limit that is too
         /// short for a sample of the points and one read of all is exceeded by these.
         public var timeLimit: Duration?
-        /// Weights to start the interior-point method from, such as those of a fit of some of the same points.
+        /// Weights to start column generation from, such as those of a fit of some of the same points.
         public var start: Start?
         /// Seed of the sample that starts the method.
         public var seed: UInt64 = 0
         /// Threads that share reads and products; by default as many as BLAS may use. BLAS itself uses one in each of them,
         /// and the answer does not depend on their number.
         public var threads = BLASConfiguration.configuredThreads
-        /// Whether a matrix A that Double cannot represent is an error. When false the ellipsoid's factor is still
-        /// good to the accuracy that the points themselves have.
-        public var requiresShape = true
         /// Called before every iteration; returning false cancels.
-        public var observer: (@Sendable (MinimumVolumeEllipsoidProgress) -> Bool)?
+        public var observer: (@Sendable (Progress) -> Bool)?
 
         public init() {}
 
@@ -110,13 +117,16 @@ public struct MinimumVolumeEllipsoid: Sendable {
 
     /// How good the result is, recomputed at the end from the raw points through a QR factorization.
     public struct Certificate: Sendable, Equatable {
-        /// ε⁺ = max κ/D − 1 over all points, at least 0, with an allowance for a center that Double cannot hold exactly.
+        /// ε⁺ = max κ/D − 1 over all points, at least 0.
         public let gap: Double
         /// ε⁻ = 1 − min κ/D over the support, at least 0.
         public let supportDeficit: Double
-        /// Relative enlargement of the axes that keeps every point inside after the center and shape were rounded.
+        /// The ellipsoid lies in that of the weights with axes longer by this relative amount: rounding of center and axes.
         public let inflation: Double
-        /// Upper bound on log vol E − log vol E*, E* the optimal ellipsoid: r/2·log(1 + ε⁺·D/r) + r·log(1 + inflation).
+        /// What it costs in log volume that Double has to hold the center, the axes and the shape. A fit whose cost is more than
+        /// the tolerance on the gap concedes, D/2·gap, is `stalled`, not `solved`.
+        public let roundingCost: Double
+        /// Upper bound on log vol E − log vol E*, E as it is stored and E* optimal: r/2·log(1 + ε⁺·D/r) + `roundingCost`.
         public let logVolumeBound: Double
         /// 1/(1 + ε⁺), a lower bound on the D-efficiency of the weights as an experimental design.
         public var efficiency: Double { 1 / (1 + gap) }
@@ -144,7 +154,7 @@ public struct MinimumVolumeEllipsoid: Sendable {
     /// - Parameters:
     ///   - points: d×n, one point per column.
     ///   - settings: tolerances, method and limits.
-    /// - Throws: `noPoints`, `invalidDimension`, `nonFinite`, `invalidSetting`, `tooLarge`, `shapeNotRepresentable`.
+    /// - Throws: `noPoints`, `invalidDimension`, `nonFinite`, `invalidSetting`, `tooLarge`, `notRepresentable`.
     public init(points: Matrix, settings: Settings = Settings()) throws(GeometryError) {
         try self.init(source: MatrixPoints(points), settings: settings)
     }

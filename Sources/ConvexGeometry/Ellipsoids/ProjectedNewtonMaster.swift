@@ -38,15 +38,20 @@ struct ProjectedNewtonMaster {
     private var z: [Double]
     private(set) var model: HessianModel
     private let team: ThreadTeam
+    private let tuning: Tuning
 
     /// - Parameters:
     ///   - lifted: D×m, spanning.
     ///   - weights: a start, ≥ 0 with sum 1, or nil for one near equilibrium by the κ given.
     ///   - kappa: κ of the points for the start; without one in any metric near that of the points.
     ///   - model: one to use the memory of.
-    init(lifted: [Double], order: Int, weights: [Double]?, kappa: [Double], model: HessianModel?, team: ThreadTeam) {
+    init(
+        lifted: [Double], order: Int, weights: [Double]?, kappa: [Double], model: HessianModel?, team: ThreadTeam,
+        tuning: Tuning = .standard
+    ) {
         self.order = order
         self.team = team
+        self.tuning = tuning
         full = lifted
         q = lifted
         active = Array(kappa.indices)
@@ -57,16 +62,17 @@ struct ProjectedNewtonMaster {
         u = weights ?? [Double](repeating: 0, count: kappa.count)
         var threshold = 0.0
         if let weights {
-            if distances().above > Self.farthestOfNewton { Equilibrium.approach(&u, kappa: kappa, order: order, fraction: 1) }
+            if distances().above > tuning.farthestOfNewton { Equilibrium.approach(&u, kappa: kappa, order: order, fraction: 1) }
             // κ' ≤ κ/(1 − δ) where no weight falls below 1 − δ times what it was: points that a step which moves the mass δ
             // will hardly lift to D are left to `restore`.
             let moved = 0.5 * zip(u, weights).reduce(0) { $0 + ($1.0 - $1.1).magnitude }
-            threshold = Double(order) * (1 - Swift.max(4e-3, moved))
+            threshold = Double(order) * (1 - Swift.max(tuning.leastMovedMass, moved))
         } else {
             Equilibrium.approach(&u, kappa: kappa, order: order, fraction: 1)
             // Most of the rest will never matter; `restore` finds what does. In many dimensions it costs a step to find.
-            if order < 32, kappa.count > 20 * order {
-                threshold = kappa[indicesOfLargest(kappa, 20 * order).min { kappa[$0] < kappa[$1] }!]
+            let cut = tuning.firstCut.perOrder * order
+            if order < tuning.firstCut.order, kappa.count > cut {
+                threshold = kappa[LargestValues.indices(kappa, cut).min { kappa[$0] < kappa[$1] }!]
             }
         }
         keep(u.indices.filter { u[$0] > 0 || kappa[$0] >= threshold })
@@ -85,7 +91,7 @@ struct ProjectedNewtonMaster {
         guard approach(&objective, budget: &budget) else { return (expanded(), budget.exhausted == nil ? .unsuitable : .stopped) }
         var (previous, slow, restored) = (Double.infinity, 0, 0)
         // In few dimensions the other master is cheaper than persistence.
-        let patience = order < 16 ? 3 : 10
+        let patience = order < tuning.patience.order ? tuning.patience.below : tuning.patience.from
         while true {
             let (above, below) = distances()
             if above <= goal, below <= deficit {
@@ -97,13 +103,13 @@ struct ProjectedNewtonMaster {
             }
             guard budget.spendIteration(gap: above, work: stepWork) else { return (expanded(), .stopped) }
             let distance = Swift.max(above, below)
-            slow = distance > 0.5 * previous ? slow + 1 : 0
+            slow = distance > tuning.slow * previous ? slow + 1 : 0
             // The tail is quadratic, and the factor seldom grows.
             let expected = previous.isFinite ? distance * distance * (distance / (previous * previous)) : .infinity
             let isLast = acceptable.map { expected <= $0 } ?? false
             previous = distance
             // Points dropped and brought back in turn would make no progress.
-            if restored < 4 { shrink(above: above, below: below) }
+            if restored < tuning.returns { shrink(above: above, below: below) }
             guard slow < patience, let direction = direction(goal: Swift.min(goal, deficit), gap: distance) else {
                 return (expanded(), .unsuitable)
             }
@@ -111,7 +117,7 @@ struct ProjectedNewtonMaster {
                 move(direction, 1, from: u)
                 return (expanded(), .expected)
             }
-            guard let step = step(objective, direction), step.length > 1.0 / 64 else { return (expanded(), .unsuitable) }
+            guard let step = step(objective, direction), step.length > tuning.shortestStep.counted else { return (expanded(), .unsuitable) }
             objective = step.objective
         }
     }
@@ -127,20 +133,17 @@ struct ProjectedNewtonMaster {
 
     // MARK: Start
 
-    /// Gap from which an approach to equilibrium is worth trying: it costs no Hessian.
-    private static var farthestOfNewton: Double { 0.02 }
-
     /// Approaches equilibrium while it pays. A warm start takes it too when points from outside have come.
     private mutating func approach(_ objective: inout Double, budget: inout EffortBudget) -> Bool {
         var previous = Double.infinity
-        for _ in 0..<6 {
+        for _ in 0..<tuning.approaches {
             let gap = distances().above
-            guard gap > Self.farthestOfNewton, gap < 0.7 * previous else { break }
+            guard gap > tuning.farthestOfNewton, gap < tuning.worthwhileApproach * previous else { break }
             guard budget.spendIteration(gap: gap, work: evaluationWork) else { return false }
             previous = gap
             shrink(above: gap, below: gap)
             // Undamped, neighbors that both rise to cover the same direction overshoot.
-            Equilibrium.approach(&u, kappa: kappa, order: order, fraction: 0.7)
+            Equilibrium.approach(&u, kappa: kappa, order: order, fraction: tuning.approachFraction)
             guard let next = evaluate() else { return false }
             objective = next
         }
@@ -174,7 +177,7 @@ struct ProjectedNewtonMaster {
         let free = freePoints()
         model.update(images: z, order: order, columns: free)
         // Tight enough for the quadratic tail, or to land at the goal in this step.
-        let tolerance = Swift.min(1e-2, Swift.max(1e-5, 0.5 * gap, 0.1 * goal / gap))
+        let tolerance = Swift.min(tuning.accuracy.upperBound, Swift.max(tuning.accuracy.lowerBound, 0.5 * gap, tuning.landing * goal / gap))
         let direction = model.solve(gradient: free.map { kappa[$0] - d }, floor: free.map { -u[$0] }, tolerance: tolerance)
         return direction.allSatisfy(\.isFinite) ? (free, direction) : nil
     }
@@ -187,11 +190,11 @@ struct ProjectedNewtonMaster {
     {
         let (d, before) = (Double(order), u)
         var length = 1.0
-        while length > 1.0 / 128 {
+        while length > tuning.shortestStep.tried {
             move(direction, length, from: before)
             if design.factor(q, u) {
                 let next = design.logDeterminant - d * u.reduce(0, +)
-                if next >= objective - 1e-13 * (d + objective.magnitude), design.invert() {
+                if next >= objective - tuning.rounding * (d + objective.magnitude), design.invert() {
                     design.leverages(q, count: u.count, images: &z, into: &kappa)
                     return (next, length)
                 }
@@ -207,9 +210,9 @@ struct ProjectedNewtonMaster {
     private func freePoints() -> [Int] {
         let d = Double(order)
         let joining = u.indices.filter { u[$0] == 0 && kappa[$0] > d }
-        let limit = Swift.max(order, (u.count - joining.count) / 8)
+        let limit = Swift.max(order, Int(Double(u.count - joining.count) * tuning.joining))
         guard joining.count > limit else { return u.indices.filter { u[$0] > 0 || kappa[$0] > d } }
-        let chosen = indicesOfLargest(joining.map { kappa[$0] }, limit).map { joining[$0] }
+        let chosen = LargestValues.indices(joining.map { kappa[$0] }, limit).map { joining[$0] }
         return (u.indices.filter { u[$0] > 0 } + chosen).sorted()
     }
 
@@ -217,9 +220,9 @@ struct ProjectedNewtonMaster {
 
     /// Leaves out what is without weight and well inside; `restore` brings back mistakes.
     private mutating func shrink(above: Double, below: Double) {
-        let threshold = Double(order) * (1 - 4 * Swift.max(above, below, 1e-3)) / u.reduce(0, +)
+        let threshold = Double(order) * (1 - tuning.margin * Swift.max(above, below, tuning.leastMargin)) / u.reduce(0, +)
         let keep = u.indices.filter { u[$0] > 0 || kappa[$0] > threshold }
-        if Double(keep.count) < 0.85 * Double(u.count) { self.keep(keep) }
+        if Double(keep.count) < tuning.worthPacking * Double(u.count) { self.keep(keep) }
     }
 
     private mutating func keep(_ keep: [Int]) {

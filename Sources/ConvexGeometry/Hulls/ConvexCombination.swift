@@ -115,7 +115,7 @@ extension ConvexCombination {
         guard nearest.support < 0 else {
             // On the boundary to within rounding of a badly conditioned simplex: inside, with the error it has.
             guard inside.error <= 0x1p-30, inside.massError <= 0x1p-30 else {
-                throw .factorization("neither a combination nor a separating hyperplane of the target was found")
+                throw .breakdown("neither a combination nor a separating hyperplane of the target was found")
             }
             return .inside(inside)
         }

@@ -65,7 +65,7 @@ struct HullWalk {
             let first = members[0]
             let directions = Matrix(rows: d, columns: members.count - 1) { k, j in z[k, members[j + 1]] - z[k, first] }
             let q: Matrix
-            do { q = try PivotedQR(directions).q(columns: min(d, members.count - 1)) } catch { throw .factorization(error.description) }
+            do { q = try PivotedQR(directions).q(columns: min(d, members.count - 1)) } catch { throw .factorization(error) }
             guard members.count <= d else { return q }
             let shifted = Matrix(rows: d, columns: z.columns) { k, i in z[k, i] - z[k, first] }
             let residual = shifted - q.times(q.times(shifted, transposeSelf: true))
@@ -135,7 +135,7 @@ struct HullWalk {
                 delta = inverse.times(goal + [0])
             }
         }
-        throw .factorization("the walk to the target does not end")
+        throw .breakdown("the walk to the target does not end")
     }
 
     private func startRight() -> [Double] {
@@ -152,7 +152,7 @@ struct HullWalk {
         do {
             return try LU(Matrix(columns: basis.map { extended($0) })).solve(.identity(basis.count))
         } catch {
-            throw .factorization(error.description)
+            throw .factorization(error)
         }
     }
 

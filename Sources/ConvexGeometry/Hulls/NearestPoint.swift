@@ -94,7 +94,7 @@ struct NearestPoint {
             let length = normal.reduce(0) { $0 + $1 * $1 }.squareRoot()
             return length > 0.5 ? normal.map { $0 / length } : nil
         } catch {
-            throw .factorization(error.description)
+            throw .factorization(error)
         }
     }
 
@@ -106,7 +106,7 @@ struct NearestPoint {
         let first = corral[0], count = corral.count - 1
         let differences = Matrix(rows: z.rows, columns: count) { k, j in z[k, corral[j + 1]] - z[k, first] }
         let qr: PivotedQR
-        do { qr = try PivotedQR(differences) } catch { throw .factorization(error.description) }
+        do { qr = try PivotedQR(differences) } catch { throw .factorization(error) }
         let rank = qr.rank(relativeTolerance: 0x1p-44)
         var y = qr.q(columns: rank).times(z.column(first).map { -$0 }, transposeSelf: true)
         for i in stride(from: rank - 1, through: 0, by: -1) {

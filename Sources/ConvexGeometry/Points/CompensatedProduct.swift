@@ -1,8 +1,10 @@
-// T·(p − o) as if computed in twice the working precision and rounded once.
+// Products as if computed in twice the working precision and rounded once.
 //
 // For thin, slanted sets the terms of T·(p − o) are larger than the sum by the axis ratio; plain Double would lose that
 // many digits. Error-free transformations keep them: TwoSum (Knuth), TwoProduct by fused multiply–add, and the
 // accumulation Dot2 of Ogita, Rump & Oishi, SIAM J. Sci. Comput. 26 (2005).
+
+import LinearAlgebra
 
 enum CompensatedProduct {
     /// result ← T·(pⱼ − o), T r×d and points d×m by columns.
@@ -16,8 +18,7 @@ enum CompensatedProduct {
                     // p − o = difference + tail exactly; t·difference = product + error exactly.
                     let (difference, tail) = twoSum(points[k + j * d], -origin[k])
                     let t = transform[i + k * r]
-                    let product = t * difference
-                    let error = (-product).addingProduct(t, difference)
+                    let (product, error) = twoProduct(t, difference)
                     let (next, lost) = twoSum(sum, product)
                     sum = next
                     correction += lost + error + t * tail
@@ -27,11 +28,75 @@ enum CompensatedProduct {
         }
     }
 
+    /// o + Σ uᵢ(pᵢ − o) as an unevaluated sum of two vectors, the second one what the first lacks.
+    static func mean(_ points: [Double], _ weights: [Double], _ origin: [Double]) -> (rounded: [Double], remainder: [Double]) {
+        let d = origin.count
+        var (rounded, remainder) = (origin, [Double](repeating: 0, count: d))
+        for k in 0..<d {
+            var (sum, correction) = (origin[k], 0.0)
+            for (j, weight) in weights.enumerated() {
+                let (difference, tail) = twoSum(points[k + j * d], -origin[k])
+                let (product, error) = twoProduct(weight, difference)
+                let (next, lost) = twoSum(sum, product)
+                sum = next
+                correction += lost + error + weight * tail
+            }
+            (rounded[k], remainder[k]) = twoSum(sum, correction)
+        }
+        return (rounded, remainder)
+    }
+
+    /// A·B as an unevaluated sum of two matrices, the second one what the first lacks.
+    static func product(_ a: Matrix, _ b: Matrix) -> (rounded: Matrix, remainder: Matrix) {
+        var (rounded, remainder) = (Matrix(rows: a.rows, columns: b.columns), Matrix(rows: a.rows, columns: b.columns))
+        for j in 0..<b.columns {
+            for i in 0..<a.rows {
+                var (sum, correction) = (0.0, 0.0)
+                for k in 0..<a.columns {
+                    let (product, error) = twoProduct(a.elements[i + k * a.rows], b.elements[k + j * b.rows])
+                    let (next, lost) = twoSum(sum, product)
+                    sum = next
+                    correction += lost + error
+                }
+                let (high, low) = twoSum(sum, correction)
+                (rounded.elements[i + j * a.rows], remainder.elements[i + j * a.rows]) = (high, low)
+            }
+        }
+        return (rounded, remainder)
+    }
+
+    /// xᵀAx for x = p − o, A symmetric d×d.
+    static func quadraticForm(_ matrix: Matrix, _ point: ArraySlice<Double>, _ origin: [Double]) -> Double {
+        let d = origin.count
+        var (high, low) = ([Double](repeating: 0, count: d), [Double](repeating: 0, count: d))
+        for (k, p) in point.enumerated() { (high[k], low[k]) = twoSum(p, -origin[k]) }
+        var (sum, correction) = (0.0, 0.0)
+        for j in 0..<d {
+            for i in j..<d {
+                // 2·aᵢⱼ·(hᵢ + lᵢ)·(hⱼ + lⱼ) without the product of both tails.
+                let a = i == j ? matrix.elements[i + j * d] : 2 * matrix.elements[i + j * d]
+                let (scaled, scaledError) = twoProduct(a, high[i])
+                let (product, error) = twoProduct(scaled, high[j])
+                let (next, lost) = twoSum(sum, product)
+                sum = next
+                correction += lost + error + scaledError * high[j] + a * (high[i] * low[j] + low[i] * high[j])
+            }
+        }
+        return sum + correction
+    }
+
     /// a + b = sum + error exactly.
     @inline(__always)
     static func twoSum(_ a: Double, _ b: Double) -> (Double, Double) {
         let sum = a + b
         let virtual = sum - a
         return (sum, (a - (sum - virtual)) + (b - virtual))
+    }
+
+    /// a·b = product + error exactly.
+    @inline(__always)
+    static func twoProduct(_ a: Double, _ b: Double) -> (Double, Double) {
+        let product = a * b
+        return (product, (-product).addingProduct(a, b))
     }
 }

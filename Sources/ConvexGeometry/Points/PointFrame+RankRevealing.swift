@@ -13,9 +13,9 @@ extension PointFrame {
         for j in 0..<m { for k in 0..<d { magnitude[k] = Swift.max(magnitude[k], points[k + j * d].magnitude) } }
         let scale = magnitude.map { $0 == 0 ? 1 : powerOfTwo(atLeast: $0) }
         guard scale.allSatisfy({ $0 > 0x1p-1020 && $0 < 0x1p1022 }) else {
-            throw .shapeNotRepresentable(reason: "coordinates near the limits of Double")
+            throw .notRepresentable(reason: "coordinates near the limits of Double")
         }
-        let tolerance = 4 * Double(d).squareRoot() * precision
+        let tolerance = Self.flatness * Double(d).squareRoot() * precision
         var scaled = Matrix(rows: d, columns: m, elements: points)
         var noise = [Double](repeating: 0, count: m)
         let originSize = zip(origin, scale).reduce(0) { $0 + ($1.0 / $1.1) * ($1.0 / $1.1) }.squareRoot()
@@ -29,7 +29,7 @@ extension PointFrame {
             noise[j] = tolerance * (size.squareRoot() + originSize)
         }
         let qr: PivotedQR
-        do { qr = try PivotedQR(scaled) } catch { throw .factorization("\(error)") }
+        do { qr = try PivotedQR(scaled) } catch { throw .factorization(error) }
         var rank = 0
         while rank < Swift.min(d, m), qr.r[rank, rank].magnitude > noise[qr.permutation[rank]] { rank += 1 }
         let directions = qr.q(columns: rank)
@@ -40,46 +40,46 @@ extension PointFrame {
                     basis: Matrix(rows: d, columns: 0), spanning: [indices[0]], sample: indices, noise: 0),
                 directions: directions, scale: scale, tolerance: tolerance, originSize: originSize)
         }
-        // Covariance factor of the coordinates in the hull, R₂ᵀR₂ = Y·Yᵀ/m with Y = (leading rows of R)·Pᵀ.
-        var image = Matrix(rows: m, columns: rank)
-        for j in 0..<m { for i in 0..<Swift.min(j + 1, rank) { image.elements[j + i * m] = qr.r.elements[i + j * qr.r.rows] } }
-        let root = Double(m).squareRoot()
-        var inverse = image.triangularFactor()
-        let diagonal = inverse.diagonal.map { $0 / root }
-        guard diagonal.allSatisfy({ $0 > 0 && $0.isFinite }) else {
-            throw .shapeNotRepresentable(reason: "points too close to a lower-dimensional set")
-        }
-        do { try LAPACK.trtri(.upper, .nonUnit, rank, &inverse.elements, rank) } catch { throw .factorization("\(error)") }
-        // T = √m·R₂⁻ᵀ·Qᵀ·diag(1/scale)
-        let unscaled = root * inverse.times(directions, transposeSelf: true, transposeOther: true)
-        var transform = unscaled
-        var worst = 0.0
-        for i in 0..<rank {
-            var sum = 0.0
-            for k in 0..<d { sum += unscaled[i, k] * unscaled[i, k] }
-            worst = Swift.max(worst, sum.squareRoot())
-        }
-        for k in 0..<d { for i in 0..<rank { transform[i, k] = unscaled[i, k] / scale[k] } }
-        guard transform.isFinite else { throw .shapeNotRepresentable(reason: "coordinates near the limits of Double") }
-        var logDeterminant = -diagonal.reduce(0) { $0 + Elementary.log($1) }
-        var basis: Matrix?
+        // Back to the original metric: directions that span diag(scale)·Q, then the axes of the sample.
+        var start: Matrix?
         if rank < d {
-            // Back to the original metric: an orthonormal basis of diag(scale)·Q.
             var stretched = directions
             let largest = scale.max() ?? 1
             for i in 0..<rank { for k in 0..<d { stretched[k, i] *= scale[k] / largest } }
-            logDeterminant -= Double(rank) * Elementary.log(largest)
-            logDeterminant -= stretched.triangularFactor().diagonal.reduce(0) { $0 + Elementary.log($1) }
-            basis = stretched.orthonormalColumns()
-        } else {
-            logDeterminant -= scale.reduce(0) { $0 + Elementary.log($1) }
+            start = stretched.orthonormalColumns()
         }
+        let weights = [Double](repeating: 1 / Double(m), count: m)
+        guard let axes = AlignedAxes(points, weights: weights, origin: origin, start: start) else {
+            throw .notRepresentable(reason: "coordinates near the limits of Double")
+        }
+        // T = diag(2⁻ᵉ)·Vᵀ is exact, and so is its determinant, up to the rounding of V: an ulp for each direction.
+        let (transform, scales) = (axes.transform, axes.scales)
+        guard transform.allSatisfy(\.isFinite) else { throw .notRepresentable(reason: "coordinates near the limits of Double") }
         return RankRevealed(
             frame: PointFrame(
-                dimension: d, rank: rank, origin: origin, transform: transform.elements, logDeterminant: logDeterminant,
-                basis: basis, spanning: qr.permutation.prefix(rank + 1).map { indices[$0] }, sample: indices,
-                noise: worst * .ulpOfOne),
+                dimension: d, rank: rank, origin: origin, transform: transform,
+                logDeterminant: -scales.reduce(0) { $0 + Elementary.log($1) },
+                basis: rank < d ? axes.directions : nil, spanning: qr.permutation.prefix(rank + 1).map { indices[$0] }, sample: indices,
+                noise: Self.noise(of: transform, rank: rank, magnitude: magnitude)),
             directions: directions, scale: scale, tolerance: tolerance, originSize: originSize)
+    }
+
+    /// Roundings of a coordinate by which points may leave a flat: half a one of their own, as much in each of the d terms of a
+    /// product, and a direction's; a slab thinner than eight of them has a volume that means nothing.
+    private static var flatness: Double { 8 }
+
+    /// Relative error of y from cancellation: the largest row of |T|·|p| for points of the given magnitude, in ulps.
+    private static func noise(of transform: [Double], rank r: Int, magnitude: [Double]) -> Double {
+        var worst = 0.0
+        for i in 0..<r {
+            var sum = 0.0
+            for (k, size) in magnitude.enumerated() {
+                let term = transform[i + k * r] * size
+                sum += term * term
+            }
+            worst = Swift.max(worst, sum.squareRoot())
+        }
+        return worst * .ulpOfOne
     }
 }
 

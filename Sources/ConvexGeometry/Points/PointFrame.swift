@@ -6,7 +6,7 @@
 // known map that makes the covariance of a sample close to the identity.
 //
 // Rank. A stored number p carries an uncertainty of half a unit in its last place. A direction counts as flat when the
-// points leave it by no more than that noise allows: residual ≤ 4√d·ulp·‖p‖ in coordinates scaled to magnitude 1,
+// points leave it by no more than that noise allows: residual ≤ 8√d·ulp·‖p‖ in coordinates scaled to magnitude 1,
 // the size of the rounding of a d-term product. A slab that is thin but thicker than its rounding is a slab.
 //
 // Fast path: Cholesky of the scaled sample covariance when it is well conditioned. Otherwise pivoted QR of the sample,
@@ -38,6 +38,13 @@ struct PointFrame {
         rank == dimension && (1..<Swift.max(rank, 1)).allSatisfy { k in (0..<k).allSatisfy { transform[$0 + k * rank] == 0 } }
     }
 
+    /// The same frame with another origin.
+    func moved(to origin: [Double]) -> PointFrame {
+        PointFrame(
+            dimension: dimension, rank: rank, origin: origin, transform: transform, logDeterminant: logDeterminant, basis: basis,
+            spanning: spanning, sample: sample, noise: noise)
+    }
+
     /// Whether y must be computed with compensated sums: a certificate should be right to about 1e-9.
     var isDelicate: Bool { noise > 1e-10 }
 }
@@ -52,7 +59,7 @@ extension PointFrame {
         var indices = n <= 2 * wanted ? Array(0..<n) : StratifiedSample.indices(of: n, count: wanted, seed: seed)
         var points = source.gather(indices, team)
         guard Self.isFinite(points, d, team) else {
-            throw source.firstNonFinite() ?? .shapeNotRepresentable(reason: "coordinates that overflow")
+            throw source.firstNonFinite() ?? .notRepresentable(reason: "coordinates that overflow")
         }
         if let frame = try Self.wellConditioned(points, indices, d, isCentered, source.relativePrecision, team) {
             self = frame

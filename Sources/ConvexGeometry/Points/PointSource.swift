@@ -19,8 +19,15 @@ public protocol PointSource: Sendable {
     var dimension: Int { get }
     /// Relative rounding unit of the stored numbers: `Double.ulpOfOne` or `Double(Float.ulpOfOne)`.
     var relativePrecision: Double { get }
+    /// What is to be added to the stored coordinates, such as a time of day all points share, which together Double could not
+    /// hold; nil for nothing. Only its sum with the center of an answer is ever formed.
+    var offset: [Double]? { get }
     /// Gives `body` the points of `range`, contiguous; the pointer is valid during the call only.
     func withBlock(_ range: Range<Int>, _ body: (PointBlock) -> Void)
+}
+
+extension PointSource {
+    public var offset: [Double]? { nil }
 }
 
 /// Points in memory owned by somebody else: `count` points of `dimension` coordinates, one after the other
@@ -31,14 +38,18 @@ public struct BorrowedPoints: PointSource, @unchecked Sendable {
     public let pointCount: Int
     public let dimension: Int
     public let relativePrecision: Double
+    public let offset: [Double]?
 
-    /// Borrows `count · dimension` numbers.
-    /// - Throws: `noPoints`, `invalidDimension`, `storageMismatch`.
-    public init(_ buffer: UnsafeBufferPointer<Double>, count: Int, dimension: Int) throws(GeometryError) {
+    /// Borrows `count · dimension` numbers; `offset`, if any, is added to every point.
+    /// - Throws: `noPoints`, `invalidDimension`, `storageMismatch`, `dimensionMismatch`.
+    public init(
+        _ buffer: UnsafeBufferPointer<Double>, count: Int, dimension: Int, offset: [Double]? = nil
+    ) throws(GeometryError) {
         try Self.validate(buffer.count, count, dimension)
+        if let offset, offset.count != dimension { throw .dimensionMismatch(expected: dimension, found: offset.count) }
         guard let base = buffer.baseAddress else { throw .noPoints }
         storage = .double(base)
-        (pointCount, self.dimension, relativePrecision) = (count, dimension, Double.ulpOfOne)
+        (pointCount, self.dimension, relativePrecision, self.offset) = (count, dimension, Double.ulpOfOne, offset)
     }
 
     /// Borrows `count · dimension` single-precision numbers; no Double copy of the set is ever made.
@@ -47,7 +58,7 @@ public struct BorrowedPoints: PointSource, @unchecked Sendable {
         try Self.validate(buffer.count, count, dimension)
         guard let base = buffer.baseAddress else { throw .noPoints }
         storage = .float(base)
-        (pointCount, self.dimension, relativePrecision) = (count, dimension, Double(Float.ulpOfOne))
+        (pointCount, self.dimension, relativePrecision, offset) = (count, dimension, Double(Float.ulpOfOne), nil)
     }
 
     private static func validate(_ stored: Int, _ count: Int, _ dimension: Int) throws(GeometryError) {

@@ -43,6 +43,8 @@ struct StoredPoints<Element: PointElement>: FeatureSource {
             weights: weights.base, weightStep: weights.step, center: center, shift: shift, stride: stride, rows: rows)
     }
 
+    func isComfortable(_ weights: WeightView) -> Bool { !RescaledPoints.isNeeded(self, weights) }
+
     func firstNonFinite() -> (Int, Int, Double)? {
         for k in 0..<count * width where !base[k].isFinite { return (k / width, k % width, Double(base[k])) }
         return nil

@@ -236,7 +236,7 @@ extension Pruner {
                     sample, bounds: bounds,
                     representation: "\(ranked.points.representation.rawValue) points of rank \(ranked.points.rank)")
                 layer.draws = sample.drawCount
-                layer.samplingEpsilon = guarantee.epsilon
+                if case .sample(let claim) = guarantee { layer.samplingEpsilon = claim.epsilon }
                 layer.samplingStatement = guarantee.statement
             }
         }

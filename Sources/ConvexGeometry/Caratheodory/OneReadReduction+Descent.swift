@@ -1,4 +1,4 @@
-// From the top of the tree to single points: split, express, eliminate (CaratheodoryReduction+OneRead.swift has the why).
+// From the top of the tree to single points: split, express, eliminate (OneReadReduction.swift has the why).
 
 import LinearAlgebra
 

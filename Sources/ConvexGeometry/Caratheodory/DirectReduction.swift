@@ -43,7 +43,7 @@ struct DirectReduction<Source: FeatureSource> {
             let vt = try SingularValueDecomposition(a).vt
             null = vt.row(active.count - 1)
         } catch {
-            throw .factorization(error.description)
+            throw .factorization(error)
         }
         // Moving by +s·λ, the weights with λ < 0 fall; by −s·λ those with λ > 0.
         var falling = (step: Double.infinity, at: -1), rising = (step: Double.infinity, at: -1)
@@ -57,7 +57,7 @@ struct DirectReduction<Source: FeatureSource> {
             goesUp = slope > 0
         }
         let chosen = goesUp ? rising : falling
-        guard chosen.at >= 0 else { throw .factorization("a null vector of the points vanishes") }
+        guard chosen.at >= 0 else { throw .breakdown("a null vector of the points vanishes") }
         let step = goesUp ? -chosen.step : chosen.step
         for q in active.indices { active[q].weight = max(0, active[q].weight + step * null[q]) }
         active[chosen.at].weight = 0

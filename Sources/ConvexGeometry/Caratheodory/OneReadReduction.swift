@@ -9,8 +9,8 @@
 //            small beside the part of a coordinate's Σw|z| that it is made in, however unequal the weights are.
 // Accuracy   A fresh factorization per level: errors build over log₂(n/D) levels, not over n eliminations. The
 //            features are taken about a center near the mean, so an offset costs no digits. At the end the weights are
-//            corrected against the sums of the whole input (CaratheodoryReduction+Correction.swift). Wide rows choose
-//            their survivors in single precision down to the last levels (CaratheodoryReduction+Descent.swift).
+//            corrected against the sums of the whole input (SurvivorSystem.swift). Wide rows choose
+//            their survivors in single precision down to the last levels (OneReadReduction+Descent.swift).
 
 import LinearAlgebra
 
@@ -52,8 +52,9 @@ struct OneReadReduction<Source: FeatureSource> {
         return depth > 0 && leaf < leafCount ? exact & ~3 : exact
     }
 
-    /// The survivors (none when `descends` is false), and the sums that they must keep.
-    func run(descends: Bool) throws(GeometryError) -> (WeightedPoints, InputMoments) {
+    /// The survivors (none when `descends` is false), and the sums that they must keep; nil when these leave the safe range of
+    /// Double, and may not.
+    func run(descends: Bool, mayLeaveRange: Bool = true) throws(GeometryError) -> (WeightedPoints, InputMoments)? {
         let zeros = [Double](repeating: 0, count: stride)
         var moments = InputMoments(
             high: zeros, low: zeros, centeredMagnitude: zeros, spread: zeros, magnitude: zeros,
@@ -61,11 +62,14 @@ struct OneReadReduction<Source: FeatureSource> {
         let leaves = UnsafeMutablePointer<Double>.allocate(capacity: max(1, leafCount * stride))
         defer { leaves.deallocate() }
         try readLeaves(into: leaves, &moments)
+        if !mayLeaveRange, !isInRange(moments), !source.isComfortable(weights) { return nil }
+        if !moments.isFinite { throw .breakdown("weighted sums of the points exceed the range of Double") }
         if fixedCenter == nil, let better = betterCenter(moments) {
             moments = InputMoments(
                 high: zeros, low: zeros, centeredMagnitude: zeros, spread: zeros, magnitude: zeros, center: better, shift: zeros,
                 width: width - 1)
             try readLeaves(into: leaves, &moments)
+            if !moments.isFinite { throw .breakdown("weighted sums of the points exceed the range of Double") }
         }
         guard descends else { return (WeightedPoints(indices: [], weights: []), moments) }
         return (eliminate(leaves, costs: costs.map { costSums($0) }, moments: moments), moments)
@@ -152,15 +156,20 @@ struct OneReadReduction<Source: FeatureSource> {
     }
 
     private func checkFinite(_ m: InputMoments) throws(GeometryError) {
-        let sound = m.high.allSatisfy(\.isFinite) && m.centeredMagnitude.allSatisfy(\.isFinite) && m.magnitude.allSatisfy(\.isFinite)
-        guard !sound else { return }
+        guard !m.isFinite else { return }
         for i in 0..<(weights.step == 0 ? min(1, source.count) : source.count) where !(weights[i] >= 0 && weights[i].isFinite) {
             throw .invalidWeight(index: i, value: weights[i])
         }
         if let (point, coordinate, value) = source.firstNonFinite() {
             throw .nonFinite(point: point, coordinate: coordinate, value: value)
         }
-        throw .factorization("weighted sums of the points exceed the range of Double")
+    }
+
+    // Whether no sum has overflowed, or may have lost digits to the lower end of the range. Sums that are zero may have lost
+    // all of them.
+    private func isInRange(_ m: InputMoments) -> Bool {
+        m.isFinite && (source.count == 0 || m.mass >= RescaledPoints.leastSafeSum)
+            && (0..<width - 1).allSatisfy { m.magnitude[$0] >= RescaledPoints.leastSafeSum }
     }
 
     // Σw|z − shift| from below: Σw|z| − mass·|shift|, or the sum over leaves of |Σw(z − shift)|.

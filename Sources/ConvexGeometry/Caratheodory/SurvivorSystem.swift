@@ -94,6 +94,27 @@ struct SurvivorSystem {
         return errors(best)
     }
 
+    /// Multiplies the weights by 2 to a power.
+    /// - Returns: the errors where that rounds weights, which were multiplied by the opposite power before; `nil` where it is exact.
+    mutating func unscale(by exponent: Int) throws(GeometryError) -> (error: Double, spread: Double, mass: Double)? {
+        func scale(_ weights: [Double], _ exponent: Int) -> [Double] {
+            weights.map { Double(sign: .plus, exponent: exponent, significand: $0) }
+        }
+        let before = points.weights
+        let stored = scale(before, exponent)
+        let back = scale(stored, -exponent)
+        points = WeightedPoints(indices: points.indices, weights: stored)
+        guard back != before else { return nil }
+        let errors = errors(residual(back))
+        guard max(errors.error, errors.spread, errors.mass) <= Self.tolerable, stored.allSatisfy({ $0 > 0 }) else {
+            throw .notRepresentable(reason: "weights so small that those of fewer points are rounded to less than half of their digits")
+        }
+        return errors
+    }
+
+    /// What rounding of denormal weights may cost: half of the digits of Double.
+    private static var tolerable: Double { 0x1p-26 }
+
     // Iterative refinement: one factorization of the weighted survivors about the mean, residuals in two terms.
     private mutating func refine(_ best: inout [Double], _ bestSize: inout Double, until goodEnough: Double) {
         let base = points.weights
@@ -180,7 +201,7 @@ struct SurvivorSystem {
             for i in 0..<rank { solution[qr.permutation[i]] = y[i] * weights[qr.permutation[i]] }
             return solution
         } catch {
-            throw .factorization(error.description)
+            throw .factorization(error)
         }
     }
 
@@ -200,7 +221,7 @@ struct SurvivorSystem {
             weighted = equations { points.weights[$0] }.matrix
             spanning = Array(try PivotedQR(weighted.transposed()).permutation.prefix(rank))
         } catch {
-            throw .factorization(error.description)
+            throw .factorization(error)
         }
         var elimination = NullSpaceElimination<Double>(width: rank, capacity: count)
         for q in 0..<count {

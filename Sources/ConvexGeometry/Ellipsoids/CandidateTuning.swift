@@ -1,0 +1,31 @@
+// The numbers of column generation outside its masters, and why they are what they are.
+
+/// Sizes of the sets that masters look at, and tolerances between rounds.
+struct CandidateTuning: Sendable {
+    /// Order below which contact points are near D²/2, where projected Newton steps are erratic and the interior-point method is cheap.
+    var leastOrderOfProjectedNewton = 8
+    /// Tolerance of the last masters as a share of the caller's: the certificate sees points that the pool does not hold.
+    var tightest = 0.3
+    /// Tolerance of the first: a gap of 3e-2 is what a working set of 6·D points leaves open on the pool.
+    var first = 3e-2
+    /// A next round is solved to this share of the gap found (inside the pool, and after a read): solving closer would be undone by the
+    /// points that join.
+    var next = (pool: 0.05, read: 0.02)
+    /// Candidates between reads: 4000 + 12·D hold the contact points of any set that is not on a quadric, n/100 of them at most
+    /// 100 000 keep the second read from finding many more.
+    var pool = (base: 4000, perOrder: 12, share: 100, most: 100_000)
+    /// After a read of good weights, candidates are those which a change by so many gaps, or by this share of D, could lift to D.
+    var margin = (gaps: 8.0, least: 0.02)
+    /// First working set, by order, and at least.
+    var working = (perOrder: 6, least: 200)
+    /// Violators that join at once, by order, and at least.
+    var joining = (perOrder: 8, least: 400)
+    /// Violators are those beyond this share of the gap asked for, the tolerance of the last masters.
+    var violation = 0.3
+    /// Weight below which a point leaves the working set before the last master: far below what a tolerance of 3e-2 resolves.
+    var vanished = 1e-13
+    /// Largest κ/D from which the metric of the sample says nothing about the points that matter.
+    var farOutlier = 1e6
+
+    static let standard = CandidateTuning()
+}

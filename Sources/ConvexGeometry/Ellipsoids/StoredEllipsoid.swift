@@ -1,0 +1,123 @@
+// The ellipsoid of a design as Double holds it: center, axes and semiaxes that contain every point as they are stored.
+//
+// The design's own ellipsoid is ‖R⁻ᵀ(z − z̄)‖ ≤ ρ in the coordinates z of its axes (AlignedAxes). Rounding has moved the
+// center and sheared the axes; rather than blow all of it up until it holds the points again, the semiaxes are found
+// anew for the center and axes as they are (AxisScaling). The optimum is flat in center and axes, so that costs the square of the
+// rounding error, not the error.
+
+import LinearAlgebra
+
+struct StoredEllipsoid {
+    let ellipsoid: Ellipsoid
+    /// The ellipsoid lies in the design's one with its axes multiplied by 1 + inflation.
+    let inflation: Double
+    /// What the stored matrices may differ from each other in log volume.
+    let slack: Double
+    private let axes: AlignedAxes
+
+    /// - Parameters:
+    ///   - solver: what the design was certified by; its κ are those of the design.
+    ///   - answer: the design.
+    ///   - center: c as it is stored.
+    ///   - tolerance: what matters in log volume.
+    /// - Returns: nil where the axes leave the range of Double, or the support does not span.
+    init?(_ solver: EllipsoidSolver<some PointSource>, _ answer: CertifiedDesign, center: [Double], tolerance: Double) {
+        let (source, frame, team) = (solver.source, solver.frame, solver.team)
+        let (d, r) = (frame.dimension, frame.rank)
+        let design = answer.design
+        let support = source.gather(design.indices, team)
+        guard var axes = AlignedAxes(support, weights: design.weights, origin: center, start: frame.basis) else { return nil }
+        axes.roundCarefully()
+        let radius = (answer.largest - solver.base).squareRoot()
+        guard
+            let own = DesignFactor(
+                images: axes.images(support, center), rank: r, weights: design.weights, isCentered: solver.isCentered, team: team)
+        else { return nil }
+        // Rounded axes shear the design's ellipsoid by about ulp times the ratio of the lengths.
+        let shear = 8 * Double(r) * .ulpOfOne * (axes.lengths.max() ?? 1) / (axes.lengths.min() ?? 1)
+        var squares: [Double] = []
+        var distance = (inner: 0.0, outer: 1.0, shift: 0.0)
+        for margin in [Swift.min(1, 8 * shear + 1e-9), 1] {
+            let threshold = solver.base + radius * radius * (1 - margin)
+            let candidates = margin < 1 ? LargestValues.indices(solver.kappa, atLeast: threshold) : Array(0..<source.pointCount)
+            let z = axes.images(source.gather(candidates, team), center).map { $0 / radius }
+            guard let found = Self.squares(z, rank: r, tolerance: tolerance) else { return nil }
+            squares = found
+            distance = Self.distance(own, radius: radius, squares: squares)
+            // Points that were not looked at are inside as well, or all are looked at.
+            if ((1 - margin).squareRoot() + distance.shift) <= distance.inner { break }
+        }
+        let growth = 1 + 8 * Double(r + 4) * .ulpOfOne
+        var semiaxes = zip(axes.lengths, squares).map { radius * $0 / $1.squareRoot() * growth }
+        let order = semiaxes.indices.sorted { (semiaxes[$0], $1) > (semiaxes[$1], $0) }
+        semiaxes = order.map { semiaxes[$0] }
+        let directions = axes.directions.selectingColumns(order)
+        guard semiaxes.allSatisfy({ $0 > 0x1p-1020 && $0 < 0x1p1020 }) else { return nil }
+        let volumeOfAxes = directions.triangularFactor().diagonal.reduce(0) { $0 + Elementary.log($1.magnitude) }
+        var slack = volumeOfAxes.magnitude + 64 * Double(r) * .ulpOfOne
+        var shape: Matrix?
+        if let stored = StoredShape(axes: directions, semiaxes: semiaxes, tolerance: 1e-6 * Double(r)) {
+            let margin = Swift.min(1, 4 * stored.error + 8 * shear + 1e-9)
+            let threshold = solver.base + radius * radius * (1 - margin)
+            let near = LargestValues.indices(solver.kappa, atLeast: threshold)
+            let excess = r < d ? 0 : Self.excess(of: stored.matrix, source, near, center)
+            let growth = (1 + excess) * (1 + 8 * .ulpOfOne)
+            shape = (1 / growth) * stored.matrix
+            slack += stored.error + 0.5 * Double(r) * Elementary.log1p(growth - 1)
+        }
+        ellipsoid = Ellipsoid(center: center, axes: directions, semiaxes: semiaxes, shape: shape)
+        inflation = Swift.max(0, distance.outer + distance.shift - 1)
+        self.slack = slack
+        self.axes = axes
+    }
+
+    /// A lower bound on the log volume of any ellipsoid that contains the points, from a design of the problem with a free
+    /// center (`isCentered` false), or one about the stored center: log ω + r/2·log r + ½ log det S, by weak duality.
+    func lowerBound(
+        of design: WeightedDesign, _ source: some PointSource, isCentered: Bool, team: ThreadTeam
+    ) -> Double? {
+        let (r, center) = (ellipsoid.rank, ellipsoid.center)
+        let images = axes.images(source.gather(design.indices, team), center)
+        guard let factor = DesignFactor(images: images, rank: r, weights: design.weights, isCentered: isCentered, team: team) else {
+            return nil
+        }
+        let scale = axes.lengths.reduce(0) { $0 + Elementary.log($1) }
+        return Ellipsoid.logUnitBallVolume(r) + 0.5 * Double(r) * Elementary.log(Double(r)) + factor.logDeterminant + scale
+    }
+
+    /// a of AxisScaling, or a common factor where that is as good.
+    private static func squares(_ z: [Double], rank r: Int, tolerance: Double) -> [Double]? {
+        var largest = 0.0
+        for i in 0..<z.count / r {
+            let square = (0..<r).reduce(0.0) { $0 + z[$1 + i * r] * z[$1 + i * r] }
+            guard square.isFinite else { return nil }
+            largest = Swift.max(largest, square)
+        }
+        let common = [Double](repeating: 1 / Swift.max(1, largest), count: r)
+        let enough = 0.01 * tolerance
+        guard 0.5 * Double(r) * Elementary.log1p(Swift.max(0, largest - 1)) > enough else { return common }
+        guard let scaling = AxisScaling(z, rank: r, tolerance: enough) else { return common }
+        func volume(_ squares: [Double]) -> Double { squares.reduce(0) { $0 - Elementary.log($1) } }
+        return volume(scaling.squares) < volume(common) ? scaling.squares : common
+    }
+
+    /// The ellipsoid Σ aₖzₖ² ≤ ρ² lies in the design's one with axes multiplied by `outer`, moved by `shift` in its metric, and holds it
+    /// with axes multiplied by `inner`: the extreme singular values of R⁻ᵀ·diag(1/√a), and ‖R⁻ᵀz̄‖/ρ.
+    private static func distance(_ own: DesignFactor, radius: Double, squares: [Double]) -> (inner: Double, outer: Double, shift: Double) {
+        let r = own.rank
+        let map = Matrix(rows: r, columns: r) { own.inverse[$0 + $1 * r] / squares[$1].squareRoot() }
+        guard let values = try? SingularValueDecomposition(map).values, let most = values.first, let least = values.last else {
+            return (0, .infinity, .infinity)
+        }
+        return (least, most, BLAS.nrm2(r, own.imageOfMean, 1) / radius)
+    }
+
+    /// max (p−c)ᵀA(p−c) − 1, at least 0.
+    private static func excess(of shape: Matrix, _ source: some PointSource, _ indices: [Int], _ center: [Double]) -> Double {
+        let d = center.count
+        let points = source.gather(indices)
+        return indices.indices.reduce(0) {
+            Swift.max($0, CompensatedProduct.quadraticForm(shape, points[$1 * d..<($1 + 1) * d], center) - 1)
+        }
+    }
+}
