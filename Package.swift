@@ -24,6 +24,21 @@ let package = Package(
             providers: [.apt(["libopenblas-dev", "liblapacke-dev"]), .brew(["openblas", "lapack"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
+        .systemLibrary(name: "CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg-dev"]), .brew(["jpeg-turbo"])]),
+        .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"]), .brew(["libpng"])]),
+
+        // What signal handlers need to know of files: fixed tables that TensorFiles fills and the tool's handlers read.
+        .target(name: "CFileGuard"),
+
+        // What must be settled before OpenBLAS is loaded; for the tool alone.
+        .target(name: "CStartup"),
+
+        // Pictures, for the tool alone: a client of the engines needs neither libjpeg nor libpng.
+        .target(
+            name: "CImageCodecs", dependencies: ["CJPEG", "CPNG"],
+            linkerSettings: [.linkedLibrary("jpeg"), .linkedLibrary("png")]),
+        .target(name: "ImageFiles", dependencies: ["CImageCodecs"]),
+
         // Loops that BLAS lacks, compiled per CPU generation; reached through LinearAlgebra only.
         .target(name: "CKernels"),
 
@@ -35,7 +50,7 @@ let package = Package(
         .target(name: "ConvexGeometry", dependencies: ["LinearAlgebra", "RandomNumbers"]),
         .target(
             name: "TensorFiles",
-            dependencies: ["CZlib", .product(name: "SwiftProtobuf", package: "swift-protobuf")],
+            dependencies: ["CZlib", "CFileGuard", .product(name: "SwiftProtobuf", package: "swift-protobuf")],
             exclude: ["ONNX/onnx.proto"]),
 
         // 3
@@ -52,7 +67,7 @@ let package = Package(
             name: "CommandLineTool",
             dependencies: [
                 "Pruning", "Coresets", "ConvexGeometry", "NeuralNetworks", "TensorFiles", "LinearAlgebra",
-                "RandomNumbers", "BenchmarkSuite",
+                "RandomNumbers", "BenchmarkSuite", "ImageFiles", "CFileGuard", "CStartup",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .target(
@@ -66,6 +81,10 @@ let package = Package(
         // Plain Swift without BLAS: what tests check against and benchmarks compare with.
         .target(name: "ReferenceImplementations"),
 
+        // Mutation fuzzing of everything that reads files: scripts/fuzz.
+        .executableTarget(
+            name: "Fuzz", dependencies: ["Pruning", "NeuralNetworks", "TensorFiles", "ImageFiles", "RandomNumbers"], path: "Tests/Fuzzing"),
+
         // Tests
         .target(
             name: "TestSupport",
@@ -75,6 +94,7 @@ let package = Package(
         .testTarget(
             name: "ConvexGeometryTests", dependencies: ["ConvexGeometry", "LinearAlgebra", "ReferenceImplementations", "TestSupport"]),
         .testTarget(name: "CoresetsTests", dependencies: ["Coresets", "ConvexGeometry", "LinearAlgebra", "RandomNumbers", "TestSupport"]),
+        .testTarget(name: "ImageFilesTests", dependencies: ["ImageFiles"]),
         .testTarget(name: "TensorFilesTests", dependencies: ["TensorFiles", "TestSupport"], resources: [.copy("Fixtures")]),
         .testTarget(
             name: "NeuralNetworksTests", dependencies: ["NeuralNetworks", "TensorFiles", "TestSupport"], exclude: ["Fixtures"]),

@@ -6,7 +6,7 @@ import NeuralNetworks
 package enum NetworkLatency {
     /// Median seconds of one batch, and the ratio before/after with its interval.
     package static func measure(
-        _ before: Network, _ after: Network, inputs: ActivationTensor, seconds: Double = 1
+        _ before: Network, _ after: Network, inputs: [ActivationTensor], seconds: Double = 1
     ) throws -> (before: Double, after: Double, ratio: Interval) {
         let clock = Timepiece(threads: BLASConfiguration.threads)
         let threads = BLASConfiguration.threads

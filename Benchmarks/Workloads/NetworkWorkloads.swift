@@ -1,4 +1,4 @@
-// Suite `network`: whole prunes, from the network to the smaller network.
+// Suite `network`: whole prunes, from the network to the smaller network, and what ForwardWorkloads times.
 //
 // Half of every prunable layer is kept. The answer is checked by its sizes and by comparing the sliced network with the
 // original whose removed channels are masked.
@@ -39,10 +39,11 @@ package enum NetworkWorkloads {
     }
 
     package static func workloads(_ subject: SubjectNetwork) -> [Workload] {
-        Recipe.allCases.map { recipe in
-            let workload = prune(subject, recipe)
-            return subject.isOnFile ? workload.without(.kernels) : workload
-        }
+        ForwardWorkloads.workloads(subject)
+            + Recipe.allCases.map { recipe in
+                let workload = prune(subject, recipe)
+                return subject.isOnFile ? workload.without(.kernels) : workload
+            }
     }
 
     private static let kept = 0.5
@@ -78,8 +79,11 @@ package enum NetworkWorkloads {
         var settings = PruningSettings(recipe: recipe, budget: .keep(keep), seed: seed)
         settings.inputPrior = subject.prior
         if !subject.scaling.isRaw {
-            settings.inputShift = subject.scaling.mean == [0] ? [] : subject.scaling.mean.map(Double.init)
-            settings.inputScale = subject.scaling.standardDeviation == [1] ? [] : subject.scaling.standardDeviation.map(Double.init)
+            // Priors speak of pixels in 0–1.
+            let range = Double(subject.scaling.unit) / 255
+            settings.inputShift = subject.scaling.mean == [0] ? [] : subject.scaling.mean.map { Double($0) * range }
+            settings.inputScale =
+                subject.scaling.standardDeviation == [1] ? [] : subject.scaling.standardDeviation.map { Double($0) * range }
         }
         return settings
     }

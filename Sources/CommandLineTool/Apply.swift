@@ -34,12 +34,13 @@ struct Apply: ParsableCommand {
     }
 
     func run() throws {
-        try overwrite.check(output, inputs: [plan, model])
+        try overwrite.check(output, inputs: [plan, model] + network.inputPaths)
         threading.apply()
         let original = try network.read(model)
+        try overwrite.check(inputs: original.inputPaths)
         try original.checkFormat(of: output)
         let pruned = try PlanFile.read(plan).apply(to: original.network)
-        try original.write(pruned, to: output, force: overwrite.force)
+        try original.prepared(pruned).write(to: output, force: overwrite.force)
         let report = Report(
             output: output, parametersBefore: original.network.cost.parameters, parametersAfter: pruned.cost.parameters)
         if format.json {

@@ -37,7 +37,7 @@ struct BenchmarkRunCommand: ParsableCommand {
     var report: [String] = []
 
     @Option(
-        help: "JSON Lines file that the results are appended to. Default: \\$XDG_STATE_HOME/loewner/benchmarks.jsonl, under ~/.local/state."
+        help: "JSON Lines file that the results are appended to. Default: $XDG_STATE_HOME/loewner/benchmarks.jsonl, under ~/.local/state."
     )
     var history: String?
 

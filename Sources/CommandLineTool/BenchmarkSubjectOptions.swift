@@ -31,12 +31,12 @@ struct BenchmarkSubjectOptions: ParsableArguments {
     func subject() throws -> SubjectNetwork? {
         guard let model else { return nil }
         let file = try network.read(model)
-        let labelled = try data.map { try images.read($0, needsLabels: true) }
+        let labelled = try data.map { try images.read($0, needsLabels: true, for: file.network).labelled }
         var subject = SubjectNetwork(name: URL(fileURLWithPath: model).deletingPathExtension().lastPathComponent, tier: .quick) {
             file.network
         }
         subject.isOnFile = true
-        subject.scaling = images.scaling
+        subject.scaling = images.scaling()
         if let labelled { subject.evaluation = { labelled } }
         return subject
     }

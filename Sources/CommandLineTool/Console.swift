@@ -3,15 +3,29 @@
 import Foundation
 
 /// The terminal. Results go to standard output, everything else to standard error.
+///
+/// What is printed may quote files, and files may hold anything: control characters are escaped here, for every verb.
 enum Console {
-    /// Prints a line of the result.
-    static func say(_ line: String = "") { write(line + "\n", to: STDOUT_FILENO) }
+    /// Prints a line of the result. A result that cannot be printed ends the process: nobody may take silence for success.
+    static func say(_ line: String = "") {
+        if let code = write(decorated(escaped(line)) + "\n", to: STDOUT_FILENO) { unprintable(code) }
+    }
+
+    /// Prints text of our own that has lines, such as help.
+    static func say(text: String) {
+        for line in text.split(separator: "\n", omittingEmptySubsequences: false) { say(String(line)) }
+    }
+
+    /// Prints JSON, whose own escapes keep it whole.
+    static func say(json: String) {
+        if let code = write(jsonEscaped(json) + "\n", to: STDOUT_FILENO) { unprintable(code) }
+    }
 
     /// Prints a line that is not part of the result: warnings, errors, progress.
-    static func warn(_ line: String) { write(line + "\n", to: STDERR_FILENO) }
+    static func warn(_ line: String) { _ = write(decorated(escaped(line)) + "\n", to: STDERR_FILENO) }
 
-    /// Writes without a line break to standard error.
-    static func writeError(_ text: String) { write(text, to: STDERR_FILENO) }
+    /// Writes without a line break to standard error, control characters included: for redrawing a line of our own making.
+    static func writeError(_ text: String) { _ = write(text, to: STDERR_FILENO) }
 
     /// Whether standard output is a terminal that wants color (`NO_COLOR` is respected, see no-color.org).
     static let colorsOutput = isTerminal(STDOUT_FILENO) && allowsColor
@@ -28,6 +42,14 @@ enum Console {
         return 80
     }
 
+    /// Opens something under descriptors 0 to 2 that whoever started us has closed, so that no file of ours gets such a number and no
+    /// result is printed into it. Writing to what stands for a closed standard output fails as it would have.
+    static func occupyClosedDescriptors() {
+        for descriptor in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO] where fcntl(descriptor, F_GETFD) == -1 {
+            _ = open("/dev/null", descriptor == STDERR_FILENO ? O_WRONLY : O_RDONLY)
+        }
+    }
+
     private static var allowsColor: Bool { environment("NO_COLOR") == nil && environment("TERM") != "dumb" }
 
     /// The value of an environment variable, `nil` when unset or empty.
@@ -37,16 +59,68 @@ enum Console {
 
     private static func isTerminal(_ descriptor: Int32) -> Bool { isatty(descriptor) == 1 }
 
-    private static func write(_ text: String, to descriptor: Int32) {
+    // MARK: Escapes
+
+    /// The text with control characters, direction overrides and the like spelled out: they could forge or hide what a terminal shows.
+    static func escaped(_ text: String) -> String {
+        guard text.unicodeScalars.contains(where: isUnprintable) else { return text }
+        var result = ""
+        for scalar in text.unicodeScalars {
+            if isUnprintable(scalar) { result += "\\u{\(String(scalar.value, radix: 16))}" } else { result.unicodeScalars.append(scalar) }
+        }
+        return result
+    }
+
+    /// The same with escapes of JSON, for what its encoder leaves alone: such characters occur only inside of its strings.
+    private static func jsonEscaped(_ text: String) -> String {
+        guard text.unicodeScalars.contains(where: isUnprintable) else { return text }
+        var result = ""
+        for scalar in text.unicodeScalars {
+            // Line breaks are the encoder's own; those inside of strings are escapes already.
+            guard isUnprintable(scalar), scalar != "\n" else { result.unicodeScalars.append(scalar); continue }
+            for unit in String(scalar).utf16 {
+                let digits = String(unit, radix: 16)
+                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            }
+        }
+        return result
+    }
+
+    private static func isUnprintable(_ scalar: Unicode.Scalar) -> Bool {
+        if scalar.value >= 0x20 && scalar.value < 0x7f { return false }
+        switch scalar.properties.generalCategory {
+        case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .unassigned: return true
+        default: return false
+        }
+    }
+
+    /// Turns the marks of `Ink` into what a terminal understands.
+    private static func decorated(_ text: String) -> String {
+        colorsOutput ? text.replacingOccurrences(of: Ink.mark, with: "\u{1b}[") : text
+    }
+
+    // MARK: Writing
+
+    /// Ends the process after a failed write of a result.
+    private static func unprintable(_ code: Int32) -> Never {
+        // Nobody is reading: a pipe closed by its reader ends quietly, as the signal would have done it.
+        if code == EPIPE { exit(128 + SIGPIPE) }
+        warn("loewner: expected to print the result, found \(String(cString: strerror(code)).lowercased()) on standard output")
+        exit(ExitStatus.failure.rawValue)
+    }
+
+    /// Writes all bytes; returns errno when that fails.
+    private static func write(_ text: String, to descriptor: Int32) -> Int32? {
         var bytes = Array(text.utf8)[...]
         while !bytes.isEmpty {
             let written = bytes.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
             if written < 0 {
                 if errno == EINTR { continue }
-                return  // a closed pipe: nobody is reading
+                return errno
             }
             bytes = bytes.dropFirst(written)
         }
+        return nil
     }
 }
 
@@ -58,7 +132,10 @@ enum Ink: String {
     case green = "32"
     case yellow = "33"
 
+    /// Stands for the start of a color sequence until `Console` writes it; drawn anew in every run, so that no file can hold it.
+    fileprivate static let mark = "\u{f8e1}" + String(UInt64.random(in: 0...(.max)), radix: 36) + "\u{f8e1}"
+
     func callAsFunction(_ text: String) -> String {
-        Console.colorsOutput ? "\u{1b}[\(rawValue)m\(text)\u{1b}[0m" : text
+        Console.colorsOutput ? "\(Self.mark)\(rawValue)m\(text)\(Self.mark)0m" : text
     }
 }

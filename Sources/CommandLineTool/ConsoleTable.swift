@@ -14,7 +14,13 @@ struct ConsoleTable {
 
     /// Appends a row; missing cells are empty.
     mutating func append(_ cells: [String]) {
-        rows.append((0..<headers.count).map { $0 < cells.count ? cells[$0] : "" })
+        rows.append((0..<headers.count).map { $0 < cells.count ? Self.cell(cells[$0]) : "" })
+    }
+
+    /// A cell as it will be printed, so that columns stay aligned; names from files are cut at 200 characters.
+    private static func cell(_ text: String) -> String {
+        let shown = Console.escaped(text)
+        return shown.count > 200 ? shown.prefix(200) + "…" : shown
     }
 
     var isEmpty: Bool { rows.isEmpty }

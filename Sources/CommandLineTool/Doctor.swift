@@ -3,6 +3,7 @@
 import ArgumentParser
 import BenchmarkSuite
 import LinearAlgebra
+import NeuralNetworks
 
 struct Doctor: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -11,6 +12,9 @@ struct Doctor: ParsableCommand {
             EXAMPLE:
               loewner doctor --threads 1
             """)
+
+    @Flag(help: "Print, as Markdown, which ONNX operators are followed, evaluated and differentiated, and nothing else.")
+    var operators = false
 
     @OptionGroup var threading: ThreadOptions
     @OptionGroup var format: FormatOptions
@@ -38,6 +42,14 @@ struct Doctor: ParsableCommand {
     }
 
     func run() throws {
+        if operators {
+            if format.json {
+                try JSONOutput.show(["operators": ONNXOperators.table])
+            } else {
+                Console.say(String(ONNXOperators.markdown.dropLast()))
+            }
+            return
+        }
         let threads = threading.apply()
         let machine = Machine.current()
         let load = Machine.loadAverage()

@@ -2,27 +2,41 @@
 
 import ArgumentParser
 import Foundation
+import TensorFiles
 
 @main
 enum EntryPoint {
     static func main() {
+        Console.occupyClosedDescriptors()
+        var words = CommandArguments.joiningNegativeValues(Array(CommandLine.arguments.dropFirst()))
         // A usage error is found before the verb is known to us; its name is then what the user typed.
-        let typed = CommandLine.arguments.dropFirst().first
         let verbs = Loewner.configuration.subcommands.map { $0._commandName }
         var name = "loewner"
-        if let typed, verbs.contains(typed) { name += " \(typed)" }
+        if let typed = words.first, verbs.contains(typed) { name += " \(typed)" }
+        Interruption.install(program: name)
         do {
-            var command = try Loewner.parseAsRoot()
-            try command.run()
+            words = try ConfigurationFile.expanding(words)
+            var command = try Loewner.parseAsRoot(words)
+            if command is Prune, words.contains("--print-config") {
+                Console.say(json: try ConfigurationFile.text(of: words))
+            } else {
+                try command.run()
+            }
         } catch let error as CommandFailure {
             finish(error.status, error.message.map { "\(name): \($0)" })
         } catch {
             let code = Loewner.exitCode(for: error)
             switch code {
             case .success:
-                Loewner.exit(withError: error)  // help, version, completions: printed by the parser
+                // Help, version, completions: printed by us, so that a closed output is noticed.
+                Console.say(text: trimmed(Loewner.fullMessage(for: error)))
+                exit(ExitStatus.success.rawValue)
             case .validationFailure:
-                finish(.usage, "\(name): \(lowerCased(Loewner.message(for: error))); see \(name) --help")
+                var message = UsageMessage.rewritten(lowerCased(Loewner.message(for: error)))
+                if let typed = words.first, !typed.hasPrefix("-"), name == "loewner" {
+                    message += Spelling.suggestion(for: typed, among: verbs).map { ", did you mean \($0)?" } ?? ""
+                }
+                finish(.usage, "\(name): \(message); see \(name) --help")
             default:
                 finish(.failure, "\(name): \(describe(error))")
             }
@@ -30,7 +44,7 @@ enum EntryPoint {
     }
 
     private static func finish(_ status: ExitStatus, _ message: String?) -> Never {
-        if let message { Console.warn(singleLine(message)) }
+        if let message { Console.warn(clipped(singleLine(message))) }
         exit(status.rawValue)
     }
 
@@ -41,10 +55,25 @@ enum EntryPoint {
         return text
     }
 
+    private static func trimmed(_ text: String) -> String {
+        var text = text
+        while text.last == "\n" { text.removeLast() }
+        return text
+    }
+
     /// One line, whatever the source of the message.
     private static func singleLine(_ text: String) -> String {
         text.split(whereSeparator: \.isNewline).map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
             .joined(separator: "; ")
+    }
+
+    /// At most 200 characters of a word, which may come from a file, and 1000 of all.
+    private static func clipped(_ text: String) -> String {
+        let words = text.prefix(1001).split(separator: " ", omittingEmptySubsequences: false).map { word in
+            word.count > 200 ? word.prefix(200) + "…" : String(word)
+        }
+        let line = words.joined(separator: " ")
+        return line.count > 1000 ? line.prefix(1000) + "…" : line
     }
 
     private static func describe(_ error: any Error) -> String {

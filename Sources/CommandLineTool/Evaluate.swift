@@ -16,7 +16,10 @@ struct Evaluate: ParsableCommand {
     @Argument(help: "The network: .onnx, .safetensors or .npz.")
     var model: String
 
-    @Option(help: "Labelled images: .npz with images (N, …) and labels (N).")
+    @Option(
+        help:
+            "Labelled data: .npz with images (N, …) and labels (N) or one array per network input, or a folder of LABEL/*.jpg, .png or .npy."
+    )
     var data: String
 
     @Option(help: "Write the logits (N, classes) to this .npy file.")
@@ -38,6 +41,11 @@ struct Evaluate: ParsableCommand {
         let seconds: Double
         let imagesPerSecond: Double
         let threads: Int
+        /// What was read, and how it was resized, cropped, ordered and scaled.
+        let preprocessing: String
+        /// Share of samples whose label is among the five largest logits; absent for fewer than six classes.
+        let top5: Double?
+        let confusion: ConfusionSummary
     }
 
     func validate() throws {
@@ -46,35 +54,50 @@ struct Evaluate: ParsableCommand {
     }
 
     func run() throws {
-        try overwrite.check(logits, inputs: [model, data])
+        try overwrite.check(logits, inputs: [model, data] + network.inputPaths)
         let threads = threading.apply()
-        let loaded = try network.read(model)
+        let file = try network.read(model)
+        try overwrite.check(inputs: file.inputPaths)
+        let labelled = try images.read(data, needsLabels: true, for: file.network)
+        let loaded = try file.resized(to: labelled.labelled.inputs.map(\.sampleShape))
         try loaded.network.validate()
-        let labelled = try images.read(data, needsLabels: true)
         let evaluator = try Evaluator(loaded.network)
         let bar = ProgressBar(quiet: format.json)
         let count = labelled.images.batchCount
         let start = ContinuousClock.now
-        let result = try evaluator.logits(of: labelled.images, batch: batch) { done in
+        let result = try evaluator.logits(of: labelled.labelled.inputs, batch: batch) { done in
             bar.update("classifying", fraction: Double(done) / Double(count))
             return true
         }
         let seconds = start.duration(to: .now).seconds
         bar.clear()
         let accuracy = try Evaluator.accuracy(logits: result, labels: labelled.labels)
+        let confusion = try ConfusionSummary(logits: result, labels: labelled.labels)
         if let logits {
             let tensor = try Tensor.float32(result.values, shape: result.shape)
             try AtomicFile.write(try NPY.encode(tensor), to: logits, force: overwrite.force)
         }
         let report = Report(
             accuracy: accuracy.fraction, correct: accuracy.correct, count: accuracy.count, seconds: seconds,
-            imagesPerSecond: Double(count) / seconds, threads: threads)
+            imagesPerSecond: Double(count) / seconds, threads: threads, preprocessing: labelled.account,
+            top5: confusion.correctAmongFive.map { Double($0) / Double(accuracy.count) }, confusion: confusion)
         if format.json {
             try JSONOutput.show(report)
         } else {
+            Console.say("data: \(labelled.account)")
             Console.say(
                 "\(Format.fixed(100 * report.accuracy, 2)) % (\(report.correct) of \(report.count)) in \(Format.seconds(seconds)), \(Format.count(Int(report.imagesPerSecond))) images/s"
             )
+            if let top5 = report.top5 { Console.say("\(Format.fixed(100 * top5, 2)) % among the first five") }
+            if !report.confusion.mistakes.isEmpty {
+                let shown = report.confusion.mistakes.prefix(5).map { "\($0.label) as \($0.predicted) (\($0.count))" }
+                Console.say("most frequent mistakes: \(shown.joined(separator: ", "))")
+            }
+            if !labelled.isNormalized {
+                Console.say(
+                    "the pixels were scaled but not normalized: if the network was trained with a mean and deviation, give --mean and --std"
+                )
+            }
         }
     }
 }

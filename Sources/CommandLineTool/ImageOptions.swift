@@ -1,11 +1,17 @@
-// `--mean`, `--std`, `--raw`: how stored images become network inputs. For every verb that feeds a network.
+// `--mean`, `--std`, `--raw` and what makes inputs of picture files. For every verb that feeds a network.
 
 import ArgumentParser
+import ImageFiles
 import NeuralNetworks
-import TensorFiles
+
+extension ImageFiles.Interpolation: ExpressibleByArgument {}
+extension ImagePreparation.ChannelOrder: ExpressibleByArgument {}
+extension ImagePreparation.Layout: ExpressibleByArgument {}
 
 struct ImageOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("Mean of each channel, subtracted after integer images are divided by 255. Default: 0.", valueName: "a,b,c"))
+    @Option(
+        help: ArgumentHelp(
+            "Mean of each channel, subtracted after integer images are divided by 255. Default: 0.", valueName: "a,b,c"))
     var mean: NumberList?
 
     @Option(help: ArgumentHelp("Standard deviation of each channel, divided by after the mean. Default: 1.", valueName: "a,b,c"))
@@ -14,26 +20,80 @@ struct ImageOptions: ParsableArguments {
     @Flag(help: "Pass images as they are stored, unscaled.")
     var raw = false
 
+    @Option(
+        help: ArgumentHelp(
+            "Largest pixel value that --mean and --std speak of: 1 divides integer images by 255 first, 255 does not.", valueName: "1|255"))
+    var pixelRange = 1
+
+    @Option(
+        help: ArgumentHelp(
+            "Picture files: bring the shorter side to N pixels, or to exactly H,W. Default: only what covers the crop.", valueName: "n|h,w")
+    )
+    var resize: PixelSize?
+
+    @Option(help: ArgumentHelp("Picture files: crop the center. Default: the network's own input size.", valueName: "n|h,w"))
+    var crop: PixelSize?
+
+    @Option(help: "Picture files: how they are resized (as Pillow does, with antialiasing).")
+    var interpolation = ImageFiles.Interpolation.bilinear
+
+    @Option(help: "Picture files: which color comes first; --mean and --std are in this order.")
+    var channelOrder = ImagePreparation.ChannelOrder.rgb
+
+    @Option(help: "Where the color axis of images is. Default: where the network's input has 1 or 3 channels, else nchw.")
+    var layout: ImagePreparation.Layout?
+
     func validate() throws {
         if raw, mean != nil || std != nil { throw ValidationError("expected --raw or --mean/--std, found both") }
         if let std, !std.values.allSatisfy({ $0 > 0 }) {
             throw ValidationError("expected positive standard deviations in --std, found \(std.text)")
         }
-    }
-
-    var scaling: InputScaling {
-        InputScaling(
-            mean: mean?.values.map { Float($0) } ?? [0], standardDeviation: std?.values.map { Float($0) } ?? [1], isRaw: raw)
-    }
-
-    /// Reads a labelled or unlabelled `.npz` of images.
-    func read(_ path: String, needsLabels: Bool) throws -> LabelledImages {
-        let archive = try TensorArchive.read(path: path)
-        do {
-            return try LabelledImages(archive: archive, scaling: scaling, needsLabels: needsLabels)
-        } catch {
-            throw CommandFailure.failure("\(path): \(error)")
+        guard [1, 255].contains(pixelRange) else { throw ValidationError("expected 1 or 255 for --pixel-range, found \(pixelRange)") }
+        if raw, pixelRange != 1 { throw ValidationError("expected --raw or --pixel-range, found both") }
+        if let crop, let resize, !resize.covers(crop) {
+            throw ValidationError("expected --resize of at least --crop \(crop.text), found \(resize.text)")
         }
+    }
+
+    /// The scaling that the flags describe, for images whose channel axis is the last or the second.
+    func scaling(channelsLast: Bool = false) -> InputScaling {
+        InputScaling(
+            mean: mean?.values.map { Float($0) } ?? [0], standardDeviation: std?.values.map { Float($0) } ?? [1], isRaw: raw,
+            unit: pixelRange == 255 ? 1 : 255, channelsLast: channelsLast)
+    }
+
+    /// `--mean` for pixels in 0–1, whatever range it was given for.
+    var unitMean: [Double]? { mean?.values.map { $0 / Double(pixelRange) } }
+    /// `--std` for pixels in 0–1, whatever range it was given for.
+    var unitDeviation: [Double]? { std?.values.map { $0 / Double(pixelRange) } }
+
+    /// Reads inputs for `network`: an archive, a folder of pictures or a folder of arrays.
+    func read(_ path: String, needsLabels: Bool, for network: Network) throws -> InputData {
+        try InputData(path: path, options: self, network: network, needsLabels: needsLabels)
+    }
+}
+
+/// `N` for the shorter side or a square, `H,W` for both sides.
+struct PixelSize: ExpressibleByArgument {
+    let height: Int
+    /// nil when one number was given.
+    let width: Int?
+    let text: String
+
+    init?(argument: String) {
+        let parts = argument.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
+        // The longest side that JPEG can have.
+        guard (1...2).contains(parts.count), parts.allSatisfy({ $0.map { (1...65535).contains($0) } ?? false }) else { return nil }
+        height = parts[0]!
+        width = parts.count == 2 ? parts[1] : nil
+        text = argument
+    }
+
+    var isSquare: Bool { width == nil || width == height }
+
+    /// Whether a crop fits into every picture that was resized so.
+    func covers(_ crop: PixelSize) -> Bool {
+        width.map { height >= crop.height && $0 >= crop.width ?? crop.height } ?? (height >= min(crop.height, crop.width ?? crop.height))
     }
 }
 

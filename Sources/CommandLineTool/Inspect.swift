@@ -27,6 +27,11 @@ struct Inspect: ParsableCommand {
 
     private struct Report: Encodable {
         let parameters: Int
+        /// Numbers in all tensors of the file.
+        let parametersTotal: Int
+        /// Share of them that a budget may cut unasked.
+        let prunableShare: Double
+        let barriers: [NetworkSummary.Barrier]
         let macs: Int?
         let inputs: [Port]
         let outputs: [Port]
@@ -74,21 +79,24 @@ struct Inspect: ParsableCommand {
     }
 
     func run() throws {
-        try overwrite.check(graph, inputs: [model])
+        try overwrite.check(graph, inputs: [model] + network.inputPaths)
         threading.apply()
-        let network = try network.read(model).network.inferringShapes()
-        let report = try report(network)
+        let file = try network.read(model)
+        try overwrite.check(inputs: file.inputPaths)
+        let network = try file.network.inferringShapes()
+        let report = try report(network, file)
         if let graph {
             let drawing = try Self.fileExtension(graph) == "svg" ? network.svg() : network.dot()
             try AtomicFile.write(Array(drawing.utf8), to: graph, force: overwrite.force)
         }
+        for size in file.assumedSizes { Console.warn("note: \(model): \(size)") }
         if format.json { try JSONOutput.show(report) } else { show(report) }
     }
 
-    private func report(_ network: Network) throws -> Report {
+    private func report(_ network: Network, _ file: ModelFile) throws -> Report {
         let cost = network.cost
         func port(_ value: Network.ValueID) -> Port { Port(name: network.values[value].name, shape: network.values[value].shape) }
-        let summary = try network.summary()
+        let summary = try network.summary(parametersTotal: file.parametersTotal, enclosed: file.enclosedParameters)
         let layers = network.nodes.indices.map { index in
             let node = network.nodes[index], row = summary.nodes[index]
             return LayerRow(
@@ -103,7 +111,8 @@ struct Inspect: ParsableCommand {
                 prunable: group.isPrunable, cuttable: group.isCuttable, inner: group.isInner, barrier: group.barrier)
         }
         return Report(
-            parameters: cost.parameters, macs: cost.multiplyAdds, inputs: network.inputs.map(port), outputs: network.outputs.map(port),
+            parameters: cost.parameters, parametersTotal: summary.parametersTotal, prunableShare: summary.prunableShare,
+            barriers: summary.barriers, macs: cost.multiplyAdds, inputs: network.inputs.map(port), outputs: network.outputs.map(port),
             layers: layers, groups: groups, unknownOperations: network.unknownOperations)
     }
 
@@ -139,6 +148,12 @@ struct Inspect: ParsableCommand {
         let streams = report.groups.filter { $0.cuttable && !$0.prunable }
         if !streams.isEmpty {
             Console.say("\(streams.count) more with --residual-streams, \(Format.count(streams.reduce(0) { $0 + $1.channels })) channels")
+        }
+        Console.say(
+            "\(Format.count(report.parametersTotal)) parameters in the file, \(Int((100 * report.prunableShare).rounded())) % in rows and columns that can be pruned"
+        )
+        for barrier in report.barriers.filter({ $0.parameters > 0 }).prefix(5) {
+            Console.say("\(barrier.node) (\(barrier.operator)) keeps \(Format.count(barrier.parameters)) parameters whole")
         }
         for operation in report.unknownOperations {
             Console.say(Ink.yellow("unknown operation: ") + operation + "; what touches it is kept whole")

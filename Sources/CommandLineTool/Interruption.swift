@@ -1,27 +1,25 @@
-// Ctrl-C: the first asks long work to stop at a good place, the second ends the process.
+// Signals: what is half written is removed, what was not written is named. The handlers themselves are C, in CFileGuard.
 
+internal import CFileGuard
 import Foundation
-import Synchronization
 
 enum Interruption {
-    private static let flag = Atomic<Bool>(false)
-
     /// Whether Ctrl-C was pressed since `catch()`.
-    static var requested: Bool { flag.load(ordering: .relaxed) }
+    static var requested: Bool { file_guard_interrupted() != 0 }
+
+    /// From now on Ctrl-C, SIGTERM, SIGHUP and SIGQUIT leave no temporary file and exit with 128 + their number; reading a mapped file that
+    /// somebody shortens ends in a message; a file size limit is an error of writing.
+    static func install(program: String) {
+        let kernels = Console.environment("OPENBLAS_CORETYPE").map { " named by OPENBLAS_CORETYPE=\(Console.escaped($0).prefix(40))" } ?? ""
+        file_guard_install(program, "expected a processor with the instructions of the BLAS kernels\(kernels), found one without them")
+    }
 
     /// From now on the first Ctrl-C only sets `requested`.
-    static func `catch`() {
-        // Whoever started us may have blocked the signal, as test runners do; a blocked one would never arrive.
-        var signals = sigset_t()
-        sigemptyset(&signals)
-        sigaddset(&signals, SIGINT)
-        pthread_sigmask(SIG_UNBLOCK, &signals, nil)
-        signal(SIGINT) { _ in
-            Interruption.flag.store(true, ordering: .relaxed)
-            signal(SIGINT, SIG_DFL)
-        }
-    }
+    static func `catch`() { file_guard_defer_interrupt() }
 
     /// Leaves Ctrl-C to the parent process.
     static func ignore() { signal(SIGINT, SIG_IGN) }
+
+    /// Notes a file that will be written, to be named if a signal comes first.
+    static func promise(_ path: String) { file_guard_promise(path) }
 }

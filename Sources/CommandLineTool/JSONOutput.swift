@@ -4,7 +4,7 @@ import Foundation
 
 enum JSONOutput {
     /// Prints `value` as one object.
-    static func show(_ value: some Encodable) throws { Console.say(try text(value)) }
+    static func show(_ value: some Encodable) throws { Console.say(json: try text(value)) }
 
     /// The text of `value`: sorted keys, indented; a non-finite number is a defect of the caller and throws.
     static func text(_ value: some Encodable) throws -> String {

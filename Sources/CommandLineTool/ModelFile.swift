@@ -20,39 +20,139 @@ struct ModelFile {
     let path: String
     let network: Network
     private let content: Content
+    /// The architecture that a file of weights was taken for without being told.
+    private let recognized: String?
+    /// Shapes that inputs of open size were asked to have, without the batch axis, by name.
+    private let inputShapes: [String: [Int]]
 
     /// Reads `.onnx` files as models, all others as tensors that `topology` makes a network of; chains of linear layers need none.
     init(path: String, topology: Topology?) throws {
         self.path = path
+        inputShapes = [:]
         if Self.fileExtension(path) == "onnx" {
             let model = try ONNX.read(path: path)
             let source = try Self.naming(path) { try ONNXNetwork(model) }
             content = .onnx(source)
             network = source.network
+            recognized = nil
         } else {
             let archive = try TensorArchive.read(path: path)
-            content = .weights(archive, topology)
-            network = try Self.naming(path) { try Self.network(archive, topology) }
+            do {
+                network = try Self.network(archive, topology)
+                content = .weights(archive, topology)
+                recognized = nil
+            } catch {
+                guard topology == nil, let name = KnownArchitecture.recognized(in: archive) else {
+                    throw CommandFailure.failure("\(path): \(error)")
+                }
+                let topology = Topology.known(try KnownArchitecture(named: name))
+                network = try Self.naming(path) { try Self.network(archive, topology) }
+                content = .weights(archive, topology)
+                recognized = name
+            }
+        }
+    }
+
+    private init(path: String, source: ONNXNetwork, inputShapes: [String: [Int]]) {
+        self.path = path
+        network = source.network
+        content = .onnx(source)
+        recognized = nil
+        self.inputShapes = inputShapes
+    }
+
+    /// The model with inputs of other shapes, where the file leaves sizes open; itself where it has them already, or holds weights only.
+    ///
+    /// - Parameter shapes: of one sample of each input in order, as asked for or as data have them; `nil` for those there.
+    func resized(to shapes: [[Int]]?) throws -> ModelFile {
+        guard let shapes, case .onnx(let source) = content else { return self }
+        var wanted: [String: [Int]] = [:]
+        for (input, shape) in zip(network.inputs.map { network.values[$0] }, shapes) where input.shape != shape {
+            if source.inputSizes.contains(where: { $0.input == input.name }) { wanted[input.name] = shape }
+        }
+        guard !wanted.isEmpty else { return self }
+        return ModelFile(
+            path: path, source: try Self.naming(path) { try ONNXNetwork(source.model, inputShapes: wanted) }, inputShapes: wanted)
+    }
+
+    /// Refuses a shape that the model's only input does not have.
+    func check(inputShape shape: [Int]?) throws {
+        guard let shape, network.inputs.count == 1, case .onnx = content, let own = network.values[network.inputs[0]].shape, own != shape
+        else { return }
+        // One axis takes any shape of as many values.
+        guard own.reduce(1, *) == shape.reduce(1, *) else {
+            throw CommandFailure.failure(
+                "\(path): expected --input-shape \(own.map(String.init).joined(separator: ",")), which the model fixes, found \(shape.map(String.init).joined(separator: ","))"
+            )
+        }
+    }
+
+    /// Sizes that nobody stated and what they were taken to be, one line for each input.
+    var assumedSizes: [String] {
+        guard case .onnx(let source) = content else { return [] }
+        let assumed = source.inputSizes.filter { $0.source == .usual }
+        return network.inputs.map { network.values[$0].name }.compactMap { name in
+            let own = assumed.filter { $0.input == name }
+            guard !own.isEmpty else { return nil }
+            let sizes = own.map { "axis \($0.axis)\($0.symbol.isEmpty ? "" : " (\($0.symbol))") as \($0.extent)" }
+            return "input \(name) has open sizes, taken: \(sizes.joined(separator: ", "))"
         }
     }
 
     /// Whether the file says how its tensors are connected.
     var hasOwnTopology: Bool { if case .onnx = content { true } else { false } }
 
+    /// Numbers in all tensors of the file, those that no layer reads included.
+    var parametersTotal: Int {
+        switch content {
+        case .weights(let archive, _): archive.entries.reduce(0) { $0 + $1.tensor.shape.reduce(1, *) }
+        case .onnx(let source): source.parametersTotal
+        }
+    }
+
+    /// Every file that was read for this model.
+    var inputPaths: [String] { if case .onnx(let source) = content { [path] + source.model.externalPaths } else { [path] } }
+
+    /// Numbers in tensors of nodes that are not understood, by the node's name.
+    var enclosedParameters: [String: Int] { if case .onnx(let source) = content { source.enclosedParameters } else { [:] } }
+
     /// What a user should know about the file: operations that are not understood, for instance.
-    var warnings: [String] { if case .onnx(let source) = content { source.warnings } else { [] } }
+    var warnings: [String] {
+        if case .onnx(let source) = content { return source.warnings }
+        return recognized.map { ["read as \($0), judged by the names and shapes of its tensors; --network overrides"] } ?? []
+    }
 
     /// Fails when `output` names another format than the input's.
     func checkFormat(of output: String) throws {
         let (from, to) = (Self.fileExtension(path), Self.fileExtension(output))
+        if ["pt", "pth", "bin"].contains(from) {
+            guard to == "safetensors" else {
+                throw CommandFailure.usage("expected an output ending in .safetensors for a PyTorch state dictionary, found \(output)")
+            }
+            return
+        }
         guard from == to else { throw CommandFailure.usage("expected an output ending in .\(from) like the input, found \(output)") }
     }
 
-    /// Writes `network`, a smaller version of this one: the original file with other tensors, everything else as it was.
-    func write(_ network: Network, to output: String, force: Bool) throws {
+    /// The content of the file that `network`, a smaller version of this one, will be: the original's with other tensors, everything else
+    /// as it was. What no file of this kind can hold is found out here, before anything is written.
+    func prepared(_ network: Network) throws -> Prepared {
         switch content {
-        case .weights(let archive, _): try network.archive(replacing: archive).write(to: output, force: force)
-        case .onnx(let source): try ONNX.write(source.model(for: network), to: output, force: force)
+        case .weights(let archive, _): .weights(try network.archive(replacing: archive))
+        case .onnx(let source): .onnx(try source.model(for: network))
+        }
+    }
+
+    /// A model that is ready to be written.
+    enum Prepared {
+        case weights(TensorArchive)
+        case onnx(ONNXModel)
+
+        func write(to output: String, force: Bool) throws {
+            switch self {
+            case .weights(let archive): try archive.write(to: output, force: force)
+            case .onnx(let model): try ONNX.write(model, to: output, force: force)
+            }
         }
     }
 
@@ -60,7 +160,7 @@ struct ModelFile {
     func reread(_ network: Network) throws -> Network {
         switch content {
         case .weights(let archive, let topology): try Self.network(network.archive(replacing: archive), topology)
-        case .onnx(let source): try ONNXNetwork(source.model(for: network)).network
+        case .onnx(let source): try ONNXNetwork(source.model(for: network), inputShapes: inputShapes).network
         }
     }
 

@@ -19,6 +19,9 @@ struct NetworkOptions: ParsableArguments {
         return file
     }
 
+    /// The description file, where one is named.
+    var inputPaths: [String] { network.map { $0.lowercased().hasSuffix(".json") ? [$0] : [] } ?? [] }
+
     private func topology(_ name: String) throws -> ModelFile.Topology {
         guard name.lowercased().hasSuffix(".json") else { return .known(try KnownArchitecture(named: name)) }
         guard let data = FileManager.default.contents(atPath: name) else {

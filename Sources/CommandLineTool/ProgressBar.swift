@@ -50,7 +50,7 @@ final class ProgressBar: Sendable {
             guard state.lastDraw.duration(to: now) > .milliseconds(100) else { return }
             state.lastDraw = now
             state.isVisible = true
-            Console.writeError("\r\u{1b}[2K" + text().prefix(max(10, Console.columns - 1)))
+            Console.writeError("\r\u{1b}[2K" + Console.escaped(text()).prefix(max(10, Console.columns - 1)))
         }
     }
 }

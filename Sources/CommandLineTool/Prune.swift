@@ -23,10 +23,15 @@ struct Prune: ParsableCommand {
 
     @OptionGroup var options: PruningOptions
 
-    @Option(help: ArgumentHelp("Images to fit the kept weights on; labels are not used.", valueName: "images.npz"))
+    @Option(
+        help: ArgumentHelp(
+            "Images to fit the kept weights on: .npz, or a folder of pictures or .npy files; labels are not used.", valueName: "npz|folder")
+    )
     var calibration: String?
 
-    @Option(help: ArgumentHelp("Labelled images to measure the accuracy before and after on.", valueName: "test.npz"))
+    @Option(
+        help: ArgumentHelp(
+            "Labelled images to measure the accuracy before and after on: .npz, or LABEL/*.jpg in a folder.", valueName: "npz|folder"))
     var evaluate: String?
 
     @Option(help: "Write the plan, replayable with `loewner apply`.")
@@ -38,6 +43,12 @@ struct Prune: ParsableCommand {
     @Flag(help: "Plan and report, write no network.")
     var dryRun = false
 
+    @Option(help: ArgumentHelp("Options from a file, by their names: .toml or .json. Those given here win.", valueName: "file"))
+    var config: String?
+
+    @Flag(help: "Print the options in force as a --config file, and do nothing else.")
+    var printConfig = false
+
     @OptionGroup var network: NetworkOptions
     @OptionGroup var images: ImageOptions
     @OptionGroup var overwrite: OverwriteOptions
@@ -45,47 +56,64 @@ struct Prune: ParsableCommand {
     @OptionGroup var format: FormatOptions
 
     func validate() throws {
-        if output == nil, !dryRun { throw ValidationError("expected -o OUT or --dry-run, found neither") }
+        if output == nil, !dryRun, !printConfig { throw ValidationError("expected -o OUT or --dry-run, found neither") }
         if let report, ReportFormat(path: report) == nil {
             throw ValidationError("expected --report to end in .html, .md or .json, found \(report)")
         }
     }
 
     func run() throws {
-        let inputs = [model, calibration, evaluate].compactMap { $0 }
+        let inputs = [model, calibration, evaluate].compactMap { $0 } + network.inputPaths
         if !dryRun { try overwrite.check(output, inputs: inputs) }
         try overwrite.check(plan, inputs: inputs)
         try overwrite.check(report, inputs: inputs)
-        let outputs = [dryRun ? nil : output, plan, report].compactMap { $0 }
-        if Set(outputs).count < outputs.count {
-            throw CommandFailure.usage("expected different files for -o, --plan and --report, found one twice")
-        }
         threading.apply()
-        let original = try network.read(model)
-        if !dryRun, let output { try original.checkFormat(of: output) }
-        let samples = try calibration.map { try images.read($0, needsLabels: false).images }
-        let labelled = try evaluate.map { try images.read($0, needsLabels: true) }
+        let file = try network.read(model)
+        try overwrite.check(inputs: file.inputPaths)
+        if !dryRun, let output { try file.checkFormat(of: output) }
+        let fitted = try calibration.map { try images.read($0, needsLabels: false, for: file.network) }
+        let judged = try evaluate.map { try images.read($0, needsLabels: true, for: file.network) }
+        let asked = options.settings(images: images).inputShape
+        let original = try file.resized(to: asked.map { [$0] } ?? (fitted ?? judged)?.labelled.inputs.map(\.sampleShape))
+        try original.check(inputShape: asked)
+        for size in original.assumedSizes {
+            Console.warn("note: \(model): \(size); --input-shape or images of another size decide otherwise")
+        }
+        // Several inputs are planned as one; the plan is that of the original.
+        var subject = original.network
+        if subject.inputs.count > 1, let data = fitted ?? judged {
+            subject = try subject.packingInputs(shapes: data.labelled.inputs.map(\.sampleShape))
+        }
+        let (samples, labelled) = (try fitted?.labelled.packed.images, try judged?.labelled.packed)
 
         let bar = ProgressBar(quiet: format.json)
-        let pruner = try Pruner(network: original.network, settings: options.settings(images: images))
-        let made = try pruner.plan(calibration: samples) { progress in
-            bar.update(progress.phase, fraction: Double(progress.completed) / Double(max(1, progress.total)))
-            return true
+        let settings = options.settings(images: images)
+        let (made, pruned, account) = try SettingFlags.naming { () throws(PruningError) in
+            let pruner = try Pruner(network: subject, settings: settings)
+            let made = try pruner.plan(calibration: samples) { progress in
+                bar.update(progress.phase.text, fraction: Double(progress.completed) / Double(max(1, progress.total)))
+                return true
+            }
+            bar.update("measuring", fraction: 1)
+            let account = try PruningReport(
+                plan: made, original: subject, pruned: try made.apply(to: subject), calibration: samples, evaluation: labelled,
+                naming: SettingFlags.naming)
+            return (made, try made.apply(to: original.network), account)
         }
-        let pruned = try made.apply(to: original.network)
-        bar.update("measuring", fraction: 1)
-        let account = try PruningReport(
-            plan: made, original: original.network, pruned: pruned, calibration: samples, evaluation: labelled)
         bar.clear()
 
-        if !dryRun, let output { try original.write(pruned, to: output, force: overwrite.force) }
+        let prepared = try output.flatMap { dryRun ? nil : (try original.prepared(pruned), $0) }
         if let plan { try AtomicFile.write(Array(try JSONOutput.text(made).utf8), to: plan, force: overwrite.force) }
         if let report, let format = ReportFormat(path: report) {
             try AtomicFile.write(Array(try format.render(account, made).utf8), to: report, force: overwrite.force)
         }
+        // The model last: where it is new, all that belongs to it is.
+        if let (model, path) = prepared { try model.write(to: path, force: overwrite.force) }
         if format.json {
             try JSONOutput.show(account)
         } else {
+            if let fitted { Console.say("calibration: \(fitted.account)") }
+            if let judged { Console.say("evaluation: \(judged.account)") }
             Prune.show(account)
             if !dryRun, let output { Console.say("wrote \(output)") }
         }
@@ -123,9 +151,9 @@ struct Prune: ParsableCommand {
         layers.show()
         Console.say()
         if let agreement = report.predictedAgreement {
-            Console.say("predicted without labels: the same class on \(Format.percent(agreement)) of \(report.agreementBasis)")
+            Console.say("predicted without labels: the same class on \(Format.percent(agreement)) of \(report.predictionBasis ?? "inputs")")
         }
-        Console.say("recipe \(report.recipe), seed \(report.seed), inputs: \(report.inputModel), \(Format.seconds(report.seconds))")
+        Console.say("recipe \(report.recipePhrase), seed \(report.seed), inputs: \(report.inputModel), \(Format.seconds(report.seconds))")
     }
 }
 

@@ -10,7 +10,7 @@ enum PruneReportPage {
         page.tiles(tiles(account))
         if let agreement = account.predictedAgreement {
             page.paragraph(
-                "Predicted without labels: the pruned network names the same class on \(Format.percent(agreement)) of \(account.agreementBasis)."
+                "Predicted without labels: the pruned network names the same class on \(Format.percent(agreement)) of \(account.predictionBasis ?? "inputs")."
             )
         }
         page.section("Layers")
@@ -99,9 +99,9 @@ enum PruneReportPage {
         }
     }
 
-    private static func share(_ layer: LayerOutcome) -> Double { Double(layer.after) / Double(max(layer.before, 1)) }
+    private static func share(_ layer: LayerReport) -> Double { Double(layer.after) / Double(max(layer.before, 1)) }
 
-    private static func guarantee(_ layer: LayerOutcome) -> String {
+    private static func guarantee(_ layer: LayerReport) -> String {
         if layer.after == layer.before { return "kept whole, nothing to prove" }
         var parts: [String] = []
         if let factor = layer.provenFactor {
@@ -111,10 +111,8 @@ enum PruneReportPage {
         } else {
             parts.append("no proven factor: \(layer.provenFactorAbsence ?? "not computed")")
         }
-        if let representation = layer.representation {
-            let energy = layer.retainedEnergy.map { ", \(Format.percent($0)) of the energy" } ?? ""
-            parts.append("channels as \(representation) points" + (layer.rank.map { " of rank \($0)\(energy)" } ?? ""))
-        }
+        parts.append(
+            "channels as \(layer.representation) points of rank \(layer.rank), \(Format.percent(layer.retainedEnergy)) of the energy")
         if let total = layer.totalSensitivity, let peels = layer.peels {
             parts.append("total sensitivity \(Format.number(total)) from \(peels) peels")
         }
@@ -125,7 +123,7 @@ enum PruneReportPage {
     private static func essentials(_ account: PruningReport, _ plan: PruningPlan) -> [(name: String, value: String)] {
         let settings = plan.settings
         var entries = [
-            ("recipe", account.recipe), ("target", "\(settings.budget.flag) \(settings.budget.fraction)"),
+            ("recipe", account.recipePhrase), ("target", "\(SettingFlags.naming(settings.budget.setting)) \(settings.budget.fraction)"),
             ("points", settings.points.rawValue), ("selection", settings.selection.rawValue),
             ("reweighting", settings.reweighting.rawValue),
             ("inputs", account.inputModel), ("seed", "\(account.seed)"), ("network", "fingerprint \(plan.fingerprint)"),

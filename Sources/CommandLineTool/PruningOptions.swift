@@ -34,8 +34,10 @@ struct PruningOptions: ParsableArguments {
     )
     var residualStreams = false
 
-    @Option(help: "Round kept counts to multiples of this.")
-    var roundTo = 1
+    @Option(
+        help:
+            "Round kept counts to multiples of this; 1 for exact counts. By default 8 where a group has 64 channels or more, 4 from 16 on.")
+    var roundTo: Int?
 
     @Option(help: "best: what measures best. paper: Löwner, Carathéodory, peel, sample, coreset weights. Single flags override its parts.")
     var recipe = Recipe.best
@@ -90,7 +92,7 @@ struct PruningOptions: ParsableArguments {
         for entry in layer where !(entry.ratio > 0 && entry.ratio <= 1) {
             throw ValidationError("expected a kept share above 0 and at most 1 for --layer \(entry.name), found \(entry.ratio)")
         }
-        guard roundTo >= 1 else { throw ValidationError("expected --round-to of at least 1, found \(roundTo)") }
+        if let roundTo, roundTo < 1 { throw ValidationError("expected --round-to of at least 1, found \(roundTo)") }
         if let rank, rank < 1 { throw ValidationError("expected --rank of at least 1, found \(rank)") }
         if let samples, samples < 1 { throw ValidationError("expected --samples of at least 1, found \(samples)") }
         if let correlation = inputCorrelation, !(correlation >= 0 && correlation < 1) {
@@ -117,20 +119,23 @@ struct PruningOptions: ParsableArguments {
         if let points { settings.points = points }
         if let rank { settings.rank = .fixed(rank) }
         if let select { settings.selection = select }
-        if let reweight { settings.reweighting = reweight }
+        if let reweight {
+            settings.reweighting = reweight
+            settings.mergesRedundantChannels = settings.mergesRedundantChannels && reweight.usesMoments
+        }
         // Drawing weights belong to sampling alone; another selection keeps the outgoing weights unless told otherwise.
         if reweight == nil, settings.reweighting == .coreset, settings.selection != .sensitivity { settings.reweighting = .none }
         if let inputModel { settings.inputModel = inputModel }
         if inputMean != nil || inputStd != nil || inputCorrelation != nil {
             // Declaring a part leaves the rest at what the network's own normalization implies.
             settings.inputPrior = InputPrior(
-                mean: inputMean?.values ?? images.mean?.values ?? [images.std == nil ? 0.5 : 0],
-                deviation: inputStd?.values ?? images.std?.values ?? [images.mean == nil ? (1.0 / 12).squareRoot() : 1],
+                mean: inputMean?.values ?? images.unitMean ?? [images.std == nil ? 0.5 : 0],
+                deviation: inputStd?.values ?? images.unitDeviation ?? [images.mean == nil ? (1.0 / 12).squareRoot() : 1],
                 correlation: inputCorrelation ?? InputPrior.defaultCorrelation)
         }
         settings.inputShape = inputShape?.values.map { Int($0) }
-        settings.inputShift = images.mean?.values ?? []
-        settings.inputScale = images.std?.values ?? []
+        settings.inputShift = images.unitMean ?? []
+        settings.inputScale = images.unitDeviation ?? []
         if let ridge { settings.ridge = ridge }
         settings.refitsClassifier = !regression
         if let samples { settings.sampleCount = samples }

@@ -28,7 +28,7 @@ struct Verify: ParsableCommand {
     @Option(help: "The plan that prune --plan wrote.")
     var plan: String
 
-    @Option(help: "Images, with labels if there are any: .npz with images (N, …).")
+    @Option(help: "Images, with labels if there are any: .npz, or a folder of pictures or .npy files.")
     var data: String?
 
     @Option(help: "Seed of the inputs when there is no --data.")
@@ -66,14 +66,15 @@ struct Verify: ParsableCommand {
     func run() throws {
         let threads = threading.apply()
         let plan = try PlanFile.read(self.plan)
-        let before = try network.read(original)
-        let after = try network.read(pruned)
+        let (originalFile, prunedFile) = (try network.read(original), try network.read(pruned))
+        let labelled = try data.map { try images.read($0, needsLabels: false, for: originalFile.network) }
+        let shapes = labelled?.labelled.inputs.map(\.sampleShape)
+        let (before, after) = (try originalFile.resized(to: shapes), try prunedFile.resized(to: shapes))
         // Beside a NaN every difference is as good as none.
         for model in [before, after] { try model.network.validate() }
         let replayed = try plan.apply(to: before.network)
         let masked = try plan.masked(before.network)
-        let labelled = try data.map { try images.read($0, needsLabels: false) }
-        let inputs = try labelled?.images ?? drawnInputs(before.network)
+        let inputs = try labelled?.labelled.inputs ?? drawnInputs(before.network)
 
         let bar = ProgressBar(quiet: format.json)
         bar.update("comparing", fraction: 0.2)
@@ -90,21 +91,26 @@ struct Verify: ParsableCommand {
         let identical = written.parameters == after.network.parameters && written.nodes == after.network.nodes
 
         bar.update("timing", fraction: 0.6)
-        let batch = min(64, inputs.batchCount)
-        let times = try NetworkLatency.measure(before.network, after.network, inputs: inputs.samples(0..<batch))
+        let batch = min(64, inputs[0].batchCount)
+        let times = try NetworkLatency.measure(before.network, after.network, inputs: inputs.map { $0.samples(0..<batch) })
         bar.clear()
         let labels = labelled?.labels ?? []
         let accuracies = labels.isEmpty ? nil : try outputs.prefix(2).map { try Evaluator.accuracy(logits: $0, labels: labels).fraction }
         let costs = try [before.network, after.network].map { try $0.inferringShapes().cost }
         let report = Report(
             identical: identical, maximumDifference: Double(difference), tolerance: tolerance,
-            verified: identical && Double(difference) <= tolerance, inputCount: inputs.batchCount,
+            verified: identical && Double(difference) <= tolerance, inputCount: inputs[0].batchCount,
             agreementWithOriginal: Self.agreement(outputs[0], outputs[1]), accuracyBefore: accuracies?[0], accuracyAfter: accuracies?[1],
             parametersBefore: costs[0].parameters, parametersAfter: costs[1].parameters, macsBefore: costs[0].multiplyAdds,
             macsAfter: costs[1].multiplyAdds, bytesBefore: Self.size(original), bytesAfter: Self.size(pruned),
             secondsBefore: times.before, secondsAfter: times.after, speedup: times.ratio.estimate, speedupLow: times.ratio.low,
             speedupHigh: times.ratio.high, latencyBatch: batch, threads: threads)
-        if format.json { try JSONOutput.show(report) } else { show(report) }
+        if format.json {
+            try JSONOutput.show(report)
+        } else {
+            if let labelled { Console.say("data: \(labelled.account)") }
+            show(report)
+        }
         if !report.verified {
             throw CommandFailure.failure(
                 identical
@@ -114,13 +120,16 @@ struct Verify: ParsableCommand {
     }
 
     /// Standard normal inputs of the network's own shape.
-    private func drawnInputs(_ network: Network) throws -> ActivationTensor {
-        guard let input = network.inputs.first, let shape = try network.inferringShapes().values[input].shape else {
-            throw CommandFailure.failure("expected --data for a network whose input shape is unknown, found none")
-        }
+    private func drawnInputs(_ network: Network) throws -> [ActivationTensor] {
+        let inferred = try network.inferringShapes()
         var generator = SeededGenerator(seed: seed)
-        let count = 64
-        return ActivationTensor(shape: [count] + shape, values: (0..<count * shape.reduce(1, *)).map { _ in Float(generator.normal()) })
+        return try inferred.inputs.map { input in
+            guard let shape = inferred.values[input].shape else {
+                throw CommandFailure.failure("expected --data for a network whose input shape is unknown, found none")
+            }
+            let count = 64
+            return ActivationTensor(shape: [count] + shape, values: (0..<count * shape.reduce(1, *)).map { _ in Float(generator.normal()) })
+        }
     }
 
     /// Share of inputs on which both outputs are largest at the same place.

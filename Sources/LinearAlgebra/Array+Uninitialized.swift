@@ -31,4 +31,14 @@ package enum LargePages {
             if first < last { madvise(first, last - first, MADV_HUGEPAGE) }
         #endif
     }
+
+    /// Room for `count` floats that begins on a line of the cache, and on a large page of its own where it fills several:
+    /// planes of images lie further apart than small pages are long, so that every row of a product would need one more.
+    /// ``UnsafeMutablePointer/deallocate()`` releases it.
+    package static func allocate(_ count: Int) -> UnsafeMutablePointer<Float> {
+        let bytes = count * MemoryLayout<Float>.stride
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes, alignment: bytes >= 2 * size ? size : 64)
+        advise(buffer)
+        return buffer.bindMemory(to: Float.self).baseAddress!
+    }
 }

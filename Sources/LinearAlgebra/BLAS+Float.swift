@@ -12,7 +12,23 @@ extension BLAS {
         _ c: UnsafeMutablePointer<Float>, _ ldc: Int
     ) {
         BLASConfiguration.ensureSelected()
-        cblas_sgemm(CblasColMajor, transA.cblas, transB.cblas, int(m), int(n), int(k), alpha, a, int(lda), b, int(ldb), beta, c, int(ldc))
+        let parts = SharedWork.parts(of: Swift.max(m, n), m, n, k)
+        guard parts > 1 else {
+            cblas_sgemm(
+                CblasColMajor, transA.cblas, transB.cblas, int(m), int(n), int(k), alpha, a, int(lda), b, int(ldb), beta, c, int(ldc))
+            return
+        }
+        SharedWork.cut(Swift.max(m, n), parts) { part in
+            // Columns of op(B) and C, or rows of op(A) and C.
+            let byColumns = n >= m
+            let (rows, columns) = byColumns ? (m, part.count) : (part.count, n)
+            let a = byColumns ? a : a + part.lowerBound * (transA == .normal ? 1 : lda)
+            let b = byColumns ? b + part.lowerBound * (transB == .normal ? ldb : 1) : b
+            let c = c + part.lowerBound * (byColumns ? ldc : 1)
+            cblas_sgemm(
+                CblasColMajor, transA.cblas, transB.cblas, int(rows), int(columns), int(k), alpha, a, int(lda), b, int(ldb), beta, c,
+                int(ldc))
+        }
     }
 
     /// C ← α·A·Aᵀ + β·C (normal, A n×k) or α·Aᵀ·A + β·C (transposed, A k×n); one triangle of C.
@@ -22,7 +38,27 @@ extension BLAS {
         _ beta: Float, _ c: UnsafeMutablePointer<Float>, _ ldc: Int
     ) {
         BLASConfiguration.ensureSelected()
-        cblas_ssyrk(CblasColMajor, triangle.cblas, trans.cblas, int(n), int(k), alpha, a, int(lda), beta, c, int(ldc))
+        let parts = SharedWork.parts(of: n, n, n, k)
+        guard parts > 1 else {
+            cblas_ssyrk(CblasColMajor, triangle.cblas, trans.cblas, int(n), int(k), alpha, a, int(lda), beta, c, int(ldc))
+            return
+        }
+        SharedWork.run(parts) { index in
+            // Columns of C: a triangle on the diagonal, and what is below or above it.
+            let part = SharedWork.triangleRange(index, of: parts, extent: n, descending: triangle == .lower)
+            guard !part.isEmpty else { return }
+            let step = trans == .normal ? 1 : lda
+            let own = a + part.lowerBound * step
+            let rest = triangle == .lower ? part.upperBound..<n : 0..<part.lowerBound
+            cblas_ssyrk(
+                CblasColMajor, triangle.cblas, trans.cblas, int(part.count), int(k), alpha, own, int(lda), beta,
+                c + part.lowerBound * (ldc + 1), int(ldc))
+            guard !rest.isEmpty else { return }
+            let other: Transpose = trans == .normal ? .transposed : .normal
+            cblas_sgemm(
+                CblasColMajor, trans.cblas, other.cblas, int(rest.count), int(part.count), int(k), alpha, a + rest.lowerBound * step,
+                int(lda), own, int(lda), beta, c + part.lowerBound * ldc + rest.lowerBound, int(ldc))
+        }
     }
 
     /// C ← α·A·B + β·C (left) or α·B·A + β·C (right), A symmetric.
@@ -32,7 +68,15 @@ extension BLAS {
         _ b: UnsafePointer<Float>, _ ldb: Int, _ beta: Float, _ c: UnsafeMutablePointer<Float>, _ ldc: Int
     ) {
         BLASConfiguration.ensureSelected()
-        cblas_ssymm(CblasColMajor, side.cblas, triangle.cblas, int(m), int(n), alpha, a, int(lda), b, int(ldb), beta, c, int(ldc))
+        let extent = side == .left ? n : m
+        SharedWork.cut(extent, SharedWork.parts(of: extent, m, n, side == .left ? m : n)) { part in
+            // Columns of B and C (left) or their rows (right).
+            let (rows, columns) = side == .left ? (m, part.count) : (part.count, n)
+            let start = side == .left ? (part.lowerBound * ldb, part.lowerBound * ldc) : (part.lowerBound, part.lowerBound)
+            cblas_ssymm(
+                CblasColMajor, side.cblas, triangle.cblas, int(rows), int(columns), alpha, a, int(lda), b + start.0, int(ldb), beta,
+                c + start.1, int(ldc))
+        }
     }
 
     /// B ← α·op(A)⁻¹·B (left) or α·B·op(A)⁻¹ (right), A triangular.
@@ -42,7 +86,14 @@ extension BLAS {
         _ a: UnsafePointer<Float>, _ lda: Int, _ b: UnsafeMutablePointer<Float>, _ ldb: Int
     ) {
         BLASConfiguration.ensureSelected()
-        cblas_strsm(CblasColMajor, side.cblas, triangle.cblas, trans.cblas, diagonal.cblas, int(m), int(n), alpha, a, int(lda), b, int(ldb))
+        let extent = side == .left ? n : m
+        SharedWork.cut(extent, SharedWork.parts(of: extent, m, n, side == .left ? m : n)) { part in
+            // Columns of B (left) or its rows (right), each on its own.
+            let (rows, columns) = side == .left ? (m, part.count) : (part.count, n)
+            cblas_strsm(
+                CblasColMajor, side.cblas, triangle.cblas, trans.cblas, diagonal.cblas, int(rows), int(columns), alpha, a, int(lda),
+                b + part.lowerBound * (side == .left ? ldb : 1), int(ldb))
+        }
     }
 
     /// B ← α·op(A)·B (left) or α·B·op(A) (right), A triangular.
@@ -52,7 +103,14 @@ extension BLAS {
         _ a: UnsafePointer<Float>, _ lda: Int, _ b: UnsafeMutablePointer<Float>, _ ldb: Int
     ) {
         BLASConfiguration.ensureSelected()
-        cblas_strmm(CblasColMajor, side.cblas, triangle.cblas, trans.cblas, diagonal.cblas, int(m), int(n), alpha, a, int(lda), b, int(ldb))
+        let extent = side == .left ? n : m
+        SharedWork.cut(extent, SharedWork.parts(of: extent, m, n, side == .left ? m : n)) { part in
+            // Columns of B (left) or its rows (right), each on its own.
+            let (rows, columns) = side == .left ? (m, part.count) : (part.count, n)
+            cblas_strmm(
+                CblasColMajor, side.cblas, triangle.cblas, trans.cblas, diagonal.cblas, int(rows), int(columns), alpha, a, int(lda),
+                b + part.lowerBound * (side == .left ? ldb : 1), int(ldb))
+        }
     }
 
     /// y ← α·op(A)·x + β·y, A m×n.

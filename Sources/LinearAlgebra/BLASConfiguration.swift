@@ -42,39 +42,46 @@ public enum BLASConfiguration {
     /// Number of processors that OpenBLAS sees.
     public static var processorCount: Int { Int(openblas_get_num_procs()) }
 
-    /// Threads that one BLAS call may use. Process-global; results differ in the last bits between counts.
+    /// Threads that one product or factorization may use. Process-global; results do not depend on it.
     ///
     /// While some task is inside ``withSingleThread(_:)`` this is 1, and a new value takes effect when the last one has left.
+    /// OpenBLAS itself always runs on one thread: what is large enough is cut here, by its size alone.
     public static var threads: Int {
         get {
             _ = selection
-            return Int(openblas_get_num_threads())
+            return regions.currentThreads
         }
         set {
             precondition(newValue >= 1, "thread count must be at least 1")
             _ = selection
-            singleThreadRegions.setThreads(newValue)
+            regions.setThreads(newValue)
         }
     }
 
-    /// Threads that BLAS calls may use outside of ``withSingleThread(_:)``, whoever is inside at the moment: the count to
-    /// spread work over, so that the answer does not depend on what else the process does.
+    /// Threads that products may use outside of ``withSingleThread(_:)``, whoever is inside at the moment: the count to
+    /// spread work over.
     public static var configuredThreads: Int {
         _ = selection
-        return singleThreadRegions.configuredThreads
+        return regions.configuredThreads
     }
 
-    /// Runs `body` with one BLAS thread per call: for work that the project itself spreads over cores.
+    /// The threads that large products are shared by now.
+    static var currentTeam: ThreadTeam {
+        _ = selection
+        return regions.currentTeam
+    }
+
+    /// Runs `body` with products on one thread each: for work that is spread over cores as a whole.
     ///
     /// Regions of several tasks may overlap; the count returns when the last one ends.
     public static func withSingleThread<R, E: Error>(_ body: () throws(E) -> R) throws(E) -> R {
         _ = selection
-        singleThreadRegions.enter()
-        defer { singleThreadRegions.leave() }
+        regions.enter()
+        defer { regions.leave() }
         return try body()
     }
 
-    private static let singleThreadRegions = SingleThreadRegions()
+    private static let regions = ThreadRegions()
 
     @inline(__always)
     static func ensureSelected() { _ = selection }
@@ -114,43 +121,33 @@ public enum BLASConfiguration {
             // Children of this process must see the environment their user set.
             unsetenv("OPENBLAS_CORETYPE")
         }
+        // What OpenBLAS would use is what we use; its own threads never start.
+        regions.setThreads(Int(openblas_get_num_threads()))
+        openblas_set_num_threads(1)
         return Selection(
             coreTypeAtLoad: atLoad, coreType: coreName(), recommended: best, requestedByUser: user,
             canReselect: canReselect)
     }
 }
 
-/// How many tasks want one BLAS thread, and the count to return to when none does any more.
-private final class SingleThreadRegions: @unchecked Sendable {
+/// How many tasks want products on one thread, and the threads to share them with when none does.
+private final class ThreadRegions: @unchecked Sendable {
     // Guarded by `lock`.
     private var depth = 0
-    private var outside = 1
+    private var team = ThreadTeam.single
     private let lock = DispatchSemaphore(value: 1)
 
-    var configuredThreads: Int { locked { depth > 0 ? outside : Int(openblas_get_num_threads()) } }
+    var configuredThreads: Int { locked { team.count } }
+    var currentThreads: Int { locked { depth > 0 ? 1 : team.count } }
+    var currentTeam: ThreadTeam { locked { depth > 0 ? .single : team } }
 
     func setThreads(_ count: Int) {
-        locked {
-            if depth > 0 { outside = count } else { openblas_set_num_threads(Int32(clamping: count)) }
-        }
+        locked { if team.count != count { team = ThreadTeam(count) } }
     }
 
-    func enter() {
-        locked {
-            if depth == 0 {
-                outside = Int(openblas_get_num_threads())
-                if outside != 1 { openblas_set_num_threads(1) }
-            }
-            depth += 1
-        }
-    }
+    func enter() { locked { depth += 1 } }
 
-    func leave() {
-        locked {
-            depth -= 1
-            if depth == 0, outside != 1 { openblas_set_num_threads(Int32(clamping: outside)) }
-        }
-    }
+    func leave() { locked { depth -= 1 } }
 
     private func locked<R>(_ body: () -> R) -> R {
         lock.wait()

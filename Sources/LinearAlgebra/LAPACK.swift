@@ -4,13 +4,34 @@ internal import CLapack
 
 /// Thin package-level façade of the LAPACK routines in use.
 package enum LAPACK {
+    /// Columns of a block of ``potrf``, and the order from which it is worth sharing.
+    private static let (cholesky, sharedCholesky) = (256, 1024)
+
     /// Cholesky factor of the given triangle in place; throws at the first minor that is not positive definite.
+    ///
+    /// Large factors are made in blocks of columns, whose panels and updates are shared by threads.
     package static func potrf(_ triangle: BLAS.Triangle, _ n: Int, _ a: UnsafeMutablePointer<Double>, _ lda: Int) throws(FactorizationError)
     {
         BLASConfiguration.ensureSelected()
-        let info = LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, triangle.letter, Int32(n), a, Int32(lda))
-        precondition(info >= 0, "dpotrf rejected argument \(-info)")
-        if info > 0 { throw .notPositiveDefinite(order: Int(info)) }
+        let width = n > sharedCholesky ? cholesky : max(n, 1)
+        for start in stride(from: 0, to: n, by: width) {
+            let size = min(width, n - start)
+            let rest = n - start - size
+            let corner = a + start * (lda + 1)
+            let info = LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, triangle.letter, Int32(size), corner, Int32(lda))
+            precondition(info >= 0, "dpotrf rejected argument \(-info)")
+            if info > 0 { throw .notPositiveDefinite(order: start + Int(info)) }
+            guard rest > 0 else { continue }
+            let below = corner + size * (lda + 1)
+            switch triangle {
+            case .lower:
+                BLAS.trsm(.right, .lower, .transposed, .nonUnit, rest, size, 1, corner, lda, corner + size, lda)
+                BLAS.syrk(.lower, .normal, rest, size, -1, corner + size, lda, 1, below, lda)
+            case .upper:
+                BLAS.trsm(.left, .upper, .transposed, .nonUnit, size, rest, 1, corner, lda, corner + size * lda, lda)
+                BLAS.syrk(.upper, .transposed, rest, size, -1, corner + size * lda, lda, 1, below, lda)
+            }
+        }
     }
 
     /// Single-precision `potrf`.
@@ -28,8 +49,11 @@ package enum LAPACK {
         _ ldb: Int
     ) {
         BLASConfiguration.ensureSelected()
-        let info = LAPACKE_dpotrs_work(LAPACK_COL_MAJOR, triangle.letter, Int32(n), Int32(columns), a, Int32(lda), b, Int32(ldb))
-        precondition(info == 0, "dpotrs rejected argument \(-info)")
+        SharedWork.cut(columns, SharedWork.parts(of: columns, n, n, columns)) { part in
+            let info = LAPACKE_dpotrs_work(
+                LAPACK_COL_MAJOR, triangle.letter, Int32(n), Int32(part.count), a, Int32(lda), b + part.lowerBound * ldb, Int32(ldb))
+            precondition(info == 0, "dpotrs rejected argument \(-info)")
+        }
     }
 
     /// Inverse of a triangular matrix in place.
@@ -93,18 +117,6 @@ package enum LAPACK {
     package static func orgqr(_ m: Int, _ n: Int, _ k: Int, _ a: UnsafeMutablePointer<Double>, _ lda: Int, _ tau: UnsafePointer<Double>) {
         BLASConfiguration.ensureSelected()
         withWorkspace { work, size in LAPACKE_dorgqr_work(LAPACK_COL_MAJOR, Int32(m), Int32(n), Int32(k), a, Int32(lda), tau, work, size) }
-    }
-
-    /// C ← op(Q)·C or C·op(Q) from k reflectors, C m×n.
-    package static func ormqr(
-        _ side: BLAS.Side, _ trans: BLAS.Transpose, _ m: Int, _ n: Int, _ k: Int, _ a: UnsafePointer<Double>, _ lda: Int,
-        _ tau: UnsafePointer<Double>, _ c: UnsafeMutablePointer<Double>, _ ldc: Int
-    ) {
-        BLASConfiguration.ensureSelected()
-        withWorkspace { work, size in
-            LAPACKE_dormqr_work(
-                LAPACK_COL_MAJOR, side.letter, trans.letter, Int32(m), Int32(n), Int32(k), a, Int32(lda), tau, c, Int32(ldc), work, size)
-        }
     }
 
     /// All eigenvalues (ascending, in `values`) and eigenvectors (over A) of a symmetric matrix, lower triangle given.

@@ -41,6 +41,7 @@ extension Activation {
         case .hardSwish: "hard-swish"
         case .hardSigmoid: "hard-sigmoid"
         case .elu: "elu"
+        case .function(let function): function.name
         }
     }
 }

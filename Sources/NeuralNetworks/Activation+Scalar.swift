@@ -25,6 +25,7 @@ extension Activation {
         case .hardSwish: z * min(max(z + 3, 0), 6) / 6
         case .hardSigmoid: min(max(z / 6 + 0.5, 0), 1)
         case .elu(let alpha): z >= 0 ? z : Double(alpha) * expm1(z)
+        case .function(let function): function.value(z)
         }
     }
 
@@ -52,6 +53,7 @@ extension Activation {
         case .hardSwish: return z < -3 ? 0 : z < 3 ? (2 * z + 3) / 6 : 1
         case .hardSigmoid: return z >= -3 && z < 3 ? 1.0 / 6 : 0
         case .elu(let alpha): return z >= 0 ? 1 : Double(alpha) * exp(z)
+        case .function(let function): return function.derivative(z)
         }
     }
 

@@ -14,20 +14,29 @@ public struct ClassificationAccuracy: Sendable, Equatable {
 }
 
 extension Evaluator {
-    /// Logits of all images, in batches of bounded memory.
+    /// Logits of all images of a network with one input; see ``logits(of:batch:threads:progress:)`` for several.
+    public func logits(
+        of images: ActivationTensor, batch: Int = 512, threads: Int? = nil, progress: (Int) -> Bool = { _ in true }
+    ) throws(NetworkError) -> ActivationTensor {
+        try logits(of: [images], batch: batch, threads: threads, progress: progress)
+    }
+
+    /// The first output for all samples, in batches of bounded memory.
     ///
+    /// - Parameter inputs: one tensor per network input.
     /// - Parameter progress: called with the number of finished images; returning false stops the evaluation.
     /// - Returns: (N, classes), or fewer rows when stopped.
     /// - Throws: ``NetworkError``.
     public func logits(
-        of images: ActivationTensor, batch: Int = 512, threads: Int? = nil, progress: (Int) -> Bool = { _ in true }
+        of inputs: [ActivationTensor], batch: Int = 512, threads: Int? = nil, progress: (Int) -> Bool = { _ in true }
     ) throws(NetworkError) -> ActivationTensor {
+        let count = inputs.first?.batchCount ?? 0
         var rows: [Float] = []
         var shape: [Int] = []
         var first = 0
-        while first < images.batchCount {
-            let last = min(images.batchCount, first + max(batch, 1))
-            guard let result = try forward([images], samples: first..<last, threads: threads).observed.first else { break }
+        while first < count {
+            let last = min(count, first + max(batch, 1))
+            guard let result = try forward(inputs, samples: first..<last, threads: threads).observed.first else { break }
             shape = result.sampleShape
             rows.append(contentsOf: result.values)
             first = last
@@ -39,7 +48,7 @@ extension Evaluator {
     /// Share of images whose largest logit (lowest index among equals) is the label's.
     /// - Throws: ``NetworkError`` when the labels do not fit the outputs.
     public func accuracy(on data: LabelledImages, batch: Int = 512, threads: Int? = nil) throws(NetworkError) -> ClassificationAccuracy {
-        try Self.accuracy(logits: try logits(of: data.images, batch: batch, threads: threads), labels: data.labels)
+        try Self.accuracy(logits: try logits(of: data.inputs, batch: batch, threads: threads), labels: data.labels)
     }
 
     /// Compares logits (N, classes) with labels.

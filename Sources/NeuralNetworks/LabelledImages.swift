@@ -4,32 +4,52 @@ import TensorFiles
 
 /// How stored pixels become network inputs.
 public struct InputScaling: Sendable, Equatable {
-    /// Per channel, or one value for all; applied after the division by 255.
+    /// Per channel, or one value for all; applied after the division by `unit`.
     public var mean: [Float]
     public var standardDeviation: [Float]
     /// Pass stored values through unscaled.
     public var isRaw: Bool
+    /// What integer images are divided by: 255 for means and deviations of pixels in 0–1, 1 for those of pixels in 0–255.
+    public var unit: Float
+    /// Whether the channel axis of (N, H, W, C) images is the last.
+    public var channelsLast: Bool
 
-    /// Integer images are divided by 255; then (x − mean)/standardDeviation per channel.
-    public init(mean: [Float] = [0], standardDeviation: [Float] = [1], isRaw: Bool = false) {
+    /// Integer images are divided by `unit`; then (x − mean)/standardDeviation per channel.
+    public init(
+        mean: [Float] = [0], standardDeviation: [Float] = [1], isRaw: Bool = false, unit: Float = 255, channelsLast: Bool = false
+    ) {
         self.mean = mean
         self.standardDeviation = standardDeviation
         self.isRaw = isRaw
+        self.unit = unit
+        self.channelsLast = channelsLast
     }
 }
 
-/// Images, with their labels when the file has any.
+/// Images, or samples of other kinds, with their labels when the file has any.
 public struct LabelledImages: Sendable {
-    /// Scaled images, batch axis first.
-    public let images: ActivationTensor
-    /// Class per image; empty when the file holds none.
+    /// One tensor per network input, batch axis first, ready for the network.
+    public let inputs: [ActivationTensor]
+    /// Class per sample; empty when the file holds none.
     public let labels: [Int]
 
+    /// What the first, and mostly only, network input gets.
+    public var images: ActivationTensor { inputs[0] }
+
     public init(images: ActivationTensor, labels: [Int] = []) throws(NetworkError) {
-        guard labels.isEmpty || labels.count == images.batchCount else {
-            throw .invalidData(reason: "expected \(images.batchCount) labels, one per image, found \(labels.count)")
+        try self.init(inputs: [images], labels: labels)
+    }
+
+    /// - Throws: `invalidData` unless there is an input, all inputs have as many samples, and labels are absent or as many.
+    public init(inputs: [ActivationTensor], labels: [Int] = []) throws(NetworkError) {
+        guard let count = inputs.first?.batchCount else { throw .invalidData(reason: "expected at least 1 input tensor, found none") }
+        if let other = inputs.first(where: { $0.batchCount != count }) {
+            throw .invalidData(reason: "expected \(count) samples in every input, found \(other.batchCount)")
         }
-        self.images = images
+        guard labels.isEmpty || labels.count == count else {
+            throw .invalidData(reason: "expected \(count) labels, one per image, found \(labels.count)")
+        }
+        self.inputs = inputs
         self.labels = labels
     }
 
@@ -74,6 +94,56 @@ public struct LabelledImages: Sendable {
         try self.init(images: ActivationTensor(shape: shape, values: values), labels: labels)
     }
 
+    /// Reads one array per network input, named like it, as stored; and `labels` (N).
+    ///
+    /// - Parameters:
+    ///   - archive: an array (N, …) for every name; integers such as token identifiers up to 2²⁴, which Float holds exactly.
+    ///   - inputNames: the network's inputs in their order.
+    ///   - needsLabels: whether a missing `labels` is an error.
+    /// - Throws: `invalidData`.
+    public init(archive: TensorArchive, inputNames: [String], needsLabels: Bool = true) throws(NetworkError) {
+        var inputs: [ActivationTensor] = []
+        for name in inputNames {
+            guard let stored = archive[name] else {
+                throw .invalidData(
+                    reason:
+                        "expected an array for every input (\(inputNames.joined(separator: ", "))), found \(archive.names.joined(separator: ", "))"
+                )
+            }
+            inputs.append(try Self.unscaled(stored, name: name))
+        }
+        var labels: [Int] = []
+        if let stored = archive["labels"], !inputNames.contains("labels") {
+            labels = try Self.labels(stored, expected: inputs.first?.batchCount ?? 0)
+        } else if needsLabels {
+            throw .invalidData(reason: "expected an array named labels, found \(archive.names.joined(separator: ", "))")
+        }
+        try self.init(inputs: inputs, labels: labels)
+    }
+
+    private static func unscaled(_ stored: Tensor, name: String) throws(NetworkError) -> ActivationTensor {
+        guard !stored.shape.isEmpty, stored.shape.allSatisfy({ $0 > 0 }) else {
+            throw .invalidData(reason: "expected \(name) of shape (N, …), found \(NetworkError.text(stored.shape))")
+        }
+        do {
+            let values = try stored.floats()
+            if let index = values.firstIndex(where: { !$0.isFinite }) {
+                throw NetworkError.invalidData(reason: "expected finite values in \(name), found a non-finite one at position \(index)")
+            }
+            if !stored.dtype.isFloatingPoint, let index = values.firstIndex(where: { $0.magnitude > 0x1p24 }) {
+                throw NetworkError.invalidData(
+                    reason:
+                        "expected integers of at most 2²⁴ in \(name), which single precision holds, found about \(values[index]) at position \(index)"
+                )
+            }
+            return ActivationTensor(shape: stored.shape, values: values)
+        } catch let error as NetworkError {
+            throw error
+        } catch {
+            throw .invalidData(reason: "\(name): \(error)")
+        }
+    }
+
     private static func scale(
         _ values: inout [Float], shape: [Int], isInteger: Bool, by scaling: InputScaling
     ) throws(NetworkError) {
@@ -83,15 +153,17 @@ public struct LabelledImages: Sendable {
             throw .invalidData(reason: "expected finite means and positive standard deviations, found \(mean) and \(deviation)")
         }
         // (N, H, W) and (N, features) have one channel; (N, C, H, W) has C.
-        let channels = shape.count >= 4 ? shape[1] : 1
+        let axis = scaling.channelsLast ? shape.count - 1 : 1
+        let channels = shape.count >= 4 ? shape[axis] : 1
         guard [1, channels].contains(mean.count), [1, channels].contains(deviation.count) else {
             throw .invalidData(
                 reason:
                     "expected 1 or \(channels) means and standard deviations for images of shape \(NetworkError.text(shape)), found \(mean.count) and \(deviation.count)"
             )
         }
-        let run = shape.dropFirst(shape.count >= 4 ? 2 : 1).reduce(1, *)
-        let unit: Float = isInteger ? 255 : 1
+        let run = shape.dropFirst(shape.count >= 4 ? axis + 1 : 1).reduce(1, *)
+        let unit: Float = isInteger ? scaling.unit : 1
+        guard unit > 0, unit.isFinite else { throw .invalidData(reason: "expected a positive pixel unit, found \(unit)") }
         values.withUnsafeMutableBufferPointer { values in
             for row in 0..<values.count / run {
                 let channel = row % channels

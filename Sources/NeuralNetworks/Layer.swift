@@ -30,6 +30,25 @@ public enum Layer: Sendable, Equatable {
     /// Strided slice per axis: (start, end, step), end exclusive; full axes are (0, Int.max, 1).
     case slice([SliceRange])
     case softmax(axis: Int)
+    /// Differences, quotients, comparisons, choices, … of inputs that broadcast.
+    case elementwise(ElementwiseOperation)
+    case reduction(Reduction)
+    case alongAxis(AxisOperation, axis: Int)
+    /// a·b over the last two axes of two values, (…, m, k)·(…, k, n); the axes before broadcast.
+    case matrixProduct
+    /// The given positions of an axis, in that order, with repetitions.
+    case gather(axis: Int, indices: [Int])
+    /// Rows of a table for a value of indices: (…) → (…, width). Parameter of shape (rows, width).
+    case embedding(weight: String)
+    case interpolation(Interpolation)
+    case convolutionTranspose(ConvolutionTranspose)
+    /// (c·b², h, w) → (c, h·b, w·b). `isColumnMajor`: channels are ordered (c, b, b), else (b, b, c).
+    case depthToSpace(block: Int, isColumnMajor: Bool)
+    /// (c, h·b, w·b) → (b·b·c, h, w).
+    case spaceToDepth(block: Int)
+    case recurrent(Recurrent)
+    /// The extent of an axis, as one number.
+    case extent(axis: Int)
     /// Nothing at inference: dropout, identity, casts between floating types.
     case identity
     /// A trained or fixed tensor entering the graph as a value.
@@ -127,6 +146,7 @@ public enum Activation: Sendable, Equatable {
     case hardSwish
     case hardSigmoid
     case elu(alpha: Float)
+    case function(ScalarFunction)
 
     /// φ(t·x) = t·φ(x) for t ≥ 0: outgoing weights may be folded into the incoming ones.
     public var isPositivelyHomogeneous: Bool {
@@ -140,6 +160,7 @@ public enum Activation: Sendable, Equatable {
     public var fixesZero: Bool {
         switch self {
         case .sigmoid, .hardSigmoid: false
+        case .function(let function): function.value(0) == 0
         default: true
         }
     }
@@ -147,15 +168,22 @@ public enum Activation: Sendable, Equatable {
 
 /// Windowed pooling over the spatial axes.
 public struct Pooling: Sendable, Equatable {
-    public enum Kind: Sendable, Equatable { case maximum, average(countsPadding: Bool) }
+    public enum Kind: Sendable, Equatable {
+        case maximum, average(countsPadding: Bool)
+        /// (Σ|x|^p)^(1/p).
+        case norm(power: Int)
+    }
     public var kind: Kind
     public var window: [Int]
     public var strides: [Int]
     /// Top, left, bottom, right (1-D: left, right).
     public var padding: [Int]
     public var ceilMode: Bool
+    /// Steps between the taps of a maximum; empty for 1.
+    public var dilations: [Int]
 
-    public init(kind: Kind, window: [Int], strides: [Int], padding: [Int], ceilMode: Bool = false) {
+    public init(kind: Kind, window: [Int], strides: [Int], padding: [Int], ceilMode: Bool = false, dilations: [Int] = []) {
+        self.dilations = dilations
         self.kind = kind
         self.window = window
         self.strides = strides

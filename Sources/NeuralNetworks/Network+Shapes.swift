@@ -65,6 +65,13 @@ extension Network {
             return unknown
         case .add, .multiply:
             return [try broadcast(node, inputs: inputs, isConstant: isConstant)]
+        case .elementwise(let operation):
+            if let arity = operation.arity, inputs.count != arity { throw Self.wrongCount(node, expected: arity) }
+            return [try broadcast(node, inputs: inputs, isConstant: isConstant)]
+        case .matrixProduct:
+            return [try productShape(node, inputs: inputs, isConstant: isConstant)]
+        case .recurrent(let layer):
+            return try recurrentShapes(node, layer, inputs: inputs)
         case .concatenation(let axis):
             return [try concatenated(node, axis: axis, inputs: inputs, isConstant: isConstant)]
         case .attention(let heads, _):
@@ -172,7 +179,10 @@ extension Network {
                 }
             }
             return [result]
-        case .constant, .barrier, .add, .multiply, .concatenation, .attention:
+        case .extent: return [[1]]
+        case .reduction, .alongAxis, .gather, .interpolation, .embedding, .convolutionTranspose, .depthToSpace, .spaceToDepth:
+            return try operatorShapes(of: node, input: input) ?? node.outputs.map { _ in nil }
+        case .constant, .barrier, .add, .multiply, .elementwise, .matrixProduct, .recurrent, .concatenation, .attention:
             return node.outputs.map { _ in nil }
         }
     }
@@ -197,7 +207,9 @@ extension Network {
 
     private func pooled(_ node: Node, _ layer: Pooling, _ input: [Int]) throws(NetworkError) -> [Int] {
         let spatial = layer.window.count
-        guard spatial >= 1, spatial <= 2, layer.strides.count == spatial, layer.padding.count == 2 * spatial else {
+        guard spatial >= 1, spatial <= 2, layer.strides.count == spatial, layer.padding.count == 2 * spatial,
+            layer.dilations.isEmpty || layer.dilations.count == spatial && layer.kind == .maximum
+        else {
             throw .invalidNode(name: node.name, reason: "expected a pooling window over one or two axes, found \(layer.window)")
         }
         guard input.count == spatial + 1 else {
@@ -207,14 +219,15 @@ extension Network {
         for axis in 0..<spatial {
             result.append(
                 try Self.windowCount(
-                    node, extent: input[axis + 1], window: layer.window[axis], stride: layer.strides[axis], dilation: 1,
+                    node, extent: input[axis + 1], window: layer.window[axis], stride: layer.strides[axis],
+                    dilation: layer.dilations.isEmpty ? 1 : layer.dilations[axis],
                     before: layer.padding[axis], after: layer.padding[axis + spatial], ceilMode: layer.ceilMode))
         }
         return result
     }
 
     /// Positions of a window of `window` taps over a padded axis.
-    private static func windowCount(
+    static func windowCount(
         _ node: Node, extent: Int, window: Int, stride: Int, dilation: Int, before: Int, after: Int, ceilMode: Bool
     ) throws(NetworkError) -> Int {
         let limit = 1 << 31
@@ -303,7 +316,11 @@ extension Network {
             else {
                 throw .wrongInputShape(node: node.name, expected: "\(NetworkError.text(sum)) but for axis \(position)", found: shape)
             }
-            sum[position - 1] += shape[position - 1]
+            let (extent, overflow) = sum[position - 1].addingReportingOverflow(shape[position - 1])
+            guard !overflow else {
+                throw .invalidNode(name: node.name, reason: "expected extents that fit in memory, found a sum beyond \(Int.max)")
+            }
+            sum[position - 1] = extent
             result = sum
         }
         return result
@@ -356,7 +373,7 @@ extension Network {
 
 extension SliceRange {
     /// The indices taken from an axis, by the conventions of ONNX and numpy: negative positions count from the end.
-    func resolved(extent: Int) -> (start: Int, count: Int) {
+    package func resolved(extent: Int) -> (start: Int, count: Int) {
         // Int.min must not be negated nor added to: clamp first.
         func clamped(_ position: Int, _ low: Int, _ high: Int) -> Int {
             let absolute = position < 0 ? (position < -extent ? low : position + extent) : position

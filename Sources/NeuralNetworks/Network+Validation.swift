@@ -23,6 +23,8 @@ extension Network {
             switch node.layer {
             case .linear(let layer): _ = try linearExtents(layer, of: node)
             case .convolution(let layer): _ = try convolutionExtents(layer, of: node)
+            case .convolutionTranspose(let layer): _ = try transposeExtents(layer, of: node)
+            case .recurrent(let layer): _ = try recurrentFeatures(layer, of: node)
             default: break
             }
         }
@@ -84,6 +86,9 @@ extension Layer {
         case .convolution(let layer): [layer.weight] + [layer.bias].compactMap { $0 }
         case .batchNormalization(let layer): [layer.scale, layer.shift, layer.mean, layer.variance].compactMap { $0 }
         case .normalization(let layer): [layer.scale, layer.shift].compactMap { $0 }
+        case .convolutionTranspose(let layer): [layer.weight] + [layer.bias].compactMap { $0 }
+        case .recurrent(let layer): [layer.weight, layer.recurrence] + [layer.bias, layer.peepholes].compactMap { $0 }
+        case .embedding(let weight): [weight]
         case .constant(let parameter): [parameter]
         default: []
         }
@@ -92,7 +97,7 @@ extension Layer {
     /// Number of outputs; `nil` when any number will do.
     var outputCount: Int? {
         switch self {
-        case .barrier: nil
+        case .barrier, .recurrent: nil
         case .split(_, let sizes): sizes.count
         default: 1
         }
@@ -112,7 +117,12 @@ extension Layer {
             case .instance: "InstanceNormalization"
             }
         case .activation(let activation): activation.name
-        case .pooling(let layer): layer.kind == .maximum ? "MaxPooling" : "AveragePooling"
+        case .pooling(let layer):
+            switch layer.kind {
+            case .maximum: "MaxPooling"
+            case .average: "AveragePooling"
+            case .norm: "LpPooling"
+            }
         case .globalAveragePooling: "GlobalAveragePooling"
         case .add: "Add"
         case .multiply: "Multiply"
@@ -124,6 +134,24 @@ extension Layer {
         case .padding: "Padding"
         case .slice: "Slice"
         case .softmax: "Softmax"
+        case .elementwise(let operation): operation.name
+        case .reduction(let layer): layer.kind.rawValue
+        case .alongAxis(let operation, _): operation.name
+        case .matrixProduct: "MatrixProduct"
+        case .gather: "Gather"
+        case .embedding: "Embedding"
+        case .interpolation: "Interpolation"
+        case .convolutionTranspose(let layer):
+            layer.groups > 1 ? "ConvolutionTranspose (\(layer.groups) groups)" : "ConvolutionTranspose"
+        case .extent: "Shape"
+        case .depthToSpace: "DepthToSpace"
+        case .spaceToDepth: "SpaceToDepth"
+        case .recurrent(let layer):
+            switch layer.kind {
+            case .lstm: "LSTM"
+            case .gru: "GRU"
+            case .elman: "RNN"
+            }
         case .identity: "Identity"
         case .constant: "Constant"
         case .attention: "Attention"

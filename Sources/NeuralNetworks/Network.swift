@@ -42,6 +42,8 @@ public struct Network: Sendable {
     public var outputs: [ValueID]
     /// Trained tensors by name.
     public var parameters: [String: Parameter]
+    /// Grids of parameters that the file stores as integers, by name.
+    public var quantizations: [String: Quantization] = [:]
     /// Whether the file the network came from stores attributes of layers (padding, slices, groups, split sizes), so that
     /// surgery may change them. False for files that hold weights only: the program that loads those fixes all attributes.
     public var storesAttributes: Bool

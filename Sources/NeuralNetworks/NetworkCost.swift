@@ -47,6 +47,17 @@ extension Network {
         case .convolution(let layer):
             guard let shape = values[node.outputs[0]].shape, let weight = parameters[layer.weight] else { return nil }
             return size(Array(shape.dropFirst())) * weight.values.count
+        case .convolutionTranspose(let layer):
+            guard let shape = values[node.inputs[0]].shape, let weight = parameters[layer.weight] else { return nil }
+            return size(Array(shape.dropFirst())) * weight.values.count
+        case .recurrent(let layer):
+            guard let steps = values[node.inputs[0]].shape?.first, let weight = parameters[layer.weight],
+                let recurrence = parameters[layer.recurrence]
+            else { return nil }
+            return steps * (weight.values.count + recurrence.values.count)
+        case .matrixProduct:
+            guard let shape = values[node.outputs[0]].shape, let inner = values[node.inputs[0]].shape?.last else { return nil }
+            return size(shape) * inner
         case .attention(_, _):
             let shapes = node.inputs.map { values[$0].shape }
             guard shapes.count == 3, let q = shapes[0], let k = shapes[1], let v = shapes[2], q.count == 2, k.count == 2, v.count == 2

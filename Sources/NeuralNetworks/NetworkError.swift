@@ -1,3 +1,5 @@
+import TensorFiles
+
 /// Why a network could not be read, evaluated or cut. Every case names the node or tensor concerned.
 public enum NetworkError: Error, Sendable, Equatable {
     /// A layer names a tensor that the file does not hold.
@@ -49,6 +51,7 @@ extension NetworkError: CustomStringConvertible {
             "node \(node): expected an operation that can be evaluated, found \(operation)"
         case .unknownArchitecture(let name):
             "network \(name): expected mlp, a description file or one of \(KnownArchitecture.names.joined(separator: ", "))"
+                + (Spelling.suggestion(for: name, among: KnownArchitecture.names + ["mlp"]).map { "; did you mean \($0)?" } ?? "")
         case .unrecognizedNetwork(let reason):
             "network: \(reason)"
         case .invalidDescription(let place, let reason):

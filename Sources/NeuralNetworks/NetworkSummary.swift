@@ -35,6 +35,14 @@ public struct NetworkSummary: Sendable, Codable, Equatable {
         public var barrier: String?
     }
 
+    /// A node that keeps channels whole, and what that costs.
+    public struct Barrier: Sendable, Codable, Equatable {
+        public var node: String
+        public var `operator`: String
+        /// Parameters that could be cut but for it.
+        public var parameters: Int
+    }
+
     public var nodes: [Node]
     public var groups: [Group]
     public var inputs: [String: [Int]?]
@@ -45,14 +53,23 @@ public struct NetworkSummary: Sendable, Codable, Equatable {
     public var innerNeurons: Int
     /// Channels of all groups that may be cut.
     public var prunableNeurons: Int
+    /// Parameters in rows or columns of channels that may be cut unasked, as a share of all the file's.
+    public var prunableShare: Double
+    /// Numbers in all tensors of the file, those that no layer reads included.
+    public var parametersTotal: Int
+    /// What keeps most parameters whole first.
+    public var barriers: [Barrier]
     /// Unknown operations and the like.
     public var warnings: [String]
 }
 
 extension Network {
     /// Everything `inspect` shows. Linear in the number of channels and nodes.
+    /// - Parameters:
+    ///   - parametersTotal: numbers in all tensors of the file, where it has more than the network reads.
+    ///   - enclosed: numbers in tensors that only nodes which are not understood read, by the name of the node.
     /// - Throws: ``NetworkError`` when a layer's tensors are missing or misshapen.
-    public func summary() throws(NetworkError) -> NetworkSummary {
+    public func summary(parametersTotal: Int? = nil, enclosed: [String: Int] = [:]) throws(NetworkError) -> NetworkSummary {
         let groups = try channelGroups()
         var groupsOfNode: [Int: [ChannelGroup]] = [:]
         for group in groups {
@@ -74,6 +91,7 @@ extension Network {
         }
         let prunable = groups.filter { $0.barrier == nil }
         let total = cost
+        let everything = max(parametersTotal ?? total.parameters, total.parameters)
         return NetworkSummary(
             nodes: rows,
             groups: groups.map { group in
@@ -86,7 +104,48 @@ extension Network {
             outputs: Dictionary(outputs.map { (values[$0].name, values[$0].shape) }) { first, _ in first },
             parameters: total.parameters, multiplyAdds: total.multiplyAdds,
             innerNeurons: prunable.filter(\.isInner).reduce(0) { $0 + $1.count }, prunableNeurons: prunable.reduce(0) { $0 + $1.count },
+            prunableShare: everything > 0 ? Double(prunableParameters(groups)) / Double(everything) : 0, parametersTotal: everything,
+            barriers: barriers(groups, enclosed: enclosed),
             warnings: unknownOperations.map { "\($0) is not understood: what touches it is kept whole" })
+    }
+
+    /// Parameters with an axis along which channels of groups that are cut unasked lie, by the share of that axis.
+    private func prunableParameters(_ groups: [ChannelGroup]) -> Int {
+        var covered: [String: [Int: Set<Int>]] = [:]
+        for group in groups where group.isPrunable {
+            for slice in group.slices {
+                covered[slice.parameter, default: [:]][slice.axis, default: []].formUnion(
+                    (0..<group.count).flatMap { slice.map.positions(of: $0) })
+            }
+        }
+        return covered.reduce(0) { sum, entry in
+            guard let parameter = parameters[entry.key] else { return sum }
+            let shares = entry.value.map { axis, positions in Double(positions.count) / Double(max(parameter.shape[axis], 1)) }
+            return sum + Int((Double(parameter.values.count) * (shares.max() ?? 0)).rounded())
+        }
+    }
+
+    private func barriers(_ groups: [ChannelGroup], enclosed: [String: Int]) -> [NetworkSummary.Barrier] {
+        // By node and tensor: a tensor that several nodes read waits once.
+        var waiting: [Int: [String: Int]] = [:]
+        for (index, node) in nodes.enumerated() {
+            if case .barrier = node.layer { waiting[index] = enclosed[node.name].map { ["": $0] } ?? [:] }
+        }
+        for group in groups {
+            guard let node = group.barrierNode else { continue }
+            let rows = group.slices.filter { $0.role == .producer }
+            for slice in rows {
+                guard let parameter = parameters[slice.parameter], slice.axis < parameter.shape.count else { continue }
+                let positions = (0..<group.count).reduce(0) { $0 + slice.map.positions(of: $1).count }
+                let count = waiting[node]?[slice.parameter] ?? 0
+                waiting[node, default: [:]][slice.parameter] = min(
+                    parameter.values.count, count + parameter.values.count / max(parameter.shape[slice.axis], 1) * positions)
+            }
+        }
+        let totals = waiting.mapValues { $0.values.reduce(0, +) }
+        return totals.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map { index, count in
+            .init(node: nodes[index].name, operator: nodes[index].layer.operationName, parameters: count)
+        }
     }
 
     private func remark(_ index: Int, _ groups: [ChannelGroup]) -> String? {

@@ -6,8 +6,6 @@ public enum RandomStream: Sendable, Equatable {
     case agreement
     /// Places at which moments of activations are taken.
     case momentPlaces
-    /// Places at which a dense consumer's refit looks.
-    case densePlaces
     /// Synthetic images.
     case images
     /// Mixtures of given inputs.
@@ -24,7 +22,6 @@ public enum RandomStream: Sendable, Equatable {
         switch self {
         case .agreement: 1
         case .momentPlaces: 2
-        case .densePlaces: 3
         case .images: 4
         case .mixtures: 5
         case .directions: 6

@@ -1,3 +1,5 @@
+internal import CFileGuard
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
@@ -9,7 +11,9 @@
 /// Files that appear whole or not at all: written beside the target, synced, renamed into place, folder synced.
 ///
 /// On any error the temporary file is removed and an existing target is untouched. Without `force` an existing target is an error, also when
-/// it appears during the writing. A symbolic link is followed, so that the link stays and its target is replaced.
+/// it appears during the writing. A symbolic link is followed, so that the link stays and its target is replaced. A file that is replaced
+/// hands its mode on, and its owner where the system lets it. A program that has installed the handlers of `CFileGuard` leaves no
+/// temporary file either when a signal ends it.
 public enum AtomicFile {
     /// Writes the bytes; throws `outputExists`, `notRegularFile` or `fileSystem`.
     public static func write(_ bytes: [UInt8], to path: String, force: Bool) throws(TensorFileError) {
@@ -20,19 +24,21 @@ public enum AtomicFile {
     public static func write(
         to path: String, force: Bool, _ body: (inout Writer) throws(TensorFileError) -> Void
     ) throws(TensorFileError) {
-        let target = try resolvedTarget(path, force: force)
+        let (target, replaced) = try resolvedTarget(path, force: force)
         let slash = target.utf8.lastIndex(of: UInt8(ascii: "/"))
         let folder = slash.map { $0 == target.startIndex ? "/" : String(target[..<$0]) } ?? "."
         let name = slash.map { String(target[target.utf8.index(after: $0)...]) } ?? target
         var writer = try Writer(folder: folder, name: name, target: path)
         do throws(TensorFileError) {
             try body(&writer)
+            if let replaced { try writer.adopt(replaced) }
             try writer.sync()
             try move(writer.path, to: target, shown: path, force: force)
         } catch {
             unlink(writer.path)
             throw error
         }
+        file_guard_keep(path)
         syncFolder(folder)
     }
 
@@ -41,6 +47,7 @@ public enum AtomicFile {
         fileprivate let path: String
         private let target: String
         private let descriptor: Int32
+        private let guardSlot: Int32
         /// Bytes appended so far.
         public private(set) var count = 0
 
@@ -50,18 +57,27 @@ public enum AtomicFile {
             let stem = String(decoding: name.utf8.prefix(64), as: UTF8.self)
             for _ in 0..<64 {
                 let candidate = folder + "/." + stem + "." + String(UInt64.random(in: 0...(.max)), radix: 36) + ".tmp"
+                // Before the file is there: a signal in between removes a name that nobody has.
+                let slot = file_guard_add_unfinished(candidate)
                 let descriptor = open(candidate, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
                 if descriptor >= 0 {
                     self.descriptor = descriptor
                     path = candidate
+                    guardSlot = slot
                     return
                 }
+                let code = errno
+                file_guard_remove_unfinished(slot)
+                errno = code
                 if errno != EEXIST { throw .fileSystem(action: "write", path: target, code: errno) }
             }
             throw .fileSystem(action: "write", path: target, code: EEXIST)
         }
 
-        deinit { close(descriptor) }
+        deinit {
+            close(descriptor)
+            file_guard_remove_unfinished(guardSlot)
+        }
 
         public mutating func append(_ bytes: [UInt8]) throws(TensorFileError) {
             var code: Int32?
@@ -89,19 +105,32 @@ public enum AtomicFile {
             return nil
         }
 
+        /// Owner, group and mode of the file that this one replaces.
+        fileprivate func adopt(_ replaced: stat) throws(TensorFileError) {
+            var own = stat()
+            guard fstat(descriptor, &own) == 0 else { throw .fileSystem(action: "inspect", path: target, code: errno) }
+            var mode = replaced.st_mode & 0o7777
+            if own.st_uid != replaced.st_uid || own.st_gid != replaced.st_gid, fchown(descriptor, replaced.st_uid, replaced.st_gid) != 0 {
+                // Not allowed to: then the set-id bits would speak of another owner, and the group's rights of another group.
+                mode &= 0o777
+                if own.st_gid != replaced.st_gid, fchown(descriptor, uid_t.max, replaced.st_gid) != 0 { mode &= 0o707 }
+            }
+            if fchmod(descriptor, mode) != 0 { throw .fileSystem(action: "set the mode of", path: target, code: errno) }
+        }
+
         fileprivate func sync() throws(TensorFileError) {
             // EINVAL: the file system has nothing to sync.
             if fsync(descriptor) != 0, errno != EINVAL { throw .fileSystem(action: "write", path: target, code: errno) }
         }
     }
 
-    /// Follows a symbolic link, and refuses what must not or cannot be replaced.
-    private static func resolvedTarget(_ path: String, force: Bool) throws(TensorFileError) -> String {
+    /// Follows a symbolic link, and refuses what must not or cannot be replaced; with the status of the file that will be replaced.
+    private static func resolvedTarget(_ path: String, force: Bool) throws(TensorFileError) -> (target: String, replaced: stat?) {
         if path.isEmpty { throw .fileSystem(action: "write", path: path, code: ENOENT) }
         if path.utf8.contains(0) { throw .fileSystem(action: "write", path: path, code: EINVAL) }
         var status = stat()
         if lstat(path, &status) != 0 {
-            if errno == ENOENT { return path }
+            if errno == ENOENT { return (path, nil) }
             throw .fileSystem(action: "write", path: path, code: errno)
         }
         var target = path
@@ -113,7 +142,7 @@ public enum AtomicFile {
         }
         if status.st_mode & S_IFMT != S_IFREG { throw .notRegularFile(path: path, found: fileKind(status.st_mode)) }
         if !force { throw .outputExists(path: path) }
-        return target
+        return (target, status)
     }
 
     /// `rename` replaces silently; `link` fails when the target exists, and so closes the race between check and rename.

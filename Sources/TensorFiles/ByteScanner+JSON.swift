@@ -19,6 +19,14 @@ extension ByteScanner {
         try expect("}")
     }
 
+    /// Takes a `null`, if there is one.
+    mutating func acceptNull() -> Bool {
+        skipSpace()
+        guard bytes[position...].starts(with: "null".utf8) else { return false }
+        position += 4
+        return true
+    }
+
     mutating func jsonIntegers() throws(TensorFileError) -> [Int] {
         try expect("[")
         if accept("]") { return [] }

@@ -1,3 +1,5 @@
+internal import CFileGuard
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
@@ -9,14 +11,15 @@
 /// A regular file mapped read-only into memory, unmapped with the last reference.
 ///
 /// Nothing is read before it is touched, and touched pages can be dropped by the system, so files larger than memory are fine.
-/// A file that another process shortens while it is mapped ends this process when the lost part is touched (SIGBUS); use
-/// `TensorArchive.read` for files that may change.
+/// A file that another process shortens while it is mapped ends this process when the lost part is touched (SIGBUS; a program that has
+/// installed the handlers of `CFileGuard` says so first). Use `TensorArchive.read` for files that may change.
 public final class MappedFile: Sendable {
     public let path: String
     /// Size in bytes when the file was opened.
     public let count: Int
     // Written once in the initializer, and the mapping is read-only.
     private nonisolated(unsafe) let base: UnsafeMutableRawPointer?
+    private let guardSlot: Int32
 
     /// Throws `fileSystem` when the file cannot be opened or mapped, `notRegularFile` for anything but a regular file.
     public init(path: String) throws(TensorFileError) {
@@ -30,6 +33,7 @@ public final class MappedFile: Sendable {
         // An empty mapping is an error for mmap.
         guard size > 0 else {
             base = nil
+            guardSlot = -1
             return
         }
         let address = mmap(nil, size, PROT_READ, MAP_PRIVATE, file.descriptor, 0)
@@ -37,9 +41,11 @@ public final class MappedFile: Sendable {
             throw .fileSystem(action: "map", path: path, code: errno)
         }
         base = address
+        guardSlot = file_guard_add_mapping(address, size, path)
     }
 
     deinit {
+        file_guard_remove_mapping(guardSlot)
         if let base { munmap(base, count) }
     }
 

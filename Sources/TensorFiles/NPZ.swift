@@ -12,7 +12,8 @@ public enum NPZ {
         case deflated
     }
 
-    /// The arrays of an archive under their names without `.npy`, in directory order.
+    /// The arrays of an archive under their names without `.npy`, in directory order. Members of other kinds (text, objects, complex
+    /// numbers, files that are no arrays) are carried along, and refused when they are asked for.
     ///
     /// Throws `malformed` or `unsupported` with the member's name. Cost O(bytes); memory: the arrays plus one block of input.
     public static func decode(_ bytes: [UInt8]) throws(TensorFileError) -> TensorArchive {
@@ -20,28 +21,82 @@ public enum NPZ {
     }
 
     static func decode(_ source: ByteSource) throws(TensorFileError) -> TensorArchive {
-        let members = try ZipDirectory(of: source).members
-        // Deflated members can be a thousand times their size in the file; together they must fit in memory too.
-        try checkMemory(members.reduce(0) { $0.addingReportingOverflow($1.size).overflow ? .max : $0 + $1.size })
+        try decode(ZipDirectory(of: source).members, source)
+    }
+
+    static func decode(_ members: [ZipMember], _ source: ByteSource) throws(TensorFileError) -> TensorArchive {
         var archive = TensorArchive()
+        var arrays: [(name: String, member: ZipMember)] = []
+        // Kinds and sizes first: nothing is inflated beyond its header before the whole is known to be sensible.
         for member in members {
             // Compared and cut as bytes: a character may reach across the dot.
             guard member.name.utf8.suffix(4).elementsEqual(".npy".utf8), let name = String(member.name.utf8.dropLast(4)) else {
-                throw .unsupported(format: .npz, expected: "members named *.npy", found: "a member \(quoted(member.name))")
+                let reason = TensorFileError.unsupported(
+                    format: .npz, expected: "members named *.npy", found: "a member \(quoted(member.name))")
+                archive.carry(try carried(member, named: member.name, reason: reason, in: source))
+                continue
             }
-            archive[name] = try tensor(of: member, named: name, in: source)
+            do throws(TensorFileError) {
+                var reader = try ZipMemberReader(member, in: source)
+                _ = try header(of: name, &reader)
+                arrays.append((name, member))
+            } catch {
+                guard case .unsupported = error else { throw error }
+                archive.carry(try carried(member, named: name, reason: error, in: source))
+            }
+        }
+        try checkInflated(CheckedSize.sum(arrays.lazy.map(\.member.size)), fileSize: source.count)
+        for (name, member) in arrays {
+            var reader = try ZipMemberReader(member, in: source)
+            archive[name] = try tensor(header(of: name, &reader), named: name, reader: &reader)
         }
         return archive
     }
 
-    private static func tensor(of member: ZipMember, named name: String, in source: ByteSource) throws(TensorFileError) -> Tensor {
-        var reader = try ZipMemberReader(member, in: source)
-        let header: NPYHeader
+    private static func header(of name: String, _ reader: inout ZipMemberReader) throws(TensorFileError) -> NPYHeader {
         do throws(TensorFileError) {
-            header = try NPYHeader { count throws(TensorFileError) in try reader.read(count) }
+            return try NPYHeader { count throws(TensorFileError) in try reader.read(count) }
         } catch {
             throw error.inTensor(name)
         }
+    }
+
+    /// Deflate can make a thousand bytes of one. Arrays that people store are real numbers, which it shortens by half, or mostly zeros,
+    /// by ten or twenty times; a hundred times their file is more than they ask for, and a gigabyte is nothing to be afraid of.
+    private static let (freeInflation, largestInflation) = (1 << 30, 100)
+
+    private static func checkInflated(_ size: CheckedSize, fileSize: Int) throws(TensorFileError) {
+        guard let total = size.value else { throw .tooLarge(bytes: .max, limit: physicalMemory) }
+        try checkMemory(total)
+        let limit = max(freeInflation, (CheckedSize(fileSize) * largestInflation).value ?? .max)
+        if total > limit {
+            throw .malformed(
+                format: .npz, expected: "members that inflate to at most \(limit) bytes in a file of \(fileSize)", found: "\(total)")
+        }
+    }
+
+    /// A member as it lies in the file, packed.
+    ///
+    /// Its checksum is verified, so that a damaged array is not taken for a member of another kind; of what would inflate beyond all measure
+    /// only the packed bytes are kept.
+    private static func carried(
+        _ member: ZipMember, named name: String, reason: TensorFileError, in source: ByteSource
+    ) throws(TensorFileError) -> CarriedMember {
+        if member.size <= freeInflation {
+            var reader = try ZipMemberReader(member, in: source)
+            while reader.remaining > 0 { _ = try reader.read(min(reader.remaining, 1 << 20)) }
+            try reader.finish()
+        }
+        let packed = try source.bytes(at: member.dataOffset, count: member.compressedSize)
+        let record = ZipRecord(
+            name: Array(member.name.utf8), deflated: member.method == .deflated, checksum: member.checksum,
+            compressedSize: member.compressedSize, size: member.size, offset: 0)
+        return CarriedMember(name: name, reason: reason, content: .zip(record, packed: packed))
+    }
+
+    private static func tensor(
+        _ header: NPYHeader, named name: String, reader: inout ZipMemberReader
+    ) throws(TensorFileError) -> Tensor {
         guard header.dataByteCount == reader.remaining else {
             throw .malformed(
                 format: .npz, tensor: name,
@@ -53,7 +108,8 @@ public enum NPZ {
         return NPY.tensor(header, data: data)
     }
 
-    /// The bytes of an archive; throws `unsupported` for types that numpy does not have. Metadata has no place in the format and is left out.
+    /// The bytes of an archive; throws `unsupported` for types that numpy does not have. Metadata has no place in the format and is left
+    /// out; members that came from an npz file and are no tensors follow the arrays.
     public static func encode(_ archive: TensorArchive, compression: Compression = .stored) throws(TensorFileError) -> [UInt8] {
         var bytes: [UInt8] = []
         try write(archive, compression: compression) { bytes += $0 }
@@ -90,8 +146,19 @@ public enum NPZ {
             offset += local.count + compressedSize
             directory += member.directoryHeader
         }
+        var count = archive.count
+        for member in archive.carried {
+            guard case .zip(var record, let packed) = member.content else { continue }
+            record.offset = offset
+            let local = record.localHeader
+            try append(local)
+            try append(packed)
+            offset += local.count + packed.count
+            directory += record.directoryHeader
+            count += 1
+        }
         try append(directory)
-        try append(ZipRecord.end(count: archive.count, offset: offset, size: directory.count))
+        try append(ZipRecord.end(count: count, offset: offset, size: directory.count))
     }
 
     private static func crc(_ parts: [[UInt8]]) -> UInt32 {

@@ -24,7 +24,18 @@ public enum Safetensors {
         var archive = TensorArchive()
         for entry in header.entries {
             let bytes = try source.bytes(at: dataStart + entry.range.lowerBound, count: entry.range.count)
-            archive[entry.name] = Tensor(unchecked: entry.dtype, shape: entry.shape, bytes: bytes)
+            if let dtype = entry.dtype {
+                archive[entry.name] = Tensor(unchecked: dtype, shape: entry.shape, bytes: bytes)
+            } else {
+                let reason = TensorFileError.unsupported(
+                    format: .safetensors, tensor: entry.name,
+                    expected: "one of " + DType.allCases.map(\.safetensorsName).joined(separator: " "),
+                    found: "dtype \(quoted(entry.dtypeName))")
+                archive.carry(
+                    CarriedMember(
+                        name: entry.name, reason: reason,
+                        content: .safetensors(dtype: entry.dtypeName, shape: entry.shape, bytes: bytes)))
+            }
         }
         archive.metadata = header.metadata
         archive.safetensorsHeader = headerBytes
@@ -39,7 +50,7 @@ public enum Safetensors {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(layout.header.count + archive.entries.reduce(0) { $0 + $1.tensor.bytes.count })
         bytes += layout.header
-        for name in layout.order { bytes += archive[name]?.bytes ?? [] }
+        for name in layout.order { bytes += archive.safetensorsBytes(of: name) }
         return bytes
     }
 
@@ -80,7 +91,16 @@ public enum Safetensors {
     /// Returns the indices of the entries in the order of their data.
     static func validated(_ entries: [SafetensorsEntry], dataCount: Int) throws(TensorFileError) -> [Int] {
         for entry in entries {
-            guard let size = entry.dtype.byteCount(shape: entry.shape) else {
+            guard let dtype = entry.dtype else {
+                // The size of an element is not known; that the ranges tile the data is checked below all the same.
+                guard CheckedSize.product(entry.shape).value != nil else {
+                    throw .malformed(
+                        format: .safetensors, tensor: entry.name, expected: "a size that fits 64 bits",
+                        found: "shape \(describe(entry.shape))")
+                }
+                continue
+            }
+            guard let size = dtype.byteCount(shape: entry.shape) else {
                 throw .malformed(
                     format: .safetensors, tensor: entry.name, expected: "a size that fits 64 bits",
                     found: "shape \(describe(entry.shape))")
@@ -88,7 +108,7 @@ public enum Safetensors {
             guard size == entry.range.count else {
                 throw .malformed(
                     format: .safetensors, tensor: entry.name,
-                    expected: "\(size) bytes for \(entry.dtype.safetensorsName) of shape \(describe(entry.shape))",
+                    expected: "\(size) bytes for \(entry.dtypeName) of shape \(describe(entry.shape))",
                     found: "data_offsets of \(entry.range.count) bytes")
             }
         }
@@ -116,14 +136,31 @@ public enum Safetensors {
 
     // MARK: Writing
 
+    /// A tensor, or a member that is none here, with what the header says of it.
+    private struct Piece {
+        let name: String
+        let dtype: String
+        let shape: [Int]
+        let byteCount: Int
+        let rank: Int
+    }
+
     /// Reference order: by dtype rank downwards, then by name; header padded with spaces so that the data starts at a multiple of 8.
     ///
     /// The reference writes metadata in no fixed order; here keys are sorted, so that the same archive gives the same bytes.
     private static func canonicalLayout(of archive: TensorArchive) -> (header: [UInt8], order: [String]) {
-        let entries = archive.entries.sorted { a, b in
-            let (left, right) = (a.tensor.dtype.safetensorsRank, b.tensor.dtype.safetensorsRank)
-            return left == right ? precedes(a.name, b.name) : left > right
+        var entries = archive.entries.map { name, tensor in
+            Piece(
+                name: name, dtype: tensor.dtype.safetensorsName, shape: tensor.shape, byteCount: tensor.bytes.count,
+                rank: tensor.dtype.safetensorsRank)
         }
+        for member in archive.carried {
+            guard case .safetensors(let dtype, let shape, let bytes) = member.content else { continue }
+            // Before all others where that leaves them aligned, else behind them.
+            entries.append(
+                Piece(name: member.name, dtype: dtype, shape: shape, byteCount: bytes.count, rank: bytes.count % 8 == 0 ? .max : -1))
+        }
+        entries.sort { $0.rank == $1.rank ? precedes($0.name, $1.name) : $0.rank > $1.rank }
         var json: [UInt8] = [UInt8(ascii: "{")]
         if !archive.metadata.isEmpty {
             json += Array(#""__metadata__":{"#.utf8)
@@ -136,12 +173,14 @@ public enum Safetensors {
             json.append(UInt8(ascii: "}"))
         }
         var offset = 0
-        for (name, tensor) in entries {
+        for entry in entries {
             if json.count > 1 { json.append(UInt8(ascii: ",")) }
-            appendQuoted(name, to: &json)
-            let shape = tensor.shape.map(String.init).joined(separator: ",")
-            let end = offset + tensor.bytes.count
-            json += Array(#":{"dtype":"\#(tensor.dtype.safetensorsName)","shape":[\#(shape)],"data_offsets":[\#(offset),\#(end)]}"#.utf8)
+            appendQuoted(entry.name, to: &json)
+            let shape = entry.shape.map(String.init).joined(separator: ",")
+            let end = offset + entry.byteCount
+            json += Array(#":{"dtype":"#.utf8)
+            appendQuoted(entry.dtype, to: &json)
+            json += Array(#","shape":[\#(shape)],"data_offsets":[\#(offset),\#(end)]}"#.utf8)
             offset = end
         }
         json.append(UInt8(ascii: "}"))

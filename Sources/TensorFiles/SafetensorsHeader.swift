@@ -1,7 +1,10 @@
 /// One tensor of a safetensors header.
 struct SafetensorsEntry {
     var name: String
-    var dtype: DType
+    /// nil for a type that has no tensors here.
+    var dtype: DType?
+    /// As the header spells it.
+    var dtypeName: String
     var shape: [Int]
     /// Offsets into the data section that follows the header.
     var range: Range<Int>
@@ -26,7 +29,8 @@ struct SafetensorsHeader {
         try scanner.jsonObject { scanner, key, place throws(TensorFileError) in
             if !seen.insert(key).inserted { throw scanner.error("distinct names", "\(quoted(key)) twice", at: place) }
             if key == Safetensors.metadataKey {
-                metadata = try Self.metadata(&scanner)
+                // Some writers have no metadata and say so.
+                if !scanner.acceptNull() { metadata = try Self.metadata(&scanner) }
             } else {
                 entries.append(try Self.entry(&scanner, named: key))
             }
@@ -49,10 +53,10 @@ struct SafetensorsHeader {
     private static func entry(_ scanner: inout ByteScanner, named name: String) throws(TensorFileError) -> SafetensorsEntry {
         scanner.skipSpace()
         let start = scanner.position
-        var dtype: DType?, shape: [Int]?, offsets: [Int]?
+        var dtype: String?, shape: [Int]?, offsets: [Int]?
         try scanner.jsonObject { scanner, key, place throws(TensorFileError) in
             switch key {
-            case "dtype" where dtype == nil: dtype = try Self.dtype(&scanner, of: name)
+            case "dtype" where dtype == nil: dtype = try scanner.jsonString()
             case "shape" where shape == nil: shape = try scanner.jsonIntegers()
             case "data_offsets" where offsets == nil: offsets = try scanner.jsonIntegers()
             case "dtype", "shape", "data_offsets":
@@ -67,14 +71,7 @@ struct SafetensorsHeader {
         guard offsets.count == 2, offsets[0] <= offsets[1] else {
             throw scanner.error("data_offsets [from, to] with from ≤ to in tensor \(quoted(name))", "\(offsets.prefix(4))", at: start)
         }
-        return SafetensorsEntry(name: name, dtype: dtype, shape: shape, range: offsets[0]..<offsets[1])
-    }
-
-    private static func dtype(_ scanner: inout ByteScanner, of name: String) throws(TensorFileError) -> DType {
-        let text = try scanner.jsonString()
-        if let dtype = DType(safetensorsName: text) { return dtype }
-        throw .unsupported(
-            format: .safetensors, tensor: name,
-            expected: "one of " + DType.allCases.map(\.safetensorsName).joined(separator: " "), found: "dtype \(quoted(text))")
+        return SafetensorsEntry(
+            name: name, dtype: DType(safetensorsName: dtype), dtypeName: dtype, shape: shape, range: offsets[0]..<offsets[1])
     }
 }

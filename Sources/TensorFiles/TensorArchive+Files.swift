@@ -1,5 +1,5 @@
 extension TensorArchive {
-    /// Reads a `.safetensors`, `.npz` or `.npy` file; the content decides which, not the name.
+    /// Reads a `.safetensors`, `.npz` or `.npy` file, or a plain state dictionary of PyTorch; the content decides which, not the name.
     ///
     /// The one array of a `.npy` file is named after the file, without folder and extension. Every error carries the path.
     /// Pipes are read to their end first.
@@ -11,7 +11,7 @@ extension TensorArchive {
         }
     }
 
-    /// Decodes bytes of any of the three formats; `name` is for the array of a `.npy` file.
+    /// Decodes bytes of any of these formats; `name` is for the array of a `.npy` file.
     public static func decode(_ bytes: [UInt8], name: String = "array") throws(TensorFileError) -> TensorArchive {
         try decode(ByteSource(bytes), name: name)
     }
@@ -19,7 +19,10 @@ extension TensorArchive {
     private static func decode(_ source: ByteSource, name: String) throws(TensorFileError) -> TensorArchive {
         switch try format(of: source) {
         case .npy: return TensorArchive([(name, try NPY.decode(source))])
-        case .npz: return try NPZ.decode(source)
+        case .npz:
+            let members = try ZipDirectory(of: source).members
+            return StateDictionary.isStateDictionary(members)
+                ? try StateDictionary.decode(members, source) : try NPZ.decode(members, source)
         default: return try Safetensors.decode(source)
         }
     }
@@ -35,7 +38,7 @@ extension TensorArchive {
                 let layout = try Safetensors.layout(of: self)
                 try AtomicFile.write(to: path, force: force) { writer throws(TensorFileError) in
                     try writer.append(layout.header)
-                    for name in layout.order { try writer.append(self[name]?.bytes ?? []) }
+                    for name in layout.order { try writer.append(safetensorsBytes(of: name)) }
                 }
             case "npz":
                 try AtomicFile.write(to: path, force: force) { writer throws(TensorFileError) in
@@ -66,6 +69,8 @@ extension TensorArchive {
             return .npz
         }
         if start.count == 9, start[8] == 0x7b { return .safetensors }
+        // The pickle of a number that torch.save began its files with before version 1.6.
+        if start.starts(with: [0x80, 2, 0x8a, 0x0a]) { throw StateDictionary.refusal("a file in the format before PyTorch 1.6") }
         throw .unrecognizedFormat(
             expected: "a safetensors, npz or npy file",
             found: source.count == 0 ? "an empty file" : "\(source.count) bytes of something else")

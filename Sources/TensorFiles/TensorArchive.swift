@@ -9,6 +9,8 @@ public struct TensorArchive: Sendable {
         didSet { if metadata != oldValue { safetensorsHeader = nil } }
     }
     private var tensors: [String: Tensor] = [:]
+    /// Members of the file that are no tensors here.
+    private(set) var carried: [CarriedMember] = []
 
     /// The JSON header of the safetensors file this came from, as long as it still describes the archive.
     ///
@@ -35,19 +37,41 @@ public struct TensorArchive: Sendable {
             if old?.dtype != newValue?.dtype || old?.shape != newValue?.shape { safetensorsHeader = nil }
             tensors[name] = newValue
             switch (old, newValue) {
-            case (nil, .some): names.append(name)
+            case (nil, .some):
+                names.append(name)
+                carried.removeAll { $0.wouldCollide(with: name) }
             case (.some, nil): names.removeAll { $0 == name }
             default: break
             }
         }
     }
 
+    /// Keeps a member that is no tensor here.
+    mutating func carry(_ member: CarriedMember) {
+        carried.append(member)
+        safetensorsHeader = nil
+    }
+
+    /// Why there is no tensor of that name although the file has such a member; nil when it has none, or a tensor.
+    public func refusal(of name: String) -> TensorFileError? { carried.first { $0.name == name }?.reason }
+
+    /// The bytes of a safetensors member, tensor or not.
+    func safetensorsBytes(of name: String) -> [UInt8] {
+        if let tensor = tensors[name] { return tensor.bytes }
+        if case .safetensors(_, _, let bytes) = carried.first(where: { $0.name == name })?.content { return bytes }
+        return []
+    }
+
     /// The tensor of that name, or, without a name, the only tensor; throws `missingTensor` with the names there are.
     public func tensor(named name: String? = nil) throws(TensorFileError) -> Tensor {
         if let name {
-            guard let tensor = tensors[name] else { throw .missingTensor(name: name, available: names) }
+            guard let tensor = tensors[name] else {
+                if let refusal = refusal(of: name) { throw refusal }
+                throw .missingTensor(name: name, available: names)
+            }
             return tensor
         }
+        if names.isEmpty, carried.count == 1 { throw carried[0].reason }
         guard names.count == 1, let only = tensors[names[0]] else {
             let shown = names.prefix(8).map(quoted).joined(separator: ", ")
             throw .invalidTensor(
@@ -64,9 +88,10 @@ public struct TensorArchive: Sendable {
 }
 
 extension TensorArchive: Equatable {
-    /// Same names in the same order, same tensors, same metadata.
+    /// Same names in the same order, same tensors, same metadata, and the same members that are no tensors.
     public static func == (left: TensorArchive, right: TensorArchive) -> Bool {
         left.names == right.names && left.tensors == right.tensors && left.metadata == right.metadata
+            && left.carried == right.carried
     }
 }
 

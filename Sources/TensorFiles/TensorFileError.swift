@@ -1,6 +1,6 @@
 /// A tensor file format, for messages.
 public enum TensorFormat: String, Sendable {
-    case safetensors, npy, npz, onnx
+    case safetensors, npy, npz, onnx, pytorch
 }
 
 /// Why a tensor file could not be read or written, or a tensor not be built or converted.
@@ -51,7 +51,8 @@ public enum TensorFileError: Error, Equatable, Sendable, CustomStringConvertible
         case .missingTensor(let name, let available):
             let shown = available.prefix(8).map(quoted).joined(separator: ", ")
             let rest = available.count > 8 ? ", … (\(available.count) in all)" : ""
-            return "expected a tensor \(quoted(name)), found \(available.isEmpty ? "an empty archive" : shown + rest)"
+            let hint = Spelling.suggestion(for: name, among: available).map { "; did you mean \(quoted($0))?" } ?? ""
+            return "expected a tensor \(quoted(name)), found \(available.isEmpty ? "an empty archive" : shown + rest)\(hint)"
         case .notRepresentable(let index, let value, let dtype):
             return "expected values that \(dtype.rawValue) can hold, found \(value) at element \(index)"
         case .opaque(let dtype):

@@ -2,7 +2,7 @@
 ///
 /// Sizes always go to a zip64 field in the local header (numpy forces it), and in the directory only above 2³¹ − 1.
 /// Source: PKWARE APPNOTE 6.3.9, §4.3.7, §4.3.12–16.
-struct ZipRecord {
+struct ZipRecord: Sendable, Equatable {
     var name: [UInt8]
     var deflated: Bool
     var checksum: UInt32

@@ -31,6 +31,17 @@ struct BuiltTool {
 
     /// Runs `loewner` with `arguments` in `folder`; variables of `environment` are added to those of the test.
     static func run(_ arguments: [String], in folder: ScratchFolder, environment: [String: String] = [:]) throws -> Outcome {
+        try run(executable, arguments, in: folder, environment: environment)
+    }
+
+    /// Runs a line of bash in which `$L` is the tool: for redirections, limits and signals.
+    static func shell(_ line: String, in folder: ScratchFolder) throws -> Outcome {
+        try run(URL(fileURLWithPath: "/bin/bash"), ["-c", line], in: folder, environment: ["L": executable.path])
+    }
+
+    private static func run(
+        _ executable: URL, _ arguments: [String], in folder: ScratchFolder, environment: [String: String]
+    ) throws -> Outcome {
         let process = Process()
         process.executableURL = executable
         process.arguments = arguments

@@ -1,5 +1,6 @@
 import Foundation
 import TensorFiles
+import TestSupport
 import Testing
 
 @Suite struct EvaluateTests {
@@ -19,7 +20,7 @@ import Testing
     }
 
     @Test(
-        .enabled(if: SharedData.isPresent, "../shared/data is not there"),
+        .besideSharedData,
         arguments: [
             ("lenet300_mnist.safetensors", "mnist_test2000.npz", 1957), ("lenet300_fashion.safetensors", "fashion_test2000.npz", 1809),
         ])

@@ -168,7 +168,7 @@ enum ChainFile {
             (net + ["--layer", "fc9=0.5"], 1, "fc9"), (net + ["--layer", "fc1=0"], 2, "fc1"), (net + ["--round-to", "0"], 2, "--round-to"),
             (net + ["--input-std", "0"], 2, "--input-std"), (net + ["--input-correlation", "1"], 2, "--input-correlation"),
             (net + ["--input-shape", "3,5"], 1, "16"), (net + ["--calibration", "missing.npz"], 1, "missing.npz"),
-            (net + ["--report", "report.txt"], 2, "report.txt"), (net + ["--plan", "small.safetensors"], 2, "twice"),
+            (net + ["--report", "report.txt"], 2, "report.txt"), (net + ["--plan", "small.safetensors"], 2, "different files"),
             (net + ["--input-model", "calibration"], 1, "--calibration"),
             (net + ["--select", "top", "--reweight", "coreset"], 1, "coreset"),
             (["prune", "net.safetensors"], 2, "-o"), (["prune", "net.safetensors", "-o", "old.safetensors"], 1, "--force"),

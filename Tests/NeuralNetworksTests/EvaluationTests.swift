@@ -131,6 +131,23 @@ struct ConvolutionCase: Sendable {
         }
     }
 
+    /// Small planes of several images are put side by side; what an image gives must not depend on the others.
+    @Test func imagesDoNotDependOnTheirBatch() throws {
+        var net = RandomNetwork(seed: 33)
+        var value = net.input([6, 7, 7])
+        value = try net.relu("r1", try net.convolution("c1", value, 24, kernel: [1, 1]))
+        value = try net.relu("r2", try net.convolution("c2", value, 19, padding: 1))
+        value = try net.relu("r3", try net.convolution("c3", value, 40, kernel: [1, 1]))
+        let evaluator = try Evaluator(try net.network(outputs: value))
+        let batch = net.batch(37, [6, 7, 7])
+        let whole = try evaluator.forward(batch, threads: 1).observed[0]
+        for threads in [1, 2, 3] {
+            for range in [0..<37, 5..<6, 16..<35] {
+                #expect(try evaluator.forward([batch], samples: range, threads: threads).observed[0] == whole.samples(range))
+            }
+        }
+    }
+
     @Test func poolingClipsItsWindows() throws {
         var net = RandomNetwork(seed: 8)
         let input = net.input([1, 2, 5])

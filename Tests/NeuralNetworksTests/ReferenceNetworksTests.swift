@@ -2,6 +2,7 @@
 
 import NeuralNetworks
 import TensorFiles
+import TestSupport
 import Testing
 
 struct ReferenceNetwork: Sendable, CustomTestStringConvertible {
@@ -32,7 +33,7 @@ struct ReferenceNetwork: Sendable, CustomTestStringConvertible {
     }
 }
 
-@Suite(.needsSharedData) struct ReferenceNetworksTests {
+@Suite(.besideSharedData) struct ReferenceNetworksTests {
     @Test(arguments: ReferenceNetwork.all) func logitsAndAccuracyAreThoseOfPyTorch(reference: ReferenceNetwork) throws {
         let network = try reference.network()
         let data = try LabelledImages(archive: SharedData.archive(reference.images), scaling: reference.scaling)

@@ -90,8 +90,8 @@ private func distance(_ a: [Float], _ b: [Float]) -> Float {
         #expect(last < first)
         #expect(matched.images.values.allSatisfy { $0 >= 0 && $0 <= 1 })
         let plan = try Pruner(network: network, settings: settings(0.5)).plan()
-        #expect(plan.inputModelDescription.contains("synthetic"))
-        #expect(plan.layers.first { $0.name == "a" }?.relativeErrorModel != nil)
+        #expect(plan.inputs.description.contains("synthetic"))
+        #expect(plan.layers.first { $0.name == "a" }?.relativeError != nil)
     }
 
     @Test(arguments: [(0.1307, 0.3081), (0.5, 0.2887), (0.286, 0.353), (0.0, 1.0), (0.3, 0.6)])
@@ -166,10 +166,10 @@ private func distance(_ a: [Float], _ b: [Float]) -> Float {
         #expect(try logProbability(climbed) > logProbability(plain) + 1)
         #expect(climbed.values.allSatisfy { $0 >= 0 && $0 <= 1 })
         var settings = PruningSettings(budget: .keep(0.5), seed: 7)
-        #expect(try Pruner(network: network, settings: settings).plan().warnings.contains { $0.contains("--input-mean") })
+        #expect(try Pruner(network: network, settings: settings).plan().warnings == [.assumedPrior])
         settings.inputPrior = InputPrior(mean: [0.2], deviation: [0.3])
         let plan = try Pruner(network: network, settings: settings).plan()
-        #expect(plan.inputModelDescription.contains("class-ascended images of mean 0.2, deviation 0.3"))
+        #expect(plan.inputs.description.contains("class-ascended images of mean 0.2, deviation 0.3"))
         #expect(try plan.groups == Pruner(network: network, settings: settings).plan().groups)
         settings.inputPrior = InputPrior(mean: [0.2, 0.1, 0.3], deviation: [0.3])
         #expect(throws: PruningError.self) { try Pruner(network: network, settings: settings).plan() }

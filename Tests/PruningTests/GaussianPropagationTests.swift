@@ -160,7 +160,7 @@ import Testing
         settings.ridge = 1e-9
         let plan = try Pruner(network: network, settings: settings).plan()
         #expect(Set(plan.groups.first { $0.name == "a" }?.kept.map { $0 % 4 } ?? []).count == 4)
-        #expect(plan.inputModelDescription.contains("batch normalizations store"))
+        #expect(plan.inputs.description.contains("batch normalizations store"))
         let inputs = ActivationTensor.random([6, 2, 7, 7], seed: 3)
         let (whole, pruned) = (try network.forward(inputs).observed[0], try plan.apply(to: network).forward(inputs).observed[0])
         for (a, b) in zip(whole.values, pruned.values) { #expect((a - b).magnitude < 1e-3) }

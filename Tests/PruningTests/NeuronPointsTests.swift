@@ -100,7 +100,7 @@ import Testing
     @Test func `no factor where the kept points do not span, one where nothing was removed`() {
         let points = Matrix(columns: [[1, 0], [2, 0], [0, 1], [3, 0]])
         #expect(ProvenFactor(points: points, kept: [0, 1, 3]).value == nil)
-        #expect(ProvenFactor(points: points, kept: [0]).reason != nil)
+        #expect(ProvenFactor(points: points, kept: [0]).value == nil)
         #expect(ProvenFactor(points: points, kept: [0, 1, 2, 3]) == .factor(1))
         // (3, 0) against (1, 0): exactly three.
         let factor = ProvenFactor(points: points, kept: [0, 2]).value ?? 0

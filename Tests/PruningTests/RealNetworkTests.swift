@@ -2,6 +2,7 @@
 
 import NeuralNetworks
 import Pruning
+import TestSupport
 import Testing
 
 @Suite(.besideSharedData) struct RealNetworkTests {
@@ -9,13 +10,13 @@ import Testing
     private func accuracy(
         _ data: String, keep: Double, prior: InputPrior? = nil, calibrated: Bool = false, recipe: Recipe = .best, seed: UInt64 = 0
     ) throws -> Double {
-        let network = try SharedFiles.network("lenet300_\(data).safetensors")
+        let network = try SharedData.network("lenet300_\(data).safetensors")
         var settings = PruningSettings(recipe: recipe, budget: .keep(keep), seed: seed)
         settings.inputPrior = prior
         if data == "mnist" { settings.inputPrior = InputPrior(mean: [0.1307], deviation: [0.3081]) }
-        let calibration = calibrated ? try SharedFiles.images("\(data)_calib512.npz").images : nil
+        let calibration = calibrated ? try SharedData.images("\(data)_calib512.npz").images : nil
         let plan = try Pruner(network: network, settings: settings).plan(calibration: calibration)
-        let test = try SharedFiles.images("\(data)_test2000.npz")
+        let test = try SharedData.images("\(data)_test2000.npz")
         return 100 * (try Evaluator(try plan.apply(to: network)).accuracy(on: test)).fraction
     }
 
@@ -43,12 +44,13 @@ import Testing
 
     @Test func `the paper's recipe works, and says so in the plan`() throws {
         #expect(try accuracy("mnist", keep: 0.5, recipe: .paper) >= 75)
-        let network = try SharedFiles.network("lenet300_mnist.safetensors")
+        let network = try SharedData.network("lenet300_mnist.safetensors")
         let plan = try Pruner(network: network, settings: PruningSettings(recipe: .paper, budget: .keep(0.5))).plan()
         for layer in plan.layers {
-            #expect(layer.representation == "product" && layer.rank == 10)
-            #expect((layer.peels ?? 0) >= 1 && layer.draws ?? 0 >= layer.after)
-            #expect(layer.samplingEpsilon != nil)
+            let guarantee = layer.guarantee
+            #expect(guarantee.representation == .product && guarantee.rank == 10)
+            let (peeling, sampling) = (try #require(guarantee.peeling), try #require(guarantee.sampling))
+            #expect(peeling.peels >= 1 && sampling.draws >= layer.after)
         }
     }
 
@@ -56,7 +58,7 @@ import Testing
     private func convolutional(
         _ file: String, _ architecture: KnownArchitecture, _ data: String, test: String, keep: Double, calibrated: Bool
     ) throws -> Double {
-        let network = try SharedFiles.network(file, architecture)
+        let network = try SharedData.network(file, architecture)
         var settings = PruningSettings(budget: .keep(keep))
         var scaling = InputScaling()
         if data == "cifar10" {
@@ -64,9 +66,9 @@ import Testing
             scaling = InputScaling(mean: [0.485, 0.456, 0.406], standardDeviation: [0.229, 0.224, 0.225])
         }
         if data == "mnist" { settings.inputPrior = InputPrior(mean: [0.1307], deviation: [0.3081]) }
-        let calibration = calibrated ? try SharedFiles.images("\(data)_calib512.npz", scaling: scaling).images : nil
+        let calibration = calibrated ? try SharedData.images("\(data)_calib512.npz", scaling: scaling).images : nil
         let plan = try Pruner(network: network, settings: settings).plan(calibration: calibration)
-        let images = try SharedFiles.images(test, scaling: scaling)
+        let images = try SharedData.images(test, scaling: scaling)
         return 100 * (try Evaluator(try plan.apply(to: network)).accuracy(on: images)).fraction
     }
 

@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct RandomStreamTests {
     private static let consumers: [RandomStream] =
-        [.agreement, .momentPlaces, .densePlaces, .images, .mixtures, .directions]
+        [.agreement, .momentPlaces, .images, .mixtures, .directions]
         + (0..<200).map { .site($0) } + (0..<200).map { .group($0) }
 
     /// SplitMix64 fills a state with consecutive outputs: seeds that differ by its increment would share three words of four.

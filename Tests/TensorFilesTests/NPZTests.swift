@@ -110,8 +110,6 @@ private func archive(_ change: (inout ZipBuilder) -> Void) -> [UInt8] {
         ("name not UTF-8", archive { $0.members = [member { $0.name = [0xff, 0x2e] }] }, "a name in UTF-8"),
         ("name twice", archive { $0.members += $0.members }, "distinct names, found 'x.npy' twice"),
         ("other disk", archive { $0.members = [member { $0.disk = 1 }] }, "one of several disks"),
-        ("not npy", archive { $0.members[0].name = Array("x.txt".utf8) }, "members named *.npy, found a member 'x.txt'"),
-        ("a folder", archive { $0.members.append(ZipBuilder.Member("d/", [])) }, "members named *.npy, found a member 'd/'"),
         ("member beyond the file", archive { $0.members = [member { $0.offset = 1 << 30 }] }, "before the directory"),
         ("member in the directory", archive { $0.members = [member { $0.offset = UInt32(array.count + 35) }] }, "before the directory"),
         (

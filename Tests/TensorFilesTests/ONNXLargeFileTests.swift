@@ -56,7 +56,8 @@ struct ONNXLargeFileTests {
         try ONNX.write(model, to: folder + "/copy.onnx", force: false)
         let copy = try ONNX.read(path: folder + "/copy.onnx")
         for name in model.tensorNames { #expect(try copy.tensor(named: name) == model.tensor(named: name)) }
-        #expect(try FileManager.default.attributesOfItem(atPath: folder + "/copy.onnx.data")[.size] as? Int == 24 + 8 + 16)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder).sorted() == ["copy.onnx", "large.data"])
+        #expect(try #require(FileManager.default.attributesOfItem(atPath: folder + "/copy.onnx")[.size] as? Int) < 1000)
 
         // A tensor of the whole five gigabytes is found and checked, not read; inside one message it would have no place.
         let whole = try ONNX.decode(Self.bytes([Self.external("whole", [5, 1 << 28], offset: 0)]), modelPath: path)

@@ -1,16 +1,12 @@
 import Foundation
 import Testing
 import TensorFiles
+import TestSupport
 
-/// Names of the shared ONNX models.
-private let sharedModels: [String] =
-    sharedData.flatMap { try? FileManager.default.contentsOfDirectory(atPath: $0) }?.filter { $0.hasSuffix(".onnx") }.sorted() ?? []
-
-@Suite(.enabled(if: sharedData != nil, "../shared/data is not there"))
-struct ONNXSharedModelTests {
-    @Test(arguments: sharedModels)
+@Suite(.besideSharedData) struct ONNXSharedModelTests {
+    @Test(arguments: SharedData.files(ofType: "onnx"))
     func everythingSurvivesARoundTrip(_ file: String) throws {
-        let path = sharedData! + "/" + file
+        let path = SharedData.path(file)
         let model = try ONNX.read(path: path)
         let bytes = try ONNX.encode(model)
         let size = try FileManager.default.attributesOfItem(atPath: path)[.size] as? Int
@@ -23,8 +19,8 @@ struct ONNXSharedModelTests {
     }
 
     @Test func tensorsAreThoseOfTheWeightsOnlyFile() throws {
-        let model = try ONNX.read(path: sharedData! + "/lenet5_mnist.onnx")
-        let archive = try TensorArchive.read(path: sharedData! + "/lenet5_mnist.safetensors")
+        let model = try ONNX.read(path: SharedData.path("lenet5_mnist.onnx"))
+        let archive = try TensorArchive.read(path: SharedData.path("lenet5_mnist.safetensors"))
         #expect(Set(model.tensorNames) == Set(archive.names))
         for name in archive.names { #expect(try model.tensor(named: name) == archive[name]) }
         #expect(model.opset == 17)

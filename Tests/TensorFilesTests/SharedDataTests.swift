@@ -1,29 +1,20 @@
 import Foundation
 import Testing
 import TensorFiles
+import TestSupport
 
-/// The folder of real networks beside the repository; tests on it run when it is there.
-let sharedData: String? = {
-    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-    let folder = root.deletingLastPathComponent().appendingPathComponent("shared/data").path
-    return FileManager.default.fileExists(atPath: folder) ? folder : nil
-}()
-
-private let sharedFiles: [String] = sharedData.flatMap { try? FileManager.default.contentsOfDirectory(atPath: $0) }?.sorted() ?? []
-
-@Suite(.enabled(if: sharedData != nil, "../shared/data is not there"))
-struct SharedDataTests {
-    @Test(arguments: sharedFiles.filter { $0.hasSuffix(".safetensors") })
+@Suite(.besideSharedData) struct SharedDataTests {
+    @Test(arguments: SharedData.files(ofType: "safetensors"))
     func safetensorsRoundTripIsByteExact(_ file: String) throws {
-        let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: sharedData! + "/" + file)))
+        let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: SharedData.path(file))))
         let archive = try Safetensors.decode(bytes)
         #expect(try Safetensors.encode(archive) == bytes)
-        #expect(try TensorArchive.read(path: sharedData! + "/" + file) == archive)
+        #expect(try TensorArchive.read(path: SharedData.path(file)) == archive)
     }
 
-    @Test(arguments: sharedFiles.filter { $0.hasSuffix(".npz") })
+    @Test(arguments: SharedData.files(ofType: "npz"))
     func npzRoundTrip(_ file: String) throws {
-        let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: sharedData! + "/" + file)))
+        let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: SharedData.path(file))))
         let archive = try NPZ.decode(bytes)
         #expect(!archive.isEmpty)
         #expect(try NPZ.decode(NPZ.encode(archive, compression: .deflated)) == archive)
@@ -33,14 +24,14 @@ struct SharedDataTests {
     }
 
     @Test func npyRoundTripIsByteExact() throws {
-        let path = sharedData! + "/lenet300_mnist_fc1_weight.npy"
+        let path = SharedData.path("lenet300_mnist_fc1_weight.npy")
         let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
         let tensor = try NPY.decode(bytes)
         #expect(tensor.shape == [300, 784] && tensor.dtype == .f32)
         #expect(try NPY.encode(tensor) == bytes)
         let archive = try TensorArchive.read(path: path)
         #expect(archive.names == ["lenet300_mnist_fc1_weight"])
-        let network = try TensorArchive.read(path: sharedData! + "/lenet300_mnist.safetensors")
+        let network = try TensorArchive.read(path: SharedData.path("lenet300_mnist.safetensors"))
         #expect(network["fc1.weight"] == tensor)
     }
 }

@@ -202,6 +202,97 @@ void ck_shift_f32(const float *points, ptrdiff_t dimension, ptrdiff_t count, con
 /// The largest entry (NaN ignored, −∞ when there is none); `sum` receives the sum of all, NaN and ∞ included.
 double ck_largest(const double *x, ptrdiff_t count, double *sum);
 
+/// What happens to a value after bias and residual: nothing, min(max(low, v), high), or low·v where v < 0. NaN stays NaN.
+enum { CK_NONE = 0, CK_CLAMP = 1, CK_LEAK = 2 };
+
+/// Y = φ(L·R + bias + residual) in single precision, L rows×depth, R depth×columns.
+///
+/// L is packed in blocks of ck_tile_rows() rows: entry (r, k) of a block at k·ck_tile_rows() + r, rows beyond the last zero.
+/// Row k of R is read from right + offsets[k] on; after every ck_tile_columns() columns `right` moves on by right_stride.
+/// Row r of Y and of the residual begins at r·result_stride and is interrupted after every `run` columns: the next run
+/// begins run_stride after the last one did (run ≥ columns: it is not).
+typedef struct {
+    const float *left;
+    ptrdiff_t left_depth;      ///< depth of the packed blocks, of which `depth` are multiplied from `left` on
+    const float *right;
+    ptrdiff_t right_stride;
+    const ptrdiff_t *offsets;  ///< `depth` entries
+    ptrdiff_t depth, rows, columns;
+    float *result;
+    ptrdiff_t result_stride, run, run_stride;
+    int adds;                  ///< whether what Y holds is added to the product
+    int activation;
+    float low, high;
+    const float *row_bias;     ///< one per row, or null
+    const float *column_bias;  ///< one per column, or null
+    const float *residual;     ///< laid out like the result, or null; may be the result
+} ck_product;
+
+/// Shape of the tile that stays in registers on this processor.
+ptrdiff_t ck_tile_rows(void);
+ptrdiff_t ck_tile_columns(void);
+
+/// Every entry is one sum in the order of the offsets: it does not depend on the other rows and columns.
+void ck_multiply(const ck_product *product);
+
+/// Packs rows of x, entry (r, k) at r·row_stride + k·depth_stride, in blocks of `block` rows: entry (r, k) of a block at
+/// k·block + r, rows beyond the last zero. Blocks of ck_tile_rows() make a left factor, blocks of ck_tile_columns() panels of
+/// columns of a right one.
+void ck_pack(const float *x, ptrdiff_t row_stride, ptrdiff_t depth_stride, ptrdiff_t rows, ptrdiff_t depth,
+             ptrdiff_t block, float *out);
+
+/// The geometry of a convolution of planes, and the activation that follows (as in ck_product).
+typedef struct {
+    ptrdiff_t height, width, out_height, out_width;
+    ptrdiff_t kernel_height, kernel_width, stride_y, stride_x, dilation_y, dilation_x, top, left;
+    int activation;
+    float low, high;
+} ck_plane_convolution;
+
+/// Floats of scratch memory for one plane.
+ptrdiff_t ck_plane_convolution_workspace(const ck_plane_convolution *convolution);
+
+/// y ← φ(bias + filter ∗ x + residual) for one plane; the residual is null for none and must not be y.
+void ck_convolve_plane(const ck_plane_convolution *convolution, const float *x, const float *filter, float bias,
+                       const float *residual, float *y, float *workspace);
+
+/// `rows` rows of `width` entries: zeros, but x[i·stride] at low ≤ i < high; x moves on by x_stride from row to row and may
+/// point outside of its array as long as those entries lie within.
+void ck_shift_rows(const float *x, ptrdiff_t x_stride, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t low, ptrdiff_t high,
+                   ptrdiff_t width, float *out);
+
+/// Maximum (NaN ignored, −∞ when there is none) and sum of `rows` rows, entry by entry.
+void ck_row_maximum(const float *x, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t count, float *out);
+void ck_row_sum(const float *x, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t count, float *out);
+
+/// outᵢ ← maximum or sum of x[i·stride + k], 0 ≤ k < window. The maximum is of numbers
+/// that are not NaN, as ck_row_maximum leaves them.
+void ck_window_maximum(const float *x, ptrdiff_t window, ptrdiff_t stride, ptrdiff_t count, float *out);
+void ck_window_sum(const float *x, ptrdiff_t window, ptrdiff_t stride, ptrdiff_t count, float *out);
+
+/// Functions of one number: the parameter is the upper bound of a clipped ReLU, the slope of a leaky one.
+enum {
+    CK_RELU, CK_CLIPPED_RELU, CK_LEAKY_RELU, CK_SIGMOID, CK_SILU, CK_TANH, CK_GELU, CK_GELU_TANH, CK_HARD_SIGMOID, CK_HARD_SWISH
+};
+
+/// yᵢ ← φ(yᵢ).
+void ck_activate(int function, float parameter, float *y, ptrdiff_t count);
+
+/// yᵢ ← factor·xᵢ + offset.
+void ck_affine(const float *x, ptrdiff_t count, float factor, float offset, float *y);
+
+/// yᵢ += xᵢ.
+void ck_accumulate(const float *x, ptrdiff_t count, float *y);
+
+/// yᵢ *= xᵢ.
+void ck_multiply_by(const float *x, ptrdiff_t count, float *y);
+
+/// yᵢ ← e^(xᵢ − max)/Σ; y may be x.
+void ck_softmax(const float *x, ptrdiff_t count, float *y);
+
+/// yᵢ ← (xᵢ − mean)/√(variance + ε), sums in double precision; without the mean, by the root of the mean square. y may be x.
+void ck_normalize(const float *x, ptrdiff_t count, int subtracts_mean, double epsilon, float *y);
+
 // Numbers that threads share, in one total order.
 
 /// Adds to a number; returns what it was.

@@ -115,7 +115,7 @@ extension ChannelAnalysis {
         if isConstant(output) { return }
         let activations = node.inputs.filter { !isConstant($0) }
         let owned = activations.compactMap { ownership(of: $0) }
-        guard let rank = owned.map(\.rank).max() else {
+        guard !owned.isEmpty, let rank = (owned.map(\.rank) + activations.compactMap { network.values[$0].shape?.count }).max() else {
             return setOrigin(output, .fixed(activations.first.map(describe) ?? "a constant"))
         }
         // Axes counted in the output; shorter operands are aligned at the end.
@@ -126,16 +126,21 @@ extension ChannelAnalysis {
             return moved
         }
         let reference = aligned.max { $0.symbols.count < $1.symbols.count } ?? aligned[0]
+        let classes = aligned.map { Set($0.symbols.map(table.find)) }
+        let isJoint = classes.contains { $0 != classes[0] }
         for other in aligned where other != reference {
             if other.axes == reference.axes, other.extents == reference.extents {
                 unite(reference.symbols, other.symbols)
+            } else if unite(other, into: reference, node) {
+                continue
             } else if other.symbols.count != 1 {
                 let reason = "node \(node.name) combines channels of different layouts"
                 block(symbols: reference.symbols, reason)
                 block(symbols: other.symbols, reason)
             }
         }
-        if owned.count > 1, node.layer == .add { markStream(reference.symbols) }
+        // The same channels met again, turned or gated, are no other producer's.
+        if isJoint, joinsStreams(node.layer) { markStream(reference.symbols) }
         for value in activations where ownership(of: value) == nil {
             // Something of fixed width: harmless only where it repeats along the channels.
             if let shape = network.values[value].shape, repeats(shape, along: reference) { continue }
@@ -243,6 +248,41 @@ extension ChannelAnalysis {
         setOrigin(output, .owned(ChannelOwnership(rank: input.rank, axis: axis, symbols: symbols)))
     }
 
+    /// A value with channels along some of the axes that `reference` has them along, and repeated along the others: unites what
+    /// lies at the same place.
+    private mutating func unite(_ other: ChannelOwnership, into reference: ChannelOwnership, _ node: Network.Node) -> Bool {
+        guard other.axes.count < reference.axes.count,
+            other.axes.allSatisfy({ axis in
+                guard let place = reference.axes.firstIndex(of: axis), let own = other.axes.firstIndex(of: axis) else { return false }
+                return reference.extents[place] == other.extents[own]
+            }),
+            // The value itself must repeat along the axes it has no channels on.
+            node.inputs.contains(where: { value in
+                guard let owner = ownership(of: value)?.aligned(to: reference.rank), owner == other,
+                    let shape = network.values[value].shape
+                else { return false }
+                return reference.axes.allSatisfy { axis in
+                    let place = axis + shape.count - reference.rank
+                    return other.axes.contains(axis) || place < 0 || shape[place] == 1
+                }
+            })
+        else { return false }
+        var first: [[Int]: Int] = [:]
+        other.forEachSymbol { symbol, coordinate in first[other.axes.map(coordinate)] = symbol }
+        reference.forEachSymbol { symbol, coordinate in
+            if let known = first[other.axes.map(coordinate)] { unite([known], [symbol]) }
+        }
+        return true
+    }
+
+    private func joinsStreams(_ layer: Layer) -> Bool {
+        switch layer {
+        case .add: true
+        case .elementwise(let operation): operation.joinsStreams
+        default: false
+        }
+    }
+
     // MARK: Constants and descriptions
 
     /// A constant that runs along the channels is cut with them.
@@ -258,6 +298,8 @@ extension ChannelAnalysis {
             guard own >= 0, own < shape.count, shape[own] != 1 else { continue }
             if reference.axes.count == 1, shape[own] == reference.extents[place] {
                 bind(name, axis: own, node: node, role: .coupled, reference.symbols)
+            } else if shape[own] == reference.extents[place] {
+                shareConstant(.init(parameter: name, parameterAxis: own, node: node, ownership: reference, axis: axis))
             } else {
                 block(symbols: reference.symbols, "node \(network.nodes[node].name) meets constant \(name) of another layout")
             }
@@ -265,7 +307,7 @@ extension ChannelAnalysis {
     }
 
     /// A vector of parameters, whatever its shape: the axis with more than one value.
-    private mutating func bindVector(_ name: String, node: Int, role: ChannelGroup.Slice.Role, _ symbols: [Int]) {
+    mutating func bindVector(_ name: String, node: Int, role: ChannelGroup.Slice.Role, _ symbols: [Int]) {
         let shape = network.parameters[name]?.shape ?? []
         bind(name, axis: shape.firstIndex(of: symbols.count) ?? 0, node: node, role: role, symbols)
     }

@@ -23,14 +23,30 @@ struct ChannelAnalysis: Sendable {
         case fixed(String)
     }
 
+    /// An axis of a constant along one of several axes that carry channels.
+    struct SharedConstant: Sendable {
+        var parameter: String
+        var parameterAxis: Int
+        var node: Int
+        var ownership: ChannelOwnership
+        var axis: Int
+    }
+
     let network: Network
     private(set) var table = SymbolTable()
     private(set) var bindings: [Binding] = []
     private(set) var origins: [Network.ValueID: Origin] = [:]
     /// Symbols that must stay, with the reason.
-    private(set) var barriers: [(symbols: [Int], reason: String)] = []
+    private(set) var barriers: [(symbols: [Int], reason: String, node: Int?)] = []
+    /// The node at hand.
+    private var current: Int?
     /// Symbols that an addition ties to another producer.
     private(set) var streams: [Int] = []
+    /// Values whose channels lie along several axes.
+    private var rectangles: [ChannelOwnership] = []
+    private var sharedConstants: [SharedConstant] = []
+    /// Axes whose extent something computes with.
+    private var extents: [(ownership: ChannelOwnership, axis: Int, node: String)] = []
     private let constants: Set<Network.ValueID>
     private var constantNames: [Network.ValueID: String] = [:]
 
@@ -38,8 +54,14 @@ struct ChannelAnalysis: Sendable {
         self.network = network
         constants = network.constantValues
         for value in network.inputs { origins[value] = .fixed("the network's input \(network.values[value].name)") }
-        for index in network.nodes.indices { try visit(index) }
+        for index in network.nodes.indices {
+            current = index
+            try visit(index)
+        }
+        current = nil
         for value in network.outputs { block(value, "its channels leave the network as output \(network.values[value].name)") }
+        tieRectangles()
+        bindSharedConstants()
         uniteSharedParameters()
     }
 
@@ -63,8 +85,16 @@ struct ChannelAnalysis: Sendable {
             return try visitLinear(index, node, layer)
         case .convolution(let layer):
             return try visitConvolution(index, node, layer)
-        case .add, .multiply:
+        case .add, .multiply, .elementwise:
             return visitBroadcast(index, node, output)
+        case .matrixProduct:
+            return visitMatrixProduct(index, node, output)
+        case .recurrent(let layer):
+            return try visitRecurrent(index, node, layer)
+        case .convolutionTranspose(let layer):
+            return try visitConvolutionTranspose(index, node, layer, output)
+        case .embedding(let weight):
+            return try visitEmbedding(index, node, weight: weight, output)
         case .concatenation(let axis):
             return visitConcatenation(index, node, axis: axis, output)
         case .attention(let heads, _):
@@ -112,8 +142,7 @@ struct ChannelAnalysis: Sendable {
             if case .reshape = node.layer, moved.axes != input.axes || moved.extents != input.extents, !network.storesAttributes {
                 block(node.inputs[0], "node \(node.name) reshapes to a fixed width, which a file of weights cannot change")
             }
-            tieEqualShares(moved)
-            origins[output] = .owned(moved)
+            origins[output] = .owned(settle(moved, from: input, shape, outShape))
         case .transpose(let permutation):
             guard permutation.count == input.rank + 1, permutation[0] == 0 else {
                 return stop(node, "node \(node.name) transposes the batch axis")
@@ -129,20 +158,109 @@ struct ChannelAnalysis: Sendable {
             let position = (axis < 0 ? axis + input.rank + 1 : axis) - 1
             guard !input.axes.contains(position) else { return stop(node, "softmax \(node.name) runs over its channels") }
             origins[output] = .owned(input)
-        case .linear, .convolution, .add, .multiply, .concatenation, .attention, .constant, .barrier:
+        case .reduction(let layer):
+            visitReduction(node, layer, input, output)
+        case .alongAxis(_, let axis):
+            let position = (axis < 0 ? axis + input.rank + 1 : axis) - 1
+            guard !input.axes.contains(position) else {
+                return stop(node, "node \(node.name) (\(node.layer.operationName)) runs over its channels")
+            }
+            origins[output] = .owned(input)
+        case .extent(let axis):
+            if input.axes.contains(axis - 1) { extents.append((input, axis - 1, node.name)) }
+            origins[output] = .fixed("the extent of an axis")
+        case .gather(let axis, let indices):
+            visitGather(node, axis: axis, indices, input, output)
+        case .interpolation(let layer):
+            let position = (layer.axis < 0 ? layer.axis + input.rank + 1 : layer.axis) - 1
+            guard !input.axes.contains(position) else { return stop(node, "node \(node.name) (Interpolation) blends channels") }
+            origins[output] = .owned(input)
+        case .depthToSpace(let block, let isColumnMajor):
+            visitDepthToSpace(node, block: block, isColumnMajor: isColumnMajor, input, output)
+        case .spaceToDepth(let block):
+            visitSpaceToDepth(node, block: block, input, output)
+        case .linear, .convolution, .convolutionTranspose, .embedding, .recurrent, .add, .multiply, .elementwise, .matrixProduct,
+            .concatenation, .attention, .constant, .barrier:
             stop(node, "node \(node.name) (\(node.layer.operationName)) is not understood")
         }
     }
 
-    /// Channels spread over several axes stay rectangular only if equal shares are cut: position j of the last axis stays or
-    /// goes for all positions of the axes before.
-    private mutating func tieEqualShares(_ ownership: ChannelOwnership) {
-        let last = ownership.extents.last ?? 1
-        guard ownership.axes.count > 1, last < ownership.symbols.count else { return }
-        let first = Array(ownership.symbols[..<last])
-        for start in stride(from: last, to: ownership.symbols.count, by: last) {
-            table.unite(first, Array(ownership.symbols[start..<start + last]))
+    /// What is known after a reshape. Channels that lie along several axes must stay a box, which is seen to at the end; where
+    /// some of them merge with an axis of space while others stay apart, those that merge go together.
+    private mutating func settle(_ moved: ChannelOwnership, from input: ChannelOwnership, _ old: [Int], _ new: [Int]) -> ChannelOwnership {
+        var result = moved
+        if moved.axes.count > 1 {
+            for axis in moved.axes where input.mergesWithSpace(from: old, to: new, at: axis) && result.axes.count > 1 {
+                let rest = result.axes.filter { $0 != axis }
+                var first: [[Int]: Int] = [:]
+                result.forEachSymbol { symbol, coordinate in
+                    let key = rest.map(coordinate)
+                    if let known = first[key] { table.unite(known, symbol) } else { first[key] = symbol }
+                }
+                result = result.restricted(to: rest)
+            }
         }
+        if result.axes.count > 1 { rectangles.append(result) }
+        return result
+    }
+
+    /// Channels spread over several axes stay rectangular if all at one coordinate of some axis belong together (whole heads); else
+    /// equal shares are cut: position j of the last axis stays or goes for all positions of the axes before.
+    private mutating func tieRectangles() {
+        for ownership in rectangles where !ownership.axes.contains(where: { isWhole(ownership, along: $0) }) {
+            let last = ownership.extents.last ?? 1
+            guard last < ownership.symbols.count else { continue }
+            let first = Array(ownership.symbols[..<last])
+            for start in stride(from: last, to: ownership.symbols.count, by: last) {
+                table.unite(first, Array(ownership.symbols[start..<start + last]))
+            }
+        }
+    }
+
+    /// Whether all symbols at the same coordinate along an axis are one class.
+    private func isWhole(_ ownership: ChannelOwnership, along axis: Int) -> Bool {
+        var classes: [Int: Int] = [:]
+        var result = true
+        ownership.forEachSymbol { symbol, coordinate in
+            let root = table.find(symbol)
+            let place = coordinate(axis)
+            if classes[place, default: root] != root { result = false }
+            classes[place] = root
+        }
+        return result
+    }
+
+    /// Constants along one of several axes that carry channels: cut with an axis along which whole classes lie; left alone along
+    /// an axis every position of which has the same classes, and so never goes.
+    private mutating func bindSharedConstants() {
+        for constant in sharedConstants {
+            let own = constant.ownership
+            guard own.axes.contains(constant.axis) else { continue }
+            if isWhole(own, along: constant.axis) {
+                bind(
+                    constant.parameter, axis: constant.parameterAxis, node: constant.node, role: .coupled,
+                    own.restricted(to: [constant.axis]).symbols)
+                continue
+            }
+            if !isFixed(own, along: constant.axis) {
+                barriers.append(
+                    (
+                        own.symbols, "node \(network.nodes[constant.node].name) meets constant \(constant.parameter) of another layout",
+                        constant.node
+                    ))
+            }
+        }
+        for extent in extents where !isFixed(extent.ownership, along: extent.axis) {
+            barriers.append((extent.ownership.symbols, "the model computes with their number (\(extent.node))", nil))
+        }
+    }
+
+    /// Whether every position of an axis has the same classes: none of them goes while any channel stays.
+    private func isFixed(_ ownership: ChannelOwnership, along axis: Int) -> Bool {
+        guard ownership.axes.count > 1, let place = ownership.axes.firstIndex(of: axis) else { return false }
+        var classes = [Set<Int>](repeating: [], count: ownership.extents[place])
+        ownership.forEachSymbol { symbol, coordinate in classes[coordinate(axis)].insert(table.find(symbol)) }
+        return classes.allSatisfy { $0 == classes[0] }
     }
 
     // MARK: Bookkeeping
@@ -155,6 +273,8 @@ struct ChannelAnalysis: Sendable {
         bindings.append(Binding(parameter: parameter, axis: axis, node: node, role: role, symbols: symbols))
     }
 
+    mutating func shareConstant(_ constant: SharedConstant) { sharedConstants.append(constant) }
+
     mutating func makeSymbols(_ count: Int) -> [Int] { table.make(count) }
 
     mutating func unite(_ a: [Int], _ b: [Int]) { table.unite(a, b) }
@@ -165,10 +285,10 @@ struct ChannelAnalysis: Sendable {
 
     /// The channels of a value must all stay.
     mutating func block(_ value: Network.ValueID, _ reason: String) {
-        if let ownership = ownership(of: value) { barriers.append((ownership.symbols, reason)) }
+        if let ownership = ownership(of: value) { barriers.append((ownership.symbols, reason, current)) }
     }
 
-    mutating func block(symbols: [Int], _ reason: String) { barriers.append((symbols, reason)) }
+    mutating func block(symbols: [Int], _ reason: String) { barriers.append((symbols, reason, current)) }
 
     /// Nothing passes a node: its inputs stay whole, its outputs have fixed width.
     mutating func stop(_ node: Network.Node, _ reason: String) {

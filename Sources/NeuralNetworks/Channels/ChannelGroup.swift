@@ -18,6 +18,8 @@ public struct ChannelGroup: Sendable, Equatable, Identifiable {
     public var consumers: [Int]
     /// Why the group must stay whole; `nil` when it may be cut.
     public var barrier: String?
+    /// The node (index into `Network.nodes`) that makes it so; `nil` for what leaves the network, and where no node is to blame.
+    public var barrierNode: Int?
     /// No addition ties the channels to another producer's: the group may be cut without touching a residual stream.
     /// Gates (products), attention heads and concatenations may still give it several producers or consumers.
     public var isInner: Bool
@@ -31,7 +33,8 @@ public struct ChannelGroup: Sendable, Equatable, Identifiable {
 
     /// One axis of one parameter.
     public struct Slice: Sendable, Equatable {
-        public enum Role: Sendable, Equatable { case producer, normalization, consumer, coupled }
+        /// `recurrent`: columns by which a recurrent layer reads its own state.
+        public enum Role: Sendable, Equatable { case producer, normalization, consumer, coupled, recurrent }
         public var parameter: String
         public var axis: Int
         /// Node that owns the parameter.
@@ -41,7 +44,8 @@ public struct ChannelGroup: Sendable, Equatable, Identifiable {
     }
 
     public init(
-        id: String, count: Int, slices: [Slice], producers: [Int], consumers: [Int], barrier: String?, isInner: Bool
+        id: String, count: Int, slices: [Slice], producers: [Int], consumers: [Int], barrier: String?, isInner: Bool,
+        barrierNode: Int? = nil
     ) {
         self.id = id
         self.count = count
@@ -49,6 +53,7 @@ public struct ChannelGroup: Sendable, Equatable, Identifiable {
         self.producers = producers
         self.consumers = consumers
         self.barrier = barrier
+        self.barrierNode = barrierNode
         self.isInner = isInner
     }
 }

@@ -60,7 +60,17 @@ struct ChannelOwnership: Sendable, Equatable {
             }
             result.append(symbols[index(of: axes.map { source[$0] })])
         }
-        return ChannelOwnership(rank: new.count, axes: newAxes, extents: newExtents, symbols: result)
+        // Axes of extent 1 carry nothing, unless there is but one channel.
+        let places = newAxes.indices.filter { newExtents[$0] != 1 }
+        let kept = places.isEmpty ? Array(newAxes.indices.prefix(1)) : places
+        return ChannelOwnership(rank: new.count, axes: kept.map { newAxes[$0] }, extents: kept.map { newExtents[$0] }, symbols: result)
+    }
+
+    /// Whether a new axis joins tracked old axes with others, or repeats channels along what is no channel.
+    func mergesWithSpace(from old: [Int], to new: [Int], at axis: Int) -> Bool {
+        guard let block = Self.blocks(old, new)?.first(where: { $0.new.contains(axis) }) else { return false }
+        let tracked = block.old.filter { axes.contains($0) }
+        return block.old.contains { old[$0] != 1 && !axes.contains($0) } && axes.count > tracked.count
     }
 
     /// After permuting the axes of a sample: new axis i is old axis `permutation[i]`.

@@ -121,7 +121,7 @@ extension ChannelAnalysis {
         return GroupedClasses(
             group: ChannelGroup(
                 id: identifier(classes, slots: first), count: classes.count, slices: slices, producers: producers,
-                consumers: nodes(.consumer), barrier: barrier, isInner: !isStream),
+                consumers: nodes(.consumer), barrier: barrier, isInner: !isStream, barrierNode: reason.flatMap { barriers[$0].node }),
             classes: classes)
     }
 

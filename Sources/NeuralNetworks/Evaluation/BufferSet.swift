@@ -1,11 +1,18 @@
 // Plain memory of the evaluator: allocated once per worker, released at the end.
 
+import LinearAlgebra
+
 /// Several float buffers. The owner must call `deallocate` once.
 final class BufferSet {
     private var pointers: [UnsafeMutablePointer<Float>]
+    let sizes: [Int]
+
+    /// Floats of all buffers together.
+    var count: Int { sizes.reduce(0, +) }
 
     init(sizes: [Int]) {
-        pointers = sizes.map { UnsafeMutablePointer<Float>.allocate(capacity: max($0, 1)) }
+        self.sizes = sizes
+        pointers = sizes.map { LargePages.allocate(max($0, 1)) }
     }
 
     convenience init(copying arrays: [[Float]]) {

@@ -1,4 +1,4 @@
-// y = φ(W·x + b) for many vectors at once.
+// y = φ(W·x + b) for many vectors at once: packed vectors times panels of weights.
 
 import LinearAlgebra
 
@@ -11,24 +11,85 @@ struct DenseKernel: Sendable {
     let weight: [Float]
     let isTransposed: Bool
     let epilogue: Epilogue
+    /// Wᵀ by panels of a tile's columns: entry (k, j) of a panel at k·tileColumns + j.
+    private let panels: [Float]
+    private let offsets: [Int]
+
+    /// Vectors that are packed together: the weights are read once for all of them.
+    private static let vectorsPerUnit = 64
+    /// Panels of one unit: what is shared where vectors are few.
+    private static let panelsPerUnit = 8
+
+    init(inputs: Int, outputs: Int, positions: Int, weight: [Float], isTransposed: Bool, epilogue: Epilogue) {
+        self.inputs = inputs
+        self.outputs = outputs
+        self.positions = positions
+        self.weight = weight
+        self.isTransposed = isTransposed
+        self.epilogue = epilogue
+        let width = TiledProduct.tileColumns
+        offsets = (0..<inputs).map { $0 * width }
+        let count = TiledProduct.panelCount(columns: outputs, depth: inputs)
+        panels = [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
+            weight.withUnsafeBufferPointer { weight in
+                guard let source = weight.baseAddress, let target = buffer.baseAddress else { return }
+                TiledProduct.packPanels(
+                    source, columnStride: isTransposed ? 1 : inputs, depthStride: isTransposed ? outputs : 1, columns: outputs,
+                    depth: inputs, into: target)
+            }
+            initialized = count
+        }
+    }
+
+    var workspaceSize: Int { TiledProduct.packedCount(rows: Self.vectorsPerUnit, depth: inputs) }
+
+    private var panelGroups: Int {
+        let length = TiledProduct.tileColumns * Self.panelsPerUnit
+        return (outputs + length - 1) / length
+    }
+
+    /// How many independent parts the work for `count` samples has.
+    func unitCount(_ count: Int) -> Int {
+        (count * positions + Self.vectorsPerUnit - 1) / Self.vectorsPerUnit * panelGroups
+    }
 
     func run(
-        count: Int, input: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>, residual: UnsafePointer<Float>?
+        count: Int, input: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>, residual: UnsafePointer<Float>?,
+        workspace: UnsafeMutablePointer<Float>
     ) {
-        let vectors = count * positions
-        guard vectors > 0 else { return }
-        weight.withUnsafeBufferPointer { w in
-            BLAS.gemm(
-                isTransposed ? .normal : .transposed, .normal, outputs, vectors, inputs, 1, w.baseAddress!,
-                isTransposed ? outputs : inputs, input, inputs, 0, output, outputs)
+        for unit in 0..<unitCount(count) {
+            run(unit: unit, of: count, input: input, output: output, residual: residual, workspace: workspace)
         }
-        guard !epilogue.isIdentity else { return }
-        for vector in 0..<vectors {
-            let y = output + vector * outputs
-            epilogue.bias.withUnsafeBufferPointer { b in
-                if let b = b.baseAddress, !epilogue.bias.isEmpty { for i in 0..<outputs { y[i] += b[i] } }
+    }
+
+    /// One of the units of `count` samples.
+    func run(
+        unit: Int, of count: Int, input: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>, residual: UnsafePointer<Float>?,
+        workspace: UnsafeMutablePointer<Float>
+    ) {
+        let (block, group) = unit.quotientAndRemainder(dividingBy: panelGroups)
+        let first = block * Self.vectorsPerUnit
+        let vectors = min(Self.vectorsPerUnit, count * positions - first)
+        let start = group * Self.panelsPerUnit * TiledProduct.tileColumns
+        let columns = min(Self.panelsPerUnit * TiledProduct.tileColumns, outputs - start)
+        TiledProduct.packLeft(input + first * inputs, rowStride: inputs, rows: vectors, depth: inputs, into: workspace)
+        let y = output + first * outputs + start
+        panels.withUnsafeBufferPointer { panels in
+            offsets.withUnsafeBufferPointer { offsets in
+                epilogue.bias.withUnsafeBufferPointer { bias in
+                    guard let base = panels.baseAddress, let offsets = offsets.baseAddress else { return }
+                    var product = TiledProduct(
+                        left: workspace, leftDepth: inputs, right: base + start * inputs,
+                        rightStride: inputs * TiledProduct.tileColumns, offsets: offsets, depth: inputs, rows: vectors,
+                        columns: columns, result: y, resultStride: outputs)
+                    product.finish(
+                        columnBias: epilogue.bias.isEmpty ? nil : bias.baseAddress.map { $0 + start },
+                        residual: residual.map { $0 + first * outputs + start }, activation: epilogue.stored)
+                    product.multiply()
+                }
             }
-            epilogue.apply(y, count: outputs, bias: 0, residual: residual.map { $0 + vector * outputs })
         }
+        guard epilogue.rest != .identity else { return }
+        for vector in 0..<vectors { epilogue.rest.apply(y + vector * outputs, count: columns) }
     }
 }

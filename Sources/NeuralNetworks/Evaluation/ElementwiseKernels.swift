@@ -1,4 +1,4 @@
-// Sums and products with broadcasting, softmax, attention.
+// Sums and products with broadcasting, softmax.
 
 import LinearAlgebra
 
@@ -71,9 +71,9 @@ struct BroadcastKernel: Sendable {
         if first {
             if stride == 1 { y.update(from: x, count: count) } else { for i in 0..<count { y[i] = x[i * stride] } }
         } else if operation == .add {
-            if stride == 1 { for i in 0..<count { y[i] += x[i] } } else { for i in 0..<count { y[i] += x[i * stride] } }
+            if stride == 1 { RowKernels.add(x, count: count, to: y) } else { for i in 0..<count { y[i] += x[i * stride] } }
         } else {
-            if stride == 1 { for i in 0..<count { y[i] *= x[i] } } else { for i in 0..<count { y[i] *= x[i * stride] } }
+            if stride == 1 { RowKernels.multiply(y, by: x, count: count) } else { for i in 0..<count { y[i] *= x[i * stride] } }
         }
         return y + count
     }
@@ -87,6 +87,10 @@ struct SoftmaxKernel: Sendable {
 
     func run(count: Int, input: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>) {
         for block in 0..<count * outer {
+            if inner == 1 {
+                RowKernels.softmax(input + block * length, count: length, into: output + block * length)
+                continue
+            }
             for i in 0..<inner {
                 let x = input + block * length * inner + i
                 let y = output + block * length * inner + i
@@ -99,39 +103,6 @@ struct SoftmaxKernel: Sendable {
                     sum += e
                 }
                 for k in 0..<length { y[k * inner] /= sum }
-            }
-        }
-    }
-}
-
-/// softmax(scale · Q·Kᵀ)·V per head.
-struct AttentionKernel: Sendable {
-    let heads: Int
-    let scale: Float
-    let queries: Int
-    let keys: Int
-    /// Width of a head in queries and keys, and in values.
-    let width: Int
-    let valueWidth: Int
-
-    var workspaceSize: Int { queries * keys }
-
-    func run(
-        count: Int, q: UnsafePointer<Float>, k: UnsafePointer<Float>, v: UnsafePointer<Float>,
-        output: UnsafeMutablePointer<Float>, workspace: UnsafeMutablePointer<Float>
-    ) {
-        let softmax = SoftmaxKernel(outer: queries, length: keys, inner: 1)
-        let row = heads * width
-        let valueRow = heads * valueWidth
-        for image in 0..<count {
-            for head in 0..<heads {
-                BLAS.gemm(
-                    .transposed, .normal, keys, queries, width, scale, k + image * keys * row + head * width, row,
-                    q + image * queries * row + head * width, row, 0, workspace, keys)
-                softmax.run(count: 1, input: UnsafePointer(workspace), output: workspace)
-                BLAS.gemm(
-                    .normal, .normal, valueWidth, queries, keys, 1, v + image * keys * valueRow + head * valueWidth, valueRow,
-                    workspace, keys, 0, output + image * queries * valueRow + head * valueWidth, valueRow)
             }
         }
     }

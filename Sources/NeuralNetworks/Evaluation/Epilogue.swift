@@ -1,4 +1,6 @@
-// What happens to a block of outputs while it is still in cache: bias, residual, activation.
+// What happens to a tile of outputs while it is still in registers: bias, residual, activation.
+
+import LinearAlgebra
 
 #if canImport(Glibc)
     import Glibc
@@ -6,7 +8,7 @@
     import Darwin
 #endif
 
-/// y ← φ(y + b + r), applied in place to a row of contiguous values.
+/// y ← φ(y + b + r).
 struct Epilogue: Sendable {
     /// One value per output channel; empty for none.
     var bias: [Float] = []
@@ -14,53 +16,34 @@ struct Epilogue: Sendable {
     var addsResidual = false
     var activation: Activation = .identity
 
-    var isIdentity: Bool { bias.isEmpty && !addsResidual && activation == .identity }
-
-    /// One channel's run of values.
-    @inline(__always)
-    func apply(_ y: UnsafeMutablePointer<Float>, count: Int, bias b: Float, residual: UnsafePointer<Float>?) {
-        switch (activation, residual) {
-        case (.relu, nil):
-            for i in 0..<count {
-                let v = y[i] + b
-                y[i] = 0 > v ? 0 : v
-            }
-        case (.relu, let r?):
-            for i in 0..<count {
-                let v = y[i] + b + r[i]
-                y[i] = 0 > v ? 0 : v
-            }
-        case (.identity, nil):
-            if b != 0 { for i in 0..<count { y[i] += b } }
-        case (.identity, let r?):
-            for i in 0..<count { y[i] += b + r[i] }
-        case (_, nil):
-            if b != 0 { for i in 0..<count { y[i] += b } }
-            activation.apply(y, count: count)
-        case (_, let r?):
-            for i in 0..<count { y[i] += b + r[i] }
-            activation.apply(y, count: count)
+    /// What of the activation is applied in registers, and what to the stored values afterwards.
+    var stored: StoredActivation {
+        switch activation {
+        case .relu: .clamp(low: 0, high: .infinity)
+        case .clippedReLU(let maximum): .clamp(low: 0, high: maximum)
+        case .leakyReLU(let slope): .leak(slope: slope)
+        default: .none
         }
     }
+
+    var rest: Activation { stored == .none ? activation : .identity }
 }
 
 extension Activation {
     /// Applies the nonlinearity in place.
     func apply(_ y: UnsafeMutablePointer<Float>, count: Int) {
         switch self {
-        case .identity:
-            break
-        case .relu:
-            for i in 0..<count { y[i] = 0 > y[i] ? 0 : y[i] }
-        case .leakyReLU(let slope):
-            for i in 0..<count { y[i] = y[i] < 0 ? slope * y[i] : y[i] }
-        case .clippedReLU(let maximum):
-            for i in 0..<count {
-                let v = 0 > y[i] ? 0 : y[i]
-                y[i] = maximum < v ? maximum : v
-            }
-        default:
-            for i in 0..<count { y[i] = self(y[i]) }
+        case .identity: break
+        case .relu: RowKernels.apply(.relu, y, count: count)
+        case .leakyReLU(let slope): RowKernels.apply(.leakyReLU(slope: slope), y, count: count)
+        case .clippedReLU(let maximum): RowKernels.apply(.clippedReLU(maximum: maximum), y, count: count)
+        case .gelu(let approximateTanh): RowKernels.apply(approximateTanh ? .geluTanh : .gelu, y, count: count)
+        case .tanh: RowKernels.apply(.tanh, y, count: count)
+        case .sigmoid: RowKernels.apply(.sigmoid, y, count: count)
+        case .silu: RowKernels.apply(.silu, y, count: count)
+        case .hardSwish: RowKernels.apply(.hardSwish, y, count: count)
+        case .hardSigmoid: RowKernels.apply(.hardSigmoid, y, count: count)
+        case .elu, .function: for i in 0..<count { y[i] = self(y[i]) }
         }
     }
 
@@ -79,6 +62,7 @@ extension Activation {
         case .hardSwish: x * min(max(x / 6 + 0.5, 0), 1)
         case .hardSigmoid: min(max(x / 6 + 0.5, 0), 1)
         case .elu(let alpha): x < 0 ? alpha * expm1f(x) : x
+        case .function(let function): Float(function.value(Double(x)))
         }
     }
 

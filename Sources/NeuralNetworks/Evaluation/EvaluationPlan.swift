@@ -40,11 +40,14 @@ struct EvaluationPlan: Sendable {
         case copy(CopyKernel)
         case softmax(SoftmaxKernel)
         case attention(AttentionKernel)
+        case general(any SampleKernel)
 
         var workspaceSize: Int {
             switch self {
             case .convolution(let kernel): kernel.workspaceSize
+            case .dense(let kernel): kernel.workspaceSize
             case .attention(let kernel): kernel.workspaceSize
+            case .general(let kernel): kernel.workspaceSize
             default: 0
             }
         }
@@ -92,7 +95,7 @@ extension EvaluationPlan.Step {
             kernel.run(count: count, input: x, output: y, residual: residual, workspace: workspace)
         case .dense(let kernel):
             let residual = kernel.epilogue.addsResidual ? UnsafePointer(pointers[inputs[1]]) : nil
-            kernel.run(count: count, input: x, output: y, residual: residual)
+            kernel.run(count: count, input: x, output: y, residual: residual, workspace: workspace)
         case .channelAffine(let kernel):
             kernel.run(count: count, input: x, output: y)
         case .normalization(let kernel):
@@ -110,6 +113,10 @@ extension EvaluationPlan.Step {
             kernel.run(count: count, inputs: inputs.map { UnsafePointer(pointers[$0]) }, outputs: outputs.map { pointers[$0] })
         case .softmax(let kernel):
             kernel.run(count: count, input: x, output: y)
+        case .general(let kernel):
+            kernel.run(
+                count: count, inputs: inputs.map { UnsafePointer(pointers[$0]) }, outputs: outputs.map { pointers[$0] },
+                workspace: workspace)
         case .attention(let kernel):
             kernel.run(
                 count: count, q: x, k: UnsafePointer(pointers[inputs[1]]), v: UnsafePointer(pointers[inputs[2]]), output: y,

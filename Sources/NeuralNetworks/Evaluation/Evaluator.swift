@@ -18,6 +18,7 @@ import LinearAlgebra
 public struct Evaluator: Sendable {
     let plan: EvaluationPlan
     private let network: Network
+    private let resources: EvaluationResources
 
     /// Prepares a network, or the part of it that leads from `sources` to `taps`.
     ///
@@ -45,6 +46,7 @@ public struct Evaluator: Sendable {
         plan = try PlanBuilder.plan(
             for: self.network, from: sources ?? network.inputs, observing: taps ?? network.outputs, statistics: statistics,
             foldsBatchNormalization: !recordsStatistics, keepsObserved: !recordsStatistics)
+        resources = EvaluationResources(constants: plan.constants)
     }
 
     /// Evaluates a batch of the only source.
@@ -69,27 +71,75 @@ public struct Evaluator: Sendable {
         precondition(range.lowerBound >= 0 && range.upperBound <= given, "samples must be among those of the inputs")
         let batch = range.count
         let workers = max(1, threads ?? BLASConfiguration.configuredThreads)
-        let constants = BufferSet(copying: plan.constants)
-        defer { constants.deallocate() }
-        let chunk = plan.chunkSize(batch: batch, threads: workers)
-        let chunks = (batch + chunk - 1) / chunk
         let results = Evaluator.filled(counts: plan.resultSizes.map { $0 * batch }) { results in
             withSourcePointers(inputs, from: range.lowerBound) { sources in
-                withConcurrentChunks(
-                    count: chunks, threads: workers,
-                    makeWorkspace: { BufferSet(sizes: plan.scratchSizes.map { $0 * chunk } + [plan.workspaceSize]) },
-                    release: { $0.deallocate() }
-                ) { index, buffers in
-                    let first = index * chunk
-                    let pointers = plan.pointers(
-                        first: first, sources: sources, constants: constants, results: results, scratch: buffers, scratchOffset: 0)
-                    for step in plan.steps {
-                        step.run(count: min(chunk, batch - first), pointers: pointers, workspace: buffers[plan.scratchSizes.count])
+                run(Pass(batch: batch, threads: workers, sources: sources, results: results))
+            }
+        }
+        return collect(results, inputs: inputs, range)
+    }
+
+    /// Addresses of what a pass reads and of what it fills.
+    private struct Pass {
+        let batch: Int
+        let threads: Int
+        let sources: [UnsafePointer<Float>]
+        let results: [UnsafeMutablePointer<Float>]
+    }
+
+    /// Multiply–adds of a step that are worth sharing, about 10 µs: ten times what it costs to share a loop.
+    private static let shared = 1 << 20
+
+    /// Every thread takes chunks of samples; where these are too few to keep all of them busy, threads share the steps.
+    private func run(_ pass: Pass) {
+        let chunk = plan.chunkSize(batch: pass.batch, threads: pass.threads)
+        let chunks = (pass.batch + chunk - 1) / chunk
+        if pass.threads > 1, chunks < pass.threads || (chunks < 4 * pass.threads && chunks % pass.threads != 0) {
+            return shareSteps(pass)
+        }
+        let sizes = plan.scratchSizes.map { $0 * chunk } + [plan.workspaceSize]
+        withConcurrentChunks(
+            count: chunks, threads: pass.threads, makeWorkspace: { resources.take(sizes) }, release: { resources.giveBack($0) }
+        ) { index, buffers in
+            let first = index * chunk
+            let pointers = plan.pointers(
+                first: first, sources: pass.sources, constants: resources.constants, results: pass.results, scratch: buffers,
+                scratchOffset: 0)
+            for step in plan.steps {
+                step.run(count: min(chunk, pass.batch - first), pointers: pointers, workspace: buffers[plan.scratchSizes.count])
+            }
+        }
+    }
+
+    private func shareSteps(_ pass: Pass) {
+        let team = resources.team(pass.threads)
+        let chunk = plan.chunkSize(batch: pass.batch, threads: 1)
+        let buffers = resources.take(plan.scratchSizes.map { $0 * chunk })
+        let sizes = plan.storages.map(\.size)
+        BLASConfiguration.withSingleThread {
+            for first in stride(from: 0, to: pass.batch, by: chunk) {
+                let count = min(chunk, pass.batch - first)
+                let pointers = plan.pointers(
+                    first: first, sources: pass.sources, constants: resources.constants, results: pass.results, scratch: buffers,
+                    scratchOffset: 0)
+                for step in plan.steps {
+                    func run(_ body: (UnsafeMutablePointer<Float>) -> Void) {
+                        let workspace = resources.take([step.kernel.workspaceSize])
+                        body(workspace[0])
+                        resources.giveBack(workspace)
+                    }
+                    let units = step.unitCount(count)
+                    if units > 1, step.work(count, sizes: sizes) >= Self.shared {
+                        team.share(units) { unit in
+                            run { step.run(unit: unit, of: count, pointers: pointers, sizes: sizes, workspace: $0) }
+                        }
+                    } else {
+                        run { step.run(count: count, pointers: pointers, workspace: $0) }
                     }
                 }
             }
         }
-        return collect(results, inputs: inputs, range)
+        resources.giveBack(buffers)
     }
 
     /// Runs the batch layer by layer with every batch normalization using the statistics of this batch, and records them.
@@ -100,10 +150,14 @@ public struct Evaluator: Sendable {
         _ network: Network, _ inputs: [ActivationTensor], threads: Int?
     ) throws(NetworkError) -> [Int: ChannelStatistics] {
         let shapes = inputs.map(\.sampleShape)
-        let normalizations = network.nodes.indices.filter { network.nodes[$0].layer.isBatchNormalization }
+        let compatible = network.inputs.count == shapes.count ? zip(network.inputs, shapes).map { network.values[$0].shape ?? $1 } : shapes
+        // Behind an operation that cannot be evaluated the stored statistics stay.
+        let evaluability = network.evaluability(inputShapes: compatible)
+        let normalizations = network.nodes.indices.filter {
+            network.nodes[$0].layer.isBatchNormalization && evaluability.isComputable(network.nodes[$0].outputs[0])
+        }
         guard !normalizations.isEmpty else { return [:] }
         let taps = normalizations.map { network.nodes[$0].outputs[0] }
-        let compatible = network.inputs.count == shapes.count ? zip(network.inputs, shapes).map { network.values[$0].shape ?? $1 } : shapes
         let evaluator = try Evaluator(
             network, from: nil, observing: taps, statistics: [:], inputShapes: compatible, recordsStatistics: true)
         return try evaluator.record(inputs, threads: max(1, threads ?? BLASConfiguration.configuredThreads))
@@ -112,17 +166,13 @@ public struct Evaluator: Sendable {
     private func record(_ inputs: [ActivationTensor], threads: Int) throws(NetworkError) -> [Int: ChannelStatistics] {
         let batch = try checkedBatch(inputs)
         let scratch = BufferSet(sizes: plan.scratchSizes.map { $0 * batch })
-        let constants = BufferSet(copying: plan.constants)
-        defer {
-            scratch.deallocate()
-            constants.deallocate()
-        }
+        defer { scratch.deallocate() }
         var recorded: [Int: ChannelStatistics] = [:]
         var failure: NetworkError?
         withSourcePointers(inputs, from: 0) { sources in
             for var step in plan.steps {
                 let all = plan.pointers(
-                    first: 0, sources: sources, constants: constants, scratch: scratch, scratchOffset: 0)
+                    first: 0, sources: sources, constants: resources.constants, scratch: scratch, scratchOffset: 0)
                 if case .channelAffine(let kernel) = step.kernel, case .batchNormalization(let layer) = network.nodes[step.node].layer {
                     let statistics = kernel.statistics(of: all[step.inputs[0]], count: batch, threads: threads)
                     recorded[step.node] = statistics
@@ -145,7 +195,7 @@ public struct Evaluator: Sendable {
                 ) { index, workspace in
                     let first = index * chunk
                     let pointers = plan.pointers(
-                        first: first, sources: sources, constants: constants, scratch: scratch, scratchOffset: first)
+                        first: first, sources: sources, constants: resources.constants, scratch: scratch, scratchOffset: first)
                     step.run(count: min(chunk, batch - first), pointers: pointers, workspace: workspace[0])
                 }
             }

@@ -1,5 +1,7 @@
 // Batch normalization with frozen statistics, and normalizations that take their statistics from the activation.
 
+import LinearAlgebra
+
 /// y = φ(a·x + b) per channel.
 struct ChannelAffineKernel: Sendable {
     let channels: Int
@@ -9,15 +11,15 @@ struct ChannelAffineKernel: Sendable {
     let activation: Activation
 
     func run(count: Int, input: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>) {
-        for image in 0..<count {
-            for channel in 0..<channels {
-                let offset = (image * channels + channel) * positions
-                let (a, b) = (scale[channel], shift[channel])
-                let x = input + offset
-                let y = output + offset
-                for i in 0..<positions { y[i] = a * x[i] + b }
-                activation.apply(y, count: positions)
-            }
+        run(planes: 0..<count * channels, input: input, output: output)
+    }
+
+    /// Some of the planes of a batch.
+    func run(planes: Range<Int>, input: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>) {
+        for plane in planes {
+            let (x, y) = (input + plane * positions, output + plane * positions)
+            RowKernels.affine(x, count: positions, factor: scale[plane % channels], offset: shift[plane % channels], into: y)
+            activation.apply(y, count: positions)
         }
     }
 }
@@ -68,18 +70,11 @@ struct NormalizationKernel: Sendable {
             let x = input + block * length
             let y = output + block * length
             let first = block % blocks * length
-            var mean = 0.0
-            if subtractsMean {
-                for i in 0..<length { mean += Double(x[i]) }
-                mean /= Double(max(length, 1))
-            }
-            var square = 0.0
-            for i in 0..<length { square += (Double(x[i]) - mean) * (Double(x[i]) - mean) }
-            let factor = Float(1 / (square / Double(max(length, 1)) + Double(epsilon)).squareRoot())
-            let center = Float(mean)
+            RowKernels.normalize(x, count: length, subtractsMean: subtractsMean, epsilon: Double(epsilon), into: y)
+            if scale.isEmpty && shift.isEmpty { continue }
             for i in 0..<length {
                 let p = (first + i) / parameterRun % parameterCount
-                y[i] = (x[i] - center) * factor * (scale.isEmpty ? 1 : scale[p]) + (shift.isEmpty ? 0 : shift[p])
+                y[i] = y[i] * (scale.isEmpty ? 1 : scale[p]) + (shift.isEmpty ? 0 : shift[p])
             }
         }
     }

@@ -19,6 +19,7 @@ extension PlanBuilder {
             return .activation(activation, size: size)
         case .pooling(let layer):
             let isFlat = input.count == 2
+            if !layer.dilations.isEmpty { return .general(DilatedMaximumKernel(layer, input: input, output: output)) }
             return .pooling(
                 PoolingKernel(
                     kind: layer.kind, channels: input[0], height: isFlat ? 1 : input[1], width: input[isFlat ? 1 : 2],
@@ -83,7 +84,11 @@ extension PlanBuilder {
                 AttentionKernel(
                     heads: heads, scale: scale, queries: input[0], keys: keys[0], width: input[1] / heads,
                     valueWidth: values[1] / heads))
-        case .linear, .convolution, .flatten, .reshape, .identity, .constant, .barrier:
+        case .depthToSpace, .spaceToDepth:
+            return .copy(try blockKernel(node, input, output))
+        case .elementwise, .reduction, .alongAxis, .matrixProduct, .gather, .embedding, .interpolation, .convolutionTranspose, .recurrent:
+            return .general(try sampleKernel(of: node, input: input, output: output))
+        case .linear, .convolution, .flatten, .reshape, .identity, .constant, .extent, .barrier:
             throw .unsupported(node: node.name, operation: node.layer.operationName)
         }
     }
@@ -162,7 +167,7 @@ extension PlanBuilder {
     }
 
     /// An operand's shape; a constant of full rank loses its batch axis of size 1.
-    private func operandShape(_ value: Network.ValueID, rank: Int, _ node: Network.Node) throws(NetworkError) -> [Int] {
+    func operandShape(_ value: Network.ValueID, rank: Int, _ node: Network.Node) throws(NetworkError) -> [Int] {
         let shape = try shape(of: value, at: node.name)
         guard constants.contains(value), shape.count == rank + 1 else { return shape }
         guard shape[0] == 1 else {

@@ -1,5 +1,12 @@
 // Maximum and average over windows, clipped to the image.
 
+import LinearAlgebra
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
 struct PoolingKernel: Sendable {
     let kind: Pooling.Kind
     let channels, height, width, outHeight, outWidth: Int
@@ -17,27 +24,31 @@ struct PoolingKernel: Sendable {
     }
 
     func run(count: Int, input: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>) {
-        for plane in 0..<count * channels {
-            let x = input + plane * height * width
-            let y = output + plane * outHeight * outWidth
-            for row in 0..<outHeight {
-                for column in 0..<outWidth {
-                    let (rows, columns, area) = window(row, column)
-                    switch kind {
-                    case .maximum:
-                        var best = -Float.infinity
-                        for i in rows {
-                            let line = x + i * width
-                            for j in columns { best = line[j] > best ? line[j] : best }
-                        }
-                        y[row * outWidth + column] = best
-                    case .average:
-                        var sum: Float = 0
-                        for i in rows {
-                            let line = x + i * width
-                            for j in columns { sum += line[j] }
-                        }
-                        y[row * outWidth + column] = area > 0 ? sum / Float(area) : 0
+        run(planes: 0..<count * channels, input: input, output: output)
+    }
+
+    /// Some of the planes of a batch: rows of windows are reduced to one row, and that by windows.
+    func run(planes: Range<Int>, input: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>) {
+        if case .norm(let power) = kind { return runNorm(power, planes: planes, input: input, output: output) }
+        let isMaximum = kind == .maximum
+        let reduction: RowKernels.Reduction = isMaximum ? .maximum : .sum
+        // What windows cover from the left margin on, at least the image.
+        let length = max(left + width, (outWidth - 1) * strideX + windowX)
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: length) { buffer in
+            guard let line = buffer.baseAddress else { return }
+            line.initialize(repeating: isMaximum ? -.infinity : 0, count: length)
+            for plane in planes {
+                let x = input + plane * height * width
+                for row in 0..<outHeight {
+                    let y = output + (plane * outHeight + row) * outWidth
+                    let rows = window(row, 0).rows
+                    RowKernels.reduceRows(
+                        reduction, x + rows.lowerBound * width, rowStride: width, rows: rows.count, count: width, into: line + left)
+                    RowKernels.reduceWindows(reduction, line, window: windowX, stride: strideX, count: outWidth, into: y)
+                    if isMaximum { continue }
+                    for column in 0..<outWidth {
+                        let area = window(row, column).area
+                        y[column] = area > 0 ? y[column] / Float(area) : 0
                     }
                 }
             }
@@ -67,6 +78,26 @@ struct GlobalAverageKernel: Sendable {
                 i += 1
             }
             output[plane] = sum * scale
+        }
+    }
+}
+
+extension PoolingKernel {
+    /// (Σ|x|^p)^(1/p) of every window.
+    fileprivate func runNorm(_ power: Int, planes: Range<Int>, input: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>) {
+        for plane in planes {
+            let (x, y) = (input + plane * height * width, output + plane * outHeight * outWidth)
+            for row in 0..<outHeight {
+                for column in 0..<outWidth {
+                    let (rows, columns, _) = window(row, column)
+                    var sum = 0.0
+                    for i in rows {
+                        let line = x + i * width
+                        for j in columns { sum += pow(Double(abs(line[j])), Double(power)) }
+                    }
+                    y[row * outWidth + column] = Float(pow(sum, 1 / Double(max(power, 1))))
+                }
+            }
         }
     }
 }

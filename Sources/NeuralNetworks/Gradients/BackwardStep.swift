@@ -1,106 +1,121 @@
-// The reverse of one evaluation step: gradients of its outputs are turned into gradients of its inputs and added there.
+// The reverse of one evaluation step: gradients of its outputs are turned into gradients of its inputs and of its trained
+// tensors, and added there.
 
 import LinearAlgebra
 
 /// What has to be prepared once to run a step backwards.
 struct BackwardStep: Sendable {
-    /// For a convolution: the convolution that maps gradients of its output, spread by its strides, to those of its input.
-    private let transposed: TransposedConvolution?
+    private let convolution: ConvolutionGradient?
+    private let parameters: StepParameters
+    /// Per input of the step: whether anything asks for its gradient.
+    private let wantsInput: [Bool]
     let workspaceSize: Int
 
-    /// - Throws: `unsupported` for steps without a derivative here.
-    init(_ step: EvaluationPlan.Step, node: String) throws(NetworkError) {
+    /// - Parameters:
+    ///   - network: with shapes inferred; the step's kernel is that of its node.
+    ///   - statistics: what batch normalizations use, by node, where they are not the stored ones.
+    ///   - slots: where gradients of trained tensors go; empty for none.
+    ///   - wanted: by storage, whether a gradient is asked for.
+    /// - Throws: `unsupported` naming the node that has no derivative here.
+    init(
+        _ step: EvaluationPlan.Step, in network: Network, statistics: [Int: ChannelStatistics] = [:],
+        slots: ParameterSlots = ParameterSlots(), wanted: [Bool]
+    ) throws(NetworkError) {
+        wantsInput = step.inputs.map { wanted[$0] }
+        parameters = try StepParameters(step, in: network, statistics: statistics, slots: slots)
         switch step.kernel {
         case .convolution(let kernel):
-            let transposed = TransposedConvolution(of: kernel)
-            self.transposed = transposed
-            workspaceSize = transposed.workspaceSize
-        case .normalization: throw .unsupported(node: node, operation: "the gradient of a layer normalization")
-        case .attention: throw .unsupported(node: node, operation: "the gradient of attention")
-        case .dense, .channelAffine, .activation, .pooling, .globalAverage, .broadcast, .copy, .softmax:
-            transposed = nil
+            let gradient = ConvolutionGradient(of: kernel, wantsInput: wantsInput[0], wantsWeight: parameters.weight != nil)
+            convolution = gradient
+            workspaceSize = gradient.workspaceSize
+        case .attention(let kernel):
+            convolution = nil
+            workspaceSize = kernel.gradientWorkspaceSize
+        case .general(let kernel):
+            throw .unsupported(node: network.nodes[step.node].name, operation: "the gradient of \(type(of: kernel))")
+        case .dense, .channelAffine, .normalization, .activation, .pooling, .globalAverage, .broadcast, .copy, .softmax:
+            convolution = nil
             workspaceSize = 0
         }
     }
 
-    /// Adds to the gradients of the inputs. Constants have storages of size 0 and get none.
+    /// Whether the step passes anything on.
+    var isNeeded: Bool { wantsInput.contains(true) || parameters.isWanted }
+
+    /// Adds to the gradients of the inputs that are asked for, and to those of the trained tensors.
+    ///
+    /// - Parameters:
+    ///   - values, gradients: first value of every storage; the gradient of the output is complete, and is overwritten.
+    ///   - tensors: the flat gradient of all trained tensors.
     func run(
         _ step: EvaluationPlan.Step, count: Int, values: [UnsafeMutablePointer<Float>],
-        gradients: [UnsafeMutablePointer<Float>], workspace: UnsafeMutablePointer<Float>
+        gradients: [UnsafeMutablePointer<Float>], tensors: UnsafeMutablePointer<Float>, workspace: UnsafeMutablePointer<Float>
     ) {
         let (x, y) = (UnsafePointer(values[step.inputs[0]]), UnsafePointer(values[step.outputs[0]]))
-        let (dx, dy) = (gradients[step.inputs[0]], gradients[step.outputs[0]])
+        let dy = gradients[step.outputs[0]]
+        let dx = wantsInput[0] ? gradients[step.inputs[0]] : nil
+        let weight = parameters.weight.map { tensors + $0 }
+        let bias = parameters.bias.map { tensors + $0 }
         switch step.kernel {
         case .convolution(let kernel):
-            let size = kernel.extents.outputs * kernel.extents.outHeight * kernel.extents.outWidth
-            kernel.epilogue.backward(step, count: count * size, y: y, dy: dy, gradients: gradients)
-            transposed?.run(count: count, dy: dy, dx: dx, workspace: workspace)
+            let plane = kernel.extents.outHeight * kernel.extents.outWidth
+            backward(kernel.epilogue, step, count: count * kernel.extents.outputs * plane, y: y, dy: dy, gradients: gradients)
+            if let bias { ChannelSums.add(dy, samples: count, channels: kernel.extents.outputs, positions: plane, to: bias) }
+            convolution?.run(count: count, x: x, dy: dy, dx: dx, dw: weight, workspace: workspace)
         case .dense(let kernel):
             let vectors = count * kernel.positions
-            kernel.epilogue.backward(step, count: vectors * kernel.outputs, y: y, dy: dy, gradients: gradients)
-            kernel.weight.withUnsafeBufferPointer { w in
-                BLAS.gemm(
-                    kernel.isTransposed ? .transposed : .normal, .normal, kernel.inputs, vectors, kernel.outputs, 1, w.baseAddress!,
-                    kernel.isTransposed ? kernel.outputs : kernel.inputs, dy, kernel.outputs, 1, dx, kernel.inputs)
-            }
+            guard vectors > 0 else { return }
+            backward(kernel.epilogue, step, count: vectors * kernel.outputs, y: y, dy: dy, gradients: gradients)
+            if let bias { ChannelSums.add(dy, samples: vectors, channels: kernel.outputs, positions: 1, to: bias) }
+            kernel.backward(vectors: vectors, x: x, dy: dy, dx: dx, dw: weight)
         case .channelAffine(let kernel):
             kernel.activation.scaleByDerivative(dy, output: y, count: count * kernel.channels * kernel.positions)
-            for image in 0..<count {
-                for channel in 0..<kernel.channels {
-                    let offset = (image * kernel.channels + channel) * kernel.positions
-                    let a = kernel.scale[channel]
-                    for i in offset..<offset + kernel.positions { dx[i] += a * dy[i] }
-                }
-            }
+            kernel.backward(count: count, x: x, dy: dy, dx: dx, parameters: parameters, tensors: tensors)
+        case .normalization(let kernel): kernel.backward(count: count, x: x, dy: dy, dx: dx, scaleGradient: weight, shiftGradient: bias)
         case .activation(let activation, let size):
+            guard let dx else { return }
             if activation.hasDerivativeFromOutput {
                 activation.scaleByDerivative(dy, output: y, count: count * size)
             } else {
-                for i in 0..<count * size { dy[i] *= Float(activation.derivative(Double(x[i]))) }
+                activation.scaleByDerivative(dy, input: x, count: count * size)
             }
             for i in 0..<count * size { dx[i] += dy[i] }
-        case .pooling(let kernel): kernel.backward(count: count, x: x, y: y, dy: dy, dx: dx)
-        case .globalAverage(let kernel):
-            let scale = 1 / Float(max(kernel.positions, 1))
-            for plane in 0..<count * kernel.channels {
-                let value = dy[plane] * scale
-                for i in plane * kernel.positions..<(plane + 1) * kernel.positions { dx[i] += value }
-            }
+        case .pooling(let kernel): if let dx { kernel.backward(count: count, x: x, y: y, dy: dy, dx: dx) }
+        case .globalAverage(let kernel): if let dx { kernel.backward(count: count, dy: dy, dx: dx) }
         case .broadcast(let kernel):
-            let size = kernel.extents.reduce(1, *)
-            kernel.activation.scaleByDerivative(dy, output: y, count: count * size)
+            kernel.activation.scaleByDerivative(dy, output: y, count: count * kernel.extents.reduce(1, *))
             kernel.backward(
-                count: count, values: step.inputs.map { UnsafePointer(values[$0]) }, dy: dy, gradients: step.inputs.map { gradients[$0] })
+                count: count, values: step.inputs.map { UnsafePointer(values[$0]) }, dy: dy, gradients: targets(step, gradients, tensors))
         case .copy(let kernel):
-            kernel.backward(count: count, dy: step.outputs.map { gradients[$0] }, dx: step.inputs.map { gradients[$0] })
-        case .softmax(let kernel): kernel.backward(count: count, y: y, dy: dy, dx: dx)
-        case .normalization, .attention: break
+            kernel.backward(count: count, dy: step.outputs.map { gradients[$0] }, dx: targets(step, gradients, tensors))
+        case .softmax(let kernel): if let dx { kernel.backward(count: count, y: y, dy: dy, dx: dx) }
+        case .attention(let kernel):
+            kernel.backward(
+                count: count, inputs: step.inputs.map { UnsafePointer(values[$0]) }, dy: dy, gradients: targets(step, gradients, tensors),
+                workspace: workspace)
+        // Refused when the step was prepared.
+        case .general: break
         }
     }
-}
 
-extension Epilogue {
+    /// Where the gradient of each input goes: an activation's, a trained tensor's that enters the graph as a value, or nowhere.
+    private func targets(
+        _ step: EvaluationPlan.Step, _ gradients: [UnsafeMutablePointer<Float>], _ tensors: UnsafeMutablePointer<Float>
+    ) -> [UnsafeMutablePointer<Float>?] {
+        step.inputs.indices.map { index in
+            if let offset = parameters.constants[index] { return tensors + offset }
+            return wantsInput[index] ? gradients[step.inputs[index]] : nil
+        }
+    }
+
     /// dy ← dy∘φ'; the residual, the second input of the step, gets its share.
-    func backward(
-        _ step: EvaluationPlan.Step, count: Int, y: UnsafePointer<Float>, dy: UnsafeMutablePointer<Float>,
+    private func backward(
+        _ epilogue: Epilogue, _ step: EvaluationPlan.Step, count: Int, y: UnsafePointer<Float>, dy: UnsafeMutablePointer<Float>,
         gradients: [UnsafeMutablePointer<Float>]
     ) {
-        activation.scaleByDerivative(dy, output: y, count: count)
-        guard addsResidual else { return }
+        epilogue.activation.scaleByDerivative(dy, output: y, count: count)
+        guard epilogue.addsResidual, wantsInput[1] else { return }
         let residual = gradients[step.inputs[1]]
         for i in 0..<count { residual[i] += dy[i] }
-    }
-}
-
-extension ChannelAffineKernel {
-    /// dx += offset + slope·x per channel.
-    func addSeed(_ seed: InputGradient.NormalizationSeed, count: Int, x: UnsafePointer<Float>, dx: UnsafeMutablePointer<Float>) {
-        for image in 0..<count {
-            for channel in 0..<channels {
-                let start = (image * channels + channel) * positions
-                let (a, b) = (seed.offset[channel], seed.slope[channel])
-                for i in start..<start + positions { dx[i] += a + b * x[i] }
-            }
-        }
     }
 }

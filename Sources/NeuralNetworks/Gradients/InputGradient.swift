@@ -31,11 +31,12 @@ public struct InputGradient: Sendable {
     /// ∂ℓ/∂z for the outputs z of one sample: reads the outputs, writes the gradient. The first argument is the sample's index.
     public typealias OutputSeed = @Sendable (Int, UnsafeBufferPointer<Float>, UnsafeMutableBufferPointer<Float>) -> Void
 
-    let plan: EvaluationPlan
+    private let reverse: ReversePlan
     private let network: Network
-    private let backward: [BackwardStep]
     let normalizations: NormalizationSums
     private let outputStorage: Int
+
+    private var plan: EvaluationPlan { reverse.plan }
 
     /// Prepares a network with one input and one output.
     ///
@@ -52,29 +53,9 @@ public struct InputGradient: Sendable {
         try network.validateGraph()
         let shaped = try network.inferringShapes(inputShapes: inputShape.map { [$0] })
         self.network = shaped
-        let ancestors = shaped.ancestors(of: shaped.outputs)
-        // What is observed is not fused into the step before it.
-        var taps: [Network.ValueID] = []
-        for index in ancestors {
-            let node = shaped.nodes[index]
-            switch node.layer {
-            case .batchNormalization: taps.append(node.inputs[0])
-            case .activation(let activation) where !activation.hasDerivativeFromOutput: taps.append(node.inputs[0])
-            default: break
-            }
-        }
-        taps.append(shaped.outputs[0])
-        let constants = shaped.constantValues
-        var seen: Set<Network.ValueID> = []
-        taps = taps.filter { !constants.contains($0) && seen.insert($0).inserted }
-        plan = try PlanBuilder.plan(
-            for: shaped, from: shaped.inputs, observing: taps, statistics: statistics, foldsBatchNormalization: false,
-            keepsObserved: false
-        ).keepingEverything()
-
-        var backward: [BackwardStep] = []
-        for step in plan.steps { backward.append(try BackwardStep(step, node: shaped.nodes[step.node].name)) }
-        self.backward = backward
+        reverse = try ReversePlan(
+            shaped, observing: shaped.outputs, statistics: statistics, slots: ParameterSlots(), wantsInput: true)
+        let plan = reverse.plan
         normalizations = NormalizationSums(
             plan.steps.compactMap { step in
                 guard case .channelAffine(let kernel) = step.kernel, case .batchNormalization(let layer) = shaped.nodes[step.node].layer
@@ -122,24 +103,27 @@ public struct InputGradient: Sendable {
             try sums.withUnsafeMutableBufferPointer { (sums) throws(NetworkError) in
                 // Samples and chunks write to their own places.
                 nonisolated(unsafe) let (target, sums) = (base, sums)
-                try forEachChunk(inputs, chunks[...], threads: threads, needsGradients: true) { index, pointers, gradients, count in
+                try forEachChunk(inputs, chunks[...], threads: threads, needsGradients: true) { index, pointers, buffers, count in
                     if observes { sums[index] = normalizations.sums(pointers, count: count) }
-                    for storage in plan.storages.indices {
-                        gradients[storage].update(repeating: 0, count: plan.storages[storage].size * count)
-                    }
-                    if let outputSeed {
-                        for image in 0..<count {
-                            outputSeed(
-                                chunks[index].lowerBound + image,
-                                UnsafeBufferPointer(start: pointers[outputStorage] + image * outputSize, count: outputSize),
-                                UnsafeMutableBufferPointer(start: gradients[outputStorage] + image * outputSize, count: outputSize))
-                        }
-                    }
-                    let workspace = gradients[plan.storages.count]
-                    for (step, backward) in zip(plan.steps, backward).reversed() {
-                        backward.run(step, count: count, values: pointers, gradients: gradients, workspace: workspace)
-                        guard let seed = normalizationSeeds[step.node], case .channelAffine(let kernel) = step.kernel else { continue }
-                        kernel.addSeed(seed, count: count, x: pointers[step.inputs[0]], dx: gradients[step.inputs[0]])
+                    var nothing: Float = 0
+                    let gradients = withUnsafeMutablePointer(to: &nothing) { nothing in
+                        reverse.run(
+                            count: count, values: pointers, buffers: buffers, tensors: nothing,
+                            seed: { gradients in
+                                guard let outputSeed else { return }
+                                for image in 0..<count {
+                                    outputSeed(
+                                        chunks[index].lowerBound + image,
+                                        UnsafeBufferPointer(start: pointers[outputStorage] + image * outputSize, count: outputSize),
+                                        UnsafeMutableBufferPointer(start: gradients[outputStorage] + image * outputSize, count: outputSize))
+                                }
+                            },
+                            after: { step, gradients in
+                                guard let seed = normalizationSeeds[step.node], case .channelAffine(let kernel) = step.kernel else {
+                                    return
+                                }
+                                kernel.addSeed(seed, count: count, x: pointers[step.inputs[0]], dx: gradients[step.inputs[0]])
+                            })
                     }
                     (target + chunks[index].lowerBound * size).update(from: gradients[source], count: count * size)
                 }
@@ -163,23 +147,22 @@ public struct InputGradient: Sendable {
         return stride(from: 0, to: batch, by: size).map { $0..<min(batch, $0 + size) }
     }
 
-    /// Evaluates every chunk forward and hands over the values of all storages, and zero-initialized room for gradients.
+    /// Evaluates every chunk forward and hands over the values of all storages, and buffers for a run backwards.
     func forEachChunk(
         _ inputs: ActivationTensor, _ chunks: ArraySlice<Range<Int>>, threads: Int?, needsGradients: Bool,
-        body: (Int, [UnsafeMutablePointer<Float>], [UnsafeMutablePointer<Float>], Int) -> Void
+        body: (Int, [UnsafeMutablePointer<Float>], BufferSet, Int) -> Void
     ) throws(NetworkError) {
         guard let largest = chunks.map(\.count).max() else { return }
         let constants = BufferSet(copying: plan.constants)
         defer { constants.deallocate() }
         let scratchSizes = plan.scratchSizes.map { $0 * largest } + [plan.workspaceSize]
-        let gradientSizes =
-            needsGradients
-            ? plan.storages.map { max($0.size, 1) * largest } + [backward.map(\.workspaceSize).max() ?? 0] : []
         inputs.values.withUnsafeBufferPointer { buffer in
             let source = buffer.baseAddress ?? UnsafePointer(bitPattern: 16)!
             withConcurrentChunks(
                 count: chunks.count, threads: max(1, threads ?? BLASConfiguration.threads),
-                makeWorkspace: { (BufferSet(sizes: scratchSizes), BufferSet(sizes: gradientSizes)) },
+                makeWorkspace: {
+                    (BufferSet(sizes: scratchSizes), needsGradients ? reverse.makeBuffers(count: largest) : BufferSet(sizes: []))
+                },
                 release: {
                     $0.0.deallocate()
                     $0.1.deallocate()
@@ -191,37 +174,8 @@ public struct InputGradient: Sendable {
                 for step in plan.steps {
                     step.run(count: range.count, pointers: pointers, workspace: buffers.0[plan.scratchSizes.count])
                 }
-                body(index, pointers, gradientSizes.indices.map { buffers.1[$0] }, range.count)
+                body(index, pointers, buffers.1, range.count)
             }
         }
-    }
-}
-
-extension EvaluationPlan {
-    /// The plan with a buffer of its own for every value: what is needed backwards must not be overwritten.
-    func keepingEverything() -> EvaluationPlan {
-        var plan = self
-        plan.scratchSizes = []
-        for index in plan.storages.indices {
-            guard case .scratch = plan.storages[index].location else { continue }
-            plan.storages[index].location = .scratch(plan.scratchSizes.count)
-            plan.scratchSizes.append(plan.storages[index].size)
-        }
-        return plan
-    }
-}
-
-extension Network {
-    /// Indices of the nodes that some of `values` depend on, in topological order.
-    func ancestors(of values: [ValueID]) -> [Int] {
-        var makers: [ValueID: Int] = [:]
-        for (index, node) in nodes.enumerated() { for value in node.outputs { makers[value] = index } }
-        var found: Set<Int> = []
-        var stack = values
-        while let value = stack.popLast() {
-            guard let index = makers[value], found.insert(index).inserted else { continue }
-            stack.append(contentsOf: nodes[index].inputs)
-        }
-        return found.sorted()
     }
 }

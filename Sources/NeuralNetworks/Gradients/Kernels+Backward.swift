@@ -1,4 +1,4 @@
-// Adjoints of pooling, broadcasting, copies and softmax, and derivatives of activations.
+// Adjoints of pooling, broadcasting, copies and softmax.
 
 extension PoolingKernel {
     /// dx += adjoint: a maximum passes its gradient to the first element that attains it.
@@ -23,6 +23,17 @@ extension PoolingKernel {
                         guard area > 0 else { continue }
                         let share = dy[at] / Float(area)
                         for i in rows { for j in columns { target[i * width + j] += share } }
+                    case .norm(let power):
+                        // ∂y/∂x = (|x|/y)^(p−1)·sign x.
+                        guard y[at] > 0 else { continue }
+                        for i in rows {
+                            for j in columns {
+                                let value = image[i * width + j]
+                                var ratio: Float = 1
+                                for _ in 1..<max(power, 1) { ratio *= abs(value) / y[at] }
+                                target[i * width + j] += dy[at] * (value < 0 ? -ratio : ratio)
+                            }
+                        }
                     }
                 }
             }
@@ -30,37 +41,77 @@ extension PoolingKernel {
     }
 }
 
+extension GlobalAverageKernel {
+    /// dx += dy/positions at every position.
+    func backward(count: Int, dy: UnsafePointer<Float>, dx: UnsafeMutablePointer<Float>) {
+        let scale = 1 / Float(max(positions, 1))
+        for plane in 0..<count * channels {
+            let value = dy[plane] * scale
+            for i in plane * positions..<(plane + 1) * positions { dx[i] += value }
+        }
+    }
+}
+
 extension BroadcastKernel {
-    /// Adds to the gradient of every operand that varies with the sample.
+    /// Adds to the gradients asked for; that of a constant gathers all samples.
     func backward(
-        count: Int, values: [UnsafePointer<Float>], dy: UnsafePointer<Float>, gradients: [UnsafeMutablePointer<Float>]
+        count: Int, values: [UnsafePointer<Float>], dy: UnsafePointer<Float>, gradients: [UnsafeMutablePointer<Float>?]
     ) {
         let size = extents.reduce(1, *)
-        for (index, operand) in operands.enumerated() where operand.sampleStride > 0 {
+        guard size > 0, let length = extents.last else { return }
+        for (index, operand) in operands.enumerated() {
+            guard let gradient = gradients[index] else { continue }
+            let others = operation == .multiply ? operands.indices.filter { $0 != index } : []
+            let step = operand.strides[operand.strides.count - 1]
             for image in 0..<count {
-                let dx = gradients[index] + image * operand.sampleStride
-                let own = dy + image * size
-                if operation == .add, operand.strides == CopyKernel.strides(extents) {
-                    for i in 0..<size { dx[i] += own[i] }
-                    continue
-                }
-                for i in 0..<size {
-                    var factor: Float = 1
-                    if operation == .multiply {
-                        for (other, kernel) in operands.enumerated() where other != index {
-                            factor *= values[other][image * kernel.sampleStride + offset(i, kernel.strides)]
-                        }
+                for row in 0..<size / length {
+                    let dx = gradient + image * operand.sampleStride + start(ofRow: row, operand.strides)
+                    let own = dy + image * size + row * length
+                    guard let other = others.first else {
+                        Self.addProducts(own, nil, 0, length, dx, step)
+                        continue
                     }
-                    dx[offset(i, operand.strides)] += factor * own[i]
+                    let (strides, factor) = (operands[other].strides, values[other] + image * operands[other].sampleStride)
+                    if others.count == 1 {
+                        Self.addProducts(own, factor + start(ofRow: row, strides), strides[strides.count - 1], length, dx, step)
+                        continue
+                    }
+                    for i in 0..<length {
+                        var product = own[i]
+                        for k in others {
+                            let strides = operands[k].strides
+                            product *=
+                                values[k][image * operands[k].sampleStride + start(ofRow: row, strides) + i * strides[strides.count - 1]]
+                        }
+                        dx[i * step] += product
+                    }
                 }
             }
         }
     }
 
-    /// Where the operand with these strides holds what output element `i` reads.
-    private func offset(_ i: Int, _ strides: [Int]) -> Int {
-        var (rest, result) = (i, 0)
-        for axis in extents.indices.reversed() {
+    /// dx[i·step] += dy[i]·x[i·stride], with x = 1 when absent.
+    @inline(__always)
+    private static func addProducts(
+        _ dy: UnsafePointer<Float>, _ x: UnsafePointer<Float>?, _ stride: Int, _ count: Int, _ dx: UnsafeMutablePointer<Float>, _ step: Int
+    ) {
+        switch (x, stride, step) {
+        case (nil, _, 1): for i in 0..<count { dx[i] += dy[i] }
+        case (nil, _, 0): dx[0] += ChannelSums.sum(dy, count: count)
+        case (nil, _, _): for i in 0..<count { dx[i * step] += dy[i] }
+        case (let x?, 1, 1): for i in 0..<count { dx[i] += dy[i] * x[i] }
+        case (let x?, 0, 1):
+            let factor = x[0]
+            for i in 0..<count { dx[i] += dy[i] * factor }
+        case (let x?, 1, 0): dx[0] += ChannelSums.dot(dy, x, count: count)
+        case (let x?, _, _): for i in 0..<count { dx[i * step] += dy[i] * x[i * stride] }
+        }
+    }
+
+    /// Where an operand with these strides holds what the first output of a row reads; rows run along the last axis.
+    private func start(ofRow row: Int, _ strides: [Int]) -> Int {
+        var (rest, result) = (row, 0)
+        for axis in extents.indices.dropLast().reversed() {
             result += rest % extents[axis] * strides[axis]
             rest /= extents[axis]
         }
@@ -69,13 +120,14 @@ extension BroadcastKernel {
 }
 
 extension CopyKernel {
-    /// Adds the gradients of the copies to those of their sources; constants (size 0) get none.
-    func backward(count: Int, dy: [UnsafeMutablePointer<Float>], dx: [UnsafeMutablePointer<Float>]) {
+    /// Adds the gradients of the copies to those of their sources that are asked for; that of a constant gathers all samples.
+    func backward(count: Int, dy: [UnsafeMutablePointer<Float>], dx: [UnsafeMutablePointer<Float>?]) {
         for image in 0..<count {
-            for region in regions where region.extents.allSatisfy({ $0 > 0 }) && inputSizes[region.input] > 0 {
+            for region in regions where region.extents.allSatisfy({ $0 > 0 }) {
+                guard let dx = dx[region.input] else { continue }
                 add(
                     dy[region.output] + image * outputSizes[region.output] + region.targetStart,
-                    dx[region.input] + image * inputSizes[region.input] + region.sourceStart, region, axis: 0)
+                    dx + image * inputSizes[region.input] + region.sourceStart, region, axis: 0)
             }
         }
     }
@@ -104,40 +156,6 @@ extension SoftmaxKernel {
                 for k in 0..<length { mean += y[start + k * inner] * dy[start + k * inner] }
                 for k in 0..<length { dx[start + k * inner] += y[start + k * inner] * (dy[start + k * inner] - mean) }
             }
-        }
-    }
-}
-
-extension Activation {
-    /// Whether φ'(x) is a function of φ(x), so that what precedes the activation need not be kept.
-    var hasDerivativeFromOutput: Bool {
-        switch self {
-        case .identity, .relu, .clippedReLU, .tanh, .sigmoid: true
-        case .leakyReLU(let slope): slope > 0
-        case .elu(let alpha): alpha > 0
-        case .gelu, .silu, .hardSwish, .hardSigmoid: false
-        }
-    }
-
-    /// dy ← dy∘φ' from the outputs y. Precondition: `hasDerivativeFromOutput`.
-    func scaleByDerivative(_ dy: UnsafeMutablePointer<Float>, output y: UnsafePointer<Float>, count: Int) {
-        switch self {
-        case .relu:
-            // Read before the choice: a load behind a condition would keep the loop scalar.
-            for i in 0..<count {
-                let slope = dy[i]
-                dy[i] = y[i] > 0 ? slope : 0
-            }
-        case .leakyReLU(let slope): for i in 0..<count { dy[i] *= y[i] < 0 ? slope : 1 }
-        case .clippedReLU(let maximum):
-            for i in 0..<count {
-                let slope = dy[i]
-                dy[i] = y[i] > 0 && y[i] < maximum ? slope : 0
-            }
-        case .tanh: for i in 0..<count { dy[i] *= 1 - y[i] * y[i] }
-        case .sigmoid: for i in 0..<count { dy[i] *= y[i] * (1 - y[i]) }
-        case .elu(let alpha): for i in 0..<count { dy[i] *= y[i] < 0 ? y[i] + alpha : 1 }
-        case .identity, .gelu, .silu, .hardSwish, .hardSigmoid: break
         }
     }
 }

@@ -11,6 +11,21 @@ enum ONNXExtent: Equatable, Sendable {
     case unknown
 
     var known: Int? { if case .known(let value) = self { value } else { nil } }
+
+    /// The number for one sample.
+    var atOneSample: Int? {
+        switch self {
+        case .known(let value): value
+        case .batch: 1
+        case .unknown: nil
+        }
+    }
+}
+
+/// An axis of an activation, counted as the model counts it.
+struct ONNXAxis: Hashable, Sendable {
+    var value: Network.ValueID
+    var axis: Int
 }
 
 /// A tensor whose elements are known, at least as extents.
@@ -31,13 +46,18 @@ struct ONNXConstant: Sendable {
     var elements: Elements
     /// Element type in the file; for computed constants that of what they were computed from.
     var dtype: DType
-    /// Activations whose shapes the elements were computed from; empty for what the file states itself.
-    var sources: Set<Network.ValueID> = []
+    /// Extents that the elements were computed from; empty for what the file states itself.
+    var sources: Set<ONNXAxis> = []
+    /// The same by element, for short vectors of extents.
+    var elementSources: [Set<ONNXAxis>]?
 
-    init(shape: [Int], elements: Elements, dtype: DType? = nil, sources: Set<Network.ValueID> = []) {
+    init(
+        shape: [Int], elements: Elements, dtype: DType? = nil, sources: Set<ONNXAxis> = [], elementSources: [Set<ONNXAxis>]? = nil
+    ) {
         self.shape = shape
         self.elements = elements
-        self.sources = sources
+        self.elementSources = elementSources
+        self.sources = elementSources.map { $0.reduce(into: sources) { $0.formUnion($1) } } ?? sources
         switch elements {
         case .floats: self.dtype = dtype ?? .f32
         case .integers: self.dtype = dtype ?? .i64
@@ -52,7 +72,7 @@ struct ONNXConstant: Sendable {
         guard elements.count == 1 else { return nil }
         switch elements {
         case .floats(let values): return values[0]
-        case .integers(let values): return values[0].known.map(Float.init)
+        case .integers(let values): return values[0].atOneSample.map(Float.init)
         }
     }
 
@@ -61,7 +81,7 @@ struct ONNXConstant: Sendable {
         switch elements {
         case .floats(let values): return values
         case .integers(let values):
-            let known = values.compactMap(\.known)
+            let known = values.compactMap(\.atOneSample)
             return known.count == values.count ? known.map(Float.init) : nil
         }
     }
@@ -76,22 +96,27 @@ struct ONNXConstant: Sendable {
         }
     }
 
-    /// The elements as integers; `nil` when one is not known.
+    /// The elements as integers, for one sample; `nil` when one is not known.
     var integers: [Int]? {
         guard let extents else { return nil }
-        let known = extents.compactMap(\.known)
+        let known = extents.compactMap(\.atOneSample)
         return known.count == extents.count ? known : nil
     }
 
     /// A vector of extents.
-    static func vector(_ extents: [ONNXExtent], sources: Set<Network.ValueID> = []) -> ONNXConstant {
-        ONNXConstant(shape: [extents.count], elements: .integers(extents), sources: sources)
+    static func vector(_ extents: [ONNXExtent], elementSources: [Set<ONNXAxis>]? = nil) -> ONNXConstant {
+        ONNXConstant(shape: [extents.count], elements: .integers(extents), elementSources: elementSources)
     }
 
     /// The elements at the given positions under a new shape.
     func taking(_ positions: [Int], shape: [Int]) -> ONNXConstant {
         var result = self
         result.shape = shape
+        if let elementSources {
+            let taken = positions.map { elementSources[$0] }
+            result.elementSources = taken
+            result.sources = taken.reduce(into: []) { $0.formUnion($1) }
+        }
         switch elements {
         case .floats(let values): result.elements = .floats(positions.map { values[$0] })
         case .integers(let values): result.elements = .integers(positions.map { values[$0] })
@@ -123,6 +148,12 @@ enum RowMajor {
         var strides = [Int](repeating: 1, count: shape.count)
         for axis in shape.indices.dropLast().reversed() { strides[axis] = strides[axis + 1] * shape[axis + 1] }
         return strides
+    }
+
+    /// An axis counted from the front; `nil` when there is none such.
+    static func position(_ axis: Int, rank: Int) -> Int? {
+        let position = axis < 0 ? axis &+ rank : axis
+        return (0..<max(rank, 0)).contains(position) ? position : nil
     }
 
     /// Positions in a source, visited in row-major order of `shape`, when each axis moves by the given stride.

@@ -1,4 +1,4 @@
-// Attributes and constants that count channels: groups, split sizes, slice bounds, padding, reshape targets, heads.
+// Attributes and constants that count channels: groups, split sizes, slice bounds, padding, indices, hidden units.
 
 import TensorFiles
 
@@ -7,41 +7,44 @@ extension ONNXExporter {
     mutating func writeAttributes(_ old: Network.Node, _ new: Network.Node) throws(NetworkError) {
         guard let origin = source.origins[new.name], let input = new.inputs.first else { return }
         let inputChanged = source.network.values[input].shape != changed.values[input].shape
+        // A whole value's layer counts one axis more than the model.
+        let isWhole = source.wholes.contains(input)
+        func counted<Element>(_ list: [Element]) -> [Element] { isWhole ? Array(list.dropFirst()) : list }
         switch (old.layer, new.layer) {
         case (.convolution(let before), .convolution(let after)):
             if before.groups != after.groups { setAttribute(origin.node, "group") { $0.set(after.groups) } }
+        case (.convolutionTranspose(let before), .convolutionTranspose(let after)):
+            if before.groups != after.groups { setAttribute(origin.node, "group") { $0.set(after.groups) } }
+        case (.recurrent(let before), .recurrent(let after)):
+            if before.hidden != after.hidden { setAttribute(origin.node, "hidden_size") { $0.set(after.hidden) } }
         case (.split(_, let before), .split(_, let after)):
             if before != after { try writeSplit(origin.node, after) }
+        case (.gather(_, let before), .gather(_, let after)):
+            if before != after, graph.node[origin.node].opType == "Gather" { try writeIndices(origin.node, after) }
         case (.slice(let before), .slice(let after)):
             let isLiteral = try isLiteral(origin.node, slots: 1...4)
-            if before != after || inputChanged && !isLiteral { try writeSlice(origin.node, after) }
+            if before != after || inputChanged && !isLiteral { try writeSlice(origin.node, counted(after)) }
         case (.padding(let before, let after, _), .padding(let newBefore, let newAfter, _)):
             let isLiteral = try isLiteral(origin.node, slots: 1...1)
             if before != newBefore || after != newAfter || inputChanged && !isLiteral {
-                try writePadding(origin.node, newBefore + newAfter)
+                try writePadding(origin.node, counted(newBefore) + counted(newAfter))
             }
-        case (.attention(let before, _), .attention(let after, _)):
-            if before != after { try writeHeads(origin, from: before, to: after, result: new.outputs[0]) }
-        default:
-            if graph.node[origin.node].opType == "Reshape",
-                inputChanged || source.network.values[new.outputs[0]].shape != changed.values[new.outputs[0]].shape
-            {
-                guard let shape = changed.values[new.outputs[0]].shape else {
-                    throw .invalidNode(name: new.name, reason: "expected a known shape to reshape to, found none")
-                }
-                try writeReshape(origin.node, from: changed.values[input].shape, to: shape)
-            }
+        default: break
         }
     }
 
     private func reader(_ node: Int) -> ONNXNodeReader { ONNXNodeReader(graph.node[node], index: node, model: model) }
 
     /// The constant that an input was when the model was read.
-    private func constant(_ node: Int, _ slot: Int) throws(NetworkError) -> ONNXConstant? {
+    func constant(_ node: Int, _ slot: Int) throws(NetworkError) -> ONNXConstant? {
         guard let name = reader(node).input(slot) else { return nil }
+        return try constant(named: name)
+    }
+
+    func constant(named name: String) throws(NetworkError) -> ONNXConstant? {
         if let constant = source.constants[name] { return constant }
-        guard let tensor = graph.initializer.first(where: { $0.name == name }) else { return nil }
-        return try model.constant(tensor, node: graph.node[node].name)
+        guard let tensor = source.model.wire.graph.initializer.first(where: { $0.name == name }) else { return nil }
+        return try source.model.constant(tensor, node: name)
     }
 
     /// The inputs do not depend on the shape of an activation.
@@ -54,6 +57,17 @@ extension ONNXExporter {
         guard model.opset >= 13 else { return setAttribute(node, "split") { $0.set(sizes) } }
         removeAttribute(node, "num_outputs")
         try setInput(node, 1, sizes, hint: graph.node[node].output[0] + "_split")
+    }
+
+    private mutating func writeIndices(_ node: Int, _ indices: [Int]) throws(NetworkError) {
+        guard let shape = try constant(node, 1)?.shape, shape.count == 1 || RowMajor.count(shape) == indices.count else {
+            throw .invalidNode(name: graph.node[node].name, reason: "expected as many indices as before, found \(indices.count)")
+        }
+        let tensor: Tensor
+        do throws(TensorFileError) { tensor = try Tensor.int64(indices, shape: shape.count == 1 ? [indices.count] : shape) } catch {
+            throw .invalidNode(name: graph.node[node].name, reason: "\(error)")
+        }
+        try setInput(node, 1, tensor, hint: graph.node[node].output[0] + "_indices")
     }
 
     private mutating func writeSlice(_ node: Int, _ ranges: [SliceRange]) throws(NetworkError) {
@@ -78,58 +92,15 @@ extension ONNXExporter {
         // All axes are listed now.
         if graph.node[node].input.count > 3 { graph.node[node].input.removeSubrange(3...) }
     }
-
-    /// Writes a reshape target, unless the one there gives the wanted shape by itself.
-    private mutating func writeReshape(_ node: Int, from input: [Int]?, to shape: [Int]) throws(NetworkError) {
-        let target = try constant(node, 1)
-        if let target, target.isLiteral, let extents = target.extents, input != nil,
-            ReshapeTarget(extents, from: input, fixedBatch: source.fixedBatch) == .shape(shape)
-        {
-            return
-        }
-        // The batch axis as it was written, or copied from the input.
-        let batch = target?.extents?.first?.known ?? 0
-        try setInput(node, 1, [batch] + shape, hint: graph.node[node].output[0] + "_shape")
-    }
-
-    /// Reshapes of views follow the widths of the values behind them.
-    mutating func writeViews() throws(NetworkError) {
-        for reshape in source.viewReshapes {
-            guard let before = source.network.values[reshape.view.value].shape, let after = changed.values[reshape.view.value].shape,
-                before != after
-            else { continue }
-            guard let target = reshape.view.reshapeTarget(from: before, to: after, parts: reshape.parts) else {
-                throw .invalidNode(
-                    name: graph.node[reshape.node].name, reason: "expected whole heads to be cut, found \(before) becoming \(after)")
-            }
-            try setInput(reshape.node, 1, target, hint: graph.node[reshape.node].output[0] + "_shape")
-        }
-    }
-
-    private mutating func writeHeads(_ origin: ONNXOrigin, from before: Int, to after: Int, result: Network.ValueID) throws(NetworkError) {
-        for node in origin.absorbed + [origin.node] where graph.node[node].opType == "Reshape" {
-            if node == origin.node {
-                guard let shape = changed.values[result].shape else { continue }
-                // What goes in are heads side by side.
-                try writeReshape(node, from: [shape[0], after, shape[1] / max(after, 1)], to: shape)
-            } else {
-                let name = graph.node[node].output[0]
-                guard var shape = source.network.values.first(where: { $0.name == name })?.shape, shape.count == 3, shape[1] == before
-                else { continue }
-                shape[1] = after
-                try writeReshape(node, from: [shape[0], after * shape[2]], to: shape)
-            }
-        }
-    }
 }
 
 extension ONNXWireAttribute {
-    fileprivate mutating func set(_ value: Int) {
+    mutating func set(_ value: Int) {
         type = .int
         i = Int64(value)
     }
 
-    fileprivate mutating func set(_ values: [Int]) {
+    mutating func set(_ values: [Int]) {
         type = .ints
         ints = values.map(Int64.init)
     }

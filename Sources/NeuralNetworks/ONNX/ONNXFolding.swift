@@ -24,7 +24,7 @@ struct ONNXFolding {
             return try split(node, input, inputs.count > 1 ? inputs[1] : nil)
         }
         guard var result = try output(node, inputs) else { return nil }
-        for case let input? in inputs { result.sources.formUnion(input.sources) }
+        if result.elementSources == nil { for case let input? in inputs { result.sources.formUnion(input.sources) } }
         if case .floats = result.elements, node.operation != "Cast", node.operation != "ConstantOfShape",
             let source = inputs.compactMap({ $0 }).first(where: \.dtype.isFloatingPoint)
         {
@@ -70,6 +70,11 @@ struct ONNXFolding {
         case "Gather":
             guard let indices = input(1) else { return nil }
             return gathered(first, indices, axis: try node.integer("axis") ?? 0)
+        case "GatherElements", "GatherND":
+            guard let indices = input(1), let places = try ONNXPicking(node, data: first.shape, indices: indices),
+                places.positions.count <= budget
+            else { return nil }
+            return first.taking(places.positions, shape: places.shape)
         case "Slice":
             guard let slices = try node.slices(rank: first.shape.count, inputs: Array(inputs.dropFirst())) else { return nil }
             return sliced(first, slices)
@@ -86,12 +91,27 @@ struct ONNXFolding {
             case nil: return ONNXConstant(shape: shape, elements: .floats(.init(repeating: 0, count: count)))
             }
         case "Expand":
+            // Repeated for every sample: a run with more of them finds another constant.
+            if input(1)?.extents?.contains(.batch) == true { return nil }
             guard let target = input(1)?.integers else { return nil }
             _ = try Network.size(of: target.map { $0 == -1 ? 1 : $0 }, node: node.name)
             guard let shape = RowMajor.broadcast(first.shape, target) else { return nil }
             guard try Network.size(of: shape, node: node.name) <= budget else { return nil }
             return first.taking(RowMajor.positions(shape: shape, strides: RowMajor.broadcastStrides(first.shape, to: shape)), shape: shape)
         case "Range":
+            if case .floats(let starts) = first.elements,
+                starts.first.map({ $0 != $0.rounded() }) ?? true
+                    || (input(1)?.floats?.first).map({ $0 != $0.rounded() }) ?? true
+                    || (input(2)?.floats?.first).map({ $0 != $0.rounded() }) ?? true
+            {
+                guard let start = starts.first, let limit = input(1)?.floats?.first, let step = input(2)?.floats?.first, step != 0 else {
+                    return nil
+                }
+                let count = ((limit - start) / step).rounded(.up)
+                guard count.isFinite, count <= Float(budget) else { return nil }
+                return ONNXConstant(
+                    shape: [max(Int(count), 0)], elements: .floats((0..<max(Int(count), 0)).map { start + Float($0) * step }))
+            }
             guard let start = input(0)?.integers?.first, let limit = input(1)?.integers?.first, let step = input(2)?.integers?.first,
                 step != 0, step != .min, start.magnitude < 1 << 40, limit.magnitude < 1 << 40
             else { return nil }
@@ -99,20 +119,32 @@ struct ONNXFolding {
             let count = distance > 0 ? (distance - 1) / abs(step) + 1 : 0
             guard count <= budget else { return nil }
             return .vector((0..<count).map { .known(start + $0 * step) })
-        case "Add", "Sub", "Mul", "Div", "Equal", "Min", "Max", "Mod", "Pow":
+        case "Add", "Sub", "Mul", "Div", "Equal", "Min", "Max", "Mod", "Pow", "Less", "LessOrEqual", "Greater", "GreaterOrEqual", "And",
+            "Or", "Xor":
             guard inputs.count == 2, let second = input(1) else { return nil }
             return combined(node.operation, first, second)
         case "Where":
             guard let yes = input(1), let no = input(2) else { return nil }
             return chosen(first, yes, no)
-        case "Neg", "Abs", "Sqrt", "Reciprocal", "Floor", "Ceil", "Not":
-            return mapped(node.operation, first)
-        case "ReduceProd":
-            guard let extents = first.extents, first.shape.count == 1 else { return nil }
-            let product = extents.reduce(.known(1)) { Self.arithmetic("Mul", $0, $1) }
-            return ONNXConstant(shape: try node.integer("keepdims") ?? 1 == 1 ? [1] : [], elements: .integers([product]))
+        case "Tile":
+            guard let repeats = input(1)?.integers, repeats.count == first.shape.count, repeats.allSatisfy({ $0 >= 0 }) else { return nil }
+            return try tiled(first, repeats, node)
+        case "NonZero":
+            guard let values = first.floats, let count = RowMajor.count(first.shape), count <= budget else { return nil }
+            let places = values.indices.filter { values[$0] != 0 }
+            let strides = RowMajor.strides(first.shape)
+            let rows = first.shape.indices.flatMap { axis in
+                places.map { ONNXExtent.known(max(strides[axis], 1) > 0 ? $0 / max(strides[axis], 1) % max(first.shape[axis], 1) : 0) }
+            }
+            return ONNXConstant(shape: [first.shape.count, places.count], elements: .integers(rows))
+        case "Trilu":
+            return try triangular(node, first, input(1))
+        case "ReduceProd", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceMean", "ReduceL1", "ReduceL2", "ReduceSumSquare":
+            return try reduced(node, first, input(1))
+        case "DequantizeLinear":
+            return try dequantized(node, first, input(1), input(2))
         default:
-            return nil
+            return try mapped(node, first)
         }
     }
 
@@ -182,7 +214,14 @@ struct ONNXFolding {
         }
         if rows == 0 { return nil }
         let extents = parts.compactMap { part -> [ONNXExtent]? in if case .integers(let values) = part.elements { values } else { nil } }
-        if extents.count == parts.count { return ONNXConstant(shape: shape, elements: .integers(join(extents))) }
+        if extents.count == parts.count {
+            let sources = parts.compactMap { part in
+                part.isLiteral ? [Set<ONNXAxis>](repeating: [], count: part.elements.count) : part.elementSources
+            }
+            return ONNXConstant(
+                shape: shape, elements: .integers(join(extents)),
+                elementSources: sources.count == parts.count && parts.contains(where: { !$0.isLiteral }) ? join(sources) : nil)
+        }
         let floats = parts.compactMap(\.floats)
         return floats.count == parts.count ? ONNXConstant(shape: shape, elements: .floats(join(floats))) : nil
     }
@@ -228,127 +267,6 @@ struct ONNXFolding {
             guard let part = sliced(data, slices) else { return nil }
             result.append(part)
             start += size
-        }
-        return result
-    }
-
-    // MARK: Arithmetic
-
-    private func cast(_ data: ONNXConstant, to type: Int) -> ONNXConstant? {
-        var result = data
-        switch type {
-        case 1, 10, 11, 16:
-            // Unknown extents have no value as a number; keep them as extents.
-            guard let floats = data.floats else { return data }
-            result.elements = .floats(floats)
-            result.dtype = type == 10 ? .f16 : type == 11 ? .f64 : type == 16 ? .bf16 : .f32
-        case 2...7, 12, 13:
-            guard case .floats(let values) = data.elements else { return data }
-            let integers = values.map { Int(exactly: $0.rounded(.towardZero)) }
-            guard integers.allSatisfy({ $0 != nil }) else { return nil }
-            result.elements = .integers(integers.map { .known($0 ?? 0) })
-            result.dtype = .i64
-        case 9:
-            guard let integers = data.integers else { return nil }
-            result.elements = .integers(integers.map { .known($0 == 0 ? 0 : 1) })
-            result.dtype = .bool
-        default:
-            return nil
-        }
-        return result
-    }
-
-    private func combined(_ operation: String, _ a: ONNXConstant, _ b: ONNXConstant) -> ONNXConstant? {
-        guard let shape = RowMajor.broadcast(a.shape, b.shape), let count = RowMajor.count(shape), count <= budget else { return nil }
-        let left = RowMajor.positions(shape: shape, strides: RowMajor.broadcastStrides(a.shape, to: shape))
-        let right = RowMajor.positions(shape: shape, strides: RowMajor.broadcastStrides(b.shape, to: shape))
-        if case .integers(let x) = a.elements, case .integers(let y) = b.elements {
-            return ONNXConstant(
-                shape: shape, elements: .integers(zip(left, right).map { Self.arithmetic(operation, x[$0], y[$1]) }))
-        }
-        guard let x = a.floats, let y = b.floats else { return nil }
-        if operation == "Equal" {
-            return ONNXConstant(shape: shape, elements: .integers(zip(left, right).map { .known(x[$0] == y[$1] ? 1 : 0) }))
-        }
-        guard let function = Self.function(operation) else { return nil }
-        return ONNXConstant(shape: shape, elements: .floats(zip(left, right).map { function(x[$0], y[$1]) }))
-    }
-
-    private static func function(_ operation: String) -> ((Float, Float) -> Float)? {
-        switch operation {
-        case "Add": { $0 + $1 }
-        case "Sub": { $0 - $1 }
-        case "Mul": { $0 * $1 }
-        case "Div": { $0 / $1 }
-        case "Min": { min($0, $1) }
-        case "Max": { max($0, $1) }
-        // Only squares and square roots: more would need a mathematical library for no exporter's sake.
-        case "Pow": { $1 == 2 ? $0 * $0 : $1 == 0.5 ? $0.squareRoot() : .nan }
-        default: nil
-        }
-    }
-
-    /// Integer arithmetic that keeps what it can of open extents; overflow and division by zero are unknown.
-    static func arithmetic(_ operation: String, _ a: ONNXExtent, _ b: ONNXExtent) -> ONNXExtent {
-        guard let x = a.known, let y = b.known else {
-            switch (operation, a, b) {
-            case ("Mul", .batch, .known(1)), ("Mul", .known(1), .batch), ("Div", .batch, .known(1)): return .batch
-            case ("Add", .batch, .known(0)), ("Add", .known(0), .batch), ("Sub", .batch, .known(0)): return .batch
-            // The batch size is positive, so it never equals the markers -1 and 0.
-            case ("Equal", .batch, .known(...0)), ("Equal", .known(...0), .batch): return .known(0)
-            default: return .unknown
-            }
-        }
-        func checked(_ result: (partialValue: Int, overflow: Bool)) -> ONNXExtent {
-            result.overflow ? .unknown : .known(result.partialValue)
-        }
-        switch operation {
-        case "Add": return checked(x.addingReportingOverflow(y))
-        case "Sub": return checked(x.subtractingReportingOverflow(y))
-        case "Mul": return checked(x.multipliedReportingOverflow(by: y))
-        case "Div": return y == 0 ? .unknown : checked(x.dividedReportingOverflow(by: y))
-        case "Mod": return y == 0 || y == -1 ? .unknown : .known(x % y)
-        case "Min": return .known(min(x, y))
-        case "Max": return .known(max(x, y))
-        case "Equal": return .known(x == y ? 1 : 0)
-        default: return .unknown
-        }
-    }
-
-    private func chosen(_ condition: ONNXConstant, _ yes: ONNXConstant, _ no: ONNXConstant) -> ONNXConstant? {
-        guard let flags = condition.integers, case .integers(let x) = yes.elements, case .integers(let y) = no.elements,
-            let inner = RowMajor.broadcast(yes.shape, no.shape), let shape = RowMajor.broadcast(condition.shape, inner),
-            let count = RowMajor.count(shape), count <= budget
-        else { return nil }
-        func positions(_ source: [Int]) -> [Int] { RowMajor.positions(shape: shape, strides: RowMajor.broadcastStrides(source, to: shape)) }
-        let (a, b, c) = (positions(condition.shape), positions(yes.shape), positions(no.shape))
-        return ONNXConstant(
-            shape: shape, elements: .integers(a.indices.map { flags[a[$0]] != 0 ? x[b[$0]] : y[c[$0]] }))
-    }
-
-    private func mapped(_ operation: String, _ data: ONNXConstant) -> ONNXConstant? {
-        var result = data
-        if case .integers(let values) = data.elements {
-            switch operation {
-            case "Neg": result.elements = .integers(values.map { Self.arithmetic("Sub", .known(0), $0) })
-            case "Abs":
-                result.elements = .integers(
-                    values.map { $0 == .batch ? .batch : $0.known.map { $0 == .min ? .unknown : .known(abs($0)) } ?? .unknown })
-            case "Not": result.elements = .integers(values.map { $0.known.map { .known($0 == 0 ? 1 : 0) } ?? .unknown })
-            case "Floor", "Ceil": break
-            default: return nil
-            }
-            return result
-        }
-        guard let values = data.floats else { return nil }
-        switch operation {
-        case "Neg": result.elements = .floats(values.map { -$0 })
-        case "Abs": result.elements = .floats(values.map(abs))
-        case "Sqrt": result.elements = .floats(values.map { $0.squareRoot() })
-        case "Reciprocal": result.elements = .floats(values.map { 1 / $0 })
-        case "Floor": result.elements = .floats(values.map { $0.rounded(.down) })
-        case "Ceil": result.elements = .floats(values.map { $0.rounded(.up) })
-        default: return nil
         }
         return result
     }

@@ -7,8 +7,11 @@ extension ONNXImporter {
     ///   - outputs: names of the values it makes; by default the node's first output.
     /// - Returns: the first value it makes.
     @discardableResult mutating func emit(
-        _ layer: Layer, _ node: ONNXNodeReader, inputs: [Network.ValueID], weight: String? = nil, outputs: [String]? = nil
+        _ layer: Layer, _ node: ONNXNodeReader, inputs: [Network.ValueID], weight: String? = nil, outputs: [String]? = nil,
+        isWhole: Bool? = nil
     ) throws(NetworkError) -> Network.ValueID {
+        let isWhole = isWhole ?? inputs.contains(where: wholes.contains)
+        let areIntegers = try node.makesIntegers || !inputs.isEmpty && layer.keepsIntegers && inputs.allSatisfy(isIntegerOperand)
         let names = outputs ?? [node.wire.output.first ?? ""]
         let first = network.values.count
         for name in names {
@@ -22,21 +25,29 @@ extension ONNXImporter {
             of: built, inputs: inputs.map { network.values[$0].shape }, isConstant: inputs.map(constantIDs.contains))
         for (index, name) in names.enumerated() {
             let inferred = index < shapes.count ? shapes[index] : nil
-            network.values[first + index].shape = inferred ?? declaredShapes[name].flatMap(sampleShape)
+            if let inferred { _ = try Network.size(of: inferred, node: node.name) }
+            network.values[first + index].shape = inferred
+            if isWhole { wholes.insert(first + index) }
+            if areIntegers { integerValues.insert(first + index) }
         }
         network.nodes.append(built)
-        origins[built.name] = ONNXOrigin(node: node.index)
+        if node.index >= 0 { origins[built.name] = ONNXOrigin(node: node.index) }
         return first
     }
+
+    /// The layer appended last does not carry the attributes of its node.
+    mutating func forgetOrigin() {
+        origins[network.nodes[network.nodes.count - 1].name] = nil
+    }
+
+    private func isIntegerOperand(_ value: Network.ValueID) -> Bool { integerValues.contains(value) }
 
     mutating func addBarrier(_ node: ONNXNodeReader) throws(NetworkError) {
         var inputs: [Network.ValueID] = []
         for name in node.wire.input + node.wire.capturedNames.sorted() {
             switch facts[name] {
             case .activation(let value): inputs.append(value)
-            case .view(let view): inputs.append(view.value)
-            case .scores(let scores): inputs += [scores.queries.value, scores.keys.value]
-            case .constant(let constant): inputs += constant.sources.sorted()
+            case .constant(let constant): inputs += Set(constant.sources.map(\.value)).sorted()
             default: break
             }
         }
@@ -44,7 +55,13 @@ extension ONNXImporter {
         uncertain.formUnion(node.wire.output.filter { !$0.isEmpty })
         try emit(
             .barrier(operation: node.operation), node, inputs: inputs.filter { seen.insert($0).inserted },
-            outputs: node.wire.output.filter { !$0.isEmpty })
+            outputs: node.wire.output.filter { !$0.isEmpty }, isWhole: false)
+        // What the file declares of the outputs is all that is known of them.
+        let made = network.nodes[network.nodes.count - 1].outputs
+        for value in made {
+            guard let declared = declaredShapes[network.values[value].name] else { continue }
+            network.values[value].shape = sampleShape(declared)
+        }
     }
 
     /// The layer that makes a value, if nothing else reads it.
@@ -70,6 +87,9 @@ extension ONNXImporter {
         let shapes = try network.outputShapes(
             of: network.nodes[place], inputs: inputs.map { network.values[$0].shape }, isConstant: inputs.map(constantIDs.contains))
         for (value, shape) in zip(network.nodes[place].outputs, shapes) { if let shape { network.values[value].shape = shape } }
+        for value in network.nodes[place].outputs {
+            if inputs.contains(where: wholes.contains) { wholes.insert(value) } else { wholes.remove(value) }
+        }
         if !inputs.contains(where: { uncertain.contains(network.values[$0].name) }) { uncertain.subtract(root.wire.output) }
         let kept = network.nodes[place].name
         var result: [Network.Node] = []
@@ -92,5 +112,23 @@ extension ONNXImporter {
             result = "\(name) (\(count))"
         }
         return result
+    }
+}
+
+extension Layer {
+    /// Whether integers in are integers out.
+    fileprivate var keepsIntegers: Bool {
+        switch self {
+        case .add, .multiply, .concatenation, .split, .flatten, .reshape, .transpose, .padding, .slice, .gather, .identity: true
+        case .elementwise(let operation): operation != .divide && operation != .mean
+        case .reduction(let layer): layer.kind == .sum || layer.kind == .maximum || layer.kind == .minimum || layer.kind == .product
+        case .activation(let activation):
+            switch activation {
+            case .relu, .function(.absolute), .function(.negation), .function(.sign), .function(.clip): true
+            default: false
+            }
+        case .alongAxis(.cumulativeSum, _): true
+        default: false
+        }
     }
 }

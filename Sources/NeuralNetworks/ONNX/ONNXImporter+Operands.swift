@@ -5,7 +5,9 @@ import TensorFiles
 extension ONNXImporter {
     /// The activation that an input is.
     func activation(_ node: ONNXNodeReader, _ slot: Int) -> Network.ValueID? {
-        guard let name = node.input(slot), case .activation(let value)? = facts[name] else { return nil }
+        guard let name = node.input(slot) else { return nil }
+        if let value = overrides[name] { return value }
+        guard case .activation(let value)? = facts[name] else { return nil }
         return value
     }
 
@@ -22,7 +24,7 @@ extension ONNXImporter {
         switch facts[name] {
         case .constant(let constant): return constant
         case .initializer(let index): return try model.constant(graph.initializer[index], node: node)
-        case .activation, .view, .scores, .opaque, nil: return nil
+        case .activation, .opaque, nil: return nil
         }
     }
 
@@ -53,11 +55,43 @@ extension ONNXImporter {
         guard let name = node.input(slot), let constant = try constant(node, slot), let values = constant.floats else {
             throw .invalidNode(name: node.name, reason: "expected a tensor of numbers as input \(slot), found none")
         }
+        if transform == .same, shape == nil || shape == constant.shape, let quantized = try quantizedParameter(name, constant, values, node)
+        {
+            return quantized
+        }
         let result = try parameter(name, constant, values, shape: shape ?? constant.shape, transform: transform, node: node.name)
         // A pattern may take up what one of its nodes had read before.
-        if !uses.contains(where: { $0.node == node.index && $0.slot == slot && $0.parameter == result }) {
+        if node.index >= 0, !uses.contains(where: { $0.node == node.index && $0.slot == slot && $0.parameter == result }) {
             uses.append(ONNXParameterUse(node: node.index, slot: slot, parameter: result))
         }
+        return result
+    }
+
+    /// A parameter whose integers are stored, where a DequantizeLinear of a tensor of the file makes it for this node alone.
+    private mutating func quantizedParameter(
+        _ name: String, _ constant: ONNXConstant, _ values: [Float], _ reader: ONNXNodeReader
+    ) throws(NetworkError) -> String? {
+        guard let place = dequantizers[name], useCounts[name] == 1 else { return nil }
+        let node = ONNXNodeReader(graph.node[place], index: place, model: model)
+        guard let stored = node.input(0), case .initializer(let index)? = facts[stored], let scales = try self.constant(node, 1)?.floats,
+            let type = graph.initializer[index].numericType, useCounts[stored] == 1
+        else { return nil }
+        let range: ClosedRange<Float>
+        switch type {
+        case .i8: range = -128...127
+        case .u8: range = 0...255
+        case .i16: range = -32768...32767
+        case .u16: range = 0...65535
+        default: return nil
+        }
+        let zeros = try self.constant(node, 2)?.floats ?? [Float](repeating: 0, count: scales.count)
+        let axis = try scales.count == 1 ? nil : ONNXFolding.position(node.integer("axis") ?? 1, rank: constant.shape.count)
+        guard zeros.count == scales.count, scales.allSatisfy({ $0 > 0 && $0.isFinite }), scales.count == 1 || axis != nil else {
+            return nil
+        }
+        let result = try parameter(
+            stored, constant, values, shape: constant.shape, transform: .dequantized(node: place), node: reader.name)
+        network.quantizations[result] = Quantization(axis: axis, scales: scales, zeros: zeros, range: range)
         return result
     }
 
@@ -83,13 +117,22 @@ extension ONNXImporter {
         -> Network.ValueID
     {
         let name = try parameter(node, slot, transform: transform)
-        // Numbers computed from the shape of an activation change with it: that activation must keep its width.
+        // Numbers computed from extents of an activation change with them: those must stay.
         if let constant = try constant(node, slot), !constant.isLiteral {
-            let barrier = uniqueName("shape of \(node.name)")
-            network.nodes.append(.init(name: barrier, layer: .barrier(operation: "Shape"), inputs: constant.sources.sorted(), outputs: []))
-            origins[barrier] = ONNXOrigin(node: node.index)
+            for source in constant.sources.sorted(by: { ($0.value, $0.axis) < ($1.value, $1.axis) }) { keepExtent(source, for: node) }
         }
         return constantValue(parameter: name)
+    }
+
+    /// Notes that an extent of an activation must not change.
+    mutating func keepExtent(_ source: ONNXAxis, for node: ONNXNodeReader) {
+        let axis = wholes.contains(source.value) ? source.axis + 1 : source.axis
+        guard axis > 0, keptExtents.insert(source).inserted else { return }
+        network.values.append(.init(name: "", shape: [1]))
+        network.nodes.append(
+            .init(
+                name: uniqueName("extent for \(node.name)"), layer: .extent(axis: axis), inputs: [source.value],
+                outputs: [network.values.count - 1]))
     }
 
     mutating func constantValue(_ name: String, node: String) throws(NetworkError) -> Network.ValueID {
@@ -99,11 +142,22 @@ extension ONNXImporter {
         return constantValue(parameter: try parameter(name, constant, values, shape: constant.shape, transform: .same, node: node))
     }
 
+    private func isIntegerConstant(_ name: String) -> Bool {
+        switch facts[name] {
+        case .initializer(let index): return graph.initializer[index].numericType?.isFloatingPoint == false
+        case .constant(let constant):
+            if case .integers = constant.elements { return true }
+            return false
+        default: return false
+        }
+    }
+
     mutating func constantValue(parameter: String) -> Network.ValueID {
         if let value = constantValues[parameter] { return value }
         network.values.append(.init(name: parameter, shape: network.parameters[parameter]?.shape))
         let value = network.values.count - 1
         network.nodes.append(.init(name: uniqueName(parameter), layer: .constant(parameter: parameter), inputs: [], outputs: [value]))
+        if let name = bindings[parameter]?.constant, isIntegerConstant(name) { integerValues.insert(value) }
         constantValues[parameter] = value
         constantIDs.insert(value)
         return value

@@ -6,112 +6,87 @@
 import TensorFiles
 
 extension ONNXImporter {
+    /// Operations that read their first input as (batch, channels, …).
+    static let batchOperations: Set<String> = [
+        "Conv", "com.microsoft.FusedConv", "ConvTranspose", "BatchNormalization", "InstanceNormalization", "GroupNormalization", "LRN",
+        "MaxPool", "AveragePool", "LpPool", "GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool", "DepthToSpace", "SpaceToDepth",
+    ]
+
     /// Appends the layer a node stands for.
     /// - Returns: false when there is none.
     mutating func lower(_ node: ONNXNodeReader) throws(NetworkError) -> Bool {
         try node.checkInputs()
+        if Self.batchOperations.contains(node.operation), let name = node.input(0), let value = activation(node, 0) {
+            guard let batched = batched(value) else { return false }
+            overrides[name] = batched
+        }
+        defer { overrides = [:] }
         // Second outputs (masks, indices, statistics) have no layer.
-        if node.operation != "Split", node.wire.output.dropFirst().contains(where: { useCounts[$0, default: 0] > 0 }) { return false }
-        if try lowerView(node) { return true }
+        if !["Split", "LSTM", "GRU", "RNN", "If"].contains(node.operation), node.wire.output.dropFirst().contains(where: isRead) {
+            return false
+        }
         switch node.operation {
         case "Conv": return try lowerConvolution(node)
+        case "com.microsoft.FusedConv": return try lowerFusedConvolution(node)
+        case "ConvTranspose": return try lowerConvolutionTranspose(node)
         case "Gemm": return try lowerGemm(node)
+        case "com.microsoft.FusedGemm":
+            return try lowerFused(node) { (importer: inout ONNXImporter, node: ONNXNodeReader) throws(NetworkError) in
+                try importer.lowerGemm(node)
+            }
         case "MatMul": return try lowerMatMul(node)
+        case "com.microsoft.FusedMatMul": return try lowerFusedMatMul(node)
+        case "Einsum": return try lowerEinsum(node)
         case "BatchNormalization": return try lowerBatchNormalization(node)
-        case "LayerNormalization", "RMSNormalization", "InstanceNormalization", "GroupNormalization": return try lowerNormalization(node)
-        case "MaxPool", "AveragePool": return try lowerPooling(node)
+        case "LayerNormalization", "RMSNormalization", "InstanceNormalization", "GroupNormalization", "SimplifiedLayerNormalization",
+            "com.microsoft.SimplifiedLayerNormalization", "MeanVarianceNormalization":
+            return try lowerNormalization(node)
+        case "com.microsoft.SkipLayerNormalization", "com.microsoft.SkipSimplifiedLayerNormalization":
+            return try lowerSkipNormalization(node)
+        case "MaxPool", "AveragePool", "LpPool": return try lowerPooling(node)
         case "GlobalAveragePool": return try unary(node, .globalAveragePooling(keepsSpatialAxes: true))
-        case "GlobalMaxPool": return try lowerGlobalMaximum(node)
+        case "GlobalMaxPool", "GlobalLpPool": return try lowerGlobalPooling(node)
+        case "LSTM", "GRU", "RNN": return try lowerRecurrent(node)
         case "ReduceMean": return try lowerMean(node)
+        case "ReduceSum", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceLogSum",
+            "ReduceLogSumExp", "ArgMax", "ArgMin":
+            return try lowerReduction(node)
         case "Add", "Sum": return try lowerSum(node)
+        case "Mul": return try lowerElementwise(node, .multiply)
         case "Sub": return try lowerWithConstant(node, .add, transform: .scaled(-1))
-        case "Mul": return try lowerProduct(node)
         case "Div": return try lowerWithConstant(node, .multiply, transform: .reciprocal)
         case "Concat": return try lowerConcatenation(node)
         case "Split": return try lowerSplit(node)
         case "Slice": return try lowerSlice(node)
         case "Gather": return try lowerGather(node)
+        case "GatherElements", "GatherND": return try lowerPick(node)
+        case "Tile": return try lowerTile(node)
         case "Pad": return try lowerPadding(node)
         case "Flatten", "Reshape", "Squeeze", "Unsqueeze": return try lowerReshape(node)
         case "Transpose": return try lowerTranspose(node)
         case "Expand": return try lowerExpansion(node)
-        case "Softmax": return try lowerSoftmax(node)
-        case "Identity", "Dropout", "Cast": return try lowerIdentity(node)
+        case "Resize", "Upsample": return try lowerResize(node)
+        case "DepthToSpace", "SpaceToDepth": return try lowerBlocks(node)
+        case "Softmax", "LogSoftmax", "Hardmax": return try lowerSoftmax(node)
+        case "LpNormalization", "CumSum", "LRN": return try lowerAlongAxis(node)
+        case "Identity", "Dropout", "Cast", "CastLike": return try lowerIdentity(node)
+        case "com.microsoft.BiasGelu": return try lowerBiasGelu(node)
+        case "QuantizeLinear", "DequantizeLinear": return try lowerQuantization(node)
+        case "Trilu": return try lowerTriangle(node)
+        case "If": return try lowerBranch(node)
         default:
-            guard let activation = try activation(of: node) else { return false }
-            return try unary(node, .activation(activation))
+            if let function = try function(of: node) { return try unary(node, .activation(function)) }
+            guard let operation = try node.elementwiseOperation() else { return false }
+            return try lowerElementwise(node, .elementwise(operation))
         }
     }
+
+    private func isRead(_ name: String) -> Bool { useCounts[name, default: 0] > 0 }
 
     mutating func unary(_ node: ONNXNodeReader, _ layer: Layer) throws(NetworkError) -> Bool {
         guard let input = activation(node, 0) else { return false }
         try emit(layer, node, inputs: [input])
         return true
-    }
-
-    // MARK: Activations
-
-    private func activation(of node: ONNXNodeReader) throws(NetworkError) -> Activation? {
-        switch node.operation {
-        case "Relu": return .relu
-        case "LeakyRelu": return .leakyReLU(slope: try node.float("alpha") ?? 0.01)
-        case "PRelu":
-            guard let slope = try constant(node, 1)?.scalar else { return nil }
-            return .leakyReLU(slope: slope)
-        case "Tanh": return .tanh
-        case "Sigmoid": return .sigmoid
-        case "Elu": return .elu(alpha: try node.float("alpha") ?? 1)
-        case "Gelu", "com.microsoft.Gelu": return .gelu(approximateTanh: try node.string("approximate") == "tanh")
-        case "com.microsoft.FastGelu": return node.input(1) == nil ? .gelu(approximateTanh: true) : nil
-        case "HardSwish": return .hardSwish
-        case "Swish": return try node.float("alpha") ?? 1 == 1 ? .silu : nil
-        case "HardSigmoid":
-            let slope = try node.float("alpha") ?? 0.2, offset = try node.float("beta") ?? 0.5
-            return abs(slope - 1 / 6) < 1e-6 && offset == 0.5 ? .hardSigmoid : nil
-        case "Clip": return try clip(node)
-        default: return nil
-        }
-    }
-
-    private func clip(_ node: ONNXNodeReader) throws(NetworkError) -> Activation? {
-        let low, high: Float?
-        if node.version < 11 {
-            (low, high) = (try node.float("min"), try node.float("max"))
-        } else {
-            (low, high) = (try constant(node, 1)?.scalar, try constant(node, 2)?.scalar)
-            // A bound that only a run would tell.
-            if node.input(1) != nil && low == nil || node.input(2) != nil && high == nil { return nil }
-        }
-        let unlimited = Float.greatestFiniteMagnitude
-        switch (low ?? -unlimited, high ?? unlimited) {
-        case (0, unlimited...): return .relu
-        case (0, let maximum) where maximum > 0: return .clippedReLU(maximum: maximum)
-        case (...(-unlimited), unlimited...): return .identity
-        default: return nil
-        }
-    }
-
-    private mutating func lowerSoftmax(_ node: ONNXNodeReader) throws(NetworkError) -> Bool {
-        guard let input = activation(node, 0) else { return false }
-        if node.version >= 13 { return try unary(node, .softmax(axis: try node.integer("axis") ?? -1)) }
-        // Earlier versions took everything from the axis on as one.
-        guard let shape = shape(input), let axis = ONNXFolding.position(try node.integer("axis") ?? 1, rank: shape.count + 1), axis > 0,
-            shape[axis...].allSatisfy({ $0 == 1 })
-        else { return false }
-        return try unary(node, .softmax(axis: axis))
-    }
-
-    private mutating func lowerIdentity(_ node: ONNXNodeReader) throws(NetworkError) -> Bool {
-        switch node.operation {
-        case "Cast":
-            // Between floating point types only: float, float16, double, bfloat16.
-            guard let type = try node.integer("to"), [1, 10, 11, 16].contains(type) else { return false }
-        case "Dropout":
-            if let training = try constant(node, 2)?.scalar, training != 0 { return false }
-            if try isOpen(node, 2) { return false }
-        default: break
-        }
-        return try unary(node, .identity)
     }
 
     // MARK: Sums and products
@@ -121,32 +96,80 @@ extension ONNXImporter {
         return try lowerElementwise(node, .add)
     }
 
-    private mutating func lowerProduct(_ node: ONNXNodeReader) throws(NetworkError) -> Bool {
-        try lowerElementwise(node, .multiply)
-    }
-
-    private mutating func lowerElementwise(_ node: ONNXNodeReader, _ layer: Layer) throws(NetworkError) -> Bool {
+    /// A function of operands that broadcast. The batch axis stays apart where it lies in front of all others.
+    mutating func lowerElementwise(_ node: ONNXNodeReader, _ layer: Layer) throws(NetworkError) -> Bool {
+        var layer = layer
         let slots = node.wire.input.indices
         guard !slots.isEmpty, try canBeOperands(node, slots) else { return false }
-        // The rank of a result with unknown operands is unknown too, and so is where its channels are.
-        let ranks = slots.compactMap { activation(node, $0) }.map { shape($0)?.count }
-        for slot in slots where activation(node, slot) == nil {
-            if let rank = ranks.compactMap({ $0 }).max(), let own = try constant(node, slot)?.shape, own.count > rank,
-                own.count > rank + 1 || own[0] != 1
-            {
-                return false
+        if case .elementwise(.divide) = layer {
+            var areIntegers = true
+            for slot in slots where try !isInteger(node, slot) { areIntegers = false }
+            if areIntegers { layer = .elementwise(.integerDivide) }
+        }
+        var ranks: [Int?] = []
+        for slot in slots {
+            if let value = activation(node, slot) {
+                ranks.append(extents(value)?.count)
+            } else {
+                ranks.append(try constant(node, slot)?.shape.count)
             }
         }
-        var inputs: [Network.ValueID] = []
-        for slot in slots {
-            if let value = activation(node, slot) { inputs.append(value) } else { inputs.append(try constantValue(node, slot)) }
+        guard let rank = ranks.compactMap({ $0 }).max() else {
+            // No shape is known: a single operand or operands of the same kind still have channels to follow.
+            return try emitOperands(node, layer, slots.map { activation(node, $0) })
         }
-        try emit(layer, node, inputs: inputs)
+        guard ranks.allSatisfy({ $0 != nil }) else {
+            for slot in slots where activation(node, slot) == nil {
+                guard let shape = try constant(node, slot)?.shape, shape.allSatisfy({ $0 == 1 }) || shape.count < rank else { return false }
+            }
+            return try emitOperands(node, layer, slots.map { activation(node, $0) })
+        }
+        var keepsBatch = false
+        for slot in slots where ranks[slot] == rank {
+            if let value = activation(node, slot), !wholes.contains(value) { keepsBatch = true }
+        }
+        for slot in slots where ranks[slot] == rank {
+            if let value = activation(node, slot) {
+                if wholes.contains(value), extents(value)?.first != 1 { keepsBatch = false }
+            } else if rank > 0, try constant(node, slot)?.shape[0] != 1 {
+                keepsBatch = false
+            }
+        }
+        var values: [Network.ValueID?] = []
+        for slot in slots {
+            guard let value = activation(node, slot), let shape = extents(value) else {
+                values.append(nil)
+                continue
+            }
+            if keepsBatch, shape.count == rank {
+                values.append(batched(value))
+            } else {
+                values.append(whole(value))
+            }
+        }
+        return try emitOperands(node, layer, values, isWhole: !keepsBatch)
+    }
+
+    private mutating func emitOperands(
+        _ node: ONNXNodeReader, _ layer: Layer, _ values: [Network.ValueID?], isWhole: Bool? = nil
+    ) throws(NetworkError) -> Bool {
+        var inputs: [Network.ValueID] = []
+        for (slot, value) in values.enumerated() {
+            if let value { inputs.append(value) } else { inputs.append(try constantValue(node, slot)) }
+        }
+        try emit(layer, node, inputs: inputs, isWhole: isWhole)
         return true
     }
 
+    func isInteger(_ node: ONNXNodeReader, _ slot: Int) throws(NetworkError) -> Bool {
+        if let value = activation(node, slot) { return integerValues.contains(value) }
+        guard let constant = try constant(node, slot) else { return false }
+        if case .integers = constant.elements { return true }
+        return false
+    }
+
     /// Every operand is an activation or a constant of numbers, and one at least an activation.
-    private func canBeOperands(_ node: ONNXNodeReader, _ slots: Range<Int>) throws(NetworkError) -> Bool {
+    func canBeOperands(_ node: ONNXNodeReader, _ slots: Range<Int>) throws(NetworkError) -> Bool {
         var hasActivation = false
         for slot in slots {
             if activation(node, slot) != nil {
@@ -162,11 +185,17 @@ extension ONNXImporter {
     private mutating func lowerWithConstant(_ node: ONNXNodeReader, _ layer: Layer, transform: ONNXBinding.Transform) throws(NetworkError)
         -> Bool
     {
-        guard let input = activation(node, 0), let operand = try constant(node, 1), operand.floats != nil else { return false }
-        if let rank = shape(input)?.count, operand.shape.count > rank, operand.shape.count > rank + 1 || operand.shape[0] != 1 {
-            return false
-        }
-        try emit(layer, node, inputs: [input, try constantValue(node, 1, transform: transform)])
+        let operation: ElementwiseOperation = node.operation == "Sub" ? .subtract : .divide
+        guard let input = activation(node, 0), let operand = try constant(node, 1), let numbers = operand.floats,
+            try !isInteger(node, 0) || operation == .subtract,
+            // A quotient by what has no finite reciprocal stays one.
+            operation == .subtract || numbers.allSatisfy({ $0 != 0 && (1 / $0).isFinite && 1 / $0 != 0 }),
+            let rank = extents(input)?.count,
+            operand.shape.count < rank || operand.shape.count == rank && (rank == 0 || operand.shape[0] == 1)
+        else { return try lowerElementwise(node, .elementwise(operation)) }
+        let constant = try constantValue(node, 1, transform: transform)
+        let value = wholes.contains(input) && operand.shape.count == rank && rank > 0 ? batched(input) ?? input : input
+        try emit(layer, node, inputs: [value, constant])
         return true
     }
 
@@ -175,23 +204,27 @@ extension ONNXImporter {
         guard node.wire.input.count == 2 else { return false }
         for slot in 0...1 {
             guard let shape = weightShape(node, slot), let producer = soleProducer(of: node.input(1 - slot)) else { continue }
-            let rank = self.shape(network.nodes[producer].outputs[0])?.count
+            let value = network.nodes[producer].outputs[0]
+            let rank = extents(value)?.count
             switch network.nodes[producer].layer {
             case .linear(var layer) where layer.bias == nil:
                 let width = network.parameters[layer.weight]?.shape[layer.isTransposed ? 1 : 0] ?? 0
                 // The vector lies along the last axis, and adds none.
-                guard shape.last == width, shape.dropLast().allSatisfy({ $0 == 1 }), shape.count <= (rank ?? 0) + 1 else { continue }
+                guard shape.last == width, shape.dropLast().allSatisfy({ $0 == 1 }), shape.count <= rank ?? 1 else { continue }
                 layer.bias = try parameter(node, slot, shape: [width])
                 absorb(node, into: producer, layer: .linear(layer))
                 return true
             case .convolution(var layer) where layer.bias == nil:
-                let spatial = layer.strides.count
                 let width = network.parameters[layer.weight]?.shape[0] ?? 0
-                guard shape.count > spatial, shape.count <= spatial + 2, shape.suffix(spatial).allSatisfy({ $0 == 1 }),
-                    shape[shape.count - spatial - 1] == width, shape.count == spatial + 1 || shape[0] == 1
-                else { continue }
+                guard isChannelVector(shape, width: width, spatial: layer.strides.count) else { continue }
                 layer.bias = try parameter(node, slot, shape: [width])
                 absorb(node, into: producer, layer: .convolution(layer))
+                return true
+            case .convolutionTranspose(var layer) where layer.bias == nil:
+                let width = (network.parameters[layer.weight]?.shape[1] ?? 0) * layer.groups
+                guard isChannelVector(shape, width: width, spatial: layer.strides.count) else { continue }
+                layer.bias = try parameter(node, slot, shape: [width])
+                absorb(node, into: producer, layer: .convolutionTranspose(layer))
                 return true
             default: continue
             }
@@ -199,13 +232,8 @@ extension ONNXImporter {
         return false
     }
 
-    private mutating func lowerConcatenation(_ node: ONNXNodeReader) throws(NetworkError) -> Bool {
-        guard let axis = try node.integer("axis"), try canBeOperands(node, node.wire.input.indices) else { return false }
-        let known = node.wire.input.indices.compactMap { activation(node, $0) }.compactMap { shape($0)?.count }.max()
-        guard let rank = known, let position = ONNXFolding.position(axis, rank: rank + 1), position > 0 else { return false }
-        // A constant is repeated along a batch only if it says so; ONNX never does.
-        guard node.wire.input.indices.allSatisfy({ activation(node, $0) != nil }) else { return false }
-        try emit(.concatenation(axis: position), node, inputs: node.wire.input.indices.compactMap { activation(node, $0) })
-        return true
+    private func isChannelVector(_ shape: [Int], width: Int, spatial: Int) -> Bool {
+        shape.count > spatial && shape.count <= spatial + 2 && shape.suffix(spatial).allSatisfy { $0 == 1 }
+            && shape[shape.count - spatial - 1] == width && (shape.count == spatial + 1 || shape[0] == 1)
     }
 }

@@ -12,7 +12,7 @@ import TensorFiles
 extension ONNXImporter {
     /// Replaces the pattern whose last node has just been visited, if there is one.
     mutating func fusePattern(_ view: ONNXPatternView, endingAt last: Int) throws(NetworkError) {
-        guard ["Mul", "Div", "Add", "Reshape"].contains(view.operation(last)) else { return }
+        guard ["Mul", "Div", "Add"].contains(view.operation(last)) else { return }
         // The node that a pattern is recognized by lies at most four steps back.
         var seen: Set<Int> = [last]
         var frontier = [last]
@@ -28,7 +28,6 @@ extension ONNXImporter {
                 case "HardSigmoid": try fuseGate(view, index, last: last, .hardSwish)
                 case "Clip": try fuseClippedGate(view, index, last: last)
                 case "Sqrt": try fuseLayerNormalization(view, index, last: last)
-                case "Softmax": try fuseAttention(view, index, last: last)
                 default: break
                 }
             }

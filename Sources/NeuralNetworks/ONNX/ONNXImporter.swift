@@ -16,10 +16,6 @@ struct ONNXImporter {
         case initializer(Int)
         case constant(ONNXConstant)
         case activation(Network.ValueID)
-        /// An activation whose axes are in another order.
-        case view(ONNXView)
-        /// Products of queries and keys.
-        case scores(ONNXScores)
         /// No numbers (strings, sequences) or too many to fold.
         case opaque
     }
@@ -37,19 +33,41 @@ struct ONNXImporter {
     private(set) var fixedBatch: Int?
     private var warnings: [String] = []
     private let inputShapes: [String: [Int]]
+    /// Which of the usual sizes open axes of inputs are tried at.
+    private let sizeCandidate: Int
+    /// The batch that the model fixes is one sample: for models that state numbers for it elsewhere.
+    private let takesBatchWhole: Bool
     private var batchSymbol: String?
     private var folding: ONNXFolding
     var declaredShapes: [String: ONNXWireShape] = [:]
     var constantValues: [String: Network.ValueID] = [:]
     var constantIDs: Set<Network.ValueID> = []
-    /// Reshapes that split or join heads.
-    var viewReshapes: [ONNXViewReshape] = []
-    /// Equal parts of the channels of a value.
-    var channelParts: [Network.ValueID: [Network.ValueID]] = [:]
+    /// Values whose samples have all axes of the model's tensor, that of the batch too.
+    var wholes: Set<Network.ValueID> = []
+    /// Values of an integer or boolean type.
+    var integerValues: Set<Network.ValueID> = []
+    /// Values on the grid of a quantized type, with its step.
+    var quantizedValues: [Network.ValueID: Float] = [:]
+    /// Nodes that make floating point tensors of integers, by what they make.
+    private(set) var dequantizers: [String: Int] = [:]
+    /// Inputs of the node at hand under other axes.
+    var overrides: [String: Network.ValueID] = [:]
+    var views: [ViewKey: Network.ValueID] = [:]
+    var keptExtents: Set<ONNXAxis> = []
+    /// Where the sizes of inputs came from.
+    private(set) var inputSizes: [ONNXInputSize] = []
+    /// How many branches of If nodes the node at hand is inside of.
+    var branchDepth = 0
     /// Values behind unknown operations.
     var uncertain: Set<String> = []
     var nodeNames: Set<String> = []
     var parameterNames: [ParameterKey: String] = [:]
+
+    struct ViewKey: Hashable {
+        var value: Network.ValueID
+        var shape: [Int]
+        var isWhole: Bool
+    }
 
     struct ParameterKey: Hashable {
         var constant: String
@@ -57,15 +75,20 @@ struct ONNXImporter {
         var transform: ONNXBinding.Transform
     }
 
-    init(_ model: ONNXModel, inputShapes: [String: [Int]]) throws(NetworkError) {
+    init(
+        _ model: ONNXModel, inputShapes: [String: [Int]], sizeCandidate: Int = 0, takesBatchWhole: Bool = false
+    ) throws(NetworkError) {
         self.model = model
+        self.sizeCandidate = sizeCandidate
+        self.takesBatchWhole = takesBatchWhole
         self.inputShapes = inputShapes
         graph = model.wire.graph
         // Folding may make as many numbers as the model holds, and some thousands more.
         folding = ONNXFolding(budget: graph.initializer.reduce(1 << 22) { $0 + (RowMajor.count($1.shape ?? []) ?? 0) })
         for (index, tensor) in graph.initializer.enumerated() { facts[tensor.name] = .initializer(index) }
         for sparse in graph.sparseInitializer { facts[sparse.values.name] = .opaque }
-        for node in graph.node {
+        for (index, node) in graph.node.enumerated() {
+            if node.opType == "DequantizeLinear", let name = node.output.first { dequantizers[name] = index }
             for name in node.input where !name.isEmpty { useCounts[name, default: 0] += 1 }
             for name in node.capturedNames { useCounts[name, default: 0] += 1 }
         }
@@ -82,7 +105,7 @@ struct ONNXImporter {
                 "opset \(model.opset) is newer than 21, the last one this reader was written for; its operations are read by the rules of that one"
             )
         }
-        addInputs()
+        try addInputs()
         let order: [Int]
         do throws(TensorFileError) { order = try graph.topologicalOrder() } catch { throw .invalidNetwork(reason: "\(error)") }
         let view = ONNXPatternView(graph)
@@ -95,25 +118,12 @@ struct ONNXImporter {
             switch facts[output.name] {
             case .activation(let value): network.outputs.append(value)
             case .initializer, .constant: network.outputs.append(try constantValue(output.name, node: output.name))
-            case .view(let view): leave([view.value], as: output.name)
-            case .scores(let scores): leave([scores.queries.value, scores.keys.value], as: output.name)
             case .opaque, nil: warnings.append("output \(output.name) has no numbers and is left alone")
             }
         }
-        for index in viewReshapes.indices { viewReshapes[index].parts = channelParts[viewReshapes[index].view.value]?.count ?? 1 }
         dropUnusedConstants()
         try network.validateGraph()
         network = try network.inferringShapes()
-    }
-
-    /// An output of the model whose numbers the network has in another order only.
-    private mutating func leave(_ values: [Network.ValueID], as output: String) {
-        network.values.append(.init(name: output))
-        network.nodes.append(
-            .init(
-                name: uniqueName("order of \(output)"), layer: .barrier(operation: "Transpose"), inputs: values,
-                outputs: [network.values.count - 1]))
-        network.outputs.append(network.values.count - 1)
     }
 
     /// Scalars of patterns that became one layer.
@@ -125,7 +135,7 @@ struct ONNXImporter {
             return false
         }
         let parameters = Set(network.nodes.flatMap(\.layer.parameterNames))
-        for name in network.parameters.keys where !parameters.contains(name) {
+        for name in Array(network.parameters.keys) where !parameters.contains(name) {
             network.parameters[name] = nil
             bindings[name] = nil
         }
@@ -152,23 +162,36 @@ struct ONNXImporter {
         facts.compactMapValues { if case .constant(let constant) = $0 { constant } else { nil } }
     }
 
-    private mutating func addInputs() {
+    var knownActivations: [String: Network.ValueID] {
+        facts.compactMapValues { if case .activation(let value) = $0 { value } else { nil } }
+    }
+
+    private mutating func addInputs() throws(NetworkError) {
+        let sizes = ONNXInputSizes(graph, requested: inputShapes, takesBatchWhole: takesBatchWhole)
         for input in graph.input where facts[input.name] == nil {
             guard input.type.value != nil, input.type.tensorType.elemType != 8 else {
                 facts[input.name] = .opaque
                 continue
             }
-            let extents = input.type.tensorType.shape.dim
-            if network.inputs.isEmpty, let first = extents.first {
-                if first.dimParam.isEmpty {
-                    fixedBatch = first.dimValue > 0 ? Int(first.dimValue) : nil
-                } else {
-                    batchSymbol = first.dimParam
-                }
+            network.values.append(.init(name: input.name))
+            let value = network.values.count - 1
+            network.inputs.append(value)
+            facts[input.name] = .activation(value)
+            if [2, 3, 4, 5, 6, 7, 9, 12, 13].contains(input.type.tensorType.elemType) { integerValues.insert(value) }
+            guard input.type.tensorType.hasShape else {
+                network.values[value].shape = inputShapes[input.name]
+                continue
             }
-            network.values.append(.init(name: input.name, shape: inputShapes[input.name] ?? sampleShape(input.type.tensorType.shape)))
-            network.inputs.append(network.values.count - 1)
-            facts[input.name] = .activation(network.values.count - 1)
+            let resolved = try sizes.resolve(input, candidate: sizeCandidate)
+            network.values[value].shape = resolved.shape
+            if resolved.isWhole { wholes.insert(value) }
+            inputSizes += resolved.sizes
+            if network.inputs.count == 1 { (fixedBatch, batchSymbol) = (sizes.fixedBatch, sizes.batchSymbol) }
+        }
+        let known = Set(network.inputs.map { network.values[$0].name })
+        for name in inputShapes.keys.sorted() where !known.contains(name) {
+            throw .invalidNetwork(
+                reason: "expected shapes for inputs of the model (\(known.sorted().joined(separator: ", "))), found one for \(name)")
         }
     }
 
@@ -180,6 +203,14 @@ struct ONNXImporter {
         let rest = shape.dim.dropFirst().map { $0.dimParam.isEmpty && $0.dimValue > 0 ? Int(clamping: $0.dimValue) : -1 }
         return rest.allSatisfy({ $0 > 0 }) && RowMajor.count(rest) != nil ? rest : nil
     }
+
+    /// Nodes that are not understood.
+    var barrierCount: Int {
+        network.nodes.filter { node in if case .barrier = node.layer { !node.outputs.isEmpty } else { false } }.count
+    }
+
+    /// A node of a branch that is read in the place of its If.
+    mutating func visitInside(_ node: ONNXNodeReader) throws(NetworkError) { try visit(node) }
 
     private mutating func visit(_ node: ONNXNodeReader) throws(NetworkError) {
         if node.operation == "Constant" {
@@ -211,6 +242,8 @@ struct ONNXImporter {
             network.values.removeSubrange(counts.values...)
             constantValues = constantValues.filter { $0.value < counts.values }
             constantIDs = constantIDs.filter { $0 < counts.values }
+            views = views.filter { $0.value < counts.values }
+            overrides = [:]
         }
         try addBarrier(node)
     }
@@ -219,13 +252,17 @@ struct ONNXImporter {
 
     private mutating func fold(_ node: ONNXNodeReader) throws(NetworkError) -> [ONNXConstant]? {
         if node.operation == "Shape" || node.operation == "Size", let value = activation(node, 0) {
-            guard let shape = network.values[value].shape, node.operation == "Shape" else { return nil }
-            let extents = [.batch] + shape.map(ONNXExtent.known)
-            return [.vector(Array(extents[try node.shapeRange(rank: extents.count)]), sources: [value])]
-        }
-        if node.operation == "Shape", case .view(let view)? = node.input(0).flatMap({ facts[$0] }) {
-            let extents = view.extents(fixedBatch: fixedBatch)
-            return [.vector(Array(extents[try node.shapeRange(rank: extents.count)]), sources: [view.value])]
+            guard let shape = network.values[value].shape else { return nil }
+            let extents = (wholes.contains(value) ? [] : [.batch]) + shape.map(ONNXExtent.known)
+            guard node.operation == "Shape" else {
+                let axes = extents.indices.map { ONNXAxis(value: value, axis: $0) }
+                return [
+                    ONNXConstant(
+                        shape: [], elements: .integers([.known(try Network.size(of: shape, node: node.name))]), sources: Set(axes))
+                ]
+            }
+            let range = try node.shapeRange(rank: extents.count)
+            return [.vector(Array(extents[range]), elementSources: range.map { [ONNXAxis(value: value, axis: $0)] })]
         }
         guard !node.wire.input.isEmpty, node.wire.capturedNames.isEmpty else { return nil }
         var inputs: [ONNXConstant?] = []
@@ -241,4 +278,10 @@ struct ONNXImporter {
     }
 
     mutating func warn(_ text: String) { warnings.append(text) }
+
+    /// Warns of the first of a kind: of texts that differ in what stands in parentheses.
+    mutating func warnOnce(_ text: String) {
+        let kind = text.prefix { $0 != "(" }
+        if !warnings.contains(where: { $0.hasPrefix(kind) }) { warnings.append(text) }
+    }
 }

@@ -6,14 +6,33 @@ extension ONNXNetwork {
     /// Trained tensors are replaced where they are, in their element type and kind of storage; a tensor that other nodes
     /// read whole gets a sibling. A bias that surgery added becomes an input, or an Add behind a MatMul. Channel counts in
     /// groups, splits, slices, paddings and reshapes follow; constants that nothing reads any more are dropped, and declared
-    /// shapes are brought up to date. Everything else stays as it was, so an unchanged network gives the original model.
+    /// shapes are brought up to date. Values beyond what an element type can hold are moved to neighboring layers where the
+    /// network allows it. Everything else stays as it was, so an unchanged network gives the original model.
     ///
     /// - Parameter changed: a network made from `network` by surgery: same nodes, other parameters and attributes.
     /// - Throws: `invalidNetwork` or `invalidNode` when the networks do not correspond, `unreadableTensor` when a value cannot
     ///   be stored in a tensor's element type.
     public func model(for changed: Network) throws(NetworkError) -> ONNXModel {
-        var exporter = try ONNXExporter(self, changed)
+        var exporter = try ONNXExporter(self, changed.rescaled(toFit: largestValues()))
         return try exporter.run()
+    }
+
+    /// The largest magnitude that a parameter of the network may have for the model to hold it; for a bias that is yet to be added, the
+    /// least of all.
+    private func largestValues() -> (String) -> Float? {
+        let types = Dictionary(model.wire.graph.initializer.map { ($0.name, $0.numericType) }, uniquingKeysWith: { first, _ in first })
+        var limits: [String: Float] = [:]
+        for (name, binding) in bindings {
+            guard let largest = (types[binding.constant] ?? constants[binding.constant]?.dtype)?.largestRoundable else { continue }
+            switch binding.transform {
+            case .same: limits[name] = largest
+            case .scaled(let factor): limits[name] = largest * factor.magnitude
+            // One over it is stored: large values become small. Quantized values stay within their scale.
+            case .reciprocal, .dequantized: continue
+            }
+        }
+        let least = limits.values.min()
+        return { limits[$0] ?? (bindings[$0] == nil ? least : nil) }
     }
 }
 
@@ -29,6 +48,8 @@ struct ONNXExporter {
     private var additions: [Int: [ONNXWireNode]] = [:]
     /// Constants whose shape changed where they are.
     private var storedShapes: [String: [Int]] = [:]
+    /// Constants computed from shapes, with the changed ones.
+    var refoldings: [String: ONNXConstant] = [:]
     private var isEdited = false
 
     init(_ source: ONNXNetwork, _ changed: Network) throws(NetworkError) {
@@ -60,7 +81,7 @@ struct ONNXExporter {
     mutating func run() throws(NetworkError) -> ONNXModel {
         try writeParameters()
         for (old, new) in zip(source.network.nodes, changed.nodes) { try writeAttributes(old, new) }
-        try writeViews()
+        try writeSizes()
         guard isEdited else { return source.model }
         if !additions.isEmpty {
             graph.node = graph.node.indices.flatMap { [graph.node[$0]] + (additions[$0] ?? []) }
@@ -87,6 +108,10 @@ struct ONNXExporter {
             guard let binding = source.bindings[name] else { continue }
             guard source.network.parameters[name] != parameter else { continue }
             isEdited = true
+            if case .dequantized(let node) = binding.transform {
+                try writeQuantized(parameter, name: name, constant: binding.constant, node: node)
+                continue
+            }
             let uses = usesByParameter[name] ?? []
             let tensor = try tensor(of: parameter, name: name, binding: binding)
             if users[binding.constant] == uses.count, try replace(binding.constant, by: tensor) {
@@ -97,6 +122,22 @@ struct ONNXExporter {
             }
         }
         for (old, new) in zip(source.network.nodes, changed.nodes) { try writeNewBias(old, new) }
+    }
+
+    /// Integers on the parameter's grid in the place of those there, and the grid where it changed.
+    private mutating func writeQuantized(_ parameter: Parameter, name: String, constant: String, node: Int) throws(NetworkError) {
+        guard let before = source.network.quantizations[name], let grid = changed.quantizations[name] else {
+            throw .invalidNode(name: graph.node[node].name, reason: "expected the grid of quantized tensor \(name), found none")
+        }
+        let (integers, after) = grid.quantized(parameter)
+        let tensor = try Self.tensor(integers, shape: parameter.shape, dtype: dtype(of: constant), name: name)
+        if try replace(constant, by: tensor) { storedShapes[constant] = tensor.shape }
+        for (slot, old, new) in [(1, before.scales, after.scales), (2, before.zeros, after.zeros)] where old != new {
+            guard graph.node[node].input.count > slot, !graph.node[node].input[slot].isEmpty else { continue }
+            let stored = graph.node[node].input[slot]
+            let values = try Self.tensor(new, shape: after.axis == nil ? [] : [new.count], dtype: dtype(of: stored), name: stored)
+            setInput(node, slot, try addInitializer(near: stored, values))
+        }
     }
 
     /// The values as the model stores them.
@@ -154,6 +195,18 @@ struct ONNXExporter {
         }
         graph.initializer.append(tensor)
         initializers[tensor.name] = graph.initializer.count - 1
+        // Up to version 3 of the format every initializer is an input, too.
+        if model.wire.irVersion < 4, graph.input.contains(where: { initializers[$0.name] != nil }) {
+            var input = ONNXWireValueInfo()
+            input.name = tensor.name
+            input.type.tensorType.elemType = tensor.dataType
+            input.type.tensorType.shape.dim = tensor.dims.map { extent in
+                var dimension = ONNXWireShape.Dimension()
+                dimension.dimValue = extent
+                return dimension
+            }
+            graph.input.append(input)
+        }
         return tensor.name
     }
 
@@ -161,6 +214,16 @@ struct ONNXExporter {
     mutating func setInput(_ node: Int, _ slot: Int, _ values: [Int], hint: String) throws(NetworkError) {
         let name = try addInitializer(near: hint, Tensor.int64(values))
         setInput(node, slot, name)
+    }
+
+    mutating func setInput(_ node: Int, _ slot: Int, _ values: Tensor, hint: String) throws(NetworkError) {
+        setInput(node, slot, try addInitializer(near: hint, values))
+    }
+
+    /// Adds a node behind one of the original graph.
+    mutating func insert(_ node: ONNXWireNode, after place: Int) {
+        isEdited = true
+        additions[place, default: []].append(node)
     }
 
     mutating func setInput(_ node: Int, _ slot: Int, _ name: String) {
@@ -185,7 +248,7 @@ struct ONNXExporter {
         graph.node[node].attribute.removeAll { $0.name == name }
     }
 
-    private mutating func freshName(_ name: String) -> String {
+    mutating func freshName(_ name: String) -> String {
         if names.insert(name).inserted { return name }
         var result = name + "_cut"
         var count = 1
@@ -210,7 +273,8 @@ struct ONNXExporter {
         let dtype = source.bindings[weight].map { self.dtype(of: $0.constant) } ?? .f32
         let name = try addInitializer(
             near: after, Self.tensor(parameter.values, shape: [parameter.values.count], dtype: dtype, name: after))
-        guard graph.node[origin.node].opType == "MatMul" else {
+        let hasSum = graph.node[origin.node].input.count > 2 && !graph.node[origin.node].input[2].isEmpty
+        guard graph.node[origin.node].opType == "MatMul" || hasSum else {
             setInput(origin.node, 2, name)
             removeAttribute(origin.node, "beta")
             return
@@ -255,22 +319,26 @@ struct ONNXExporter {
         }
     }
 
-    /// Declared shapes of what changed; those of values that are no longer followed are dropped, which ONNX allows.
+    /// Declared shapes: those of inputs, outputs and tensors follow what changed; those of values in between are dropped, unless
+    /// every extent is known to be right.
     private mutating func updateDeclarations() {
-        var live = Set(changed.inputs)
-        for node in changed.nodes { live.formUnion(node.outputs) }
-        var shapes: [String: (old: [Int]?, new: [Int]?)] = [:]
-        for value in live { shapes[changed.values[value].name] = (source.network.values[value].shape, changed.values[value].shape) }
         let made = Set(graph.node.flatMap(\.output))
-
+        let hasOpenSizes = !source.inputSizes.isEmpty
         func update(_ info: inout ONNXWireValueInfo) -> Bool {
             if let stored = storedShapes[info.name] {
-                info.setExtents(stored[...], from: 0)
+                info.setExtents(stored)
                 return true
             }
-            guard let (old, new) = shapes[info.name] else { return source.constants[info.name] != nil || initializers[info.name] != nil }
-            if old != new, let new { info.setExtents(new[...], from: 1) }
-            return true
+            guard let value = source.activations[info.name], let old = source.extents(value, in: source.network),
+                let new = source.extents(value, in: changed)
+            else { return source.constants[info.name].map(\.isLiteral) ?? (initializers[info.name] != nil) }
+            guard info.type.tensorType.shape.dim.count == new.count else { return false }
+            for axis in new.indices where old[axis] != new[axis] { info.type.tensorType.shape.dim[axis].dimValue = Int64(new[axis]) }
+            // What is declared must be what is computed; an open size in the model makes that uncertain.
+            return !hasOpenSizes
+                && zip(info.type.tensorType.shape.dim, new).enumerated().allSatisfy { axis, pair in
+                    pair.0.dimValue <= 0 || Int(pair.0.dimValue) == pair.1 || axis == 0 && Int(pair.0.dimValue) == source.fixedBatch
+                }
         }
         graph.valueInfo = graph.valueInfo.compactMap { info in
             var info = info
@@ -282,11 +350,11 @@ struct ONNXExporter {
 }
 
 extension ONNXWireValueInfo {
-    /// Sets the extents from an axis on; a declaration without a shape or of another rank is left alone.
-    fileprivate mutating func setExtents(_ extents: ArraySlice<Int>, from start: Int) {
-        guard type.tensorType.shape.dim.count == extents.count + start else { return }
-        for (axis, extent) in extents.enumerated() where type.tensorType.shape.dim[axis + start].dimValue != extent {
-            type.tensorType.shape.dim[axis + start].dimValue = Int64(extent)
+    /// Sets all extents; a declaration without a shape or of another rank is left alone.
+    fileprivate mutating func setExtents(_ extents: [Int]) {
+        guard type.tensorType.shape.dim.count == extents.count else { return }
+        for (axis, extent) in extents.enumerated() where type.tensorType.shape.dim[axis].dimValue != extent {
+            type.tensorType.shape.dim[axis].dimValue = Int64(extent)
         }
     }
 }
@@ -296,7 +364,8 @@ extension Layer {
     fileprivate func isSameOperation(as other: Layer) -> Bool {
         switch (self, other) {
         case (.linear, .linear), (.convolution, .convolution), (.batchNormalization, .batchNormalization), (.normalization, .normalization),
-            (.pooling, .pooling), (.split, .split), (.reshape, .reshape), (.padding, .padding), (.slice, .slice), (.attention, .attention):
+            (.pooling, .pooling), (.split, .split), (.reshape, .reshape), (.padding, .padding), (.slice, .slice), (.attention, .attention),
+            (.gather, .gather), (.convolutionTranspose, .convolutionTranspose), (.recurrent, .recurrent):
             true
         default: self == other
         }

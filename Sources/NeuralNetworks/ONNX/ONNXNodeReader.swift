@@ -166,10 +166,18 @@ extension ONNXModel {
         guard let shape = tensor.shape, let type = tensor.numericType else { return nil }
         do throws(TensorFileError) {
             if type.isFloatingPoint { return ONNXConstant(shape: shape, elements: .floats(try values(of: tensor).floats()), dtype: type) }
-            guard let count = RowMajor.count(shape), count <= 1 << 16 else { return nil }
-            // Unsigned 64-bit numbers beyond Int are no extents.
-            guard let integers = try? values(of: tensor).int64s() else { return nil }
-            return ONNXConstant(shape: shape, elements: .integers(integers.map { .known(Int($0)) }), dtype: type)
+            guard let count = RowMajor.count(shape), count <= 1 << 22 else { return nil }
+            let stored = try values(of: tensor)
+            // Unsigned 64-bit numbers beyond Int are no extents; narrower ones and truth values are exact as Double.
+            let integers: [Int?]
+            if type == .i64 || type == .u64 {
+                guard let numbers = try? stored.int64s() else { return nil }
+                integers = numbers.map { Int($0) }
+            } else {
+                integers = try stored.doubles().map { Int(exactly: $0) }
+            }
+            guard integers.allSatisfy({ $0 != nil }) else { return nil }
+            return ONNXConstant(shape: shape, elements: .integers(integers.map { .known($0 ?? 0) }), dtype: type)
         } catch {
             throw .unreadableTensor(name: tensor.name.isEmpty ? node : tensor.name, reason: "\(error)")
         }

@@ -29,9 +29,10 @@ public struct GroupConsumer: Sendable, Equatable {
 }
 
 extension Network {
-    /// Layers that read the group, in topological order.
+    /// Linear layers and convolutions that read the group, in topological order. Others (transposed convolutions, recurrent
+    /// layers) have columns among the group's slices, too.
     public func consumers(of group: ChannelGroup) -> [GroupConsumer] {
-        group.slices.filter { $0.role == .consumer }.map { slice in
+        group.slices.filter { $0.role == .consumer && nodes[$0.node].layer.isAffine }.map { slice in
             GroupConsumer(
                 node: slice.node, weight: slice.parameter, axis: slice.axis, map: slice.map, input: nodes[slice.node].inputs[0],
                 output: nodes[slice.node].outputs[0], shift: shift(of: slice.node))
@@ -126,10 +127,18 @@ extension Network {
     /// Features × channels: each channel's outgoing weights, flattened over the consumers' outputs and taps (and, behind a
     /// flatten, over the run of columns); several consumers stacked in topological order.
     ///
+    /// - Parameter first: consumers whose features come first, in this order; the others follow.
     /// - Throws: ``NetworkError`` when a tensor is missing.
-    public func outgoingMatrix(_ group: ChannelGroup) throws(NetworkError) -> Matrix {
+    public func outgoingMatrix(_ group: ChannelGroup, first: [GroupConsumer] = []) throws(NetworkError) -> Matrix {
         var columns = [[Double]](repeating: [], count: group.count)
-        for slice in group.slices where slice.role == .consumer {
+        func place(_ slice: ChannelGroup.Slice) -> Int {
+            first.firstIndex { $0.node == slice.node && $0.weight == slice.parameter && $0.axis == slice.axis && $0.map == slice.map }
+                ?? first.count
+        }
+        let slices = group.slices.filter { $0.role == .consumer }.enumerated().sorted {
+            (place($0.element), $0.offset) < (place($1.element), $1.offset)
+        }.map(\.element)
+        for slice in slices {
             let weight = try parameter(slice.parameter, of: nodes[slice.node])
             for channel in 0..<group.count {
                 for position in slice.map.positions(of: channel) {
@@ -172,6 +181,16 @@ extension Parameter {
         for block in 0..<outer {
             let start = (block * shape[axis] + position) * inner
             for i in start..<start + inner { body(values[i]) }
+        }
+    }
+}
+
+extension Layer {
+    /// A linear layer or a convolution.
+    var isAffine: Bool {
+        switch self {
+        case .linear, .convolution: true
+        default: false
         }
     }
 }

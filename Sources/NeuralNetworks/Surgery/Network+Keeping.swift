@@ -23,6 +23,7 @@ extension Network {
             let positions = binding.symbols.indices.filter { isKept(binding.symbols[$0]) }
             if positions.count < binding.symbols.count, let parameter = result.parameters[binding.parameter] {
                 result.parameters[binding.parameter] = parameter.selecting(positions, along: binding.axis)
+                result.quantizations[binding.parameter] = result.quantizations[binding.parameter]?.selecting(positions, along: binding.axis)
             }
         }
         for index in nodes.indices { result.adjustAttributes(of: index, original: self, analysis: analysis, isKept: isKept) }
@@ -38,7 +39,7 @@ extension Network {
         for entry in groups {
             guard let channels = kept[entry.group.id] else { continue }
             let removed = Set(0..<entry.group.count).subtracting(channels)
-            for slice in entry.group.slices where slice.role == .consumer {
+            for slice in entry.group.slices where slice.role == .consumer || slice.role == .recurrent {
                 for channel in removed {
                     for position in slice.map.positions(of: channel) {
                         result.parameters[slice.parameter]?.zero(position, along: slice.axis)
@@ -118,6 +119,27 @@ extension Network {
                 shape[axis + 1] = output.extent(along: axis, keeping: isKept)
             }
             nodes[index].layer = .reshape(shape: shape)
+        case .gather(let axis, let indices):
+            guard let input else { return }
+            let position = (axis < 0 ? axis + input.rank + 1 : axis) - 1
+            guard input.axes.contains(position) else { return }
+            let stays = input.stays(along: position, keeping: isKept)
+            var place = -1
+            let moved = stays.map { kept -> Int? in
+                if kept { place += 1 }
+                return kept ? place : nil
+            }
+            nodes[index].layer = .gather(axis: axis, indices: indices.compactMap { moved[$0] })
+        case .convolutionTranspose(var layer):
+            guard layer.groups > 1, let symbols = input?.symbols, original.parameters[layer.weight]?.shape[1] == 1,
+                original.parameters[layer.weight]?.shape[0] == layer.groups
+            else { return }
+            layer.groups = symbols.filter(isKept).count
+            nodes[index].layer = .convolutionTranspose(layer)
+        case .recurrent(var layer):
+            guard let state = analysis.ownership(of: node.outputs[0]) else { return }
+            layer.hidden = state.symbols.filter(isKept).count
+            nodes[index].layer = .recurrent(layer)
         case .attention(let heads, let scale):
             guard let symbols = input?.symbols, heads > 0, symbols.count >= heads else { return }
             nodes[index].layer = .attention(heads: symbols.filter(isKept).count / (symbols.count / heads), scale: scale)
@@ -129,13 +151,16 @@ extension Network {
 
 extension ChannelOwnership {
     /// Extent of an axis when only some symbols stay; the kept ones form a box.
-    func extent(along axis: Int, keeping isKept: (Int) -> Bool) -> Int {
-        guard let place = axes.firstIndex(of: axis) else { return 0 }
+    func extent(along axis: Int, keeping isKept: (Int) -> Bool) -> Int { stays(along: axis, keeping: isKept).filter { $0 }.count }
+
+    /// Which positions of a tracked axis stay.
+    func stays(along axis: Int, keeping isKept: (Int) -> Bool) -> [Bool] {
+        guard let place = axes.firstIndex(of: axis) else { return [] }
         // A position of the axis stays if any symbol on it does.
         let inner = extents[(place + 1)...].reduce(1, *)
         var stays = [Bool](repeating: false, count: extents[place])
         for (index, symbol) in symbols.enumerated() where isKept(symbol) { stays[index / inner % extents[place]] = true }
-        return stays.filter { $0 }.count
+        return stays
     }
 }
 

@@ -7,30 +7,77 @@
 
 import NeuralNetworks
 
+/// Counts that meet a budget.
 package enum BudgetAllocation {
     /// What the allocation knows of one group.
     package struct Candidate {
         package var count: Int
-        /// Fixed count, from `--layer` or because the group is outside the budget.
+        /// Fixed count: by a ratio of its own, or because the group is outside the budget.
         package var fixed: Int?
         /// Predicted relative error with k channels kept, k = 0 … count (index k); entry `count` is the least.
         package var errors: [Double]
+        /// Kept counts are multiples of this, or `count`.
+        package var multiple: Int
 
-        package init(count: Int, fixed: Int? = nil, errors: [Double]) {
+        package init(count: Int, fixed: Int? = nil, errors: [Double], multiple: Int = 1) {
             self.count = count
             self.fixed = fixed
             self.errors = errors
+            self.multiple = multiple
         }
     }
 
-    /// Kept counts per group.
+    /// Kept counts per group of a run.
+    ///
+    /// - Parameter cutsStreams: whether residual streams may lose channels that no ratio of their own asks for.
+    /// - Throws: `unreachableTarget`.
+    static func counts(_ errors: ErrorCurves, _ run: PruningRun, cutsStreams: Bool = true) throws(PruningError) -> [Int] {
+        if let counts = uniformCounts(run) { return counts }
+        let settings = run.settings
+        let candidates = zip(run.groups, errors.curves).map { group, curve in
+            let multiple = Budget.multiple(of: group.count, roundTo: settings.roundTo)
+            return Candidate(
+                count: group.count,
+                fixed: settings.layerRatios[group.id].map { Budget.count(of: group.count, ratio: $0, multiple: multiple) }
+                    ?? (group.isInner || cutsStreams ? nil : group.count),
+                // Without a prediction every channel of a group counts the same.
+                errors: curve ?? (0...group.count).map { 1 - Double($0) / Double(group.count) }, multiple: multiple)
+        }
+        return try counts(
+            candidates, budget: settings.budget, cost: CostModel(run.network, groups: run.groups, budget: settings.budget))
+    }
+
+    /// Counts of a uniform budget, which no prediction changes; `nil` for budgets that are allocated.
+    static func uniformCounts(_ run: PruningRun) -> [Int]? {
+        guard case .keep(let ratio) = run.settings.budget else { return nil }
+        let settings = run.settings
+        let areBottlenecks = run.groups.map { settings.layerRatios[$0.id] == nil && run.original.isLinearBottleneck($0) }
+        let hasOthers = areBottlenecks.contains(false)
+        return zip(run.groups, areBottlenecks).map { group, isBottleneck in
+            // The narrow end of a factorized map has nothing to spare: every channel is a dimension of what passes. Where a budget is
+            // allocated, its error curve says so.
+            if isBottleneck, hasOthers { return group.count }
+            let multiple = Budget.multiple(of: group.count, roundTo: settings.roundTo)
+            return Budget.count(of: group.count, ratio: settings.layerRatios[group.id] ?? ratio, multiple: multiple)
+        }
+    }
+
+    /// Counts that leave residual streams whole, where a budget that is allocated cut some unasked; `nil` when there are none, or
+    /// when the budget cannot be met so.
+    static func countsWithWholeStreams(
+        insteadOf counts: [Int], _ errors: ErrorCurves, _ run: PruningRun
+    ) -> [Int]? {
+        guard !run.settings.budget.isUniform,
+            zip(run.groups, counts).contains(where: { !$0.isInner && run.settings.layerRatios[$0.id] == nil && $1 < $0.count })
+        else { return nil }
+        return try? self.counts(errors, run, cutsStreams: false)
+    }
+
+    /// Kept counts per group for a budget that is allocated.
     /// - Throws: `unreachableTarget` when one channel per group is still too many.
     package static func counts(
-        _ candidates: [Candidate], budget: Budget, cost: CostModel, roundTo multiple: Int
+        _ candidates: [Candidate], budget: Budget, cost: CostModel
     ) throws(PruningError) -> [Int] {
-        if case .keep(let ratio) = budget {
-            return candidates.map { $0.fixed ?? Budget.count(of: $0.count, ratio: ratio, multiple: multiple) }
-        }
         var counts = candidates.map { $0.fixed ?? $0.count }
         let full = candidates.map(\.count)
         let target = budget.fraction * cost.cost(full)
@@ -41,7 +88,7 @@ package enum BudgetAllocation {
             var best: (group: Int, step: Int, saving: Double)?
             var bestPrice = Double.infinity
             for (g, candidate) in candidates.enumerated() where candidate.fixed == nil {
-                let step = stepDown(counts[g], multiple)
+                let step = stepDown(counts[g], candidate.multiple)
                 guard step > 0 else { continue }
                 let saving = cost.saving(counts, group: g, by: step)
                 guard saving > 0 else { continue }
@@ -49,27 +96,25 @@ package enum BudgetAllocation {
                 if price < bestPrice { (best, bestPrice) = ((g, step, saving), price) }
             }
             guard let best else {
-                throw .unreachableTarget(
-                    expected: "\(budget.flag) \(budget.fraction)",
-                    found: "a fraction of \(current / cost.cost(full)) with one channel per group")
+                throw .unreachableTarget(budget, least: current / cost.cost(full))
             }
             counts[best.group] -= best.step
             current -= best.saving
         }
-        giveBack(&counts, candidates, hulls, cost, target: target, multiple: multiple)
+        giveBack(&counts, candidates, hulls, cost, target: target)
         return counts
     }
 
     /// Adds channels that still fit, the largest drop of the error per cost first.
     private static func giveBack(
-        _ counts: inout [Int], _ candidates: [Candidate], _ hulls: [[Double]], _ cost: CostModel, target: Double, multiple: Int
+        _ counts: inout [Int], _ candidates: [Candidate], _ hulls: [[Double]], _ cost: CostModel, target: Double
     ) {
         var current = cost.cost(counts)
         while true {
             var best: (group: Int, step: Int, price: Double)?
             var bestGain = -1.0
             for (g, candidate) in candidates.enumerated() where candidate.fixed == nil && counts[g] < candidate.count {
-                let step = Swift.min(multiple, candidate.count - counts[g])
+                let step = Swift.min(candidate.multiple, candidate.count - counts[g])
                 var raised = counts
                 raised[g] += step
                 let price = cost.saving(raised, group: g, by: step)

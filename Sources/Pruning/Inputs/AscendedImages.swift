@@ -7,8 +7,6 @@
 // Cost per step: one forward and one backward pass. Memory: the images, four times.
 // Source: Bardsley, Solonen, Haario & Laine, SIAM J. Sci. Comput. 36, 2014 ("randomize, then optimize").
 
-import Coresets
-import LinearAlgebra
 import NeuralNetworks
 import RandomNumbers
 

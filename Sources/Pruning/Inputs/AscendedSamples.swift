@@ -9,7 +9,6 @@
 //   a ← (1 − η)·a + η·β·δ(y),   y = y₀ + K·a,   finally x = x₀ + Σ₀·W₁ᵀ·a                                   (2)
 // Cost per step: two passes through the network and 2·n₁²·N flops.
 
-import Coresets
 import LinearAlgebra
 import NeuralNetworks
 import RandomNumbers

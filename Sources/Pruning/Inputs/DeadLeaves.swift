@@ -5,7 +5,6 @@
 // invariant, which gives them the 1/f spectrum and the edges of natural images.
 // Source: Matheron's dead leaves; Lee, Mumford & Huang, Int. J. Comput. Vision 41 (2001).
 
-import Coresets
 import NeuralNetworks
 import RandomNumbers
 #if canImport(Glibc)

@@ -12,7 +12,6 @@
 // Cost per step: 1⅛ forward passes and one backward. Memory: the images, three times.
 // Sources: Yin et al., CVPR 2020 (images from batch-normalization statistics); Kingma & Ba, ICLR 2015 (Adam).
 
-import Coresets
 import LinearAlgebra
 import NeuralNetworks
 #if canImport(Glibc)

@@ -5,7 +5,6 @@
 // itself, so nothing is assumed about what lies between two images, except that the smaller network should agree there as well.
 // Source: Zhang, Cissé, Dauphin & Lopez-Paz, ICLR 2018 (mixup, there with mixed labels).
 
-import Coresets
 import NeuralNetworks
 import RandomNumbers
 

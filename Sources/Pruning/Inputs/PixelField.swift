@@ -8,7 +8,6 @@
 // Σ is a Kronecker product, so draws and products with it are recursive filters along rows, columns and channels: linear cost.
 // Source of (2): Atchison & Shen, Biometrika 67 (1980) 261–272 (logit-normal distribution).
 
-import Coresets
 import LinearAlgebra
 import NeuralNetworks
 import RandomNumbers

@@ -40,16 +40,33 @@ package struct BlockSelection: Sendable {
     }
 
     /// Joins `count` channels, each in turn the one with the largest gain; ties to the lowest index.
-    package static func forward(_ problems: [Problem], count: Int) throws(FactorizationError) -> BlockSelection {
-        try run(problems, steps: count, isForward: true)
+    ///
+    /// - Parameter last: channels that join when no others are left.
+    package static func forward(_ problems: [Problem], count: Int, last: [Int] = []) throws(FactorizationError) -> BlockSelection {
+        try run(problems, steps: count, isForward: true, preferred: { !last.contains($0) })
     }
 
     /// Removes channels, each in turn the one whose loss costs least, until `remaining` are left; ties to the lowest index.
-    package static func backward(_ problems: [Problem], remaining: Int) throws(FactorizationError) -> BlockSelection {
-        try run(problems, steps: (problems.first?.blocks.count ?? remaining) - remaining, isForward: false)
+    ///
+    /// - Parameter first: channels that leave before all others.
+    package static func backward(
+        _ problems: [Problem], remaining: Int, first: [Int] = []
+    ) throws(FactorizationError) -> BlockSelection {
+        // One problem of single regressors: the same costs from n×n matrices that shrink, whatever the number of targets.
+        if let only = problems.first, problems.count == 1, only.blocks.count == only.reconstruction.count,
+            only.blocks.enumerated().allSatisfy({ $1 == $0..<$0 + 1 })
+        {
+            let path = try BackwardElimination(only.reconstruction, remaining: remaining, first: first)
+            let unit = only.weight / Swift.max(only.reconstruction.targetEnergy, .leastNormalMagnitude)
+            return BlockSelection(order: path.order, changes: path.costs.map { $0 * unit })
+        }
+        return try run(
+            problems, steps: (problems.first?.blocks.count ?? remaining) - remaining, isForward: false, preferred: { first.contains($0) })
     }
 
-    private static func run(_ problems: [Problem], steps: Int, isForward: Bool) throws(FactorizationError) -> BlockSelection {
+    private static func run(
+        _ problems: [Problem], steps: Int, isForward: Bool, preferred isPreferred: (Int) -> Bool
+    ) throws(FactorizationError) -> BlockSelection {
         let n = problems.first?.blocks.count ?? 0
         precondition(steps >= 0 && steps <= n, "cannot choose more channels than there are")
         precondition(problems.allSatisfy { $0.blocks.count == n }, "problems must share their channels")
@@ -60,8 +77,10 @@ package struct BlockSelection: Sendable {
         for _ in 0..<steps {
             var totals = [Double](repeating: 0, count: open.count)
             for table in tables { for (k, c) in open.enumerated() { totals[k] += table.change(c) } }
-            var best = 0
-            for k in open.indices where isForward ? totals[k] > totals[best] : totals[k] < totals[best] { best = k }
+            let eligible = open.indices.filter { isPreferred(open[$0]) }
+            let candidates = eligible.isEmpty ? Array(open.indices) : eligible
+            var best = candidates[0]
+            for k in candidates where isForward ? totals[k] > totals[best] : totals[k] < totals[best] { best = k }
             let chosen = open.remove(at: best)
             result.order.append(chosen)
             result.changes.append(totals[best])

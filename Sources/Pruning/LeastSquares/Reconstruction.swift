@@ -99,7 +99,7 @@ package struct Reconstruction: Sendable {
 
     /// Symmetric positive definite solve; a semidefinite matrix (duplicate or dead channels, no ridge) gets the
     /// minimum-norm solution.
-    private static func solve(_ normal: Matrix, _ right: Matrix) throws(FactorizationError) -> Matrix {
+    static func solve(_ normal: Matrix, _ right: Matrix) throws(FactorizationError) -> Matrix {
         // A Cholesky factor whose pivots fall to rounding level is as good as none.
         if let factor = try? Cholesky(normal) {
             let pivots = factor.factor.diagonal

@@ -11,7 +11,7 @@ extension Activation {
         case .leakyReLU(let slope): PiecewiseLinear(intercept: 0, slope: Double(slope), knees: [(0, 1 - Double(slope))])
         case .clippedReLU(let maximum): PiecewiseLinear(intercept: 0, slope: 0, knees: [(0, 1), (Double(maximum), -1)])
         case .hardSigmoid: PiecewiseLinear(intercept: 0, slope: 0, knees: [(-3, 1.0 / 6), (3, -1.0 / 6)])
-        case .gelu, .tanh, .sigmoid, .silu, .hardSwish, .elu: nil
+        case .gelu, .tanh, .sigmoid, .silu, .hardSwish, .elu, .function: nil
         }
     }
 

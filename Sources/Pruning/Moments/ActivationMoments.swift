@@ -3,29 +3,29 @@
 import LinearAlgebra
 
 /// Mean m and covariance C of the n channels of a group, as its consumers read them.
-public struct ActivationMoments: Sendable, Equatable {
+package struct ActivationMoments: Sendable, Equatable {
     /// m, one entry per channel.
-    public var mean: [Double]
+    package var mean: [Double]
     /// C, n×n, both triangles filled.
-    public var covariance: Matrix
+    package var covariance: Matrix
 
     /// Precondition: `covariance` is square of order `mean.count`.
-    public init(mean: [Double], covariance: Matrix) {
+    package init(mean: [Double], covariance: Matrix) {
         precondition(covariance.rows == mean.count && covariance.columns == mean.count, "covariance must be n×n")
         self.mean = mean
         self.covariance = covariance
     }
 
     /// Number of channels.
-    public var count: Int { mean.count }
+    package var count: Int { mean.count }
 
     /// tr(C)/n, the scale a relative ridge refers to; 0 for no channels.
-    public var meanVariance: Double {
+    package var meanVariance: Double {
         mean.isEmpty ? 0 : covariance.diagonal.reduce(0, +) / Double(mean.count)
     }
 
     /// Second moments E[h·hᵀ] = C + m·mᵀ: what a fit without an intercept needs.
-    public var secondMoment: Matrix {
+    package var secondMoment: Matrix {
         Matrix(rows: count, columns: count) { covariance[$0, $1] + mean[$0] * mean[$1] }
     }
 
@@ -34,7 +34,7 @@ public struct ActivationMoments: Sendable, Equatable {
     /// - Parameters:
     ///   - weight: W, q×n.
     ///   - bias: b, q entries; zero when `nil`.
-    public func affineImage(weight: Matrix, bias: [Double]?) -> ActivationMoments {
+    package func affineImage(weight: Matrix, bias: [Double]?) -> ActivationMoments {
         precondition(weight.columns == count, "weight must have one column per channel")
         var shifted = weight.times(mean)
         if let bias { for i in shifted.indices { shifted[i] += bias[i] } }

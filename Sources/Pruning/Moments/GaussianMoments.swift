@@ -11,7 +11,7 @@ import LinearAlgebra
 import NeuralNetworks
 
 /// Closed-form mean and covariance of activations of Gaussian pre-activations.
-public enum GaussianMoments {
+package enum GaussianMoments {
     /// Terms kept of the Hermite series; the tail term of (1) covers the rest.
     static let degree = 32
 
@@ -22,7 +22,7 @@ public enum GaussianMoments {
     /// - Parameters:
     ///   - activation: φ.
     ///   - preactivation: moments of z.
-    public static func image(of preactivation: ActivationMoments, under activation: Activation) -> ActivationMoments {
+    package static func image(of preactivation: ActivationMoments, under activation: Activation) -> ActivationMoments {
         if activation == .identity { return preactivation }
         let n = preactivation.count
         let deviation = preactivation.covariance.diagonal.map { Swift.max($0, 0).squareRoot() }

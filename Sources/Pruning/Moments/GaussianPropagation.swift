@@ -1,4 +1,4 @@
-// Moments of every value of a network by formula (input models 1 and 2): mean and covariance of its channels, layer by layer.
+// Moments of every value of a network by formula: mean and covariance of its channels, layer by layer.
 //
 // Pre-activations are taken as jointly Gaussian with the propagated moments: exact for the first layer, an approximation
 // (sums of many activations) after it. Convolutions follow the patch model (PatchModel.swift). What joins in a sum or a product is
@@ -41,7 +41,7 @@ package struct GaussianPropagation {
     ///   - input: moments of the input's channels, or of all its values (a dense network).
     ///   - correlation: ρ of neighboring pixels.
     ///   - trustsNormalizations: use (2).
-    /// - Throws: `malformedNetwork`, `factorization`.
+    /// - Throws: `missingParameter`, `factorization`.
     package init(
         of network: Network, input: ActivationMoments, correlation: Double = 0, trustsNormalizations: Bool = false
     ) throws(PruningError) {
@@ -98,7 +98,7 @@ package struct GaussianPropagation {
     private func image(of value: Network.ValueID, under layer: Linear, _ node: Network.Node) throws(PruningError) -> Field? {
         guard let field = fields[value] else { return nil }
         guard let parameter = network.parameters[layer.weight], parameter.shape.count == 2 else {
-            throw .malformedNetwork("expected a matrix named \"\(layer.weight)\" for \(node.name), found none")
+            throw .missingParameter(name: layer.weight, layer: node.name)
         }
         let columns = layer.isTransposed ? parameter.shape[0] : parameter.shape[1]
         let bias = try layer.bias.map { (name) throws(PruningError) in try network.values(of: name).map(Double.init) }
@@ -123,7 +123,7 @@ package struct GaussianPropagation {
         _ normalization: BatchNormalization?
     ) throws(PruningError) -> Field? {
         guard let parameter = network.parameters[layer.weight], parameter.shape.count >= 3 else {
-            throw .malformedNetwork("expected a kernel named \"\(layer.weight)\" for \(node.name), found none")
+            throw .missingParameter(name: layer.weight, layer: node.name)
         }
         let inputs = parameter.shape[1] * layer.groups
         guard let field = fields[value] ?? (normalization == nil ? nil : guess(inputs)), field.moments.count == inputs else { return nil }
@@ -147,7 +147,7 @@ package struct GaussianPropagation {
                 moments: try patch.image(of: field.moments, bias: bias, correlation: correlation), extents: extents,
                 correlation: correlation, isGuess: field.isGuess)
         } catch {
-            throw .factorization(layer: name, error)
+            throw .factorization(error, layer: name)
         }
     }
 

@@ -6,7 +6,7 @@
 import LinearAlgebra
 
 /// Accumulates E h, Cov h and, with targets, E z, Cov(h, z) and tr Cov z.
-package struct MomentAccumulator {
+package struct MomentAccumulator: Sendable {
     /// Number of regressors (n) and of targets (q).
     package let channels: Int
     package let targets: Int
@@ -35,10 +35,7 @@ package struct MomentAccumulator {
         precondition(h.rows == channels && (z?.rows ?? 0) == targets && (z?.columns ?? h.columns) == h.columns)
         let samples = h.columns
         guard samples > 0, channels > 0 else { return }
-        if count == 0 {
-            channelCenter = MomentAccumulator.rowMeans(h)
-            targetCenter = z.map(MomentAccumulator.rowMeans) ?? []
-        }
+        if channelCenter.isEmpty { setCenters(h, z) }
         count += samples
         let centered = MomentAccumulator.centered(h, channelCenter, &channelSum)
         centered.elements.withUnsafeBufferPointer { a in
@@ -63,6 +60,43 @@ package struct MomentAccumulator {
                 }
             }
         }
+    }
+
+    /// Takes the centers from a block that is not added itself, so that sums of several accumulators can be put together.
+    mutating func setCenters(_ h: Matrix, _ z: Matrix?) {
+        channelCenter = MomentAccumulator.rowMeans(h)
+        targetCenter = z.map(MomentAccumulator.rowMeans) ?? []
+    }
+
+    /// Adds (sign 1) or takes away (sign −1) the samples of another accumulator with the same centers.
+    mutating func combine(_ other: MomentAccumulator, sign: Int) {
+        guard other.count > 0 else { return }
+        precondition(channelCenter == other.channelCenter && targetCenter == other.targetCenter, "sums must be about the same centers")
+        let factor = Double(sign)
+        count += sign * other.count
+        for k in channelSum.indices { channelSum[k] += factor * other.channelSum[k] }
+        for k in targetSum.indices { targetSum[k] += factor * other.targetSum[k] }
+        for k in targetSquares.indices { targetSquares[k] += factor * other.targetSquares[k] }
+        for k in gram.elements.indices { gram.elements[k] += factor * other.gram.elements[k] }
+        for k in cross.elements.indices { cross.elements[k] += factor * other.cross.elements[k] }
+    }
+
+    /// The same samples with some of the regressors only.
+    func selecting(_ regressors: [Int]) -> MomentAccumulator {
+        var result = MomentAccumulator(channels: regressors.count, targets: targets)
+        result.count = count
+        result.channelCenter = channelCenter.isEmpty ? [] : regressors.map { channelCenter[$0] }
+        result.targetCenter = targetCenter
+        result.channelSum = regressors.map { channelSum[$0] }
+        result.targetSum = targetSum
+        result.targetSquares = targetSquares
+        // Only the lower triangle is filled.
+        result.gram = Matrix(rows: regressors.count, columns: regressors.count) {
+            let (i, j) = (regressors[$0], regressors[$1])
+            return i >= j ? gram[i, j] : gram[j, i]
+        }
+        result.cross = cross.selectingRows(regressors)
+        return result
     }
 
     /// E h and Cov h (zero before any sample).
@@ -99,24 +133,6 @@ package struct MomentAccumulator {
         guard count > 0 else { return targetSquares }
         let n = Double(count)
         return zip(targetSquares, targetSum).map { Swift.max(0, $0 / n - ($1 / n) * ($1 / n)) }
-    }
-
-    /// The refit of these samples (Reconstruction, sequential form).
-    package func reconstruction(relativeRidge: Double, hasIntercept: Bool) -> Reconstruction {
-        var channelMoments = moments
-        var crossMoments = crossCovariance
-        var mean = targetMean
-        var energies = targetEnergies
-        if !hasIntercept {
-            for j in 0..<targets { for i in 0..<channels { crossMoments[i, j] += channelMoments.mean[i] * mean[j] } }
-            for j in 0..<targets { energies[j] += mean[j] * mean[j] }
-            channelMoments = ActivationMoments(
-                mean: [Double](repeating: 0, count: channels), covariance: channelMoments.secondMoment)
-            mean = [Double](repeating: 0, count: targets)
-        }
-        return Reconstruction(
-            channels: channelMoments, cross: crossMoments, targetMean: mean, targetEnergies: energies,
-            ridge: relativeRidge * channelMoments.meanVariance)
     }
 
     private static func rowMeans(_ block: Matrix) -> [Double] {

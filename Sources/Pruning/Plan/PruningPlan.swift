@@ -5,6 +5,7 @@
 
 import Foundation
 import NeuralNetworks
+import TensorFiles
 
 /// What to cut, what to put in place of the refitted weights, and what was learned on the way.
 public struct PruningPlan: Sendable, Equatable, Codable {
@@ -20,19 +21,19 @@ public struct PruningPlan: Sendable, Equatable, Codable {
     /// What happened in each group.
     public var layers: [LayerOutcome]
     /// What the user should know.
-    public var warnings: [String]
+    public var warnings: [PruningWarning]
     /// Share of model-drawn or calibration inputs on which the cut network names the same class as the original.
     public var predictedAgreement: Double?
-    /// Inputs behind the moments, in words.
-    public var inputModelDescription: String
-    /// Duration of the planning.
+    /// Inputs behind the moments.
+    public var inputs: InputProvenance
+    /// Duration of the planning, in seconds.
     public var seconds: Double
 
     /// The kept channels of one group.
     public struct Group: Sendable, Equatable, Codable {
         public var name: String
         public var channels: Int
-        /// Ascending.
+        /// Indices of the channels that stay, ascending.
         public var kept: [Int]
     }
 
@@ -51,14 +52,9 @@ public struct PruningPlan: Sendable, Equatable, Codable {
 
         /// The tensor; `nil` when the text is damaged.
         func tensor() -> Parameter? {
-            guard let data = Data(base64Encoded: values), !shape.contains(where: { $0 < 0 }) else { return nil }
-            var count = 1
-            for extent in shape {
-                let (product, overflow) = count.multipliedReportingOverflow(by: extent)
-                guard !overflow else { return nil }
-                count = product
+            guard let data = Data(base64Encoded: values), let count = CheckedSize.product(shape).value, data.count == 4 * count else {
+                return nil
             }
-            guard data.count == 4 * count else { return nil }
             let floats = data.withUnsafeBytes { bytes in
                 (0..<count).map {
                     Float(bitPattern: UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 4 * $0, as: UInt32.self)))
@@ -68,8 +64,36 @@ public struct PruningPlan: Sendable, Equatable, Codable {
         }
     }
 
+    /// The plan that a refit comes to.
+    ///
+    /// - Throws: `cut`.
+    init(_ refit: Refit, _ ranking: ChannelRanking, _ errors: ErrorCurves, _ inputs: RunInputs, _ run: PruningRun) throws(PruningError) {
+        version = PruningPlan.currentVersion
+        settings = run.settings
+        fingerprint = run.original.fingerprint
+        groups = zip(run.groups, refit.outcomes).map { Group(name: $0.id, channels: $0.count, kept: $1.kept) }
+        let changed = refit.masked.changed.union(run.merges.changed).sorted()
+        let small = try refit.masked.network.cutting(groups)
+        replacements = changed.compactMap { name in small.parameters[name].map { Replacement(parameter: name, $0) } }
+        let positions = run.network.keptPositions(groups, of: run.groups)
+        layers = []
+        for (g, outcome) in refit.outcomes.enumerated() {
+            layers.append(
+                LayerOutcome(
+                    outcome, ranking.groups[g], guarantee: try ranking.groups[g].guarantee(of: outcome.kept), curve: errors.curves[g],
+                    inputs: inputs.provenance.model, rankingSeconds: ranking.seconds[g], positions: positions))
+        }
+        warnings = inputs.warnings + ranking.warnings + refit.warnings
+        predictedAgreement = refit.agreement
+        self.inputs = inputs.provenance
+        seconds = run.elapsed
+    }
+
     /// Applies the plan to the network it was made for.
-    /// - Throws: `planMismatch` when the network is another one or the plan is damaged; `evaluation` when cutting fails.
+    ///
+    /// - Returns: the network with the kept channels of every group and the plan's tensors in place; the same bytes every time.
+    /// - Throws: `planMismatch` when the network is another one or the plan is damaged; `cut` when a group may not be cut.
+    /// - Complexity: O(values).
     public func apply(to network: Network) throws(PruningError) -> Network {
         var result = try cut(network)
         for replacement in replacements {
@@ -89,16 +113,17 @@ public struct PruningPlan: Sendable, Equatable, Codable {
     /// The network at full width that computes what the cut one does: columns of removed channels are zero.
     ///
     /// Sliced and masked network agree to rounding; comparing them checks the surgery.
-    /// - Throws: as `apply`.
+    /// - Throws: as `apply`; `network` when the groups cannot be told.
+    /// - Complexity: O(values).
     public func masked(_ network: Network) throws(PruningError) -> Network {
         let cut = try apply(to: network)
         let found: [ChannelGroup]
-        do { found = try network.channelGroups() } catch { throw .malformedNetwork("\(error)") }
+        do { found = try network.channelGroups() } catch { throw .network(error) }
         var result: Network
         do {
             result = try network.masking(Dictionary(groups.map { ($0.name, $0.kept) }, uniquingKeysWith: { first, _ in first }))
         } catch {
-            throw .planMismatch(expected: "groups that can be cut", found: "\(error)")
+            throw .cut(error)
         }
         let keptPositions = network.keptPositions(groups, of: found)
         for replacement in replacements {
@@ -121,107 +146,16 @@ public struct PruningPlan: Sendable, Equatable, Codable {
         guard found == fingerprint else {
             throw .planMismatch(expected: "the network with fingerprint \(fingerprint)", found: "one with fingerprint \(found)")
         }
+        try validate(for: network)
         return try network.cutting(groups)
     }
 
-    static let currentVersion = 1
-}
-
-/// What happened in one group. Numbers that were not computed are absent.
-public struct LayerOutcome: Sendable, Equatable, Codable {
-    /// Group name.
-    public var name: String
-    /// Channels before and after.
-    public var before: Int
-    public var after: Int
-    /// Selection, reweighting and input model, in one phrase.
-    public var method: String
-    /// E‖z − ẑ‖²/E‖z − E z‖² of what the consumers read, under the input model.
-    public var relativeErrorModel: Double?
-    /// The same, measured on calibration or evaluation inputs through the pruned network.
-    public var relativeErrorMeasured: Double?
-    /// Proven ℓ∞ factor of the kept set in `representation`.
-    public var provenFactor: Double?
-    /// Why there is no proven factor.
-    public var provenFactorAbsence: String?
-    /// Representation of the channels as points, its rank, and the share of the energy the rank retains.
-    public var representation: String?
-    public var rank: Int?
-    public var retainedEnergy: Double?
-    /// Rounds of peeling and total sensitivity.
-    public var peels: Int?
-    public var totalSensitivity: Double?
-    /// Σ min(1, sᵢ).
-    public var cappedSensitivity: Double?
-    /// Number of draws made.
-    public var draws: Int?
-    /// ε of the sampling bound; above 1 it promises nothing.
-    public var samplingEpsilon: Double?
-    /// What the sampling bound says, in one sentence.
-    public var samplingStatement: String?
-    /// What a budget was allocated by, at every kept count: predicted error, relative to the variance, when this group alone is cut;
-    /// of the network's outputs where there were inputs to evaluate on, else of what the group's consumers compute.
-    public var errorCurve: [CurvePoint]?
-    public var seconds: Double
-
-    /// Predicted error when `kept` channels stay.
-    public struct CurvePoint: Sendable, Equatable, Codable {
-        public var kept: Int
-        public var error: Double
-    }
-}
-
-extension Network {
-    /// Positions that stay, per parameter and axis, where some position goes.
-    func keptPositions(_ kept: [PruningPlan.Group], of groups: [ChannelGroup]) -> [String: [Int: [Int]]] {
-        var result: [String: [Int: [Int]]] = [:]
-        for group in kept {
-            guard let structure = groups.first(where: { $0.id == group.name }) else { continue }
-            let stays = Set(group.kept)
-            for slice in structure.slices {
-                guard let shape = parameters[slice.parameter]?.shape, slice.axis < shape.count else { continue }
-                // Positions of removed channels drop out; positions outside the group stay.
-                let removed = Set((0..<group.channels).filter { !stays.contains($0) }.flatMap { slice.map.positions(of: $0) })
-                let before = result[slice.parameter]?[slice.axis] ?? Array(0..<shape[slice.axis])
-                result[slice.parameter, default: [:]][slice.axis] = before.filter { !removed.contains($0) }
-            }
-        }
+    /// The plan with more to know about it, first.
+    func with(_ more: [PruningWarning]) -> PruningPlan {
+        var result = self
+        result.warnings = more + warnings
         return result
     }
 
-    /// A 64-bit fingerprint (FNV-1a over names, shapes and bit patterns), 16 hexadecimal digits.
-    ///
-    /// It tells networks apart; it is no defense against forgery.
-    public var fingerprint: String {
-        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-        func mix(_ value: UInt64) {
-            hash = (hash ^ value) &* 0x0000_0100_0000_01b3
-            hash ^= hash >> 29
-        }
-        for name in parameters.keys.sorted() {
-            for byte in name.utf8 { mix(UInt64(byte)) }
-            guard let parameter = parameters[name] else { continue }
-            for extent in parameter.shape { mix(UInt64(bitPattern: Int64(extent))) }
-            for value in parameter.values { mix(UInt64(value.bitPattern)) }
-        }
-        let digits = String(hash, radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits
-    }
-}
-
-extension Parameter {
-    /// Writes a smaller tensor at the given positions of every axis.
-    mutating func scatter(_ small: Parameter, at axes: [[Int]]) {
-        var index = [Int](repeating: 0, count: axes.count)
-        for value in small.values {
-            var place = 0
-            for axis in axes.indices { place = place * shape[axis] + axes[axis][index[axis]] }
-            values[place] = value
-            for axis in axes.indices.reversed() {
-                index[axis] += 1
-                if index[axis] < axes[axis].count { break }
-                index[axis] = 0
-            }
-        }
-    }
+    static let currentVersion = 2
 }

@@ -12,27 +12,14 @@
 
 import LinearAlgebra
 
-/// How a channel becomes a point.
-public enum PointRepresentation: String, Sendable, Codable, CaseIterable {
-    case incoming, outgoing, product, function
-}
-
-/// How many principal directions of the points are used.
-public enum RankRule: Sendable, Equatable, Codable {
-    /// At most this many.
-    case fixed(Int)
-    /// The least number that retains this share of Σ‖pᵢ‖², 0 < share ≤ 1.
-    case energy(Double)
-}
-
 /// The channels of a group as columns of an r×n matrix.
-public struct NeuronPoints: Sendable {
+package struct NeuronPoints: Sendable {
     /// Points as columns, r×n.
-    public let points: Matrix
+    package let points: Matrix
     /// Which representation they are in.
-    public let representation: PointRepresentation
+    package let representation: PointRepresentation
     /// Share of Σ‖pᵢ‖² that the r directions retain, 0…1; 1 when all points are zero.
-    public let retainedEnergy: Double
+    package let retainedEnergy: Double
 
     private init(points: Matrix, representation: PointRepresentation, retainedEnergy: Double) {
         self.points = points
@@ -41,7 +28,7 @@ public struct NeuronPoints: Sendable {
     }
 
     /// The points in their `count` leading directions, all of them when there are fewer.
-    public func leading(_ count: Int) -> NeuronPoints {
+    package func leading(_ count: Int) -> NeuronPoints {
         guard count < rank else { return self }
         let first = points.selectingRows(Array(0..<count))
         let (part, whole) = (first.frobeniusNorm, points.frobeniusNorm)
@@ -51,12 +38,12 @@ public struct NeuronPoints: Sendable {
     }
 
     /// r.
-    public var rank: Int { points.rows }
+    package var rank: Int { points.rows }
     /// n.
-    public var count: Int { points.columns }
+    package var count: Int { points.columns }
 
     /// The largest rank for which peeling with threshold 2(r + 1) runs at least once on n points; at least 1.
-    public static func largestInformativeRank(count n: Int) -> Int { Swift.max(1, n / 2 - 2) }
+    package static func largestInformativeRank(count n: Int) -> Int { Swift.max(1, n / 2 - 2) }
 
     /// Builds the points of one group.
     ///
@@ -66,44 +53,35 @@ public struct NeuronPoints: Sendable {
     ///   - covariance: C, n×n; read by `function` only.
     ///   - rank: how many directions to keep; never more than `largestInformativeRank` and the numerical rank.
     /// - Throws: `factorization` when an eigendecomposition fails.
-    public init(
+    package init(
         _ representation: PointRepresentation, incoming: Matrix, outgoing: Matrix, covariance: Matrix?, rank: RankRule,
         layer: String = ""
     ) throws(PruningError) {
         let n = incoming.columns
         precondition(outgoing.columns == n, "incoming and outgoing weights must have one column per channel")
+        guard representation != .function || covariance != nil else {
+            throw .unsupported(.points, value: representation.rawValue, needs: .covariance)
+        }
         self.representation = representation
-        do {
+        do throws(FactorizationError) {
             switch representation {
             case .incoming: (points, retainedEnergy) = try NeuronPoints.reduced(incoming, rank)
             case .outgoing: (points, retainedEnergy) = try NeuronPoints.reduced(outgoing, rank)
             case .product:
                 var scaled = incoming
                 for i in 0..<n {
-                    let norm = NeuronPoints.norm(outgoing, i)
+                    let norm = outgoing.columnNorm(i)
                     for k in 0..<scaled.rows { scaled[k, i] *= norm }
                 }
                 (points, retainedEnergy) = try NeuronPoints.reduced(scaled, rank)
             case .function:
-                guard let covariance else {
-                    throw PruningError.unsupported(what: "--points function", needs: "an input model with a covariance")
-                }
                 var gram = outgoing.times(outgoing, transposeSelf: true)
-                for k in gram.elements.indices { gram.elements[k] *= covariance.elements[k] }
+                if let covariance { for k in gram.elements.indices { gram.elements[k] *= covariance.elements[k] } }
                 (points, retainedEnergy) = try NeuronPoints.embedded(gram, rank)
             }
-        } catch let error as FactorizationError {
-            throw .factorization(layer: layer, error)
-        } catch let error as PruningError {
-            throw error
         } catch {
-            throw .malformedNetwork("\(error)")
+            throw .factorization(error, layer: layer)
         }
-    }
-
-    /// ‖column i‖₂.
-    static func norm(_ matrix: Matrix, _ i: Int) -> Double {
-        matrix.column(i).withUnsafeBufferPointer { BLAS.nrm2($0.count, $0.baseAddress, 1) }
     }
 
     /// The points' coordinates in their leading principal directions.

@@ -12,9 +12,14 @@
 import LinearAlgebra
 
 /// A proven ℓ∞ factor, or the reason why there is none.
-package enum ProvenFactor: Equatable, Sendable {
+public enum ProvenFactor: Equatable, Sendable {
+    /// α.
     case factor(Double)
+    /// There is none, and why.
     case none(reason: String)
+
+    /// Columns at a time: a product of this width is limited by arithmetic, not by memory.
+    private static let block = 256
 
     /// The guarantee of the columns `kept` of `points`. Cost O(steps·(n·r² + r³)).
     package init(points: Matrix, kept: [Int], steps: Int = 50) {
@@ -47,10 +52,14 @@ package enum ProvenFactor: Equatable, Sendable {
             best = Swift.min(best, (leverage.max() ?? 0).squareRoot() * (1 + rounding))
             if step == 0 {
                 // With uniform u, M⁻¹ = m·(QQᵀ)⁻¹: c of (1) is Qᵀ·solved/m.
-                let coefficients = q.times(solved, transposeSelf: true)
                 var largest = 0.0
-                for j in 0..<coefficients.columns {
-                    largest = Swift.max(largest, coefficients.column(j).reduce(0) { $0 + $1.magnitude } / Double(m))
+                // In blocks: all of c at once would be as large as the covariance of the channels.
+                for start in stride(from: 0, to: solved.columns, by: ProvenFactor.block) {
+                    let columns = Array(start..<Swift.min(start + ProvenFactor.block, solved.columns))
+                    let coefficients = q.times(solved.selectingColumns(columns), transposeSelf: true)
+                    for j in 0..<coefficients.columns {
+                        largest = Swift.max(largest, coefficients.column(j).reduce(0) { $0 + $1.magnitude } / Double(m))
+                    }
                 }
                 best = Swift.min(best, largest * (1 + rounding))
             }
@@ -67,6 +76,26 @@ package enum ProvenFactor: Equatable, Sendable {
             : .none(reason: "the kept points do not span all \(r) dimensions: some direction sees only removed channels")
     }
 
-    package var value: Double? { if case .factor(let value) = self { value } else { nil } }
-    package var reason: String? { if case .none(let reason) = self { reason } else { nil } }
+    /// α, where there is a proof.
+    public var value: Double? { if case .factor(let value) = self { value } else { nil } }
+}
+
+extension ProvenFactor: Codable {
+    /// A number, or the reason why there is none.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        if let value = try? container.decode(Double.self) {
+            self = .factor(value)
+        } else {
+            self = .none(reason: try container.decode(String.self))
+        }
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        switch self {
+        case .factor(let value): try container.encode(value)
+        case .none(let reason): try container.encode(reason)
+        }
+    }
 }

@@ -10,26 +10,69 @@
 
 import LinearAlgebra
 import NeuralNetworks
+import RandomNumbers
 
 /// Least-squares problems of the consumers of shared groups in the original network.
 struct SharedGroups: Sendable {
+    /// Inputs on which (2) is measured: a ratio of two mean squares over inputs and outputs is steady long before a fit is.
+    private static let weighedInputs = 64
+
     /// A consumer, its problem, and w of (2).
     struct Reader: Sendable {
         var site: Site
         var problem: SiteProblem
-        var weight: Double
+        var weight = 1.0
+        /// Of `OutputMetric`.
+        var factor: Matrix?
     }
 
     /// In node order; empty when there is nothing to choose together.
-    var readers: [Reader] = []
+    private(set) var readers: [Reader] = []
 
     /// Consumers that read a group.
     func readers(of group: Int) -> [Reader] { readers.filter { $0.site.groups.contains(group) } }
 
+    /// Passes the original network by all consumers of shared groups.
+    ///
+    /// Empty without inputs to pass, and where groups are not chosen by moments.
+    init(_ ranking: ChannelRanking, _ inputs: RunInputs, _ run: PruningRun) throws(PruningError) {
+        guard run.settings.reweighting == .sequential, run.network.inputs.count == 1, let samples = inputs.samples else { return }
+        let shared = ranking.groups.indices.filter { ranking.groups[$0].isShared }
+        guard !shared.isEmpty else { return }
+        let original = MaskedNetwork(run.network, statistics: inputs.statistics)
+        let sites = try Site.sites(
+            of: ranking.groups.map(\.reading), in: run.network, statistics: inputs.statistics, pending: false
+        ).filter { site in site.groups.contains { shared.contains($0) } }
+        var frontier = try ActivationFrontier(samples, of: run.network)
+        let few = samples.samples(0..<Swift.min(SharedGroups.weighedInputs, samples.batchCount))
+        var fewFrontier = try ActivationFrontier(few, of: run.network)
+        let exact = try ExactOutputs(of: original, from: fewFrontier)
+        for (index, site) in sites.enumerated() {
+            let node = site.consumer.layer.node
+            try frontier.advance(to: node, in: original)
+            try fewFrontier.advance(to: node, in: original)
+            let problem = try SiteProblem(
+                site, frontier, of: original, frontier, of: original, strengths: .init(inputs, run.settings),
+                using: run.places(ofSite: index))
+            var masked = original
+            let half = site.patches.blocks { g in
+                shared.contains(g) ? ranking.groups[g].order.map { Array($0.prefix(($0.count + 1) / 2)) } : nil
+            }
+            let errors = try masked.refit(site, problem, kept: half).errors
+            let energies = zip(problem.targetEnergies, site.path.scale).map { $0 * $1 * $1 }
+            let own = relativeShare(errors, of: energies) ?? 0
+            let outputs = try? exact.relativeError(of: masked, from: fewFrontier)
+            readers.append(
+                Reader(site: site, problem: problem, weight: own > ExactOutputs.leastProbedError ? (outputs ?? own) / own : 1))
+        }
+    }
+}
+
+extension [SharedGroups.Reader] {
     /// (1) as problems that share the channels of a group.
     func choice(of group: Int, kept: (_ group: Int) -> [Int]?) -> [BlockSelection.Problem] {
-        readers(of: group).flatMap { reader in
-            var problems = reader.site.choice(reader.problem, of: group, kept: kept)
+        flatMap { reader in
+            var problems = reader.site.choice(reader.problem, of: group, factor: reader.factor, kept: kept)
             // Shares of one consumer count by their part of its energy.
             let energy = problems.reduce(0) { $0 + $1.reconstruction.targetEnergy }
             for k in problems.indices {
@@ -40,51 +83,7 @@ struct SharedGroups: Sendable {
     }
 }
 
-extension Pruner {
-    /// Inputs on which (2) is measured: a ratio of two mean squares over inputs and outputs is steady long before a fit is.
-    private static let weighedInputs = 64
-
-    /// Whether the choice of a group looks at several consumers at once.
-    func isShared(_ group: RankedGroup) -> Bool {
-        chain == nil && settings.reweighting == .sequential && settings.selection.usesMoments && group.weights.consumers.count > 1
-    }
-
-    /// Passes the original network by all consumers of shared groups.
-    func sharedGroups(
-        _ ranked: [RankedGroup], inputs: ActivationTensor, description: InputSource.Description, ridge: Double
-    ) throws(PruningError) -> SharedGroups {
-        let shared = ranked.indices.filter { isShared(ranked[$0]) }
-        guard !shared.isEmpty, network.inputs.count == 1 else { return SharedGroups() }
-        let statistics = description.statistics
-        let sites = try Site.sites(
-            of: ranked.indices.map { ($0, ranked[$0].weights) }, in: network, statistics: statistics, pending: false
-        ).filter { site in site.groups.contains { shared.contains($0) } }
-        let start = Refit(network, statistics: statistics)
-        var frontier = try ActivationFrontier(inputs, of: network)
-        let few = inputs.samples(0..<Swift.min(Pruner.weighedInputs, inputs.batchCount))
-        var fewFrontier = try ActivationFrontier(few, of: network)
-        let exact = try ExactOutputs(of: network, from: fewFrontier, statistics: statistics)
-        var result = SharedGroups()
-        for (index, site) in sites.enumerated() {
-            let node = site.consumer.layer.node
-            try frontier.advance(to: node, in: network, statistics: statistics)
-            try fewFrontier.advance(to: node, in: network, statistics: statistics)
-            let problem = try accumulate(site, index: index, frontier, frontier, refit: start, description, ridge: ridge)
-            var refit = start
-            do throws(FactorizationError) {
-                let half = site.patches.blocks { g in
-                    shared.contains(g) ? ranked[g].order.map { Array($0.prefix(($0.count + 1) / 2)) } : nil
-                }
-                let errors = try replaceWeights(problem, site, kept: half, refit: &refit).errors
-                let energies = zip(problem.shares.flatMap(\.targetEnergies), site.path.scale).map { $0 * $1 * $1 }
-                let own = relativeShare(errors, of: energies) ?? 0
-                let outputs = try? exact.relativeError(of: refit, from: fewFrontier)
-                result.readers.append(
-                    .init(site: site, problem: problem, weight: own > Pruner.leastProbedError ? (outputs ?? own) / own : 1))
-            } catch {
-                throw .factorization(layer: site.consumer.name, error)
-            }
-        }
-        return result
-    }
+extension PruningRun {
+    /// Draws the places at which the consumer of this number is measured.
+    func places(ofSite index: Int) -> SeededGenerator { SeededGenerator(seed: settings.seed).stream(.site(index)) }
 }

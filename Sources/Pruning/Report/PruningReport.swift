@@ -5,12 +5,17 @@ import NeuralNetworks
 /// The account of a pruning run. Numbers that were not computed are absent, never zero.
 public struct PruningReport: Sendable, Equatable, Codable {
     public var recipe: String
+    /// Settings in which the run departed from the recipe, as the reader calls them.
+    public var recipeDepartures: [String]
     public var inputModel: String
     public var seed: UInt64
+    /// Trained values, running statistics excepted.
     public var parametersBefore: Int
     public var parametersAfter: Int
+    /// Multiply–adds of one input; `nil` where shapes are unknown.
     public var macsBefore: Int?
     public var macsAfter: Int?
+    /// Channels of the groups that might have been cut.
     public var neuronsBefore: Int
     public var neuronsAfter: Int
     /// On labelled data, when given: 0…1.
@@ -21,13 +26,23 @@ public struct PruningReport: Sendable, Equatable, Codable {
     /// Share of inputs on which both networks name the same class, on model-drawn or calibration inputs.
     public var predictedAgreement: Double?
     /// What `predictedAgreement` was counted on, in words.
-    public var agreementBasis: String {
-        inputModel.hasSuffix("calibration images") ? "the calibration images it was fitted on" : "inputs drawn afresh from that model"
-    }
+    public var predictionBasis: String?
     /// What the measured errors were measured on, in words; `nil` when nothing was measured.
     public var errorBasis: String?
-    public var layers: [LayerOutcome]
+    public var layers: [LayerReport]
+    /// Groups chosen and fitted by weights alone because an operation cannot be evaluated.
+    public var fallbacks: [Fallback]
     public var warnings: [String]
+    /// A group and the operation that stands in the way of measuring it.
+    public struct Fallback: Sendable, Equatable, Codable {
+        public var layer: String
+        public var `operator`: String
+    }
+
+    /// The recipe and what departs from it, in one phrase.
+    public var recipePhrase: String {
+        recipe + (recipeDepartures.isEmpty ? "" : " except for \(recipeDepartures.joined(separator: ", "))")
+    }
     /// Planning time, forward passes for the report excluded.
     public var seconds: Double
 
@@ -38,27 +53,31 @@ public struct PruningReport: Sendable, Equatable, Codable {
     ///   - original, pruned: the network before and after.
     ///   - calibration: normalized inputs to measure errors on when there are no labelled ones.
     ///   - evaluation: labelled images to count hits and measure errors on, when there are any.
-    /// - Throws: `evaluation` when a forward pass fails.
+    ///   - naming: what the reader calls a setting.
+    /// - Throws: `evaluation` when a forward pass fails; `planMismatch`, `cut` when the plan is not the network's.
+    /// - Complexity: two forward passes over the images, or four with labels.
     public init(
         plan: PruningPlan, original: Network, pruned: Network, calibration: ActivationTensor? = nil,
-        evaluation: LabelledImages? = nil
+        evaluation: LabelledImages? = nil, naming: Setting.Naming = Setting.fieldName
     ) throws(PruningError) {
         recipe = plan.settings.recipe.rawValue
-        inputModel = plan.inputModelDescription
+        recipeDepartures = plan.settings.departures.map(naming)
+        inputModel = plan.inputs.description
         seed = plan.settings.seed
         predictedAgreement = plan.predictedAgreement
-        warnings = plan.warnings
+        predictionBasis = plan.predictedAgreement.map { _ in plan.inputs.judgingPhrase }
+        warnings = plan.warnings.map { $0.message(naming: naming) }
+        fallbacks = plan.warnings.compactMap { warning in
+            if case .unmeasured(let group, _, let operation) = warning { Fallback(layer: group, operator: operation) } else { nil }
+        }
         seconds = plan.seconds
         neuronsBefore = plan.groups.reduce(0) { $0 + $1.channels }
         neuronsAfter = plan.groups.reduce(0) { $0 + $1.kept.count }
-        layers = plan.layers
         // Labelled images come first: the fit has not seen them.
         let images = evaluation?.images ?? calibration
         errorBasis = images.map { "\($0.batchCount) \(evaluation == nil ? "calibration" : "evaluation") images" }
-        if let images {
-            let measured = try PruningReport.measuredErrors(plan, original, images)
-            for k in layers.indices { layers[k].relativeErrorMeasured = measured[layers[k].name] }
-        }
+        let measured = try images.map { (images) throws(PruningError) in try PruningReport.measuredErrors(plan, original, images) } ?? [:]
+        layers = plan.layers.map { LayerReport($0, measured: measured[$0.name]) }
         do {
             let before = try original.inferringShapes()
             let after = try pruned.inferringShapes()
@@ -72,7 +91,7 @@ public struct PruningReport: Sendable, Equatable, Codable {
                 evaluationCount = evaluation.labels.count
             }
         } catch {
-            throw .evaluation("\(error)")
+            throw .evaluation(error)
         }
     }
 
@@ -85,7 +104,7 @@ public struct PruningReport: Sendable, Equatable, Codable {
         var outputs: [String: [Network.ValueID]] = [:]
         var totals: [Network.ValueID: OutputError] = [:]
         let groups: [ChannelGroup]
-        do { groups = try network.channelGroups() } catch { throw .malformedNetwork("\(error)") }
+        do { groups = try network.channelGroups() } catch { throw .network(error) }
         let positions = network.keptPositions(plan.groups, of: groups)
         var consumers: [(group: String, consumer: Consumer)] = []
         for group in groups where plan.groups.contains(where: { $0.name == group.id && $0.kept.count < $0.channels }) {
@@ -102,62 +121,17 @@ public struct PruningReport: Sendable, Equatable, Codable {
                 isLinear: consumer.isLinear)
         }
         let taps = totals.keys.sorted()
-        do {
-            let (whole, cut) = (try Evaluator(network, observing: taps), try Evaluator(masked, observing: taps))
-            let size = Swift.min(Pruner.streamingBatch, network.batchSize(observing: taps))
-            for first in stride(from: 0, to: images.batchCount, by: size) {
-                let samples = first..<Swift.min(first + size, images.batchCount)
-                let (z, approximation) = (try whole.forward([images], samples: samples), try cut.forward([images], samples: samples))
-                for tap in taps {
-                    guard let a = z[tap], let b = approximation[tap] else { continue }
-                    totals[tap]?.add(a, b)
-                }
+        let (whole, cut) = (try ActivationStream(network, observing: taps), try ActivationStream(masked, observing: taps))
+        for samples in whole.batches(of: images) {
+            let (z, approximation) = (try whole(images, samples: samples), try cut(images, samples: samples))
+            for tap in taps {
+                guard let a = z[tap], let b = approximation[tap] else { continue }
+                totals[tap]?.add(a, b)
             }
-        } catch {
-            throw .evaluation("\(error)")
         }
         return outputs.compactMapValues { values in
             let errors = values.compactMap { totals[$0]?.relative }
             return errors.isEmpty ? nil : errors.reduce(0, +) / Double(errors.count)
         }
-    }
-}
-
-/// Squared error of a consumer's outputs against their own spread, streamed, over the outputs that survive.
-private struct OutputError {
-    let keptOutputs: [Int]
-    let isLinear: Bool
-    private var error = 0.0
-    private var squares = 0.0
-    private var sums: [Double]
-    private var count = 0.0
-
-    init(keptOutputs: [Int], isLinear: Bool) {
-        self.keptOutputs = keptOutputs
-        self.isLinear = isLinear
-        sums = [Double](repeating: 0, count: keptOutputs.count)
-    }
-
-    /// Adds a batch; the mean is taken per output, over images and places.
-    mutating func add(_ exact: ActivationTensor, _ approximate: ActivationTensor) {
-        let layout = ChannelLayout(exact.shape, isLinear: isLinear)
-        for s in 0..<layout.samples {
-            let base = layout.base(ofSample: s)
-            for (k, output) in keptOutputs.enumerated() {
-                let index = base + output * layout.stride
-                let z = Double(exact.values[index])
-                let difference = z - Double(approximate.values[index])
-                error += difference * difference
-                squares += z * z
-                sums[k] += z
-            }
-        }
-        count += Double(layout.samples)
-    }
-
-    var relative: Double? {
-        guard count > 0 else { return nil }
-        let spread = squares - sums.reduce(0) { $0 + $1 * $1 } / count
-        return spread > 0 ? error / spread : nil
     }
 }

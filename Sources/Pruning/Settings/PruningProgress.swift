@@ -1,7 +1,24 @@
+// Where a run is, for those who wait for it.
+
 /// Where a pruning run is; handed to an observer that may stop it.
 public struct PruningProgress: Sendable, Equatable {
-    /// What is being done, for a person to read.
-    public var phase: String
+    /// What begins.
+    public enum Phase: Sendable, Equatable {
+        /// Choosing and drawing inputs.
+        case inputs
+        /// Measuring activations.
+        case moments
+        /// Ranking the channels of the named group.
+        case ranking(group: String)
+        /// Predicting what cutting each group alone costs.
+        case errorCurves
+        /// Refitting the consumer of this number, in forward order.
+        case refit(consumer: Int)
+        /// The plan is made.
+        case finished
+    }
+
+    public var phase: Phase
     /// Finished steps and all steps of the run.
     public var completed: Int
     public var total: Int

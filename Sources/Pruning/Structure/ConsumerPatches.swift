@@ -7,7 +7,6 @@
 // channels of the groups have.
 // A convolution in groups is as many independent consumers: group g reads and writes its own share of the channels.
 
-import Coresets
 import LinearAlgebra
 import NeuralNetworks
 import RandomNumbers
@@ -73,7 +72,7 @@ struct ConsumerPatches: Sendable {
             taps = size * kernel.reduce(1, *)
             shares = layer.groups
         default:
-            throw .malformedNetwork("expected \(consumer.name) to be a linear layer or a convolution")
+            throw .unknownConsumer(layer: consumer.name)
         }
         outputs = consumer.outputCount / shares
         inputsPerShare = consumer.shape[consumer.layer.axis]
@@ -214,28 +213,6 @@ struct ConsumerPatches: Sendable {
 
         func corner(_ place: Int) -> (top: Int, left: Int) {
             (place / outWidth * strideY - top, place % outWidth * strideX - left)
-        }
-    }
-}
-
-/// One place of one sample of a batch.
-struct SampledPlace: Sendable, Equatable {
-    var sample: Int
-    var place: Int
-
-    /// Up to `limit` distinct places of every sample, ascending; all places when there are no more.
-    static func draw(samples: Int, places: Int, limit: Int, using generator: inout SeededGenerator) -> [SampledPlace] {
-        guard places > limit else {
-            return (0..<samples).flatMap { s in (0..<places).map { SampledPlace(sample: s, place: $0) } }
-        }
-        return (0..<samples).flatMap { s in
-            // Floyd's algorithm: a uniform subset in as many draws as it has members.
-            var chosen: Set<Int> = []
-            for j in places - limit..<places {
-                let candidate = Int.random(in: 0...j, using: &generator)
-                chosen.insert(chosen.contains(candidate) ? j : candidate)
-            }
-            return chosen.sorted().map { SampledPlace(sample: s, place: $0) }
         }
     }
 }

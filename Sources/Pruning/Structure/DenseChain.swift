@@ -2,7 +2,8 @@
 //
 //   y₁ = W₁x + b₁,  y_{k+1} = W_{k+1}·φ_k(y_k) + b_{k+1},  logits = y_K                                     (1)
 // Flatten, reshape, identity and dropout pass through; a batch normalization after a linear layer is folded into it; a
-// final softmax is dropped. Blocks of samples are features×N column-major, which is (N, features) row-major: no copies.
+// final softmax is dropped, and so is a last tanh or sigmoid (`boundsOutputs`) and a part of the outputs that nobody reads. Constants
+// that the network adds to its input or multiplies it by say what inputs look like (`normalizer`); they are folded into W₁. Blocks of samples are features×N column-major, which is (N, features) row-major: no copies.
 
 import LinearAlgebra
 import NeuralNetworks
@@ -28,6 +29,10 @@ package struct DenseChain: Sendable {
     }
 
     package var stages: [Stage]
+    /// x' = scale·x + shift in front of the first stage, one entry per input; `nil` without.
+    package private(set) var normalizer: (scale: [Float], shift: [Float])?
+    /// A last activation squeezes the outputs, which are no classes then.
+    package private(set) var boundsOutputs = false
 
     /// Number of inputs and of logits.
     package var inputCount: Int { stages[0].inputs }
@@ -39,15 +44,47 @@ package struct DenseChain: Sendable {
         var stages: [Stage] = []
         var value = network.inputs[0]
         var sawSoftmax = false
+        var constants: [Network.ValueID: String] = [:]
+        let inputSize = network.values[value].shape?.reduce(1, *)
+        var scale: [Float]?, shift: [Float]?
         for node in network.nodes {
-            guard node.inputs == [value], node.outputs.count == 1, !sawSoftmax else { return nil }
+            if case .constant(let name) = node.layer {
+                constants[node.outputs[0]] = name
+                continue
+            }
+            let others = node.inputs.filter { $0 != value }
+            guard node.inputs.contains(value), others.allSatisfy({ constants[$0] != nil }), !sawSoftmax else { return nil }
+            if case .split = node.layer {} else { guard node.outputs.count == 1 else { return nil } }
             value = node.outputs[0]
             switch node.layer {
             case .identity, .flatten, .reshape: continue
+            case .add, .multiply:
+                // Only in front of the first layer: behind one, constants are biases already.
+                guard stages.isEmpty, node.inputs.count == 2, others.count == 1, let name = constants[others[0]],
+                    let count = inputSize
+                else { return nil }
+                var operand = try network.values(of: name)
+                if operand.count == 1 { operand = [Float](repeating: operand[0], count: count) }
+                guard operand.count == count else { return nil }
+                let (a, b) = (scale ?? [Float](repeating: 1, count: count), shift ?? [Float](repeating: 0, count: count))
+                if node.layer == .add {
+                    (scale, shift) = (a, zip(b, operand).map { $0 + $1 })
+                } else {
+                    (scale, shift) = (zip(a, operand).map { $0 * $1 }, zip(b, operand).map { $0 * $1 })
+                }
+            case .activation(.function(.clip)) where stages.isEmpty: continue
+            case .split(_, let sizes):
+                guard let last = stages.indices.last, stages[last].activation == .identity, sizes.count == node.outputs.count,
+                    let part = node.outputs.firstIndex(where: { output in
+                        network.outputs.contains(output) || network.nodes.contains { $0.inputs.contains(output) }
+                    }), sizes.reduce(0, +) == stages[last].outputs
+                else { return nil }
+                value = node.outputs[part]
+                stages[last].keepOutputs(sizes[..<part].reduce(0, +)..<sizes[...part].reduce(0, +))
             case .softmax: sawSoftmax = true
             case .linear(let layer):
                 guard let parameter = network.parameters[layer.weight], parameter.shape.count == 2 else {
-                    throw .malformedNetwork("expected a matrix named \"\(layer.weight)\" for \(node.name), found none")
+                    throw .missingParameter(name: layer.weight, layer: node.name)
                 }
                 let (rows, columns) = (parameter.shape[0], parameter.shape[1])
                 let (outputs, inputs) = layer.isTransposed ? (columns, rows) : (rows, columns)
@@ -78,7 +115,20 @@ package struct DenseChain: Sendable {
             default: return nil
             }
         }
-        guard value == network.outputs[0], stages.count >= 2, stages[stages.count - 1].activation == .identity else { return nil }
+        guard value == network.outputs[0], stages.count >= 2 else { return nil }
+        switch stages[stages.count - 1].activation {
+        case .identity: break
+        case .tanh, .sigmoid:
+            boundsOutputs = true
+            stages[stages.count - 1].activation = .identity
+        default: return nil
+        }
+        // A layer that runs over each of several vectors is no link of a chain.
+        if let inputSize, inputSize != stages[0].inputs { return nil }
+        if let scale, let shift {
+            normalizer = (scale, shift)
+            stages[0].fold(scale: scale, shift: shift)
+        }
         for (stage, next) in zip(stages, stages.dropFirst()) where stage.outputs != next.inputs { return nil }
         self.stages = stages
     }
@@ -129,6 +179,23 @@ package struct DenseChain: Sendable {
 }
 
 extension DenseChain.Stage {
+    /// Only some of the outputs.
+    mutating func keepOutputs(_ kept: Range<Int>) {
+        weight = Array(weight[kept.lowerBound * inputs..<kept.upperBound * inputs])
+        bias = Array(bias[kept])
+        outputs = kept.count
+    }
+
+    /// W·(a∘x + s) + b as a map of x.
+    mutating func fold(scale: [Float], shift: [Float]) {
+        for o in 0..<outputs {
+            for i in 0..<inputs {
+                bias[o] += weight[o * inputs + i] * shift[i]
+                weight[o * inputs + i] *= scale[i]
+            }
+        }
+    }
+
     /// W·h + b for a block of samples.
     package func forward(_ h: [Float], samples: Int) -> [Float] {
         var z = [Float](repeating: 0, count: outputs * samples)

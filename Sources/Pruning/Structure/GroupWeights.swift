@@ -8,94 +8,26 @@
 import LinearAlgebra
 import NeuralNetworks
 
-/// One consumer of a group with the shape of its weight.
-struct Consumer: Sendable {
-    let layer: GroupConsumer
-    /// Shape of the weight as stored.
-    let shape: [Int]
-    /// The axis of `shape` that runs over the consumer's outputs.
-    let outputAxis: Int
-    /// A linear layer: channels are the last axis of what it reads.
-    let isLinear: Bool
-    /// A convolution in groups sees different channels through the same columns: one refit cannot serve them.
-    let isGrouped: Bool
-    let name: String
-
-    init(_ layer: GroupConsumer, in network: Network) throws(PruningError) {
-        let node = network.nodes[layer.node]
-        guard let parameter = network.parameters[layer.weight], layer.axis < parameter.shape.count, parameter.shape.count >= 2 else {
-            throw .malformedNetwork("expected a weight named \"\(layer.weight)\" for \(node.name), found none")
-        }
-        self.layer = layer
-        name = node.name
-        shape = parameter.shape
-        outputAxis = layer.axis == 0 ? 1 : 0
-        if case .linear = node.layer { isLinear = true } else { isLinear = false }
-        if case .convolution(let convolution) = node.layer { isGrouped = convolution.groups > 1 } else { isGrouped = false }
-    }
-
-    var hasConstant: Bool { layer.shift != .none }
-    /// Positions of one channel on the axis.
-    var positionsPerChannel: Int { layer.map.offsets.count * layer.map.run }
-    /// Products of the extents before and after the axis.
-    var outer: Int { shape[..<layer.axis].reduce(1, *) }
-    var inner: Int { shape[(layer.axis + 1)...].reduce(1, *) }
-    /// Rows of V.
-    var rowCount: Int { positionsPerChannel * outer * inner }
-    /// Number of outputs.
-    var outputCount: Int { shape[outputAxis] }
-
-    /// The output that row `row` of V contributes to.
-    func output(ofRow row: Int) -> Int {
-        let (o, i) = (row / inner % outer, row % inner)
-        if outputAxis < layer.axis { return o / shape[(outputAxis + 1)..<layer.axis].reduce(1, *) % shape[outputAxis] }
-        return i / shape[(outputAxis + 1)...].reduce(1, *) % shape[outputAxis]
-    }
-
-    /// Writes V' (columns in the order of `kept`) into stored values; the columns of all other channels become zero.
-    func scatter(_ weights: Matrix, rowOffset: Int, kept: [Int], channels: Int, into values: inout [Float]) {
-        let length = shape[layer.axis]
-        var columnOf = [Int?](repeating: nil, count: channels)
-        for (k, c) in kept.enumerated() { columnOf[c] = k }
-        for c in 0..<channels {
-            var row = rowOffset
-            for p in layer.map.positions(of: c) {
-                for o in 0..<outer {
-                    for i in 0..<inner {
-                        values[(o * length + p) * inner + i] = columnOf[c].map { Float(weights[row, $0]) } ?? 0
-                        row += 1
-                    }
-                }
-            }
-        }
-    }
-}
-
 /// A prunable group with its weights as matrices.
 struct GroupWeights: Sendable {
     let group: ChannelGroup
     /// (pᵢ, bᵢ) as columns, normalization folded in.
-    private(set) var incoming: Matrix
-    /// V, all consumers stacked.
-    private(set) var outgoing: Matrix
+    let incoming: Matrix
+    /// V, all readers stacked: `consumers` in their order, then those that cannot be measured or refitted.
+    let outgoing: Matrix
+    /// Linear layers and convolutions that can be measured.
     let consumers: [Consumer]
 
     init(_ group: ChannelGroup, in network: Network) throws(PruningError) {
         self.group = group
+        let readers = network.measurableConsumers(of: group, network.evaluability())
         do {
             incoming = try network.incomingMatrix(group)
-            outgoing = try network.outgoingMatrix(group)
+            outgoing = try network.outgoingMatrix(group, first: readers)
         } catch {
-            throw .malformedNetwork("\(error)")
+            throw .network(error)
         }
-        consumers = try network.consumers(of: group).map { (layer) throws(PruningError) in try Consumer(layer, in: network) }
-    }
-
-    /// The same without its matrices, which in Double for all groups at once are several times the size of the file.
-    var structure: GroupWeights {
-        var result = self
-        (result.incoming, result.outgoing) = (Matrix(rows: 0, columns: 0), Matrix(rows: 0, columns: 0))
-        return result
+        consumers = try readers.map { (layer) throws(PruningError) in try Consumer(layer, in: network) }
     }
 
     /// Whether every consumer has a place for a constant.
@@ -108,15 +40,5 @@ struct GroupWeights: Sendable {
             defer { offset += consumer.rowCount }
             return offset
         }
-    }
-}
-
-extension Network {
-    /// Values of a parameter that a layer names.
-    func values(of name: String) throws(PruningError) -> [Float] {
-        guard let parameter = parameters[name] else {
-            throw .malformedNetwork("expected a tensor named \"\(name)\", found none")
-        }
-        return parameter.values
     }
 }

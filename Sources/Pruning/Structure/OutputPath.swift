@@ -37,7 +37,7 @@ struct OutputPath: Sendable {
         guard readers.count == 1, case .add = readers[0].layer, readers[0].inputs.count == 2, !network.outputs.contains(observed),
             let other = readers[0].inputs.first(where: { $0 != observed }),
             network.values[other].shape == network.values[observed].shape,
-            network.ancestors(of: other).isDisjoint(with: pending)
+            network.ancestors(of: other).isDisjoint(with: pending), network.evaluability().isComputable(other)
         else { return }
         operand = other
         observed = readers[0].outputs[0]

@@ -54,34 +54,4 @@ public enum ONNX {
         try layout.forEachPiece { piece throws(TensorFileError) in bytes += piece }
         return bytes
     }
-
-    /// Writes a model whole or not at all.
-    ///
-    /// Values that came from external data, and all long ones when the model would reach 2 GB, go to a file beside it, named
-    /// like it with `.data` appended; that file is written first.
-    /// - Throws: `outputExists` when one of the two files exists and `force` is false; never overwrites external data that the
-    ///   model itself was read from.
-    public static func write(_ model: ONNXModel, to path: String, force: Bool) throws(TensorFileError) {
-        do throws(TensorFileError) {
-            let name = path.split(separator: "/").last.map(String.init) ?? path
-            let layout = try ONNXLayout(model, externalName: name + ".data")
-            if !layout.external.isEmpty {
-                let dataPath = path + ".data"
-                if let resolved = ONNXExternalData.resolved(dataPath), model.externalPaths.contains(resolved) {
-                    throw .outputExists(path: dataPath)
-                }
-                try AtomicFile.write(to: dataPath, force: force) { writer throws(TensorFileError) in
-                    for part in layout.external {
-                        if part.offset > writer.count { try writer.append([UInt8](repeating: 0, count: part.offset - writer.count)) }
-                        try part.payload.forEachPiece { piece throws(TensorFileError) in try writer.append(piece) }
-                    }
-                }
-            }
-            try AtomicFile.write(to: path, force: force) { writer throws(TensorFileError) in
-                try layout.forEachPiece { piece throws(TensorFileError) in try writer.append(piece) }
-            }
-        } catch {
-            throw error.inFile(path)
-        }
-    }
 }

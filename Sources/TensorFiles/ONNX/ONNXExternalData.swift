@@ -64,7 +64,7 @@ struct ONNXExternalData {
                 format: .onnx, tensor: tensor.label,
                 expected: "\(size) bytes of external data from byte \(offset) on", found: "a file of \(file.count)")
         }
-        return ONNXPayload(source: file, offset: offset, count: size, isExternal: true)
+        return ONNXPayload(source: file, offset: offset, count: size)
     }
 
     private mutating func open(_ location: String, tensor: String) throws(TensorFileError) -> ByteSource {

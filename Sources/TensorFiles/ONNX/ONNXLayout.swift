@@ -36,16 +36,19 @@ struct ONNXLayout {
     private(set) var byteCount = 0
 
     /// Protobuf readers refuse messages of 2³¹ bytes or more; some room for what wraps the values.
-    private static let maximumByteCount = (1 << 31) - (1 << 20)
+    static let maximumByteCount = (1 << 31) - (1 << 20)
     /// Alignment of long values, that of memory pages, so that readers can map them.
     private static let alignment = 4096
 
-    /// - Parameter externalName: name of the external data file; nil keeps everything inside.
+    /// The values that may lie outside of the model: the long ones of the main graph's initializers.
+    static func movable(_ model: ONNXModel) -> [ONNXPayload] {
+        model.wire.graph.initializer.compactMap { $0.hasPayloadIndex ? model.payloads[Int($0.payloadIndex)] : nil }
+    }
+
+    /// - Parameter externalName: name of the file that takes all movable values; nil keeps everything inside.
     init(_ model: ONNXModel, externalName: String?) throws(TensorFileError) {
         var wire = model.wire
-        let total = model.wire.graph.initializer.reduce(0) { $0 + ($1.hasPayloadIndex ? model.payloads[Int($1.payloadIndex)].count : 0) }
-        var writer = TensorWriter(
-            payloads: model.payloads, externalName: externalName, externalizesAll: externalName != nil && total >= Self.maximumByteCount)
+        var writer = TensorWriter(payloads: model.payloads, externalName: externalName)
 
         var graph = wire.graph
         let initializers = graph.initializer
@@ -109,14 +112,12 @@ struct ONNXLayout {
     private struct TensorWriter {
         let payloads: [ONNXPayload]
         let externalName: String?
-        let externalizesAll: Bool
         var external: [External] = []
         private var externalEnd = 0
 
-        init(payloads: [ONNXPayload], externalName: String?, externalizesAll: Bool) {
+        init(payloads: [ONNXPayload], externalName: String?) {
             self.payloads = payloads
             self.externalName = externalName
-            self.externalizesAll = externalizesAll
         }
 
         /// The message of a tensor without its values, and the values that belong behind it.
@@ -126,7 +127,7 @@ struct ONNXLayout {
             let payload = payloads[Int(tensor.payloadIndex)]
             message.clearPayloadIndex()
             if tensor.dataLocation == .external { message.externalData = [] }
-            guard let externalName, payload.isExternal || externalizesAll else {
+            guard let externalName else {
                 message.clearDataLocation()
                 return (try ONNXLayout.serialized(message), payload)
             }

@@ -8,7 +8,7 @@ public struct ONNXModel: Sendable {
     /// Long values; `payload_index` of a tensor points here.
     package var payloads: [ONNXPayload]
     /// External data files the model was read from.
-    private(set) var externalPaths: [String] = []
+    public private(set) var externalPaths: [String] = []
 
     package init(wire: ONNXWireModel, payloads: [ONNXPayload]) {
         self.wire = wire

@@ -6,18 +6,15 @@ package struct ONNXPayload: Sendable {
     private let offset: Int
     /// Number of bytes.
     package let count: Int
-    /// Kept in a file of its own when the model is written.
-    package var isExternal: Bool
 
-    init(source: ByteSource, offset: Int, count: Int, isExternal: Bool = false) {
+    init(source: ByteSource, offset: Int, count: Int) {
         self.source = source
         self.offset = offset
         self.count = count
-        self.isExternal = isExternal
     }
 
-    package init(_ bytes: [UInt8], isExternal: Bool = false) {
-        self.init(source: ByteSource(bytes), offset: 0, count: bytes.count, isExternal: isExternal)
+    package init(_ bytes: [UInt8]) {
+        self.init(source: ByteSource(bytes), offset: 0, count: bytes.count)
     }
 
     /// All bytes. Throws `fileSystem` when the file has changed, `tooLarge` when they cannot fit in memory.

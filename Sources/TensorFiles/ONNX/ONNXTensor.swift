@@ -161,17 +161,18 @@ extension ONNXWireTensor {
             throw .unsupported(format: .onnx, tensor: label, expected: "a type that ONNX has", found: tensor.dtype.rawValue)
         }
         let before = storage
-        let wasExternal = before == .payload && payloads.indices.contains(Int(payloadIndex)) && payloads[Int(payloadIndex)].isExternal
         clearRawData()
         clearPayloadIndex()
+        clearDataLocation()
+        externalData = []
         (floatData, int32Data, int64Data, doubleData, uint64Data, stringData) = ([], [], [], [], [], [])
         dataType = type.code
         dims = tensor.shape.map(Int64.init)
         switch before {
         case .raw, .payload, .none, .string:
-            if wasExternal || tensor.bytes.count >= ONNXScanner.detachedByteCount {
+            if tensor.bytes.count >= ONNXScanner.detachedByteCount {
                 payloadIndex = UInt32(payloads.count)
-                payloads.append(ONNXPayload(tensor.bytes, isExternal: wasExternal))
+                payloads.append(ONNXPayload(tensor.bytes))
             } else {
                 rawData = Data(tensor.bytes)
             }

@@ -1,0 +1,55 @@
+// Convolution of single planes, as in depthwise layers: one filter of a few taps per plane.
+//
+// A few output rows at a time. The input rows they read are copied once with their margin of zeros, elements that are
+// `stride` apart next to each other, so that every tap is a run of consecutive numbers; then eight output rows share what
+// they read. Sums run over the taps in a fixed order. The filters in common use are compiled with their sizes known.
+
+#include "lanes.h"
+
+enum {
+    TOGETHER = 8,  // output rows computed at once: as many sums as two units of latency four keep under way
+    BLOCK = 16     // output rows between two copies: at a width of 112 the copy is 10 kB, at stride 2 20 kB
+};
+
+// Floats of one copied input row, per phase of the horizontal stride: whole vectors from any output column on.
+CK_INLINE ptrdiff_t phase_width(const ck_plane_convolution *c) {
+    return (c->out_width + (c->kernel_width - 1) * c->dilation_x / c->stride_x + 31) & ~(ptrdiff_t)15;
+}
+
+CK_INLINE ptrdiff_t block_rows(const ck_plane_convolution *c, ptrdiff_t rows) {
+    return (rows - 1) * c->stride_y + (c->kernel_height - 1) * c->dilation_y + 1;
+}
+
+ptrdiff_t ck_plane_convolution_workspace(const ck_plane_convolution *c) {
+    return block_rows(c, BLOCK) * c->stride_x * phase_width(c) + 16;
+}
+
+#ifdef CK_HAS_WIDE
+#pragma clang attribute push(__attribute__((target("avx512f"))), apply_to = function)
+#define LANES_512
+#include "lanes.h"
+#include "plane.h"
+#undef LANES_512
+#pragma clang attribute pop
+
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#define LANES_256
+#include "lanes.h"
+#include "plane.h"
+#undef LANES_256
+#pragma clang attribute pop
+#endif
+
+#include "lanes.h"
+#include "plane.h"
+
+void ck_convolve_plane(const ck_plane_convolution *c, const float *x, const float *filter, float bias, const float *residual, float *y,
+                       float *workspace) {
+    // On a line of the cache, as the rows of the copy are whole lines.
+    float *copy = (float *)(((uintptr_t)workspace + 63) & ~(uintptr_t)63);
+#ifdef CK_HAS_WIDE
+    if (ck_widest() == 512) return convolve_plane_512(c, x, filter, bias, residual, y, copy);
+    if (ck_widest() == 256) return convolve_plane_256(c, x, filter, bias, residual, y, copy);
+#endif
+    convolve_plane_128(c, x, filter, bias, residual, y, copy);
+}

@@ -1,0 +1,123 @@
+// Convolution of one plane, for one kind of vector.
+//
+// Before inclusion: the vectors of lanes.h.
+
+#define PICK(mask, a, b) ((VEC)(((WHOLE)(mask) & (WHOLE)(a)) | (~(WHOLE)(mask) & (WHOLE)(b))))
+
+CK_INLINE VEC NAME(activated_plane)(const ck_plane_convolution *c, VEC value) {
+    if (c->activation == CK_CLAMP) {
+        VEC low = SPLAT(c->low), high = SPLAT(c->high);
+        value = PICK(low > value, low, value);
+        value = PICK(high < value, high, value);
+    } else if (c->activation == CK_LEAK) {
+        value = PICK(value < SPLAT(0.0f), value * SPLAT(c->low), value);
+    }
+    return value;
+}
+
+// Copies whole vectors, the last of which overlaps the one before.
+CK_INLINE void NAME(copy_run)(const float *from, ptrdiff_t count, float *to) {
+    if (count < LANES) {
+        STORE_SOME(to, LOAD_SOME(from, (int)count), (int)count);
+        return;
+    }
+    for (ptrdiff_t i = 0; i < count - LANES; i += LANES) STORE(to + i, LOAD(from + i));
+    STORE(to + count - LANES, LOAD(from + count - LANES));
+}
+
+// Element i of phase f of a copied row is column i·stride + f − left of the image.
+CK_INLINE void NAME(copy_row)(const ck_plane_convolution *c, const float *plane, ptrdiff_t row, ptrdiff_t width, ptrdiff_t sx, float *to) {
+    for (ptrdiff_t f = 0; f < sx; f++, to += width) {
+        for (ptrdiff_t i = 0; i < width; i += LANES) STORE(to + i, SPLAT(0.0f));
+        if (row < 0 || row >= c->height) continue;
+        ptrdiff_t shift = f - c->left;
+        ptrdiff_t low = shift >= 0 ? 0 : (-shift + sx - 1) / sx;
+        ptrdiff_t high = shift >= c->width ? 0 : (c->width - 1 - shift) / sx + 1;
+        if (high > width) high = width;
+        if (low >= high) continue;
+        const float *from = plane + row * c->width + shift + low * sx;
+        ptrdiff_t count = high - low, i = 0;
+        if (sx == 1) {
+            NAME(copy_run)(from, count, to + low);
+            continue;
+        }
+        // The second vector begins one early, so that nothing is read beyond the last element.
+        if (sx == 2)
+            for (; i + LANES <= count; i += LANES) STORE(to + low + i, EVEN(LOAD(from + 2 * i), LOAD(from + 2 * i + LANES - 1)));
+        for (; i < count; i++) to[low + i] = from[i * sx];
+    }
+}
+
+// LANES columns of TOGETHER output rows, column of taps after column, so that rows share what they read; loops over known
+// filters are unrolled.
+CK_INLINE void NAME(sums_of_taps)(const float *copy, ptrdiff_t width, const float *filter, float bias, int known, ptrdiff_t kh,
+                                  ptrdiff_t kw, ptrdiff_t sy, ptrdiff_t sx, ptrdiff_t dy, ptrdiff_t dx, VEC *sum) {
+    for (int r = 0; r < TOGETHER; r++) sum[r] = SPLAT(bias);
+#define TAP(ky, kx)                                                                                  \
+    {                                                                                                \
+        VEC factor = SPLAT(filter[(ky) * kw + (kx)]);                                                \
+        const float *at = copy + ((ky) * dy * sx + (kx) * dx % sx) * width + (kx) * dx / sx;         \
+        for (int r = 0; r < TOGETHER; r++) sum[r] += factor * LOAD(at + r * sy * sx * width);        \
+    }
+    if (known) {
+        _Pragma("clang loop unroll(full)") for (ptrdiff_t kx = 0; kx < 5; kx++)
+            _Pragma("clang loop unroll(full)") for (ptrdiff_t ky = 0; ky < 5; ky++)
+                if (ky < kh && kx < kw) TAP(ky, kx)
+    } else {
+        for (ptrdiff_t kx = 0; kx < kw; kx++)
+            for (ptrdiff_t ky = 0; ky < kh; ky++) TAP(ky, kx)
+    }
+#undef TAP
+}
+
+CK_INLINE void NAME(plane)(const ck_plane_convolution *c, const float *x, const float *filter, float bias, const float *residual,
+                           float *y, float *copy, int known, ptrdiff_t kh, ptrdiff_t kw, ptrdiff_t sy, ptrdiff_t sx, ptrdiff_t dy,
+                           ptrdiff_t dx) {
+    ptrdiff_t width = phase_width(c), w = c->out_width;
+    for (ptrdiff_t block = 0; block < c->out_height; block += BLOCK) {
+        ptrdiff_t last = block + BLOCK < c->out_height ? block + BLOCK : c->out_height;
+        ptrdiff_t first = block * sy - c->top;
+        for (ptrdiff_t i = 0; i < block_rows(c, last - block); i++) NAME(copy_row)(c, x, first + i, width, sx, copy + i * sx * width);
+        for (ptrdiff_t row = block; row < last; row += TOGETHER) {
+            // Rows beyond the last are computed from what the copy held before, and not stored.
+            const float *top = copy + (row - block) * sy * sx * width;
+            int rows = last - row < TOGETHER ? (int)(last - row) : TOGETHER;
+            for (ptrdiff_t column = 0; column < w; column += LANES) {
+                // The last columns of a wide row are computed with some before them once more.
+                ptrdiff_t from = w >= LANES && column + LANES > w ? w - LANES : column;
+                VEC sum[TOGETHER];
+                NAME(sums_of_taps)(top + from, width, filter, bias, known, kh, kw, sy, sx, dy, dx, sum);
+                for (int r = 0; r < TOGETHER; r++) {
+                    if (r >= rows) break;
+                    ptrdiff_t at = (row + r) * w + from;
+                    VEC value = sum[r];
+                    if (w >= LANES) {
+                        if (residual) value += LOAD(residual + at);
+                        STORE(y + at, NAME(activated_plane)(c, value));
+                    } else {
+                        if (residual) value += LOAD_SOME(residual + at, (int)w);
+                        STORE_SOME(y + at, NAME(activated_plane)(c, value), (int)w);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#define KNOWN(kh, kw, s)                                                                                                   \
+    if (c->kernel_height == kh && c->kernel_width == kw && c->stride_y == s && c->stride_x == s && c->dilation_y == 1 &&   \
+        c->dilation_x == 1)                                                                                                \
+        return NAME(plane)(c, x, filter, bias, residual, y, copy, 1, kh, kw, s, s, 1, 1);
+
+static void NAME(convolve_plane)(const ck_plane_convolution *c, const float *x, const float *filter, float bias, const float *residual,
+                                 float *y, float *copy) {
+    KNOWN(3, 3, 1)
+    KNOWN(3, 3, 2)
+    KNOWN(5, 5, 1)
+    KNOWN(5, 5, 2)
+    NAME(plane)(c, x, filter, bias, residual, y, copy, 0, c->kernel_height, c->kernel_width, c->stride_y, c->stride_x,
+                c->dilation_y, c->dilation_x);
+}
+
+#undef KNOWN
+#undef PICK

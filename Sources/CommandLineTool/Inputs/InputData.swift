@@ -1,0 +1,163 @@
+// What a network is fed with, whatever kind of file or folder it lies in, and an account of what was done to it.
+
+import Foundation
+import ImageFiles
+import NeuralNetworks
+import TensorFiles
+
+/// Inputs ready for a network, with labels when there are any.
+struct InputData {
+    let labelled: LabelledImages
+    /// One line: what was read, and how it was resized, cropped, ordered and scaled.
+    let account: String
+    /// False for integer pixels without declared statistics, which most networks of colored images are not trained on.
+    let isNormalized: Bool
+
+    var images: ActivationTensor { labelled.images }
+    var labels: [Int] { labelled.labels }
+
+    /// Reads an archive with `images` (and `labels`) or with one array per network input, a folder of JPEG and PNG files, or a folder
+    /// of `.npy` files; in folders the names of subfolders are the labels.
+    init(path: String, options: ImageOptions, network: Network, needsLabels: Bool) throws {
+        do {
+            var isFolder: ObjCBool = false
+            if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
+                let folder = try SampleFolder(path: path)
+                switch folder.kind {
+                case .pictures: self = try Self.pictures(folder, options, network, needsLabels: needsLabels)
+                case .arrays: self = try Self.arrays(folder, options, network, needsLabels: needsLabels)
+                }
+            } else {
+                self = try Self.archive(try TensorArchive.read(path: path), options, network, needsLabels: needsLabels)
+            }
+        } catch let error as CommandFailure {
+            throw CommandFailure(status: error.status, message: error.message.map { "\(path): \($0)" })
+        } catch let error as TensorFileError {
+            throw error
+        } catch {
+            throw CommandFailure.failure("\(path): \(error)")
+        }
+    }
+
+    init(labelled: LabelledImages, account: String, isNormalized: Bool = true) {
+        self.labelled = labelled
+        self.account = account
+        self.isNormalized = isNormalized
+    }
+
+    /// Whether the flags leave nothing to be asked about integer images of three channels.
+    private static func isNormalized(_ options: ImageOptions, isFloat: Bool, channels: Int) -> Bool {
+        isFloat || channels != 3 || options.raw || options.mean != nil || options.std != nil
+    }
+
+    // MARK: Archives
+
+    private static func archive(_ archive: TensorArchive, _ options: ImageOptions, _ network: Network, needsLabels: Bool) throws
+        -> InputData
+    {
+        let names = network.inputs.map { network.values[$0].name }
+        for name in ["images", "labels"] + names { if let refusal = archive.refusal(of: name) { throw refusal } }
+        if let stored = archive["images"], names.count == 1 {
+            let shape = network.values[network.inputs[0]].shape
+            let last = options.layout.map { $0 == .nhwc } ?? hasChannelsLast(shape)
+            let scaling = options.scaling(channelsLast: last)
+            let labelled = try LabelledImages(archive: archive, scaling: scaling, needsLabels: needsLabels)
+            return InputData(
+                labelled: labelled,
+                account:
+                    "\(counted(labelled)) of shape \(text(stored.shape.dropFirst())), \(scaled(stored.dtype.isFloatingPoint, options))",
+                isNormalized: isNormalized(
+                    options, isFloat: stored.dtype.isFloatingPoint, channels: stored.shape.count == 4 ? stored.shape[last ? 3 : 1] : 1))
+        }
+        guard names.allSatisfy({ archive[$0] != nil }) else {
+            let wanted = names.count == 1 ? "images or \(names[0])" : names.joined(separator: ", ")
+            throw CommandFailure.failure(
+                "expected \(names.count == 1 ? "an array named" : "one array per network input:") \(wanted), found \(archive.names.prefix(8).joined(separator: ", "))"
+            )
+        }
+        return try named(archive, names, options, needsLabels: needsLabels)
+    }
+
+    /// One array per network input, taken as it is.
+    private static func named(_ archive: TensorArchive, _ names: [String], _ options: ImageOptions, needsLabels: Bool) throws -> InputData {
+        if options.mean != nil || options.std != nil {
+            throw CommandFailure.usage("expected --mean and --std only with images, found arrays named like the network's inputs")
+        }
+        let labelled = try LabelledImages(archive: archive, inputNames: names, needsLabels: needsLabels)
+        let shapes = zip(names, labelled.inputs).map { "\($0) \(text($1.shape.dropFirst()))" }
+        return InputData(labelled: labelled, account: "\(counted(labelled)): \(shapes.joined(separator: ", ")), as stored")
+    }
+
+    // MARK: Folders
+
+    private static func pictures(_ folder: SampleFolder, _ options: ImageOptions, _ network: Network, needsLabels: Bool) throws -> InputData
+    {
+        let target = try PictureTarget(network, options, first: folder.firstPictureSize())
+        let (samples, size) = try folder.decode(with: target.preparation)
+        let channels = target.preparation.channels
+        let shape = target.preparation.layout == .nchw ? [channels, size.height, size.width] : [size.height, size.width, channels]
+        var archive = TensorArchive()
+        archive["images"] = try Tensor.uint8(samples, shape: [folder.files.count] + shape)
+        if let labels = try folder.labels(needed: needsLabels) { archive["labels"] = .int64(labels) }
+        let labelled = try LabelledImages(
+            archive: archive, scaling: options.scaling(channelsLast: target.preparation.layout == .nhwc), needsLabels: needsLabels)
+        let order = channels == 1 ? "gray" : target.preparation.order.rawValue.uppercased()
+        let parts = [
+            "\(counted(labelled))\(folder.remark)", target.text, order,
+            target.preparation.layout.rawValue.uppercased() + " \(text(shape[...]))",
+            scaled(false, options),
+        ]
+        return InputData(
+            labelled: labelled, account: parts.joined(separator: ", "),
+            isNormalized: isNormalized(options, isFloat: false, channels: channels))
+    }
+
+    private static func arrays(_ folder: SampleFolder, _ options: ImageOptions, _ network: Network, needsLabels: Bool) throws -> InputData {
+        let names = network.inputs.map { network.values[$0].name }
+        let stems = Set(folder.files.map(\.stem))
+        if names.allSatisfy(stems.contains), stems.subtracting(names).isSubset(of: ["labels"]) {
+            var archive = TensorArchive()
+            for file in folder.files { archive[file.stem] = try TensorArchive.read(path: file.path).tensor() }
+            return try named(archive, names, options, needsLabels: needsLabels)
+        }
+        guard names.count == 1 else {
+            throw CommandFailure.failure(
+                "expected one array per network input (\(names.map { $0 + ".npy" }.joined(separator: ", "))), found others")
+        }
+        let (archive, isFloat) = try folder.stacked(sampleShape: network.values[network.inputs[0]].shape, needsLabels: needsLabels)
+        let last = options.layout.map { $0 == .nhwc } ?? hasChannelsLast(network.values[network.inputs[0]].shape)
+        let labelled = try LabelledImages(archive: archive, scaling: options.scaling(channelsLast: last), needsLabels: needsLabels)
+        return InputData(
+            labelled: labelled,
+            account:
+                "\(counted(labelled)) from \(folder.files.count) .npy files\(folder.remark), shape \(text(labelled.images.shape.dropFirst())), \(scaled(isFloat, options))"
+        )
+    }
+
+    // MARK: Words
+
+    /// Whether a network's input is (height, width, 1 or 3 channels) rather than the reverse.
+    static func hasChannelsLast(_ shape: [Int]?) -> Bool {
+        guard let shape, shape.count == 3 else { return false }
+        return [1, 3].contains(shape[2]) && ![1, 3].contains(shape[0])
+    }
+
+    private static func counted(_ labelled: LabelledImages) -> String {
+        let count = labelled.images.batchCount
+        return "\(Format.count(count)) input\(count == 1 ? "" : "s")"
+    }
+
+    /// The scaling as a formula.
+    private static func scaled(_ isFloat: Bool, _ options: ImageOptions) -> String {
+        if options.raw { return "unscaled" }
+        let pixel = isFloat || options.pixelRange == 255 ? "x" : "x/255"
+        let isShifted = options.mean.map { $0.values.contains { $0 != 0 } } ?? false
+        let isStretched = options.std.map { $0.values.contains { $0 != 1 } } ?? false
+        func group(_ list: NumberList) -> String { list.values.count > 1 ? "(\(list.text))" : list.text }
+        let shifted = isShifted ? "\(pixel) − \(group(options.mean!))" : pixel
+        if !isStretched { return isShifted || pixel != "x" ? shifted : "unscaled" }
+        return "\(isShifted ? "(\(shifted))" : shifted)/\(group(options.std!))"
+    }
+
+    static func text(_ shape: ArraySlice<Int>) -> String { shape.isEmpty ? "()" : shape.map(String.init).joined(separator: "×") }
+}

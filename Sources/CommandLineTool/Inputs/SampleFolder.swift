@@ -1,0 +1,205 @@
+// A folder of samples: pictures or arrays, either all in it or all in subfolders named for their class.
+
+import Foundation
+import ImageFiles
+import TensorFiles
+
+struct SampleFolder {
+    enum Kind { case pictures, arrays }
+
+    struct File {
+        let path: String
+        /// Name without extension.
+        let stem: String
+        /// Index into `classes`; nil outside of subfolders.
+        let category: Int?
+    }
+
+    let kind: Kind
+    /// By name, folder by folder: the order is the same on every machine.
+    let files: [File]
+    /// Names of the subfolders, sorted; empty when the samples lie in the folder itself.
+    let classes: [String]
+    private let ignored: Int
+
+    /// Lists a folder. Hidden files are passed over, files of other kinds are counted.
+    init(path: String) throws {
+        let entries = try Self.entries(path)
+        let classes = entries.filter(\.isFolder).map(\.name)
+        var found: [(file: File, kind: Kind)] = []
+        var ignored = 0
+        func add(_ folder: String, _ name: String, _ category: Int?) {
+            guard let kind = Self.kind(name) else { ignored += 1; return }
+            let stem = name.lastIndex(of: ".").map { String(name[..<$0]) } ?? name
+            found.append((File(path: folder + "/" + name, stem: stem, category: category), kind))
+        }
+        for entry in entries where !entry.isFolder { add(path, entry.name, nil) }
+        let loose = found.count
+        for (index, name) in classes.enumerated() {
+            for entry in try Self.entries(path + "/" + name) where !entry.isFolder { add(path + "/" + name, entry.name, index) }
+        }
+        guard let kind = found.first?.kind else {
+            throw CommandFailure.failure("expected .jpg, .jpeg, .png or .npy files, or folders of them, found none")
+        }
+        guard found.allSatisfy({ $0.kind == kind }) else {
+            throw CommandFailure.failure("expected pictures or .npy files, found both")
+        }
+        let isLabelsArray = loose == 1 && kind == .arrays && found[0].file.stem == "labels"
+        guard loose == 0 || loose == found.count, !isLabelsArray || found.count == 1 else {
+            throw CommandFailure.failure(
+                "expected all samples in folders named for their class or none, found \(loose) beside such folders")
+        }
+        self.kind = kind
+        self.ignored = ignored
+        files = found.map(\.file)
+        self.classes = loose == 0 ? classes : []
+    }
+
+    /// What the account of the data should mention about the listing.
+    var remark: String {
+        var parts: [String] = []
+        if !classes.isEmpty {
+            parts.append(
+                "\(classes.count) class folders, \(numericClasses == nil ? "numbered in the order of their names" : "their names are the labels")"
+            )
+        }
+        if ignored > 0 { parts.append("\(ignored) other file\(ignored == 1 ? "" : "s") passed over") }
+        return parts.isEmpty ? "" : " (\(parts.joined(separator: "; ")))"
+    }
+
+    /// Class per file; nil when there are no class folders.
+    func labels(needed: Bool) throws -> [Int]? {
+        guard !classes.isEmpty else {
+            if needed { throw CommandFailure.failure("expected folders named for the classes (LABEL/*.jpg), found pictures without") }
+            return nil
+        }
+        let values = numericClasses ?? Array(classes.indices)
+        return files.compactMap { $0.category.map { values[$0] } }
+    }
+
+    /// The names of the classes as numbers, where all are distinct ones: 7, 007.
+    private var numericClasses: [Int]? {
+        let numbers = classes.compactMap { $0.utf8.allSatisfy { (0x30...0x39).contains($0) } ? Int($0) : nil }
+        return numbers.count == classes.count && Set(numbers).count == numbers.count ? numbers : nil
+    }
+
+    // MARK: Pictures
+
+    /// Width and height of the first picture.
+    func firstPictureSize() throws -> (width: Int, height: Int) {
+        let image = try picture(files[0])
+        return (image.width, image.height)
+    }
+
+    private func picture(_ file: File) throws -> PixelImage {
+        do { return try PixelImage(decoding: Self.bytes(file.path)) } catch { throw CommandFailure.failure("\(shown(file)): \(error)") }
+    }
+
+    /// All pictures, prepared, one behind the other.
+    /// - Throws: a failure naming the first file that cannot be decoded or has another size than the first.
+    func decode(with preparation: ImagePreparation) throws -> (samples: [UInt8], size: (width: Int, height: Int)) {
+        var samples: [UInt8] = []
+        var size: (width: Int, height: Int)?
+        for file in files {
+            let name = shown(file)
+            let picture: (samples: [UInt8], width: Int, height: Int)
+            let decoded = try self.picture(file)
+            do { picture = try preparation.apply(to: decoded) } catch {
+                throw CommandFailure.failure("\(name): \(error)")
+            }
+            if let size {
+                guard picture.width == size.width, picture.height == size.height else {
+                    throw CommandFailure.failure(
+                        "expected pictures of one size, or --resize and --crop, found \(size.width)×\(size.height) and \(picture.width)×\(picture.height) (\(name))"
+                    )
+                }
+            } else {
+                size = (picture.width, picture.height)
+                // As bytes and as single precision, and once more in what reads them.
+                let (total, overflow) = picture.samples.count.multipliedReportingOverflow(by: files.count * 9)
+                guard !overflow, UInt64(total) <= ProcessInfo.processInfo.physicalMemory else {
+                    throw CommandFailure.failure(
+                        "expected pictures that fit in memory, found \(files.count) of \(picture.width)×\(picture.height); take fewer, or --crop"
+                    )
+                }
+                samples.reserveCapacity(picture.samples.count * files.count)
+            }
+            samples.append(contentsOf: picture.samples)
+        }
+        guard let size else { throw CommandFailure.failure("expected at least 1 picture, found none") }
+        return (samples, size)
+    }
+
+    // MARK: Arrays
+
+    /// All arrays under one another as `images`, with `labels` from folders or from labels.npy.
+    ///
+    /// A file is one sample when it has the axes of `sampleShape` (or when those are unknown and no file says otherwise), several when it has one
+    /// axis more.
+    func stacked(sampleShape: [Int]?, needsLabels: Bool) throws -> (archive: TensorArchive, isFloat: Bool) {
+        var bytes: [UInt8] = []
+        var labels: [Int] = []
+        var shape: [Int]?
+        var type: DType?
+        var count = 0
+        let folderLabels = try self.labels(needed: false)
+        let data = files.filter { !($0.stem == "labels" && $0.category == nil) }
+        for (index, file) in data.enumerated() {
+            let tensor = try TensorArchive.read(path: file.path).tensor()
+            let holdsOne = sampleShape.map { tensor.shape.count <= $0.count } ?? true
+            let own = holdsOne ? tensor.shape : Array(tensor.shape.dropFirst())
+            let samples = holdsOne ? 1 : tensor.shape[0]
+            guard shape == nil || shape == own, type == nil || type == tensor.dtype else {
+                throw CommandFailure.failure(
+                    "expected arrays of one shape and type, found \(InputData.text((shape ?? [])[...])) \(type?.rawValue ?? "") and \(InputData.text(own[...])) \(tensor.dtype.rawValue) (\(shown(file)))"
+                )
+            }
+            (shape, type) = (own, tensor.dtype)
+            count += samples
+            bytes += tensor.bytes
+            if let folderLabels { labels += Array(repeating: folderLabels[index], count: samples) }
+        }
+        guard let shape, let type else { throw CommandFailure.failure("expected at least 1 array of samples, found none") }
+        var archive = TensorArchive()
+        // Samples without an axis of their own are vectors of one number.
+        archive["images"] = try Tensor(dtype: type, shape: [count] + (shape.isEmpty ? [1] : shape), bytes: bytes)
+        if let own = files.first(where: { $0.stem == "labels" && $0.category == nil }) {
+            archive["labels"] = try TensorArchive.read(path: own.path).tensor()
+        } else if !labels.isEmpty {
+            archive["labels"] = .int64(labels)
+        }
+        return (archive, type.isFloatingPoint)
+    }
+
+    // MARK: Listing
+
+    private func shown(_ file: File) -> String {
+        (file.category.map { classes[$0] + "/" } ?? "") + URL(fileURLWithPath: file.path).lastPathComponent
+    }
+
+    private static func entries(_ path: String) throws -> [(name: String, isFolder: Bool)] {
+        let names: [String]
+        do { names = try FileManager.default.contentsOfDirectory(atPath: path) } catch {
+            throw CommandFailure.failure("expected a readable folder, found \(error.localizedDescription)")
+        }
+        return names.filter { !$0.hasPrefix(".") }.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }.map { name in
+            var isFolder: ObjCBool = false
+            _ = FileManager.default.fileExists(atPath: path + "/" + name, isDirectory: &isFolder)
+            return (name, isFolder.boolValue)
+        }
+    }
+
+    private static func kind(_ name: String) -> Kind? {
+        switch name.lastIndex(of: ".").map({ name[name.index(after: $0)...].lowercased() }) {
+        case "jpg", "jpeg", "png": .pictures
+        case "npy": .arrays
+        default: nil
+        }
+    }
+
+    private static func bytes(_ path: String) throws -> [UInt8] {
+        do { return Array(try Data(contentsOf: URL(fileURLWithPath: path))) } catch {
+            throw CommandFailure.failure("expected a readable file, found \(error.localizedDescription)")
+        }
+    }
+}

@@ -1,0 +1,54 @@
+// `--force`, and the check that an output may be written before hours are spent on its content.
+
+import ArgumentParser
+import Foundation
+import Synchronization
+
+/// `--force`, for every verb that writes a file.
+struct OverwriteOptions: ParsableArguments {
+    @Flag(help: "Overwrite existing outputs.")
+    var force = false
+
+    /// Every output of this run that has passed its check, with what it is on disk.
+    private static let outputs = Mutex<[(path: String, identity: FileIdentity?)]>([])
+
+    /// Fails early when `path` exists and may not be overwritten, when its folder is missing, or when it is one of `inputs` or of the
+    /// outputs checked before, under whatever name.
+    func check(_ path: String?, inputs: [String] = []) throws {
+        guard let path else { return }
+        try Self.refuseAlias(path, of: inputs)
+        var isFolder: ObjCBool = false
+        if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) {
+            if isFolder.boolValue { throw CommandFailure.failure("expected a file name, found the folder \(path)") }
+            if !force { throw CommandFailure.failure("expected no file at \(path), found one; --force overwrites it") }
+        } else {
+            // A link that leads nowhere yet is written through.
+            let target = URL(fileURLWithPath: path).resolvingSymlinksInPath().deletingLastPathComponent().path
+            guard FileManager.default.fileExists(atPath: target, isDirectory: &isFolder), isFolder.boolValue else {
+                throw CommandFailure.failure("expected a folder to write \(path) into, found none")
+            }
+        }
+        let identity = FileIdentity(of: path)
+        try Self.outputs.withLock { outputs in
+            for other in outputs where other.path == path || identity != nil && other.identity == identity {
+                throw CommandFailure.usage("expected different files for all outputs, found \(path) and \(other.path), which are one")
+            }
+            outputs.append((path, identity))
+        }
+        Interruption.promise(path)
+    }
+
+    /// Fails when an output that has been checked is one of `inputs`: for files that only reading another has revealed.
+    func check(inputs: [String]) throws {
+        for output in Self.outputs.withLock({ $0 }) { try Self.refuseAlias(output.path, of: inputs) }
+    }
+
+    private static func refuseAlias(_ path: String, of inputs: [String]) throws {
+        guard let identity = FileIdentity(of: path) else { return }
+        for input in inputs {
+            guard input == path || FileIdentity(of: input) == identity || identity.lies(inFolder: input) else { continue }
+            let place = input == path ? "" : ", which is \(input) or lies in it"
+            throw CommandFailure.usage("expected an output that is not an input, found \(path)\(place)")
+        }
+    }
+}

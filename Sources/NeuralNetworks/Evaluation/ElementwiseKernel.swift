@@ -1,0 +1,71 @@
+// Differences, quotients, comparisons, choices: any function of values that broadcast.
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+struct ElementwiseKernel: SampleKernel {
+    let operation: ElementwiseOperation
+    let extents: [Int]
+    let operands: [BroadcastOperand]
+
+    func run(
+        count: Int, inputs: [UnsafePointer<Float>], outputs: [UnsafeMutablePointer<Float>], workspace: UnsafeMutablePointer<Float>
+    ) {
+        let size = extents.reduce(1, *)
+        guard size > 0 else { return }
+        let inner = extents.last ?? 1
+        let steps = operands.map { $0.strides.last ?? 0 }
+        for sample in 0..<count {
+            let y = outputs[0] + sample * size
+            var index = [Int](repeating: 0, count: max(extents.count - 1, 0))
+            for row in 0..<size / inner {
+                let x = zip(inputs, operands).map { input, operand in
+                    input + sample * operand.sampleStride + zip(index, operand.strides).reduce(0) { $0 + $1.0 * $1.1 }
+                }
+                combine(x, steps, y + row * inner, inner)
+                for axis in index.indices.reversed() {
+                    index[axis] += 1
+                    if index[axis] < extents[axis] { break }
+                    index[axis] = 0
+                }
+            }
+        }
+    }
+
+    private func combine(_ x: [UnsafePointer<Float>], _ s: [Int], _ y: UnsafeMutablePointer<Float>, _ count: Int) {
+        func pairs(_ function: (Float, Float) -> Float) { for i in 0..<count { y[i] = function(x[0][i * s[0]], x[1][i * s[1]]) } }
+        func fold(_ function: (Float, Float) -> Float) {
+            for i in 0..<count { y[i] = x[0][i * s[0]] }
+            for (operand, step) in zip(x, s).dropFirst() { for i in 0..<count { y[i] = function(y[i], operand[i * step]) } }
+        }
+        switch operation {
+        case .subtract: for i in 0..<count { y[i] = x[0][i * s[0]] - x[1][i * s[1]] }
+        case .divide: for i in 0..<count { y[i] = x[0][i * s[0]] / x[1][i * s[1]] }
+        case .power: pairs { $1 == 2 ? $0 * $0 : powf($0, $1) }
+        case .minimum: fold { $0.isNaN || $0 < $1 ? $0 : $1 }
+        case .maximum: fold { $0.isNaN || $0 > $1 ? $0 : $1 }
+        case .mean:
+            fold { $0 + $1 }
+            for i in 0..<count { y[i] /= Float(operands.count) }
+        case .integerDivide: pairs { $1 == 0 ? 0 : ($0 / $1).rounded(.towardZero) }
+        case .modulo(let truncates):
+            pairs { a, b in
+                let rest = fmodf(a, b)
+                return truncates || rest == 0 || (rest < 0) == (b < 0) ? rest : rest + b
+            }
+        case .parametricReLU: pairs { $0 < 0 ? $0 * $1 : $0 }
+        case .select: for i in 0..<count { y[i] = x[0][i * s[0]] != 0 ? x[1][i * s[1]] : x[2][i * s[2]] }
+        case .equal: pairs { $0 == $1 ? 1 : 0 }
+        case .less: pairs { $0 < $1 ? 1 : 0 }
+        case .lessOrEqual: pairs { $0 <= $1 ? 1 : 0 }
+        case .greater: pairs { $0 > $1 ? 1 : 0 }
+        case .greaterOrEqual: pairs { $0 >= $1 ? 1 : 0 }
+        case .and: pairs { $0 != 0 && $1 != 0 ? 1 : 0 }
+        case .or: pairs { $0 != 0 || $1 != 0 ? 1 : 0 }
+        case .exclusiveOr: pairs { ($0 != 0) != ($1 != 0) ? 1 : 0 }
+        }
+    }
+}

@@ -1,0 +1,87 @@
+// What of a network can be computed, and what stands in the way of the rest.
+
+/// Which values an ``Evaluator`` can observe.
+///
+/// ```swift
+/// let evaluability = network.evaluability()
+/// let taps = wanted.filter(evaluability.isComputable)
+/// if let obstacle = evaluability.obstacle(of: network.outputs[0]) { … obstacle.operation … }
+/// ```
+public struct Evaluability: Sendable {
+    /// A node that cannot be evaluated.
+    public struct Obstacle: Sendable, Equatable {
+        /// Index into the network's nodes.
+        public var node: Int
+        public var name: String
+        /// The operation, as the file calls it, or what is missing ("a value of unknown shape, …").
+        public var operation: String
+
+        package init(node: Int, name: String, operation: String) { (self.node, self.name, self.operation) = (node, name, operation) }
+    }
+
+    /// By value: the first node on a way from the sources that cannot be evaluated. Values that can be computed are absent.
+    public let obstacles: [Network.ValueID: Obstacle]
+
+    /// Whether an evaluator that observes the value can be made.
+    public func isComputable(_ value: Network.ValueID) -> Bool { obstacles[value] == nil }
+
+    /// What blocks a value; `nil` when it can be computed.
+    public func obstacle(of value: Network.ValueID) -> Obstacle? { obstacles[value] }
+
+    /// Every value can be computed.
+    public var isComplete: Bool { obstacles.isEmpty }
+
+    /// All nodes that cannot be evaluated, in topological order.
+    public var blockingNodes: [Obstacle] {
+        var seen: Set<Int> = []
+        return obstacles.values.sorted { $0.node < $1.node }.filter { seen.insert($0.node).inserted }
+    }
+}
+
+extension Network {
+    /// What can be computed from the given values, by default the network's inputs.
+    ///
+    /// An operation that is not known, or an activation of unknown shape, blocks what depends on it and nothing else: an
+    /// ``Evaluator`` with `observing:` any computable values can be made. Cost: one pass over the nodes; no weights are read.
+    /// - Parameter inputShapes: as for ``Evaluator``.
+    public func evaluability(from sources: [ValueID]? = nil, inputShapes: [[Int]]? = nil) -> Evaluability {
+        let given = Set(sources ?? inputs)
+        let constants = constantValues
+        var obstacles: [ValueID: Evaluability.Obstacle] = [:]
+        var shapes = values.map(\.shape)
+        if let inputShapes, inputShapes.count == inputs.count {
+            for (value, shape) in zip(inputs, inputShapes) { shapes[value] = shape }
+            for node in nodes { for value in node.outputs { shapes[value] = nil } }
+        }
+        for (position, value) in inputs.enumerated() where shapes[value] == nil || !given.contains(value) {
+            obstacles[value] = .init(node: -1 - position, name: values[value].name, operation: "an input of unknown shape")
+        }
+        for (index, node) in nodes.enumerated() {
+            func block(_ operation: String) {
+                for value in node.outputs where !given.contains(value) {
+                    obstacles[value] = .init(node: index, name: node.name, operation: operation)
+                }
+            }
+            if case .barrier(let operation) = node.layer {
+                block(operation)
+                continue
+            }
+            let found: [[Int]?]
+            do throws(NetworkError) {
+                found = try outputShapes(of: node, inputs: node.inputs.map { shapes[$0] }, isConstant: node.inputs.map(constants.contains))
+            } catch {
+                block(node.layer.operationName)
+                continue
+            }
+            for (value, shape) in zip(node.outputs, found) { if let shape { shapes[value] = shape } }
+            if let blocked = node.inputs.compactMap({ given.contains($0) ? nil : obstacles[$0] }).min(by: { $0.node < $1.node }) {
+                for value in node.outputs where !given.contains(value) { obstacles[value] = blocked }
+            } else if case .constant = node.layer {
+                continue
+            } else if node.outputs.contains(where: { shapes[$0] == nil }) || node.outputs.contains(where: constants.contains) {
+                block(node.layer.operationName)
+            }
+        }
+        return Evaluability(obstacles: obstacles)
+    }
+}

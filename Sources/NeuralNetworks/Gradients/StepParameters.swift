@@ -1,0 +1,68 @@
+// Which trained tensors a step reads, and where their gradients go.
+
+/// Places of the gradients of trained tensors in one flat buffer.
+struct ParameterSlots: Sendable {
+    /// In the order of the buffer.
+    private(set) var names: [String] = []
+    private(set) var ranges: [String: Range<Int>] = [:]
+    private(set) var count = 0
+
+    init() {}
+
+    /// - Throws: `missingTensor`.
+    init(_ names: [String], in network: Network) throws(NetworkError) {
+        for name in names where ranges[name] == nil {
+            guard let size = network.parameters[name]?.values.count else { throw .missingTensor(name: name, node: "the gradient") }
+            self.names.append(name)
+            ranges[name] = count..<count + size
+            count += size
+        }
+    }
+
+    func offset(_ name: String?) -> Int? { name.flatMap { ranges[$0]?.lowerBound } }
+}
+
+/// Offsets into the flat gradient, for one step.
+struct StepParameters: Sendable {
+    /// Weight of an affine layer, scale of a normalization.
+    private(set) var weight: Int?
+    /// Bias of an affine layer, shift of a normalization.
+    private(set) var bias: Int?
+    /// Running mean of a batch normalization.
+    private(set) var mean: Int?
+    /// Per input of the step: a trained tensor that enters the graph as a value.
+    private(set) var constants: [Int?]
+    /// Statistics of a batch normalization whose scale is wanted: x̂ = (x − mean)·inverse.
+    private(set) var center: [Float] = []
+    private(set) var inverseDeviation: [Float] = []
+
+    var isWanted: Bool { weight != nil || bias != nil || mean != nil || constants.contains { $0 != nil } }
+
+    init(
+        _ step: EvaluationPlan.Step, in network: Network, statistics: [Int: ChannelStatistics], slots: ParameterSlots
+    ) throws(NetworkError) {
+        constants = [Int?](repeating: nil, count: step.inputs.count)
+        guard slots.count > 0 else { return }
+        let node = network.nodes[step.node]
+        switch node.layer {
+        case .convolution(let layer): (weight, bias) = (slots.offset(layer.weight), slots.offset(layer.bias))
+        case .linear(let layer): (weight, bias) = (slots.offset(layer.weight), slots.offset(layer.bias))
+        case .normalization(let layer): (weight, bias) = (slots.offset(layer.scale), slots.offset(layer.shift))
+        case .batchNormalization(let layer):
+            (weight, bias, mean) = (slots.offset(layer.scale), slots.offset(layer.shift), slots.offset(layer.mean))
+            guard weight != nil else { return }
+            let stored = ChannelStatistics(
+                mean: try network.parameter(layer.mean, of: node).values, variance: try network.parameter(layer.variance, of: node).values)
+            let (mean, variance) = statistics[step.node].map { ($0.mean, $0.variance) } ?? (stored.mean, stored.variance)
+            center = mean
+            inverseDeviation = variance.map { Float(1 / (Double($0) + Double(layer.epsilon)).squareRoot()) }
+        case .add, .multiply, .concatenation:
+            for (index, value) in node.inputs.enumerated() where index < constants.count {
+                guard let maker = network.nodes.first(where: { $0.outputs.contains(value) }), case .constant(let name) = maker.layer
+                else { continue }
+                constants[index] = slots.offset(name)
+            }
+        default: break
+        }
+    }
+}

@@ -1,0 +1,181 @@
+// Sizes that a model leaves open: batch, height, width, length of a sequence.
+//
+// Asked for by the caller, else those the model states elsewhere (the same symbol with a number), else the usual ones. A network
+// may only work at some sizes (a reshape to a fixed width, windows longer than the input), so several usual ones are tried in
+// order and the first is kept at which the model contradicts itself nowhere.
+
+import TensorFiles
+
+/// One extent of an input that the model leaves open.
+public struct ONNXInputSize: Sendable, Equatable {
+    public enum Source: String, Sendable, Equatable {
+        /// By the caller.
+        case requested
+        /// None was asked for and the model states none.
+        case usual
+    }
+
+    public var input: String
+    /// As the model counts axes.
+    public var axis: Int
+    /// The model's name for the extent; empty where it has none.
+    public var symbol: String
+    public var extent: Int
+    public var source: Source
+}
+
+/// Decides on the open sizes of a model's inputs.
+struct ONNXInputSizes {
+    /// Batch size where the model fixes it.
+    private(set) var fixedBatch: Int?
+    /// The model's name for the batch size.
+    private(set) var batchSymbol: String?
+    private let requested: [String: [Int]]
+    /// Inputs whose first axis is no batch: a recurrent layer runs along it.
+    private var sequences: Set<String> = []
+
+    /// Usual heights and widths, for the first open axis of an image and the second; lengths of token sequences; samples of audio.
+    /// 224 is ImageNet's; 48 × 320 and 32 × 320 are lines of text; 640 suits detectors with strides up to 32; 512 samples are one
+    /// frame of 32 ms at 16 kHz, 16 000 a second.
+    static let images = [(224, 224), (48, 320), (32, 320), (256, 256), (640, 640), (299, 299), (64, 64), (32, 100)]
+    static let tokens = [32, 64, 128, 16, 512, 256, 77, 8]
+    static let samples = [16000, 512, 32000, 480, 4096, 1024, 400, 160]
+
+    init(_ graph: ONNXWireGraph, requested: [String: [Int]], takesBatchWhole: Bool = false) {
+        self.requested = requested
+        let names = Set(graph.initializer.map(\.name))
+        let inputs = graph.input.filter { !names.contains($0.name) && $0.type.tensorType.hasShape }
+        for node in graph.node where ["LSTM", "GRU", "RNN"].contains(node.opType) {
+            let layout = node.attribute.first { $0.name == "layout" }?.i ?? 0
+            if layout == 0, let name = node.input.first { sequences.formUnion(Self.sources(of: name, in: graph)) }
+        }
+        guard
+            let first = inputs.first(where: { !$0.type.tensorType.shape.dim.isEmpty && !sequences.contains($0.name) })?.type.tensorType
+                .shape.dim.first
+        else { return }
+        if !first.dimParam.isEmpty {
+            batchSymbol = first.dimParam
+        } else if first.dimValue > 0, !takesBatchWhole {
+            fixedBatch = Int(first.dimValue)
+        }
+    }
+
+    /// What a value comes from by operations that leave its first axis where it is.
+    private static func sources(of name: String, in graph: ONNXWireGraph) -> Set<String> {
+        let transparent: Set = [
+            "MatMul", "Add", "Sub", "Mul", "Div", "Relu", "LeakyRelu", "Tanh", "Sigmoid", "Elu", "Gelu", "Identity", "Cast", "Dropout",
+            "LayerNormalization", "Softmax", "Clip",
+        ]
+        var makers: [String: Int] = [:]
+        for (index, node) in graph.node.enumerated() { for output in node.output { makers[output] = index } }
+        var found: Set<String> = []
+        var stack = [name]
+        while let next = stack.popLast() {
+            guard found.insert(next).inserted, let maker = makers[next], transparent.contains(graph.node[maker].opType) else { continue }
+            stack += graph.node[maker].input.filter { !$0.isEmpty }
+        }
+        return found
+    }
+
+    struct Resolved {
+        var shape: [Int]
+        var isWhole: Bool
+        var sizes: [ONNXInputSize]
+    }
+
+    /// Shape of one sample of an input.
+    func resolve(_ input: ONNXWireValueInfo, candidate: Int) throws(NetworkError) -> Resolved {
+        let extents = input.type.tensorType.shape.dim
+        let wanted = requested[input.name]
+        var isWhole = extents.isEmpty || sequences.contains(input.name)
+        if let first = extents.first {
+            if !first.dimParam.isEmpty, let batchSymbol, first.dimParam != batchSymbol, first.dimParam.lowercased().contains("seq") {
+                isWhole = true
+            }
+            if first.dimValue > 1, fixedBatch != Int(first.dimValue) { isWhole = true }
+        }
+        var result: [Int] = []
+        var sizes: [ONNXInputSize] = []
+        let open = extents.indices.filter { extents[$0].dimValue <= 0 && (isWhole || $0 > 0) && !isBatch(extents[$0]) }
+        // A shape asked for may count the batch axis or not.
+        var asked: [Int]?
+        if let wanted {
+            guard wanted.count == extents.count || wanted.count == extents.count - 1 && !isWhole, wanted.allSatisfy({ $0 > 0 }) else {
+                throw .invalidNetwork(
+                    reason: "expected \(extents.count) extents for input \(input.name), found \(NetworkError.text(wanted))")
+            }
+            asked = wanted.count == extents.count ? wanted : [1] + wanted
+        }
+        for (axis, extent) in extents.enumerated() {
+            if axis == 0, !isWhole { continue }
+            if isBatch(extent), axis > 0 || isWhole, batchSymbol != nil {
+                result.append(1)
+                continue
+            }
+            if extent.dimValue > 0 {
+                if let asked, asked[axis] != Int(extent.dimValue) {
+                    throw .invalidNetwork(
+                        reason:
+                            "expected \(extent.dimValue) on axis \(axis) of input \(input.name), which the model fixes, found \(asked[axis])"
+                    )
+                }
+                result.append(Int(clamping: extent.dimValue))
+                continue
+            }
+            let place = open.firstIndex(of: axis) ?? 0
+            let size = asked?[axis] ?? usual(input, extents.count, place: place, openCount: open.count, candidate: candidate)
+            sizes.append(
+                .init(input: input.name, axis: axis, symbol: extent.dimParam, extent: size, source: asked == nil ? .usual : .requested))
+            result.append(size)
+        }
+        _ = try Network.size(of: result, node: input.name)
+        return Resolved(shape: result, isWhole: isWhole, sizes: sizes)
+    }
+
+    private func isBatch(_ extent: ONNXWireShape.Dimension) -> Bool { !extent.dimParam.isEmpty && extent.dimParam == batchSymbol }
+
+    private func usual(_ input: ONNXWireValueInfo, _ rank: Int, place: Int, openCount: Int, candidate: Int) -> Int {
+        let isInteger = [2, 3, 4, 5, 6, 7, 9, 12, 13].contains(input.type.tensorType.elemType)
+        if rank == 4 {
+            let size = Self.images[candidate % Self.images.count]
+            let known = input.type.tensorType.shape.dim.dropFirst().map(\.dimValue).filter { $0 > 4 }
+            // One open axis of an image with a known one: a line of text, or a square.
+            if openCount == 1, let known = known.first { return known < 100 ? 320 : Int(clamping: known) }
+            if openCount > 2, place == 0 { return 3 }
+            return place == openCount - 1 ? size.1 : size.0
+        }
+        if isInteger || rank >= 3 { return Self.tokens[candidate % Self.tokens.count] }
+        return Self.samples[candidate % Self.samples.count]
+    }
+
+    /// The import at the first of the usual sizes at which everything fits, or at which most does.
+    static func bestImport(_ model: ONNXModel, inputShapes: [String: [Int]]) throws(NetworkError) -> ONNXImporter {
+        var best: ONNXImporter?
+        var failure: NetworkError?
+        var hasUsualSizes = true
+        // Sizes to try, then the batch as part of a sample.
+        for attempt in Array(0..<images.count) + [-1] {
+            if attempt < 0, let best, best.fixedBatch ?? 1 < 2 { break }
+            if attempt > 0, !hasUsualSizes { continue }
+            var importer = try ONNXImporter(
+                model, inputShapes: inputShapes, sizeCandidate: max(attempt, 0), takesBatchWhole: attempt < 0)
+            do throws(NetworkError) {
+                try importer.run()
+            } catch {
+                failure = failure ?? error
+                hasUsualSizes = importer.inputSizes.contains { $0.source == .usual }
+                continue
+            }
+            hasUsualSizes = importer.inputSizes.contains { $0.source == .usual }
+            if importer.barrierCount == 0 { return importer }
+            // Unknown operations do not depend on sizes: if the second try has as many, so will the others.
+            if let known = best, importer.barrierCount >= known.barrierCount {
+                hasUsualSizes = false
+            } else {
+                best = importer
+            }
+        }
+        if let best { return best }
+        throw failure ?? .invalidNetwork(reason: "expected sizes at which the model fits together, found none")
+    }
+}

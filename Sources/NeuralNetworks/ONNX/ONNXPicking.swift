@@ -1,0 +1,58 @@
+// GatherElements and GatherND by constant indices: every element of the result is one element of the data.
+
+/// Which elements of a tensor a node picks.
+struct ONNXPicking {
+    /// Shape of the result.
+    let shape: [Int]
+    /// Row-major positions in the data, in row-major order of the result.
+    let positions: [Int]
+
+    /// - Returns: nil when the indices are not known or do not fit.
+    init?(_ node: ONNXNodeReader, data: [Int], indices: ONNXConstant) throws(NetworkError) {
+        guard let numbers = indices.integers else { return nil }
+        let strides = RowMajor.strides(data)
+        if node.operation == "GatherElements" {
+            guard indices.shape.count == data.count, let axis = RowMajor.position(try node.integer("axis") ?? 0, rank: data.count),
+                zip(indices.shape, data).enumerated().allSatisfy({ $0.offset == axis || $0.element.0 <= $0.element.1 })
+            else { return nil }
+            let others = strides.enumerated().map { $0.offset == axis ? 0 : $0.element }
+            let bases = RowMajor.positions(shape: indices.shape, strides: others)
+            let rows = numbers.compactMap { RowMajor.position($0, rank: data[axis]) }
+            guard rows.count == numbers.count, bases.count == rows.count else { return nil }
+            shape = indices.shape
+            positions = zip(bases, rows).map { $0 + $1 * strides[axis] }
+            return
+        }
+        guard try node.integer("batch_dims") ?? 0 == 0, let depth = indices.shape.last, depth >= 1, depth <= data.count else { return nil }
+        let result = Array(indices.shape.dropLast()) + data[depth...]
+        guard let count = RowMajor.count(result), count <= 1 << 24 else { return nil }
+        let inner = data[depth...].reduce(1, *)
+        var places: [Int] = []
+        places.reserveCapacity(count)
+        for start in stride(from: 0, to: numbers.count, by: depth) {
+            var base = 0
+            for axis in 0..<depth {
+                guard let place = RowMajor.position(numbers[start + axis], rank: data[axis]) else { return nil }
+                base += place * strides[axis]
+            }
+            places += base..<base + inner
+        }
+        shape = result
+        positions = places
+    }
+}
+
+extension ONNXImporter {
+    /// Single elements of an activation: positions of all its axes as one. Its channels stay.
+    mutating func lowerPick(_ node: ONNXNodeReader) throws(NetworkError) -> Bool {
+        guard let given = activation(node, 0), let data = extents(given), let indices = try constant(node, 1),
+            let picking = try ONNXPicking(node, data: data, indices: indices)
+        else { return false }
+        let flat = view(given, as: [try Network.size(of: data, node: node.name)], isWhole: true)
+        keepExtent(ONNXAxis(value: flat, axis: 0), for: node)
+        let taken = try emit(.gather(axis: 1, indices: picking.positions), node, inputs: [flat], outputs: [""], isWhole: true)
+        forgetOrigin()
+        setResult(node, view(taken, as: picking.shape, isWhole: true))
+        return true
+    }
+}

@@ -1,0 +1,119 @@
+// The inputs of a run: chosen once, and one value from then on.
+//
+//   given     images of the user, mixed where a dense layer would see too few          RunInputs+Given
+//   Gaussian  a declared distribution, by formula or as class-ascended samples         RunInputs+Gaussian
+//   channels  Gaussian channels as batch normalizations remember them                  RunInputs+Normalized
+//   images    drawn, then moved towards what the network remembers of its data         RunInputs+Images
+// A new kind of inputs is one more file like these, a case of `InputProvenance`, and a line in `init`.
+
+import LinearAlgebra
+import NeuralNetworks
+
+/// What a run knows about inputs.
+struct RunInputs: Sendable {
+    enum Content: Sendable {
+        /// Moments of the network's input; activations follow by formula.
+        case gaussian(ActivationMoments)
+        /// Moments of the input's channels and the correlation of neighboring pixels; marginals behind them from batch normalizations.
+        case normalized(ActivationMoments, correlation: Double)
+        /// Inputs, batch axis first.
+        case samples(ActivationTensor)
+        /// No statement about activations can be made.
+        case nothing
+    }
+
+    let content: Content
+    let provenance: InputProvenance
+    /// Statistics that batch normalizations use on these inputs, by node, where they are not the stored ones.
+    let statistics: [Int: ChannelStatistics]
+    let warnings: [PruningWarning]
+    /// The network as a chain of affine maps, when it is one: what its inputs are drawn with.
+    let chain: DenseChain?
+
+    init(
+        _ content: Content, _ provenance: InputProvenance, chain: DenseChain?, statistics: [Int: ChannelStatistics] = [:],
+        warnings: [PruningWarning] = []
+    ) {
+        (self.content, self.provenance, self.chain, self.statistics) = (content, provenance, chain, statistics)
+        self.warnings = warnings
+    }
+
+    /// Chooses and draws the inputs.
+    ///
+    /// - Parameter calibration: the user's own, normalized, batch axis first.
+    /// - Throws: `unsupported` when the model that is set does not fit the network; what drawing throws.
+    init(_ calibration: ActivationTensor?, for run: PruningRun) throws(PruningError) {
+        let chain = try DenseChain(run.network)
+        switch run.settings.inputModel {
+        case .auto: self = try RunInputs.strongest(calibration, chain: chain, for: run)
+        case .calibration:
+            guard let calibration else {
+                throw .unsupported(.inputModel, value: InputModel.calibration.rawValue, needs: .calibrationImages)
+            }
+            self = try .given(calibration, chain: chain, for: run)
+        case .gaussian: self = try .gaussian(chain: chain, for: run)
+        case .ascended: self = try .ascended(chain: chain, for: run)
+        case .batchNorm: self = try .normalized(chain: chain, for: run)
+        case .synthetic: self = try .images(chain: chain, for: run)
+        }
+    }
+
+    /// What `auto` stands for.
+    private static func strongest(
+        _ calibration: ActivationTensor?, chain: DenseChain?, for run: PruningRun
+    ) throws(PruningError) -> RunInputs {
+        if let calibration { return try given(calibration, chain: chain, for: run) }
+        if let chain {
+            return run.settings.reweighting == .sequential && chain.classCount > 1 && !chain.boundsOutputs
+                ? try ascended(chain: chain, for: run) : try gaussian(chain: chain, for: run)
+        }
+        // Images for a prediction alone would cost minutes on networks for large ones: they are drawn when asked for. Operations
+        // that cannot be evaluated leave only the weights to judge by.
+        let isEvaluable = run.canMeasure && run.network.inputs.count == 1
+        let isNeeded = !run.settings.budget.isUniform || run.settings.withoutMoments != nil
+        if isNeeded, isEvaluable, (run.inputShape?.count ?? 0) >= 2 { return try images(chain: nil, for: run) }
+        let reason: PruningWarning.NoInputs = isEvaluable ? (isNeeded ? .noModelFits : .notNeeded) : .notEvaluable
+        return RunInputs(.nothing, .none(reason), chain: nil, warnings: [.noInputs(reason)])
+    }
+
+    /// The inputs, when there are any to feed through the network.
+    var samples: ActivationTensor? { if case .samples(let samples) = content { samples } else { nil } }
+
+    /// Whether the settings can be followed on what is known.
+    func areEnough(for settings: PruningSettings) -> Bool {
+        if case .nothing = content { settings.withoutMoments == nil } else { true }
+    }
+
+    /// λ as a fraction of the mean variance: set, or by method and by where the moments come from.
+    ///
+    /// Sequential refits of a chain meet inputs that the pruned layers before have already changed, from few images or from
+    /// drawn ones: on networks held out of development 1e-2 is best or even with smaller ones, and steadier.
+    func relativeRidge(_ settings: PruningSettings) -> Double {
+        if let ridge = settings.ridge { return ridge }
+        if settings.reweighting == .sequential, chain != nil { return 1e-2 }
+        return provenance.isMeasured ? 1e-4 : 1e-3
+    }
+}
+
+extension PruningRun {
+    /// Shape of one input: as set, or as the network says when it is an image.
+    var inputShape: [Int]? {
+        if let shape = settings.inputShape { return shape }
+        guard let input = network.inputs.first else { return nil }
+        return network.values[input].shape
+    }
+
+    /// The declared statistics of the inputs, or what stands in for them, with a warning where it is a guess.
+    var prior: (prior: InputPrior, warnings: [PruningWarning]) {
+        if let declared = settings.inputPrior { return (declared, []) }
+        if !settings.inputShift.isEmpty || !settings.inputScale.isEmpty {
+            // After the network's own normalization a data set has mean 0 and deviation 1 by construction.
+            let prior = InputPrior(
+                mean: settings.inputShift.isEmpty ? [0] : settings.inputShift,
+                deviation: settings.inputScale.isEmpty ? [1] : settings.inputScale)
+            return (prior, [])
+        }
+        // Uniform on [0, 1]: what unnormalized pixels without any declaration look like from outside.
+        return (InputPrior(mean: [0.5], deviation: [(1.0 / 12).squareRoot()]), [.assumedPrior])
+    }
+}

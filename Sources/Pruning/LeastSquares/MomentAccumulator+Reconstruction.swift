@@ -1,0 +1,23 @@
+// From samples to a least-squares problem.
+
+import LinearAlgebra
+
+extension MomentAccumulator {
+    /// The refit of these samples (Reconstruction, sequential form).
+    package func reconstruction(relativeRidge: Double, hasIntercept: Bool) -> Reconstruction {
+        var channelMoments = moments
+        var crossMoments = crossCovariance
+        var mean = targetMean
+        var energies = targetEnergies
+        if !hasIntercept {
+            for j in 0..<targets { for i in 0..<channels { crossMoments[i, j] += channelMoments.mean[i] * mean[j] } }
+            for j in 0..<targets { energies[j] += mean[j] * mean[j] }
+            channelMoments = ActivationMoments(
+                mean: [Double](repeating: 0, count: channels), covariance: channelMoments.secondMoment)
+            mean = [Double](repeating: 0, count: targets)
+        }
+        return Reconstruction(
+            channels: channelMoments, cross: crossMoments, targetMean: mean, targetEnergies: energies,
+            ridge: relativeRidge * channelMoments.meanVariance)
+    }
+}

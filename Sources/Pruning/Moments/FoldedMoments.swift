@@ -1,0 +1,77 @@
+// Moments of samples in folds, for judging a fit on samples that it has not seen.
+//
+// Samples of one image (its places) depend on each other: they share a fold, or held-out samples would be no stranger to the fit
+// than its own. The sums of a fold are taken away from those of all, so that every fold costs one subtraction.
+
+import LinearAlgebra
+
+/// Moment sums of several folds about common centers.
+package struct FoldedMoments: Sendable {
+    /// Folds into which the images are dealt in turn.
+    package static let foldCount = 5
+    /// Regressors up to which every fold has sums of its own; beyond, one fold is held out and the others are one, which takes two
+    /// matrices of their number squared in place of five.
+    package static let fullCount = 1536
+
+    private var parts: [MomentAccumulator]
+
+    package init(channels: Int, targets: Int) {
+        let count = channels > FoldedMoments.fullCount ? 2 : FoldedMoments.foldCount
+        parts = [MomentAccumulator](repeating: MomentAccumulator(channels: channels, targets: targets), count: count)
+    }
+
+    /// Number of regressors and of targets.
+    package var channels: Int { parts[0].channels }
+    package var targets: Int { parts[0].targets }
+    /// Samples.
+    package var count: Int { parts.reduce(0) { $0 + $1.count } }
+    /// Whether a fold can be held out and the others still have samples.
+    package var isDivided: Bool { parts.count { $0.count > 0 } > 1 }
+    /// Folds to hold out, one at a time.
+    package var heldOutFolds: [Int] { parts.indices.filter { parts[$0].count > 0 && (parts.count == FoldedMoments.foldCount || $0 == 0) } }
+
+    /// Adds samples as columns.
+    ///
+    /// - Parameters:
+    ///   - h: regressors, n×N.
+    ///   - z: targets, q×N.
+    ///   - sources: the image of every column.
+    package mutating func add(_ h: Matrix, targets z: Matrix, images sources: [Int]) {
+        precondition(sources.count == h.columns && z.columns == h.columns, "one image per sample")
+        guard h.columns > 0 else { return }
+        if count == 0 { for f in parts.indices { parts[f].setCenters(h, z) } }
+        for f in parts.indices {
+            let own = sources.indices.filter { Swift.min(sources[$0] % FoldedMoments.foldCount, parts.count - 1) == f }
+            guard !own.isEmpty else { continue }
+            parts[f].add(h.selectingColumns(own), targets: z.selectingColumns(own))
+        }
+    }
+
+    /// The problem of one fold's samples alone.
+    package func heldOut(_ fold: Int, hasIntercept: Bool) -> Reconstruction {
+        parts[fold].reconstruction(relativeRidge: 0, hasIntercept: hasIntercept)
+    }
+
+    /// The problem of all samples but one fold's; of all with `nil`.
+    package func training(without fold: Int?, hasIntercept: Bool) -> Reconstruction {
+        var sum = MomentAccumulator(channels: channels, targets: targets)
+        var isFirst = true
+        for f in parts.indices where f != fold && parts[f].count > 0 {
+            if isFirst { sum = parts[f] } else { sum.combine(parts[f], sign: 1) }
+            isFirst = false
+        }
+        return sum.reconstruction(relativeRidge: 0, hasIntercept: hasIntercept)
+    }
+
+    /// Share of the samples in a fold among those that are held out.
+    package func share(of fold: Int) -> Double {
+        Double(parts[fold].count) / Double(Swift.max(1, heldOutFolds.reduce(0) { $0 + parts[$1].count }))
+    }
+
+    /// The same samples with some of the regressors only.
+    package func selecting(_ regressors: [Int]) -> FoldedMoments {
+        var result = self
+        result.parts = parts.map { $0.selecting(regressors) }
+        return result
+    }
+}

@@ -1,0 +1,94 @@
+// What every phase of a run may ask: the network, what may be cut, what was decided, and the clock and the observer.
+
+import LinearAlgebra
+import NeuralNetworks
+import TensorFiles
+
+/// One run: what is pruned, how, and who is told.
+///
+/// The only value with a clock and an observer. Phases take it and what earlier phases returned, and return one value.
+struct PruningRun: Sendable {
+    /// The network that channels are chosen and weights are fitted in, shapes inferred: the original, or what computes the same with
+    /// fewer channels read.
+    var network: Network { merges.network }
+    /// The network as it was given.
+    let original: Network
+    /// What can be cut without loss.
+    let merges: ExactMerges
+    /// The groups that may be cut, in topological order.
+    let groups: [ChannelGroup]
+    let settings: PruningSettings
+    /// What of the network can be computed.
+    let evaluability: Evaluability
+    private let observer: PruningObserver?
+    private let clock = ContinuousClock()
+    private let began: ContinuousClock.Instant
+
+    init(
+        _ original: Network, merges: ExactMerges, groups: [ChannelGroup], settings: PruningSettings, observer: PruningObserver?
+    ) {
+        self.original = original
+        self.merges = merges
+        self.groups = groups
+        self.settings = settings
+        evaluability = network.evaluability()
+        self.observer = observer
+        began = clock.now
+    }
+
+    /// Up to so many entries, 8 MB, a covariance costs nothing worth thinking of.
+    private static let smallCovariance = 1 << 20
+
+    /// Whether moments of a group are worth their memory: where the plan depends on them, or where they are no larger than the network.
+    func measuresMoments(of group: ChannelGroup) -> Bool {
+        if settings.readsMoments { return true }
+        let parameters = network.parameters.values.reduce(0) { $0 + $1.values.count }
+        return (CheckedSize(group.count) * group.count).value.map { $0 <= Swift.max(PruningRun.smallCovariance, parameters) } ?? false
+    }
+
+    /// Whether keeping these counts costs nothing but redundant channels.
+    func isWithoutLoss(_ counts: [Int]) -> Bool {
+        zip(zip(groups, merges.redundant), counts).allSatisfy { $0.0.count - $1 <= $0.1.count }
+    }
+
+    /// Some group has a consumer whose inputs and outputs can be computed.
+    var canMeasure: Bool { groups.contains { !network.measurableConsumers(of: $0, evaluability).isEmpty } }
+
+    /// All outputs of the network can be computed.
+    var canCompareOutputs: Bool { network.outputs.allSatisfy(evaluability.isComputable) }
+
+    /// Groups with readers that cannot be measured, and the operation that is in the way.
+    var unmeasured: [PruningWarning] {
+        groups.compactMap { group in
+            let blocked = network.consumers(of: group).lazy.compactMap { network.obstacle(of: $0, evaluability) }.first
+            return blocked.map { .unmeasured(group: group.id, node: $0.name, operation: $0.operation) }
+        }
+    }
+
+    /// Tells the observer what begins.
+    /// - Throws: `cancelled` when it asks to stop.
+    func begin(_ phase: PruningProgress.Phase) throws(PruningError) {
+        guard let observer else { return }
+        let total = 2 * groups.count + 2
+        let completed =
+            switch phase {
+            case .inputs: 0
+            case .moments: 1
+            case .ranking(let group): 2 + (groups.firstIndex { $0.id == group } ?? 0)
+            case .errorCurves: 2 + groups.count
+            case .refit(let consumer): 2 + groups.count + Swift.min(consumer, groups.count - 1)
+            case .finished: total
+            }
+        if !observer(PruningProgress(phase: phase, completed: completed, total: total)) { throw .cancelled }
+    }
+
+    /// A result and how many seconds it took.
+    func timed<Result>(_ body: () throws(PruningError) -> Result) throws(PruningError) -> (result: Result, seconds: Double) {
+        let start = clock.now
+        let result = try body()
+        return (result, (clock.now - start).seconds)
+    }
+
+    /// Seconds since the run began.
+    var elapsed: Double { (clock.now - began).seconds }
+}

@@ -1,0 +1,32 @@
+// Every group of a run, ranked.
+
+/// The ranked groups of a run, in its order.
+struct ChannelRanking: Sendable {
+    /// Channels up to which backward elimination is affordable: 2n³ operations that memory holds up.
+    static let backwardLimit = 1024
+
+    let groups: [RankedGroup]
+    /// Seconds that ranking each group took.
+    let seconds: [Double]
+    let warnings: [PruningWarning]
+
+    /// Ranks all groups.
+    /// - Throws: as `RankedGroup`; `cancelled`.
+    init(_ moments: MomentTable, _ inputs: RunInputs, _ run: PruningRun) throws(PruningError) {
+        let ridge = inputs.relativeRidge(run.settings)
+        var groups: [RankedGroup] = []
+        var seconds: [Double] = []
+        for index in run.groups.indices {
+            try run.begin(.ranking(group: run.groups[index].id))
+            let (ranked, spent) = try run.timed { () throws(PruningError) in
+                try RankedGroup(index, moments, relativeRidge: ridge, run)
+            }
+            groups.append(ranked)
+            seconds.append(spent)
+        }
+        (self.groups, self.seconds) = (groups, seconds)
+        warnings = groups.filter { $0.rule != run.settings.selection }.map {
+            .forwardSelection(group: $0.name, channels: $0.count, limit: ChannelRanking.backwardLimit)
+        }
+    }
+}

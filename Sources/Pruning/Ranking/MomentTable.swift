@@ -1,0 +1,93 @@
+// Moments of the channels as their consumers read them in the original network: by formula, or streamed from a forward pass.
+
+import LinearAlgebra
+import NeuralNetworks
+import RandomNumbers
+
+/// Mean and covariance of every group's channels; none where nothing is known about inputs, and none of groups so wide that
+/// they would be larger than the network when nothing of the plan depends on them.
+struct MomentTable: Sendable {
+    /// Places per input that moments are taken at.
+    private static let placesPerInput = 64
+
+    /// A value of the network read through an index map.
+    private struct Key: Hashable, Sendable {
+        var value: Network.ValueID
+        var offsets: [Int]
+        var run: Int
+        var stride: Int
+        var isLinear: Bool
+
+        init(_ consumer: Consumer) {
+            value = consumer.layer.input
+            offsets = consumer.layer.map.offsets
+            run = consumer.layer.map.run
+            stride = consumer.layer.map.stride
+            isLinear = consumer.isLinear
+        }
+    }
+
+    private var moments: [Key: ActivationMoments] = [:]
+
+    /// Moments of what a consumer reads; `nil` without inputs, and for a convolution in groups, whose channels have no one covariance.
+    subscript(_ consumer: Consumer) -> ActivationMoments? { consumer.isGrouped ? nil : moments[Key(consumer)] }
+
+    /// Measures or computes the moments of every group of a run.
+    ///
+    /// - Throws: `unsupported` where a formula is asked for that a layer does not have; `evaluation`.
+    /// - Complexity: for samples, one forward pass and 2·n² operations per group, input and place; memory of the covariances.
+    init(_ inputs: RunInputs, _ run: PruningRun) throws(PruningError) {
+        var consumers: [Key: (Consumer, Int)] = [:]
+        for group in run.groups where run.measuresMoments(of: group) {
+            for layer in run.network.measurableConsumers(of: group, run.evaluability) {
+                let consumer = try Consumer(layer, in: run.network)
+                if !consumer.isGrouped { consumers[Key(consumer)] = (consumer, group.count) }
+            }
+        }
+        // Formulas carry covariances through every layer, the wide ones included.
+        let isEveryGroupMeasured = run.groups.allSatisfy(run.measuresMoments)
+        switch inputs.content {
+        case .nothing: return
+        case .gaussian where !isEveryGroupMeasured, .normalized where !isEveryGroupMeasured: return
+        case .gaussian(let input):
+            let known = try GaussianPropagation(of: run.network, input: input)
+            moments = try MomentTable.moments(known.moments, consumers, model: .gaussian)
+        case .normalized(let input, let correlation):
+            let known = try GaussianPropagation(
+                of: run.network, input: input, correlation: correlation, trustsNormalizations: true)
+            moments = try MomentTable.moments(known.moments, consumers, model: .batchNorm)
+        case .samples(let samples): moments = try MomentTable.measured(samples, consumers, inputs, run)
+        }
+    }
+
+    private static func measured(
+        _ samples: ActivationTensor, _ consumers: [Key: (Consumer, Int)], _ inputs: RunInputs, _ run: PruningRun
+    ) throws(PruningError) -> [Key: ActivationMoments] {
+        let keys = consumers.keys.sorted { ($0.value, $0.offsets.count, $0.run) < ($1.value, $1.offsets.count, $1.run) }
+        var accumulators = keys.map { MomentAccumulator(channels: consumers[$0]?.1 ?? 0) }
+        var generator = SeededGenerator(seed: run.settings.seed).stream(.momentPlaces)
+        let stream = try ActivationStream(
+            run.network, observing: Array(Set(keys.map(\.value))).sorted(), statistics: inputs.statistics)
+        try stream.forEachBatch(of: samples) { activations in
+            for (index, key) in keys.enumerated() {
+                guard let (consumer, channels) = consumers[key], let tensor = activations[key.value] else { continue }
+                accumulators[index].add(consumer.samples(tensor, channels: channels, limit: placesPerInput, using: &generator))
+            }
+        }
+        return Dictionary(uniqueKeysWithValues: zip(keys, accumulators.map(\.moments)))
+    }
+
+    /// Moments of values of the network as the consumers read them.
+    private static func moments(
+        _ known: [Network.ValueID: ActivationMoments], _ consumers: [Key: (Consumer, Int)], model: InputModel
+    ) throws(PruningError) -> [Key: ActivationMoments] {
+        var table: [Key: ActivationMoments] = [:]
+        for (key, (consumer, channels)) in consumers.sorted(by: { $0.value.0.layer.node < $1.value.0.layer.node }) {
+            guard let moments = known[key.value], let own = consumer.moments(moments, channels: channels) else {
+                throw .unsupported(.inputModel, value: model.rawValue, needs: .momentFormulas(upTo: consumer.name))
+            }
+            table[key] = own
+        }
+        return table
+    }
+}

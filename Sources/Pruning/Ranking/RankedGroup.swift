@@ -1,0 +1,158 @@
+// One group before counts are allocated: its channels in an order or with drawing probabilities, and what the geometry proves.
+
+import Coresets
+import LinearAlgebra
+import NeuralNetworks
+import RandomNumbers
+
+/// What is known of a group before counts are allocated.
+struct RankedGroup: Sendable {
+    /// Position among the groups of the run.
+    let index: Int
+    let group: ChannelGroup
+    let consumers: [Consumer]
+    /// Moments as each consumer reads the group; `nil` without an input model.
+    let moments: [ActivationMoments?]
+    /// One-shot refit problem of all consumers together.
+    let problem: Reconstruction?
+    /// The rule that chooses.
+    let rule: Selection
+    /// A selection order, best first, when the rule has one.
+    let order: [Int]?
+    let points: NeuronPoints
+    let sensitivities: SensitivityBounds?
+    /// Channels that may go without loss.
+    let redundant: [Int]
+    private let generator: SeededGenerator
+
+    var name: String { group.id }
+    var count: Int { group.count }
+
+    /// Ranks the channels of one group by the rule that is set.
+    ///
+    /// - Throws: `factorization`, `coreset`, `network`; `unsupported` for points that need a covariance that there is none of.
+    init(_ index: Int, _ table: MomentTable, relativeRidge: Double, _ run: PruningRun) throws(PruningError) {
+        let (group, settings) = (run.groups[index], run.settings)
+        let weights = try GroupWeights(group, in: run.network)
+        self.index = index
+        self.group = group
+        consumers = weights.consumers
+        var known = weights.consumers.map { table[$0] }
+        if known.contains(where: { $0.map { !$0.covariance.isFinite } ?? false }) {
+            // Activations that single precision cannot hold: a choice by norms does not depend on them, everything else does.
+            guard !settings.readsMoments else { throw .nonFiniteDraws }
+            known = known.map { _ in nil }
+        }
+        moments = known
+        let own = moments.first ?? nil
+        problem = own.map {
+            Reconstruction(moments: $0, outgoing: weights.outgoing, relativeRidge: relativeRidge, hasIntercept: weights.hasConstant)
+        }
+        rule = settings.selection == .backward && group.count > ChannelRanking.backwardLimit ? .greedy : settings.selection
+        // Convolutions in groups read shares of the channels, and what cannot be measured has no covariance to embed functions with.
+        let isEmbeddable =
+            settings.points != .function || own != nil
+            || settings.readsMoments && (weights.consumers.first.map { !$0.isGrouped } ?? false)
+        points = try NeuronPoints(
+            isEmbeddable ? settings.points : .product, incoming: weights.incoming, outgoing: weights.outgoing, covariance: own?.covariance,
+            rank: settings.rank, layer: group.id)
+        if settings.selection.usesSensitivities {
+            do {
+                sensitivities = try SensitivityBounds(
+                    points: points.points, settings: .init(construction: settings.construction, centering: .origin), threshold: .fine)
+            } catch {
+                throw .coreset(error, layer: group.id)
+            }
+        } else {
+            sensitivities = nil
+        }
+        // One stream of random numbers per group, so that the draws of one do not depend on the others.
+        generator = SeededGenerator(seed: settings.seed).stream(.group(index))
+        let free = run.merges.redundant[index]
+        redundant = free
+        let ranked = try RankedGroup.order(
+            rule, weights.incoming, problem, points, sensitivities, generator: generator, layer: group.id)
+        // What is redundant goes first.
+        order = ranked.map { $0.filter { !free.contains($0) } + free }
+    }
+
+    /// All channels, best first, for the rules that rank; `nil` for those that draw.
+    private static func order(
+        _ rule: Selection, _ incoming: Matrix, _ problem: Reconstruction?, _ points: NeuronPoints, _ bounds: SensitivityBounds?,
+        generator: SeededGenerator, layer: String
+    ) throws(PruningError) -> [Int]? {
+        let n = incoming.columns
+        switch rule {
+        case .greedy, .backward:
+            // Convolutions in groups share no moments: one shot, their channels go by norm.
+            guard let problem else { return descending((0..<n).map { incoming.columnNorm($0) }) }
+            if rule == .greedy { return ForwardSelection(problem, count: n).order }
+            do {
+                return try BackwardElimination(problem, remaining: 0).order.reversed()
+            } catch {
+                throw .factorization(error, layer: layer)
+            }
+        case .l1: return descending((0..<n).map { c in incoming.column(c).reduce(0) { $0 + $1.magnitude } })
+        case .l2: return descending((0..<n).map { incoming.columnNorm($0) })
+        case .top:
+            guard let sensitivities = bounds?.sensitivities else { return nil }
+            let norms = (0..<n).map { points.points.columnNorm($0) }
+            return (0..<n).sorted { a, b in
+                if sensitivities[a] != sensitivities[b] { return sensitivities[a] > sensitivities[b] }
+                return norms[a] != norms[b] ? norms[a] > norms[b] : a < b
+            }
+        case .uniform:
+            var generator = generator
+            return (0..<n).shuffled(using: &generator)
+        case .sensitivity: return nil
+        }
+    }
+
+    /// Indices by falling value, lowest index first among equals.
+    private static func descending(_ values: [Double]) -> [Int] {
+        values.indices.sorted { (-values[$0], $0) < (-values[$1], $1) }
+    }
+
+    /// The kept channels by the ranking or the draw, and the draw's weights where there is one.
+    ///
+    /// - Parameter m: how many stay; all of them need no choice.
+    func choice(keeping m: Int) throws(PruningError) -> (kept: [Int], factors: [Double]?) {
+        if m == count { return (Array(0..<count), nil) }
+        if let order { return (order.prefix(m).sorted(), nil) }
+        guard sensitivities != nil else { return (Array(0..<m), nil) }
+        let sample = try draw(m)
+        return (sample.indices, sample.weights)
+    }
+
+    /// Draws m distinct channels by their sensitivities; the same draw every time.
+    private func draw(_ m: Int) throws(PruningError) -> SensitivitySampling {
+        var generator = generator
+        do {
+            return try SensitivitySampling.drawDistinct(
+                count: m, sensitivities: sensitivities?.sensitivities ?? [], norms: (0..<count).map { points.points.columnNorm($0) },
+                generator: &generator)
+        } catch {
+            throw .coreset(error, layer: name)
+        }
+    }
+
+    /// What the geometry proves about the kept channels.
+    func guarantee(of kept: [Int]) throws(PruningError) -> ChannelGuarantee {
+        // m points cannot witness more than m directions, and m directions only badly: rules that do not peel get the
+        // guarantee in the leading m/2 directions.
+        let own = sensitivities == nil ? points.leading(Swift.max(1, kept.count / 2)) : points
+        var sampling: ChannelGuarantee.Sampling?
+        if let sensitivities, rule == .sensitivity, kept.count < count {
+            let sample = try draw(kept.count)
+            let statement = Guarantee(
+                sample, bounds: sensitivities, representation: "\(points.representation.rawValue) points of rank \(points.rank)")
+            if case .sample(let claim) = statement {
+                sampling = .init(draws: sample.drawCount, epsilon: claim.epsilon, statement: statement.statement)
+            }
+        }
+        return ChannelGuarantee(
+            factor: ProvenFactor(points: own.points, kept: kept), representation: own.representation, rank: own.rank,
+            retainedEnergy: own.retainedEnergy,
+            peeling: sensitivities.map { .init(peels: $0.peels, total: $0.total, capped: $0.cappedTotal) }, sampling: sampling)
+    }
+}

@@ -1,0 +1,59 @@
+// A network whose consumers are being refitted at full width: columns of removed channels are zero.
+
+import LinearAlgebra
+import NeuralNetworks
+
+/// The original network with some consumers refitted, and what batch normalizations use while that lasts.
+struct MaskedNetwork: Sendable {
+    /// The masked network so far.
+    private(set) var network: Network
+    /// Statistics in force while fitting, by batch-normalization node, where they are not the stored ones.
+    private(set) var statistics: [Int: ChannelStatistics]
+    /// Tensors that differ from a plain cut.
+    private(set) var changed: Set<String> = []
+    private let original: (network: Network, statistics: [Int: ChannelStatistics])
+
+    init(_ network: Network, statistics: [Int: ChannelStatistics] = [:]) {
+        self.network = network
+        self.statistics = statistics
+        original = (network, statistics)
+    }
+
+    /// Puts a whole tensor in place.
+    mutating func replace(_ name: String, _ tensor: Parameter) {
+        network.parameters[name] = tensor
+        changed.insert(name)
+    }
+
+    /// Puts the weights of a consumer in place.
+    ///
+    /// - Parameters:
+    ///   - weights: V', rows of `consumer` at `rowOffset`, columns in the order of `kept`; other channels become zero.
+    ///   - isCutOnly: the kept columns are what they were.
+    mutating func scatter(_ weights: Matrix, rowOffset: Int, to consumer: Consumer, kept: [Int], channels: Int, isCutOnly: Bool = false) {
+        guard var parameter = network.parameters[consumer.layer.weight] else { return }
+        consumer.scatter(weights, rowOffset: rowOffset, kept: kept, channels: channels, into: &parameter.values)
+        network.parameters[consumer.layer.weight] = parameter
+        if !isCutOnly { changed.insert(consumer.layer.weight) }
+    }
+
+    /// Makes `constants` the constant part of a consumer's outputs: its bias, or minus what its running mean is lowered by.
+    ///
+    /// Each refit replaces the constant of the original network, never adds to an earlier one.
+    mutating func setConstants(_ constants: [Double], of consumer: Consumer) {
+        switch consumer.layer.shift {
+        case .bias(let name):
+            guard var bias = original.network.parameters[name] else { return }
+            bias.values = constants.map(Float.init)
+            replace(name, bias)
+        case .runningMean(let name, let node):
+            guard var mean = original.network.parameters[name] else { return }
+            mean.values = zip(mean.values, constants).map { Float(Double($0) - $1) }
+            replace(name, mean)
+            if let own = original.statistics[node] {
+                statistics[node]?.mean = zip(own.mean, constants).map { Float(Double($0) - $1) }
+            }
+        case .none: return
+        }
+    }
+}

@@ -1,0 +1,37 @@
+// Choosing channels in the moments of their consumers.
+
+extension RankedGroup {
+    /// The group as `Site.sites` wants it.
+    var reading: (group: Int, channels: Int, consumers: [Consumer]) { (index, count, consumers) }
+
+    /// Whether the choice waits for the moments of the consumer in the network pruned so far.
+    var isChosenInPlace: Bool { consumers.count == 1 && rule.usesMoments }
+
+    /// Whether the choice looks at several consumers at once.
+    var isShared: Bool { consumers.count > 1 && rule.usesMoments }
+
+    /// Greedy or backward choice of whole channels.
+    func select(_ problems: [BlockSelection.Problem], keeping m: Int) throws(PruningError) -> [Int] {
+        let n = problems.first?.blocks.count ?? m
+        do {
+            if rule == .backward {
+                let removed = Set(try BlockSelection.backward(problems, remaining: m, first: redundant).order)
+                return (0..<n).filter { !removed.contains($0) }
+            }
+            return try BlockSelection.forward(problems, count: m, last: redundant).order.sorted()
+        } catch {
+            throw .factorization(error, layer: name)
+        }
+    }
+
+    /// All channels in the order of their removal.
+    func elimination(_ problems: [BlockSelection.Problem]) throws(PruningError) -> BlockSelection {
+        do {
+            if rule == .backward { return try BlockSelection.backward(problems, remaining: 0, first: redundant) }
+            let path = try BlockSelection.forward(problems, count: problems.first?.blocks.count ?? 0, last: redundant)
+            return BlockSelection(order: path.order.reversed(), changes: path.changes.reversed())
+        } catch {
+            throw .factorization(error, layer: name)
+        }
+    }
+}

@@ -1,0 +1,31 @@
+// Warnings in words.
+
+extension PruningWarning {
+    /// One line.
+    /// - Parameter name: what the reader calls a setting.
+    public func message(naming name: Setting.Naming = Setting.fieldName) -> String {
+        switch self {
+        case .noInputs(.notEvaluable): "some of this network's operations cannot be evaluated: errors are not predicted"
+        case .noInputs(.noModelFits):
+            "no input model fits this network: errors are not predicted; \(name(.calibration)) images would help"
+        case .noInputs(.notNeeded):
+            "nothing here is chosen by inputs, none are drawn: errors are not predicted; \(name(.inputModel)) synthetic would"
+        case .lossless: "everything that is cut was redundant: the outputs are what they were, to rounding"
+        case .settingsWithoutInputs(let selection, let points, let reweighting):
+            "without inputs to fit on, channels are chosen by \(selection.rawValue) over \(points.rawValue) points, and the kept weights: \(reweighting.rawValue)"
+        case .unmeasured(let group, let node, let operation):
+            "\(group) is chosen and fitted by weights where node \(node) (\(operation)) stands in the way: it cannot be evaluated"
+        case .assumedPrior:
+            "input statistics were not declared: mean 1/2 and variance 1/12 are assumed; \(name(.inputMean)) and \(name(.inputDeviation)) of the data set would make the fit better"
+        case .unmatchedImages(let cause): "the images were not matched to the batch-normalization statistics: \(cause)"
+        case .unascendedImages(let cause):
+            "the images were not moved towards the network's classes: \(cause ?? "its gradients overflow")"
+        case .wholeStream(let group, let reason):
+            "the residual stream of \(group) stays whole: \(reason ?? "no layer with weights reads it")"
+        case .wholeStreams(let cut, let whole):
+            "residual streams stay whole: cutting them too is predicted to agree with the original on \(Decimal.fixed(100 * cut, 1)) % of inputs, cutting inner channels alone on \(Decimal.fixed(100 * whole, 1)) %"
+        case .forwardSelection(let group, let channels, let limit):
+            "\(group) has \(channels) channels: chosen by forward selection (backward elimination serves up to \(limit))"
+        }
+    }
+}

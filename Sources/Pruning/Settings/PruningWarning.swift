@@ -1,0 +1,35 @@
+// What a user should know about a plan, as values; the report puts them into words.
+
+/// Something that turned out otherwise than a user might expect.
+public enum PruningWarning: Sendable, Equatable, Codable {
+    /// Why nothing is known about inputs.
+    public enum NoInputs: String, Sendable, Codable {
+        /// The evaluator does not know some of the network's operations.
+        case notEvaluable
+        /// No input model fits the network.
+        case noModelFits
+        /// Neither the choice of channels nor the refit reads activations.
+        case notNeeded
+    }
+
+    /// Everything that is cut was redundant: the network computes what it computed.
+    case lossless
+    /// Errors are not predicted.
+    case noInputs(NoInputs)
+    /// Without inputs the settings were replaced by ones that need none.
+    case settingsWithoutInputs(selection: Selection, points: PointRepresentation, reweighting: Reweighting)
+    /// Readers of a group cannot be measured: an operation before them, or in them, cannot be evaluated.
+    case unmeasured(group: String, node: String, operation: String)
+    /// The statistics of the inputs are a guess.
+    case assumedPrior
+    /// Drawn images were not moved towards the stored statistics, and why.
+    case unmatchedImages(cause: String)
+    /// Drawn images were not moved towards the network's classes, and why; `nil` when its gradients overflow.
+    case unascendedImages(cause: String?)
+    /// A residual stream that cannot be cut though all were asked for; the reason when one is known.
+    case wholeStream(group: String, reason: String?)
+    /// Residual streams were left whole because cutting them is predicted to agree less with the original.
+    case wholeStreams(agreementCut: Double, agreementWhole: Double)
+    /// A group too wide for backward elimination, chosen by forward selection.
+    case forwardSelection(group: String, channels: Int, limit: Int)
+}

@@ -1,0 +1,41 @@
+// Looking things up in a network by what names them.
+
+import NeuralNetworks
+
+extension Network {
+    /// Values of a parameter that a layer names.
+    /// - Throws: `missingParameter`.
+    func values(of name: String) throws(PruningError) -> [Float] {
+        guard let parameter = parameters[name] else { throw .missingParameter(name: name, layer: nil) }
+        return parameter.values
+    }
+
+    /// Nodes that a value depends on.
+    func ancestors(of value: ValueID) -> Set<Int> {
+        var wanted: Set<ValueID> = [value]
+        var result: Set<Int> = []
+        for index in nodes.indices.reversed() where nodes[index].outputs.contains(where: wanted.contains) {
+            result.insert(index)
+            wanted.formUnion(nodes[index].inputs)
+        }
+        return result
+    }
+
+    /// Values that nodes before `node` (or the inputs) make and later ones, or the outside, read; fixed tensors excepted.
+    func values(crossing node: Int) -> [ValueID] {
+        var made = Set(inputs)
+        for earlier in nodes[..<node] {
+            if case .constant = earlier.layer { continue }
+            made.formUnion(earlier.outputs)
+        }
+        let read = Set(nodes[node...].flatMap(\.inputs) + outputs)
+        return made.intersection(read).sorted()
+    }
+
+    /// Samples per batch so that the observed values of one batch stay below a number of megabytes; at most 128, and enough to
+    /// occupy several cores.
+    func batchSize(observing taps: [ValueID], megabytes: Int = 128) -> Int {
+        let perSample = taps.reduce(0) { $0 + (values[$1].shape?.reduce(1, *) ?? 0) }
+        return Swift.max(8, Swift.min(128, (megabytes << 18) / Swift.max(1, perSample)))
+    }
+}

@@ -1,0 +1,108 @@
+import Coresets
+import Foundation
+import LinearAlgebra
+import NeuralNetworks
+import Pruning
+import TestSupport
+import Testing
+
+/// What a plan says about its run is stored as values; words are made from them.
+@Suite struct PlanValuesTests {
+    private static let prior = InputPrior(mean: [0.5], deviation: [0.25])
+    private static let provenances: [InputProvenance] = [
+        .calibration(images: 12, mixtures: 3), .gaussian(prior: prior), .ascended(samples: 5, prior: prior), .normalized(prior: prior),
+        .matchedImages(images: 4, process: .field, prior: prior, matching: .init(steps: 2, before: 3, after: 1)),
+        .matchedImages(images: 4, process: .deadLeaves, prior: prior, matching: nil),
+        .fieldImages(images: 7, prior: prior, isAscended: true), .none(.notEvaluable), .none(.noModelFits), .none(.notNeeded),
+    ]
+    private static let warnings: [PruningWarning] = [
+        .noInputs(.notEvaluable), .noInputs(.noModelFits), .noInputs(.notNeeded),
+        .settingsWithoutInputs(selection: .top, points: .product, reweighting: .none), .assumedPrior, .unmatchedImages(cause: "cause"),
+        .unascendedImages(cause: "cause"), .unascendedImages(cause: nil), .wholeStream(group: "a", reason: nil),
+        .wholeStreams(agreementCut: 0.5, agreementWhole: 0.75), .forwardSelection(group: "a", channels: 3, limit: 2),
+    ]
+
+    @Test func `provenance and warnings survive the file, and no two read alike`() throws {
+        func again<Value: Codable>(_ value: Value) throws -> Value {
+            try JSONDecoder().decode(Value.self, from: JSONEncoder().encode(value))
+        }
+        #expect(try again(Self.provenances) == Self.provenances && again(Self.warnings) == Self.warnings)
+        #expect(Set(Self.provenances.map(\.description)).count == Self.provenances.count)
+        #expect(Set(Self.warnings.map { $0.message() }).count == Self.warnings.count)
+        #expect(Self.warnings.allSatisfy { !$0.message().contains { $0.isNewline } })
+    }
+
+    @Test func `a plan survives its file`() throws {
+        for recipe in Recipe.allCases {
+            var settings = PruningSettings(recipe: recipe, budget: .parameters(0.5), seed: 3)
+            settings.sampleCount = 60
+            let plan = try Pruner(network: PrunerTests.network, settings: settings).plan()
+            #expect(try JSONDecoder().decode(PruningPlan.self, from: JSONEncoder().encode(plan)) == plan)
+        }
+    }
+
+    @Test func `agreement on the user's images is not called fresh, and that on draws is`() throws {
+        let network = PrunerTests.network
+        var settings = PruningSettings(budget: .keep(0.5), seed: 3)
+        settings.sampleCount = 60
+        let chosen = settings
+        func basis(_ calibration: ActivationTensor?) throws -> (InputProvenance, String) {
+            let plan = try Pruner(network: network, settings: chosen).plan(calibration: calibration)
+            let report = try PruningReport(plan: plan, original: network, pruned: try plan.apply(to: network))
+            return (plan.inputs, try #require(report.predictionBasis))
+        }
+        // The refit of a chain sees mixtures beside the images: the text of the inputs does not end with the images any more.
+        let (given, words) = try basis(.random([20, 9], seed: 4))
+        guard case .calibration(images: 20, mixtures: let mixtures) = given else {
+            Issue.record("expected calibration images, found \(given)")
+            return
+        }
+        #expect(mixtures > 0 && words.contains("calibration images") && !words.contains("afresh"))
+        #expect(try basis(nil).1.contains("afresh"))
+    }
+
+    @Test func `changed settings show as departures from the recipe`() throws {
+        var settings = PruningSettings(recipe: .paper)
+        #expect(settings.departures.isEmpty)
+        settings.selection = .l2
+        settings.reweighting = .none
+        settings.ridge = 0.5
+        #expect(settings.departures == [.selection, .reweighting])
+        let network = PrunerTests.network
+        let plan = try Pruner(network: network, settings: settings).plan()
+        let report = try PruningReport(plan: plan, original: network, pruned: try plan.apply(to: network), naming: { "<\($0.rawValue)>" })
+        #expect(report.recipe == "paper" && report.recipePhrase.contains("<selection>, <reweighting>"))
+        #expect(report.markdown.contains(report.recipePhrase))
+    }
+
+    @Test func `messages name settings as the caller does`() {
+        let errors: [(PruningError, Setting)] = [
+            (.invalidSetting(.inputScale, expected: "positive", found: "0"), .inputScale),
+            (.unsupported(.points, value: "function", needs: .covariance), .points),
+            (.unsupported(.inputModel, value: "calibration", needs: .calibrationImages), .calibration),
+            (.unsupported(.reweighting, value: "coreset", needs: .sensitivitySampling), .selection),
+            (.unsupported(.inputModel, value: "synthetic", needs: .imageShape), .inputShape),
+            (.unreachableTarget(.multiplyAdds(0.1), least: 0.2), .multiplyAdds), (.tooFewInputs(expected: 2, found: 1), .calibration),
+            (.nonFiniteDraws, .calibration),
+        ]
+        for (error, setting) in errors {
+            #expect(error.message { "<\($0.rawValue)>" }.contains("<\(setting.rawValue)>"), "\(error)")
+            #expect(error.description.contains(setting.rawValue) && !error.description.contains("--"))
+        }
+    }
+
+    @Test func `a failed factorization can be told from a weight that is not finite`() {
+        var broken = PrunerTests.network
+        broken.parameters["fc1.weight"]?.values[0] = .infinity
+        #expect(throws: PruningError.nonFiniteParameter(name: "fc1.weight", index: 0)) {
+            try Pruner(network: broken, settings: PruningSettings())
+        }
+        let cause = FactorizationError.notPositiveDefinite(order: 2)
+        let error = PruningError.factorization(cause, layer: "fc1")
+        guard case .factorization(let kept, let layer) = error else {
+            Issue.record("expected a factorization, found \(error)")
+            return
+        }
+        #expect(kept == cause && layer == "fc1" && error.description.contains("fc1"))
+    }
+}

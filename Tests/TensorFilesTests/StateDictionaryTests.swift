@@ -1,0 +1,133 @@
+// Files of torch.save: the plain dictionary is read, everything else is refused by name, and nothing a file says makes the reader call,
+// recurse or take memory beyond its size.
+
+import TensorFiles
+import Testing
+
+@Suite struct StateDictionaryTests {
+    @Test func tensorsOfAPlainDictionary() throws {
+        let archive = try TensorArchive.read(path: Fixtures.path("state.pt"))
+        #expect(
+            archive.names == [
+                "fc1.weight", "fc1.bias", "tied", "transposed", "part", "half", "double", "bytes", "bn.num_batches_tracked", "empty",
+            ])
+        let all = (0..<12).map { Float($0 - 2) / 4 }
+        #expect(archive["fc1.weight"]?.shape == [3, 4])
+        #expect(try archive.tensor(named: "fc1.weight").floats() == all)
+        #expect(try archive.tensor(named: "tied").floats() == all)
+        #expect(archive["transposed"]?.shape == [4, 3])
+        #expect(try archive.tensor(named: "transposed").floats() == (0..<4).flatMap { row in (0..<3).map { all[row + 4 * $0] } })
+        #expect(try archive.tensor(named: "part").floats() == [all[5], all[6], all[9], all[10]])
+        #expect(try archive.tensor(named: "fc1.bias").floats() == [-0.5, -0.25, 0])
+        #expect(archive["half"]?.dtype == .f16 && archive["double"]?.dtype == .f64 && archive["bytes"]?.dtype == .u8)
+        #expect(try archive.tensor(named: "half").floats() == Array(all[..<5]))
+        #expect(archive["bn.num_batches_tracked"]?.shape == [] && archive["empty"]?.shape == [0, 4])
+        #expect(try archive.tensor(named: "bn.num_batches_tracked").int64s() == [-2])
+    }
+
+    @Test(arguments: [("nested.pt", "'epoch', which is no tensor"), ("module.pt", "__main__.Module")])
+    func everythingElseGetsTheLinesThatExportIt(_ name: String, _ found: String) {
+        let text = message { _ = try TensorArchive.read(path: Fixtures.path(name)) } ?? ""
+        for part in ["found \(found)", "safetensors.torch.save_file", "torch.onnx.export"] { #expect(text.contains(part), "\(text)") }
+    }
+
+    @Test func olderFilesAndProgramsAreNamed() {
+        #expect(message { _ = try TensorArchive.decode([0x80, 2, 0x8a, 0x0a, 0x6c, 0xfc]) }?.contains("before PyTorch 1.6") == true)
+        let program = ZipBuilder(ZipBuilder.Member("m/data.pkl", Array("N.".utf8)), ZipBuilder.Member("m/code/a.py", []))
+        #expect(message { _ = try TensorArchive.decode(program.bytes) }?.contains("TorchScript") == true)
+    }
+
+    /// A pickle as the only content of an archive.
+    private static func decode(_ pickle: [UInt8], data: [UInt8] = []) throws -> TensorArchive {
+        try TensorArchive.decode(
+            ZipBuilder(ZipBuilder.Member("m/data.pkl", [0x80, 2] + pickle), ZipBuilder.Member("m/data/0", data)).bytes)
+    }
+
+    /// GLOBAL
+    private static func global(_ module: String, _ name: String) -> [UInt8] { Array("c\(module)\n\(name)\n".utf8) }
+
+    /// {"w": tensor of a float storage of `count` with the size and strides given as instructions}
+    private static func tensor(count: [UInt8], offset: [UInt8] = [0x4b, 0], size: [UInt8], strides: [UInt8]) -> [UInt8] {
+        var bytes: [UInt8] = Array("}X".utf8) + le(UInt32(1)) + Array("w".utf8)
+        bytes += global("torch._utils", "_rebuild_tensor_v2") + Array("((X".utf8) + le(UInt32(7)) + Array("storage".utf8)
+        bytes += global("torch", "FloatStorage") + Array("X".utf8) + le(UInt32(1)) + Array("0".utf8)
+        bytes += Array("X".utf8) + le(UInt32(3)) + Array("cpu".utf8) + count + Array("tQ".utf8)
+        return bytes + offset + size + strides + [0x89] + Array("NtRs.".utf8)
+    }
+
+    private static func integer(_ value: Int64) -> [UInt8] { [0x8a, 8] + le(value) }
+
+    @Test func viewsOutsideOfTheirStorageAreRefused() throws {
+        let data = [UInt8](repeating: 0, count: 16)
+        let four: [UInt8] = [0x4b, 4]
+        #expect(try Self.decode(Self.tensor(count: four, size: four + [0x85], strides: [0x4b, 1, 0x85]), data: data)["w"]?.shape == [4])
+        let cases: [(String, [UInt8])] = [
+            ("too many", Self.tensor(count: four, size: [0x4b, 5, 0x85], strides: [0x4b, 1, 0x85])),
+            ("offset", Self.tensor(count: four, offset: [0x4b, 1], size: four + [0x85], strides: [0x4b, 1, 0x85])),
+            ("negative offset", Self.tensor(count: four, offset: Self.integer(-1), size: four + [0x85], strides: [0x4b, 1, 0x85])),
+            ("stride", Self.tensor(count: four, size: four + [0x85], strides: [0x4b, 2, 0x85])),
+            ("negative stride", Self.tensor(count: four, size: four + [0x85], strides: Self.integer(-1) + [0x85])),
+            ("huge stride", Self.tensor(count: four, size: [0x4b, 2, 0x85], strides: Self.integer(.max) + [0x85])),
+            ("negative size", Self.tensor(count: four, size: Self.integer(-4) + [0x85], strides: [0x4b, 1, 0x85])),
+            (
+                "overflow",
+                Self.tensor(count: four, size: Self.integer(1 << 62) + Self.integer(4) + [0x86], strides: [0x4b, 1, 0x4b, 1, 0x86])
+            ),
+            ("huge storage", Self.tensor(count: Self.integer(1 << 61), size: four + [0x85], strides: [0x4b, 1, 0x85])),
+            ("storage without bytes", Self.tensor(count: [0x4b, 5], size: [0x4b, 5, 0x85], strides: [0x4b, 1, 0x85])),
+            ("expanded", Self.tensor(count: four, size: Self.integer(1 << 40) + [0x85], strides: [0x4b, 0, 0x85])),
+            ("fewer strides", Self.tensor(count: four, size: four + [0x85], strides: [0x29])),
+        ]
+        for (name, pickle) in cases {
+            #expect(message { _ = try Self.decode(pickle, data: data) }?.hasPrefix("pytorch: ") == true, "\(name)")
+        }
+    }
+
+    @Test func picklesThatWantMore() {
+        let cases: [(String, [UInt8], String)] = [
+            (
+                "a call",
+                Self.global("os", "system") + Array("X".utf8) + le(UInt32(2)) + Array("ls".utf8) + [0x85] + Array("R.".utf8),
+                "os.system"
+            ),
+            ("an import", Self.global("builtins", "eval") + Array(".".utf8), "builtins.eval"),
+            ("an instance", Array("(ios\nsystem\n.".utf8), "pickle instruction 0x69"),
+            ("nothing", [], "more bytes"), ("no value", Array(".".utf8), "one value"),
+            ("a number", [0x4b, 1] + Array(".".utf8), "no dictionary"),
+            ("no mark", Array("}u.".utf8), "a mark"), ("odd items", Array("}(Nu.".utf8), "pairs"),
+            ("below the mark", Array("N(".utf8) + [0x85, 0x2e], "values"),
+            ("no memo", Array("h\u{7}.".utf8), "remembered as 7"), ("long text", Array("X".utf8) + [255, 255, 255, 255], "more bytes"),
+            ("itself", Array("}q\u{0}h\u{0}Ns.".utf8), "keys are no names"), ("bytes", Array("}X".utf8) + [1, 0, 0, 0, 0xff], "UTF-8"),
+        ]
+        for (name, pickle, expected) in cases {
+            let text = message { _ = try Self.decode(pickle) } ?? "accepted"
+            #expect(text.contains(expected), "\(name): \(text)")
+        }
+        // As deep as the file is long; no stack is deep enough to follow it.
+        let deep = [UInt8](repeating: 0x29, count: 1) + [UInt8](repeating: 0x85, count: 1_000_000) + Array(".".utf8)
+        #expect(message { _ = try Self.decode(deep) }?.contains("no dictionary") == true)
+    }
+
+    @Test func damagedFilesThrowAndNeverTrap() throws {
+        let bytes = try Fixtures.bytes("state.pt")
+        for count in 0..<bytes.count { #expect(message { _ = try TensorArchive.decode(Array(bytes[..<count])) } != nil) }
+        for at in bytes.indices {
+            for bit in 0..<8 {
+                var changed = bytes
+                changed[at] ^= 1 << UInt8(bit)
+                _ = try? TensorArchive.decode(changed)
+            }
+        }
+        // The checksum of a zip archive stops most of these early: the pickle, its first member, is more of a target when it is put right.
+        let start = 30 + Int(bytes[26]), size = Int(bytes[18]) | Int(bytes[19]) << 8
+        let pickle = Array(bytes[start..<start + size])
+        #expect(pickle[0] == 0x80 && pickle.last == UInt8(ascii: "."))
+        for at in pickle.indices.dropFirst(2) {
+            for value in UInt8.min...UInt8.max {
+                var changed = pickle
+                changed[at] = value
+                _ = try? Self.decode(Array(changed[2...]))
+            }
+        }
+    }
+}
