@@ -13,7 +13,7 @@ public struct AffineHull: Sendable, Equatable {
 
     /// Finds the hull of the columns of `points`.
     ///
-    /// A direction counts only if the points leave the hull along it by more than 8√d·ulp of their size, coordinates
+    /// A direction counts only if the points leave the hull along it by more than 4√d·ulp of their size, coordinates
     /// being scaled to equal magnitude first. One read of the points when they span, a few more when they do not.
     /// - Throws: `noPoints`, `invalidDimension`, `nonFinite`, `notRepresentable` (coordinates beyond 2^±1000).
     public init(of points: Matrix) throws(GeometryError) { try self.init(of: MatrixPoints(points)) }

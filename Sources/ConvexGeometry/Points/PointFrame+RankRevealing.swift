@@ -65,8 +65,8 @@ extension PointFrame {
     }
 
     /// Roundings of a coordinate by which points may leave a flat: half a one of their own, as much in each of the d terms of a
-    /// product, and a direction's; a slab thinner than eight of them has a volume that means nothing.
-    private static var flatness: Double { 8 }
+    /// product, and a direction's; two more for those of the hull and the mean.
+    private static var flatness: Double { 4 }
 
     /// Relative error of y from cancellation: the largest row of |T|·|p| for points of the given magnitude, in ulps.
     private static func noise(of transform: [Double], rank r: Int, magnitude: [Double]) -> Double {

@@ -6,7 +6,7 @@
 // known map that makes the covariance of a sample close to the identity.
 //
 // Rank. A stored number p carries an uncertainty of half a unit in its last place. A direction counts as flat when the
-// points leave it by no more than that noise allows: residual ≤ 8√d·ulp·‖p‖ in coordinates scaled to magnitude 1,
+// points leave it by no more than that noise allows: residual ≤ 4√d·ulp·‖p‖ in coordinates scaled to magnitude 1,
 // the size of the rounding of a d-term product. A slab that is thin but thicker than its rounding is a slab.
 //
 // Fast path: Cholesky of the scaled sample covariance when it is well conditioned. Otherwise pivoted QR of the sample,
