@@ -16,7 +16,7 @@ public enum GeometryError: Error, Equatable, Sendable, CustomStringConvertible {
     case tooMuchMemory(bytes: Double, limit: Int)
     /// A setting is outside its range.
     case invalidSetting(name: String, expected: String, found: Double)
-    /// The ellipsoid exists, but not even its axes and semiaxes fit Double: lengths overflow or underflow.
+    /// The result exists, but Double cannot hold it: lengths of axes overflow or underflow, or weights are too small.
     case notRepresentable(reason: String)
     /// A matrix that should define an ellipsoid is not symmetric positive definite.
     case notPositiveDefinite
@@ -44,7 +44,7 @@ public enum GeometryError: Error, Equatable, Sendable, CustomStringConvertible {
         case .tooMuchMemory(let bytes, let limit):
             "expected work that fits \(Self.gigabytes(Double(limit))) of memory, found one that needs \(Self.gigabytes(bytes))"
         case .invalidSetting(let name, let expected, let found): "expected \(name) \(expected), found \(found)"
-        case .notRepresentable(let reason): "expected an ellipsoid that Double can represent, found \(reason)"
+        case .notRepresentable(let reason): "expected a result that double precision can represent, found \(reason)"
         case .notPositiveDefinite: "expected a symmetric positive definite shape, found one that is not"
         case .invalidSemiaxis(let index, let value): "expected semiaxes that are positive and finite, found \(value) at index \(index)"
         case .notOrthonormal(let defect): "expected orthonormal axes, found inner products off by \(defect)"

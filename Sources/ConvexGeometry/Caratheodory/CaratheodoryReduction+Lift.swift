@@ -99,13 +99,12 @@ extension CaratheodoryReduction {
         return count - 1
     }
 
-    // Three squares of order D (rows to eliminate, their factors, the system of the survivors) when there are more points
-    // than that, and the sums of the leaves or the features of the points, whichever are fewer.
+    // Four squares of order D (rows to eliminate, their factors, the system of the survivors), which are taken whatever the number of
+    // points, and the sums of the leaves or the features of the points, whichever are fewer.
     private static func checkMemory(count n: Int, features: Int, settings: Settings) throws(GeometryError) {
         guard let limit = settings.memoryLimit else { return }
         let (width, rows) = (Double(features + 1), Double(n))
-        let survivors = Swift.min(rows, width)
-        let bytes = 8 * (width * survivors * 4 + width * Swift.min(rows, 64 * width) + 6 * width)
+        let bytes = 8 * (4 * width * width + width * Swift.min(rows, 64 * width) + 6 * width)
         guard bytes <= Double(limit) else { throw .tooMuchMemory(bytes: bytes, limit: limit) }
     }
 }
