@@ -170,6 +170,8 @@ struct TiledFeatures<Base: FeatureSource>: FeatureSource {
 
     func isComfortable(_ weights: WeightView) -> Bool { base.isComfortable(weights) }
 
+    func firstNonFinitePoint() -> (Int, Int, Double)? { base.firstNonFinitePoint() }
+
     func firstNonFinite() -> (Int, Int, Double)? {
         if let found = base.firstNonFinite() { return found }
         for i in 0..<count {

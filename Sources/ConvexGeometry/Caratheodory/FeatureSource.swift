@@ -28,10 +28,15 @@ protocol FeatureSource {
 
     /// The first entry that is not finite, as (point, coordinate, value).
     func firstNonFinite() -> (Int, Int, Double)?
+
+    /// The same for the points behind the features.
+    func firstNonFinitePoint() -> (Int, Int, Double)?
 }
 
 extension FeatureSource {
     var isAboutMean: Bool { false }
+
+    func firstNonFinitePoint() -> (Int, Int, Double)? { firstNonFinite() }
 
     func rows(
         of runs: inout NodeList, weights: WeightView, center: UnsafePointer<Double>?, shift: UnsafePointer<Double>, stride: Int,

@@ -63,13 +63,13 @@ struct OneReadReduction<Source: FeatureSource> {
         defer { leaves.deallocate() }
         try readLeaves(into: leaves, &moments)
         if !mayLeaveRange, !isInRange(moments), !source.isComfortable(weights) { return nil }
-        if !moments.isFinite { throw .breakdown("weighted sums of the points exceed the range of Double") }
+        if !moments.isFinite { throw overflow }
         if fixedCenter == nil, let better = betterCenter(moments) {
             moments = InputMoments(
                 high: zeros, low: zeros, centeredMagnitude: zeros, spread: zeros, magnitude: zeros, center: better, shift: zeros,
                 width: width - 1)
             try readLeaves(into: leaves, &moments)
-            if !moments.isFinite { throw .breakdown("weighted sums of the points exceed the range of Double") }
+            if !moments.isFinite { throw overflow }
         }
         guard descends else { return (WeightedPoints(indices: [], weights: []), moments) }
         return (eliminate(leaves, costs: costs.map { costSums($0) }, moments: moments), moments)
@@ -160,9 +160,15 @@ struct OneReadReduction<Source: FeatureSource> {
         for i in 0..<(weights.step == 0 ? min(1, source.count) : source.count) where !(weights[i] >= 0 && weights[i].isFinite) {
             throw .invalidWeight(index: i, value: weights[i])
         }
-        if let (point, coordinate, value) = source.firstNonFinite() {
+        if let (point, coordinate, value) = source.firstNonFinitePoint() {
             throw .nonFinite(point: point, coordinate: coordinate, value: value)
         }
+    }
+
+    // Why sums of finite points are not finite.
+    private var overflow: GeometryError {
+        source.firstNonFinite().map { .nonFinite(point: $0, coordinate: $1, value: $2) }
+            ?? .breakdown("weighted sums of the points exceed the range of Double")
     }
 
     // Whether no sum has overflowed, or may have lost digits to the lower end of the range. Sums that are zero may have lost

@@ -49,5 +49,7 @@ struct SecondMomentFeatures<Element: PointElement>: FeatureSource {
 
     func isComfortable(_ weights: WeightView) -> Bool { tiles.isComfortable(weights) }
 
+    func firstNonFinitePoint() -> (Int, Int, Double)? { tiles.firstNonFinitePoint() }
+
     func firstNonFinite() -> (Int, Int, Double)? { tiles.firstNonFinite() }
 }
