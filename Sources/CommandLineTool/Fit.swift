@@ -197,9 +197,9 @@ struct Fit: ParsableCommand {
             let start = ContinuousClock.now
             let fit = try points.withPoints(
                 double: {
+                    // Not by a source: the module that reads points is compiled for memory, not for protocols.
                     try MinimumVolumeEllipsoid(
-                        source: BorrowedPoints($0, count: points.count, dimension: points.dimension, offset: points.offset),
-                        settings: settings)
+                        points: $0, count: points.count, dimension: points.dimension, offset: points.offset, settings: settings)
                 },
                 float: { try MinimumVolumeEllipsoid(points: $0, count: points.count, dimension: points.dimension, settings: settings) })
             return (fit, start.duration(to: .now).seconds)

@@ -145,7 +145,7 @@ enum ChainFile {
         let cases: [(String, TensorArchive, [Int])] = [
             ("duplicated", duplicated, [12, 6]), ("dead", dead, [12, 6]), ("tiny", tiny, [12, 6]),
             ("one neuron", try ChainFile.archive([16, 1, 1, 3]), [1, 1]),
-            ("fewer neurons than inputs", try ChainFile.archive([40, 8, 30, 3]), [4, 15]),
+            ("fewer neurons than inputs", try ChainFile.archive([40, 8, 30, 3]), [4, 16]),
             ("one output", try ChainFile.archive([16, 24, 12, 1]), [12, 6]),
         ]
         for (name, archive, widths) in cases {

@@ -160,10 +160,11 @@ public struct MinimumVolumeEllipsoid: Sendable {
     }
 
     /// Fits `count` points of `dimension` coordinates each, stored one after the other; nothing is copied.
+    /// - Parameter offset: added to every point, as `PointSource.offset`; nil for nothing.
     public init(
-        points: UnsafeBufferPointer<Double>, count: Int, dimension: Int, settings: Settings = Settings()
+        points: UnsafeBufferPointer<Double>, count: Int, dimension: Int, offset: [Double]? = nil, settings: Settings = Settings()
     ) throws(GeometryError) {
-        try self.init(source: BorrowedPoints(points, count: count, dimension: dimension), settings: settings)
+        try self.init(source: BorrowedPoints(points, count: count, dimension: dimension, offset: offset), settings: settings)
     }
 
     /// Fits single-precision points, computing in Double; no Double copy of the set is made.
