@@ -110,7 +110,8 @@ import Testing
         #expect(outcome.output.contains("✗") && outcome.output.contains("failed"))
         #expect(outcome.errors.split(separator: "\n").count == 1, "\(outcome.errors)")
         let lines = try #require(try Self.results(folder, "r.json")["lines"] as? [[String: Any]])
-        #expect(!lines.isEmpty && lines.allSatisfy { $0["verified"] as? Bool == false })
+        // A forward pass is possible; pruning is what fails.
+        #expect(lines.contains { $0["verified"] as? Bool == false })
     }
 
     @Test func layersOfTheUsersModel() throws {

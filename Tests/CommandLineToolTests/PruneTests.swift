@@ -103,7 +103,7 @@ enum ChainFile {
             let arguments = [
                 "prune", "net.safetensors", "-o", "small.safetensors", "--force", "--keep", keep, "--recipe", "paper", "--select",
                 "uniform",
-                "--reweight", "none", "--evaluate", "data.npz", "--json",
+                "--reweight", "none", "--round-to", "1", "--evaluate", "data.npz", "--json",
             ]
             let outcome = try BuiltTool.run(arguments, in: folder)
             let agreement = try #require(try outcome.json()["measuredAgreement"] as? Double)

@@ -53,13 +53,17 @@ import Testing
                     for column in 0..<columns {
                         let at = column / run * rows * run + row * run + column % run
                         var sum = Double(bias[row]) + Double(residual[at])
-                        for k in 0..<depth { sum += Double(left[row * depth + k]) * Double(right[k * columns + column]) }
+                        var size = 1 + abs(sum)
+                        for k in 0..<depth {
+                            let term = Double(left[row * depth + k]) * Double(right[k * columns + column])
+                            (sum, size) = (sum + term, size + abs(term))
+                        }
                         switch activation {
                         case StoredActivation.none: break
                         case .clamp(let low, let high): sum = min(max(sum, Double(low)), Double(high))
                         case .leak(let slope): sum = sum < 0 ? sum * Double(slope) : sum
                         }
-                        worst = max(worst, abs(sum - Double(found[at])))
+                        worst = max(worst, abs(sum - Double(found[at])) / size)
                     }
                 }
                 #expect(worst <= Double(depth + 4) * Double(Float.ulpOfOne))

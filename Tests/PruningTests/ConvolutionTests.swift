@@ -165,7 +165,7 @@ private func distance(_ a: [Float], _ b: [Float]) -> Float {
         #expect(try logProbability(climbed) > logProbability(plain) + 1)
         #expect(climbed.values.allSatisfy { $0 >= 0 && $0 <= 1 })
         var settings = PruningSettings(budget: .keep(0.5), seed: 7)
-        #expect(try Pruner(network: network, settings: settings).plan().warnings == [.assumedPrior])
+        #expect(try Pruner(network: network, settings: settings).plan().warnings.contains(.assumedPrior))
         settings.inputPrior = InputPrior(mean: [0.2], deviation: [0.3])
         let plan = try Pruner(network: network, settings: settings).plan()
         #expect(plan.inputs.description.contains("class-ascended images of mean 0.2, deviation 0.3"))

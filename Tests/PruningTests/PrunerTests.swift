@@ -137,7 +137,8 @@ private func distance(_ a: ActivationTensor, _ b: ActivationTensor) -> Float {
         let chosen = settings(.keep(0.5)) { ($0.reweighting, $0.sampleCount) = (.sequential, 200) }
         let plan = try Pruner(network: network, settings: chosen).plan(calibration: calibration)
         let report = try PruningReport(
-            plan: plan, original: network, pruned: try plan.apply(to: network), calibration: calibration)
+            plan: plan, original: network, pruned: try plan.apply(to: network), calibration: calibration.samples(0..<184))
+        // The last 16 are held out of the fit.
         for layer in report.layers {
             let predicted = try #require(layer.relativeErrorModel)
             let measured = try #require(layer.relativeErrorMeasured)
@@ -279,7 +280,7 @@ private final class Recorder: @unchecked Sendable {
         }
     }
 
-    @Test func `nobody is sent to a model that cannot run`() throws {
+    @Test func `an unknown operation behind everything costs nothing in front of it`() throws {
         var network = PrunerTests.network
         let output = try #require(network.outputs.first)
         network.values.append(Network.Value(name: "mystery"))
@@ -288,9 +289,11 @@ private final class Recorder: @unchecked Sendable {
         network.outputs = [network.values.count - 1]
         for recipe in [Recipe.best, .paper] {
             let plan = try Pruner(network: network, settings: PruningSettings(recipe: recipe, budget: .keep(0.5))).plan()
-            #expect(plan.inputs == .none(.notEvaluable) && plan.warnings.contains(.noInputs(.notEvaluable)))
-            let settings = [Setting.inputModel, .calibration].map(Setting.fieldName)
-            for warning in plan.warnings { for name in settings { #expect(!warning.message().contains(name)) } }
+            // What can be computed in front of the unknown operation is measured and refitted.
+            if recipe == .best { #expect(plan.layers.allSatisfy { $0.relativeError != nil }) }
+            #expect(plan.inputs != .none(.notEvaluable) && !plan.warnings.contains(.noInputs(.notEvaluable)))
+            let model = Setting.fieldName(.inputModel)
+            if recipe == .best { for warning in plan.warnings { #expect(!warning.message().contains(model)) } }
         }
     }
 

@@ -77,8 +77,9 @@ public struct Ellipsoid: Sendable, Equatable {
             throw .invalidSemiaxis(index: k, value: length)
         }
         let gram = axes.times(axes, transposeSelf: true)
-        let defect = (gram - .identity(axes.columns)).elements.reduce(0) { !($1.magnitude <= $0) ? $1.magnitude : $0 }
-        guard defect <= Self.orthonormality else { throw .notOrthonormal(defect: defect) }
+        let differences = (gram - .identity(axes.columns)).elements
+        let defect = differences.reduce(0) { max($0, $1.magnitude) }
+        guard differences.allSatisfy(\.isFinite), defect <= Self.orthonormality else { throw .notOrthonormal(defect: defect) }
         let order = semiaxes.indices.sorted { (semiaxes[$0], $1) > (semiaxes[$1], $0) }
         let (directions, lengths) = (axes.selectingColumns(order), order.map { semiaxes[$0] })
         let shape = StoredShape(axes: directions, semiaxes: lengths, tolerance: Self.faithful)
