@@ -59,7 +59,7 @@ import RandomNumbers
         let network = Network.perceptron([6, 16, 12, 4], isNormalized: isNormalized)
         let images = ActivationTensor.random([200, 6], seed: 5)
         var settings = PruningSettings(recipe: .best, budget: .keep(0.5), seed: 1)
-        settings.sampleCount = images.batchCount
+        settings.sampleCount = 184
         let plan = try Pruner(network: network, settings: settings).plan(calibration: images)
         settings.refitsClassifier = false
         let layered = try Pruner(network: network, settings: settings).plan(calibration: images)

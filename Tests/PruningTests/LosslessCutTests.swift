@@ -86,7 +86,8 @@ struct LosslessCutTests {
         #expect(try Pruner(network: network, settings: settings).plan().groups.map(\.kept.count) == [10, 2, 10])
     }
 
-    @Test(arguments: [(300, nil, 8), (64, nil, 8), (63, nil, 4), (16, nil, 4), (15, nil, 1), (300, 1, 1), (10, 3, 3)] as [(Int, Int?, Int)])
+    @Test(
+        arguments: [(300, nil, 8), (64, nil, 8), (63, nil, 4), (16, nil, 4), (15, nil, 1), (300, 1, 1), (10, 3, 3)] as [(Int, Int?, Int)])
     func countsBecomeMultiples(n: Int, roundTo: Int?, expected: Int) {
         #expect(Budget.multiple(of: n, roundTo: roundTo) == expected)
     }

@@ -134,7 +134,7 @@ private func distance(_ a: ActivationTensor, _ b: ActivationTensor) -> Float {
         let network = Self.network
         let calibration = ActivationTensor.random([200, 9], seed: 4)
         // Without mixtures: those would be fitted too.
-        let chosen = settings(.keep(0.5)) { ($0.reweighting, $0.sampleCount) = (.sequential, 200) }
+        let chosen = settings(.keep(0.5)) { ($0.reweighting, $0.sampleCount) = (.sequential, 184) }
         let plan = try Pruner(network: network, settings: chosen).plan(calibration: calibration)
         let report = try PruningReport(
             plan: plan, original: network, pruned: try plan.apply(to: network), calibration: calibration.samples(0..<184))
@@ -280,7 +280,7 @@ private final class Recorder: @unchecked Sendable {
         }
     }
 
-    @Test func `an unknown operation behind everything costs nothing in front of it`() throws {
+    @Test func `nobody is sent to a model that cannot run`() throws {
         var network = PrunerTests.network
         let output = try #require(network.outputs.first)
         network.values.append(Network.Value(name: "mystery"))
@@ -289,11 +289,10 @@ private final class Recorder: @unchecked Sendable {
         network.outputs = [network.values.count - 1]
         for recipe in [Recipe.best, .paper] {
             let plan = try Pruner(network: network, settings: PruningSettings(recipe: recipe, budget: .keep(0.5))).plan()
-            // What can be computed in front of the unknown operation is measured and refitted.
-            if recipe == .best { #expect(plan.layers.allSatisfy { $0.relativeError != nil }) }
-            #expect(plan.inputs != .none(.notEvaluable) && !plan.warnings.contains(.noInputs(.notEvaluable)))
+            // Nothing can be drawn for it; inputs that are given could be used in front of the unknown operation.
+            #expect(plan.warnings.contains { if case .noInputs = $0 { true } else { false } })
             let model = Setting.fieldName(.inputModel)
-            if recipe == .best { for warning in plan.warnings { #expect(!warning.message().contains(model)) } }
+            for warning in plan.warnings { #expect(!warning.message().contains(model)) }
         }
     }
 

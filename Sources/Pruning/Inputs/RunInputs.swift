@@ -73,10 +73,9 @@ struct RunInputs: Sendable {
         // that cannot be evaluated leave only the weights to judge by.
         let isEvaluable = run.canMeasure
         let isNeeded = !run.settings.budget.isUniform || run.settings.withoutMoments != nil
-        if isNeeded, isEvaluable, run.network.inputs.count == 1, (run.inputShape?.count ?? 0) >= 2 {
-            return try images(chain: nil, for: run)
-        }
-        let reason: PruningWarning.NoInputs = isEvaluable ? (isNeeded ? .noModelFits : .notNeeded) : .notEvaluable
+        let areImages = run.network.inputs.count == 1 && (run.inputShape?.count ?? 0) >= 2
+        if isNeeded, isEvaluable, areImages { return try images(chain: nil, for: run) }
+        let reason: PruningWarning.NoInputs = isEvaluable ? (isNeeded || !areImages ? .noModelFits : .notNeeded) : .notEvaluable
         return RunInputs(.nothing, .none(reason), chain: nil, warnings: [.noInputs(reason)])
     }
 

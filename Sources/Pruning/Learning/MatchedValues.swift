@@ -28,7 +28,11 @@ package struct MatchedValues: Sendable {
         for (a, b) in zip(teacher.outputs, student.outputs) {
             let pair = ValuePair(teacher: teacher.beforeLink(a), student: student.beforeLink(b))
             guard let shape = teacher.values[pair.teacher].shape, shape == student.values[pair.student].shape else {
-                throw .network(.invalidNetwork(reason: "expected output \(teacher.values[a].name) of shape \(MatchedValues.text(teacher.values[a].shape)) as in the original, found \(MatchedValues.text(student.values[b].shape))"))
+                throw .network(
+                    .invalidNetwork(
+                        reason:
+                            "expected output \(teacher.values[a].name) of shape \(MatchedValues.text(teacher.values[a].shape)) as in the original, found \(MatchedValues.text(student.values[b].shape))"
+                    ))
             }
             outputs.append(pair)
         }

@@ -98,8 +98,30 @@ struct SiteProblem: Sendable {
 
     /// The least-squares problem of one share, pulled towards the weights as they were.
     func pulled(_ share: Int) -> Reconstruction {
-        shares[share].samples.training(without: nil, hasIntercept: hasIntercept).pulled(
+        if strengths.trustsCombinations { return ridged(share) }
+        return shares[share].samples.training(without: nil, hasIntercept: hasIntercept).pulled(
             towards: shares[share].prior, strength: strengths.choice)
+    }
+
+    /// The least-squares problem of one share under a plain ridge.
+    private func ridged(_ share: Int) -> Reconstruction {
+        var problem = shares[share].samples.training(without: nil, hasIntercept: hasIntercept)
+        problem.ridge = strengths.choice * problem.channels.meanVariance
+        return problem
+    }
+
+    /// The problem on the kept blocks, with what its fit is pulled towards.
+    func keeping(_ kept: [Int], of patches: ConsumerPatches) throws(FactorizationError) -> PulledReconstruction {
+        let regressors = patches.regressors(ofBlocks: kept)
+        var parts: [PulledReconstruction.Share] = []
+        for share in shares.indices {
+            var part = shares[share].selecting(regressors)
+            if strengths.trustsCombinations, kept.count < patches.blocks {
+                part.prior = try ridged(share).oneShot(shares[share].prior, taps: patches.taps, kept: kept)
+            }
+            parts.append(part)
+        }
+        return PulledReconstruction(shares: parts, hasIntercept: hasIntercept)
     }
 }
 
@@ -136,13 +158,11 @@ extension MaskedNetwork {
     /// - Returns: expected squared errors of what `OutputPath.observed` holds, per output.
     mutating func refit(_ site: Site, _ problem: SiteProblem, kept: [Int]) throws(PruningError) -> ConsumerErrors {
         let (patches, path, layer) = (site.patches, site.path, site.consumer.layer)
-        let regressors = patches.regressors(ofBlocks: kept)
         var offsets: [Double] = []
         var errors: [Double] = []
         guard var weight = network.parameters[layer.weight] else { throw .missingParameter(name: layer.weight, layer: site.consumer.name) }
         do throws(FactorizationError) {
-            let pulled = PulledReconstruction(
-                shares: problem.shares.map { $0.selecting(regressors) }, hasIntercept: problem.hasIntercept)
+            let pulled = try problem.keeping(kept, of: patches)
             for (share, fit) in try pulled.fits(by: problem.strengths.fixed, atLeast: problem.strengths.least).enumerated() {
                 patches.scatter(fit.weights, kept: kept, share: share, into: &weight.values)
                 offsets += fit.offset
