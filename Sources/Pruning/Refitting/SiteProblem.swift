@@ -98,9 +98,17 @@ struct SiteProblem: Sendable {
 
     /// The least-squares problem of one share, pulled towards the weights as they were.
     func pulled(_ share: Int) -> Reconstruction {
-        if strengths.trustsCombinations { return ridged(share) }
+        if trustsCombinations(share) { return ridged(share) }
         return shares[share].samples.training(without: nil, hasIntercept: hasIntercept).pulled(
             towards: shares[share].prior, strength: strengths.choice)
+    }
+
+    /// Samples per regressor from which what they say about combinations is worth more than the weights as they were.
+    private static let rowsOfTrust = 8
+
+    private func trustsCombinations(_ share: Int) -> Bool {
+        let samples = shares[share].samples
+        return strengths.trustsCombinations && samples.count >= SiteProblem.rowsOfTrust * samples.channels
     }
 
     /// The least-squares problem of one share under a plain ridge.
@@ -116,7 +124,10 @@ struct SiteProblem: Sendable {
         var parts: [PulledReconstruction.Share] = []
         for share in shares.indices {
             var part = shares[share].selecting(regressors)
-            if strengths.trustsCombinations, kept.count < patches.blocks {
+            // Where nothing read is given up, the weights as they were are exact.
+            let removed = Set(0..<shares[share].prior.columns).subtracting(regressors)
+            let isExact = removed.allSatisfy { shares[share].prior.column($0).allSatisfy { $0 == 0 } }
+            if trustsCombinations(share), !isExact {
                 part.prior = try ridged(share).oneShot(shares[share].prior, taps: patches.taps, kept: kept)
             }
             parts.append(part)
