@@ -17,22 +17,30 @@ struct ImageDrawing: Sendable {
     /// Shift and scale of the network's own normalization.
     private let shift: [Double]
     private let scale: [Double]
+    /// What the pixels' mean and deviation say of their scale, where they are declared.
+    private let prior: InputPrior?
 
     init(_ run: PruningRun, field: PixelField, shape: [Int]) {
         (self.field, self.shape) = (field, shape)
         (shift, scale) = (run.settings.inputShift, run.settings.inputScale)
+        prior = run.settings.inputPrior
     }
 
     /// Photographs where they have as many channels, in every convention that is possible, then what can be drawn for any shape.
     var kinds: [Kind] {
         var kinds: [Kind] = []
         if PhotographCrops.serve(shape) {
-            let isDeclared = !shift.isEmpty || !scale.isEmpty
-            kinds += (isDeclared ? [.declared] : PixelConvention.undeclared(channels: shape[0])).map {
-                Kind(process: .photographs, convention: $0)
-            }
+            kinds += conventions.map { Kind(process: .photographs, convention: $0) }
         }
         return kinds + [Kind(process: .deadLeaves), Kind(process: .field)]
+    }
+
+    /// How pixels may be scaled: as declared, by the normalization or by mean and deviation of the data; else in every usual way.
+    private var conventions: [PixelConvention] {
+        if !shift.isEmpty || !scale.isEmpty { return [.declared] }
+        guard let prior else { return PixelConvention.undeclared(channels: shape[0]) }
+        // Statistics of values in [0, 1] are below 1.
+        return (prior.mean + prior.deviation).contains { $0.magnitude > 2 } ? [.bytes] : [.declared]
     }
 
     /// Draws images, (count, channels, …).
