@@ -118,21 +118,23 @@ struct SiteProblem: Sendable {
         return problem
     }
 
-    /// The problem on the kept blocks, with what its fit is pulled towards.
-    func keeping(_ kept: [Int], of patches: ConsumerPatches) throws(FactorizationError) -> PulledReconstruction {
+    /// Fits on the kept blocks, one per share.
+    func fits(keeping kept: [Int], of patches: ConsumerPatches) throws(FactorizationError) -> [Reconstruction.Fit] {
         let regressors = patches.regressors(ofBlocks: kept)
-        var parts: [PulledReconstruction.Share] = []
-        for share in shares.indices {
-            var part = shares[share].selecting(regressors)
-            // Where nothing read is given up, the weights as they were are exact.
-            let removed = Set(0..<shares[share].prior.columns).subtracting(regressors)
-            let isExact = removed.allSatisfy { shares[share].prior.column($0).allSatisfy { $0 == 0 } }
-            if trustsCombinations(share), !isExact {
-                part.prior = try ridged(share).oneShot(shares[share].prior, taps: patches.taps, kept: kept)
+        // Where nothing that is read is given up, the weights as they were are exact.
+        let removed = Set(0..<patches.count).subtracting(regressors)
+        let isExact = shares.allSatisfy { share in removed.allSatisfy { share.prior.column($0).allSatisfy { $0 == 0 } } }
+        if !isExact, shares.indices.allSatisfy(trustsCombinations) {
+            var result: [Reconstruction.Fit] = []
+            for share in shares.indices {
+                let problem = ridged(share)
+                let combined = try problem.oneShot(shares[share].prior, taps: patches.taps, kept: kept)
+                result.append(try problem.fit(regressors, prior: combined))
             }
-            parts.append(part)
+            return result
         }
-        return PulledReconstruction(shares: parts, hasIntercept: hasIntercept)
+        let pulled = PulledReconstruction(shares: shares.map { $0.selecting(regressors) }, hasIntercept: hasIntercept)
+        return try pulled.fits(by: strengths.fixed, atLeast: strengths.least)
     }
 }
 
@@ -173,8 +175,7 @@ extension MaskedNetwork {
         var errors: [Double] = []
         guard var weight = network.parameters[layer.weight] else { throw .missingParameter(name: layer.weight, layer: site.consumer.name) }
         do throws(FactorizationError) {
-            let pulled = try problem.keeping(kept, of: patches)
-            for (share, fit) in try pulled.fits(by: problem.strengths.fixed, atLeast: problem.strengths.least).enumerated() {
+            for (share, fit) in try problem.fits(keeping: kept, of: patches).enumerated() {
                 patches.scatter(fit.weights, kept: kept, share: share, into: &weight.values)
                 offsets += fit.offset
                 errors += fit.errors
