@@ -8,7 +8,7 @@ import Testing
     private static let digits = (0..<3).reduce(URL(fileURLWithPath: #filePath)) { url, _ in url.deletingLastPathComponent() }
         .appendingPathComponent("Benchmarks/Digits")
 
-    private static func path(_ name: String) -> String { digits.appendingPathComponent(name).path }
+    static func path(_ name: String) -> String { digits.appendingPathComponent(name).path }
 
     /// 97.5 % of the 597 held-out images unpruned. The floors lie two standard errors below the mean of three seeds (97.3, 97.2, 96.9,
     /// 95.3 without data; 97.5, 97.5, 97.3, 97.0 with images), √(p(1 − p)/597) each.

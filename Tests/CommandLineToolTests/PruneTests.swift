@@ -96,15 +96,13 @@ enum ChainFile {
 
     @Test func `an answer that is not the original's any more ends with 3, after all is written`() throws {
         let folder = try ScratchFolder()
-        try ChainFile.archive(Self.widths).write(to: folder.path("net.safetensors"), force: false)
-        try ChainFile.images(count: 200, width: 16, classes: 5).write(to: folder.path("data.npz"), force: false)
         var seen: Set<Int32> = []
-        // Which neuron stays alone decides which class every image is taken for.
-        for (keep, seed) in [("1", 0)] + (0..<8).map({ ("0.01", $0) }) where seed == 0 || !seen.contains(3) {
+        // One neuron in each layer does not tell ten digits apart.
+        for keep in ["1", "0.01"] {
             let arguments = [
-                "prune", "net.safetensors", "-o", "small.safetensors", "--force", "--keep", keep, "--recipe", "paper", "--select",
-                "uniform", "--seed", "\(seed)",
-                "--reweight", "none", "--round-to", "1", "--evaluate", "data.npz", "--json",
+                "prune", DigitsAccuracyTests.path("digits.safetensors"), "-o", "small.safetensors", "--force", "--keep", keep, "--recipe",
+                "paper", "--select", "uniform", "--reweight", "none", "--round-to", "1", "--evaluate",
+                DigitsAccuracyTests.path("digits-test597.npz"), "--json",
             ]
             let outcome = try BuiltTool.run(arguments, in: folder)
             let agreement = try #require(try outcome.json()["measuredAgreement"] as? Double)
@@ -115,7 +113,7 @@ enum ChainFile {
             seen.insert(outcome.status)
             #expect(try BuiltTool.run(arguments + ["--force-quality"], in: folder).status == 0)
         }
-        #expect(seen.contains(0) && seen.isSubset(of: [0, 3]))
+        #expect(seen == [0, 3])
     }
 
     @Test func `recipe paper depends on its seed alone`() throws {

@@ -42,8 +42,7 @@ func checkStored(
     #expect(excess <= (fit.status == .solved ? 1e-9 : 1e-8), "points are outside by \(excess)", sourceLocation: sourceLocation)
     if ellipsoid.basis == nil, let shape = ellipsoid.shape {
         let excess = ContainmentChecker.excess(columns: exhibit.columns, center: ellipsoid.center, shape: shape.elements)
-        // The matrix is there where it holds the axes to 1e-9 of log volume: of a gauge, to a few times that.
-        #expect(excess <= 4e-9, "points are outside the shape by \(excess)", sourceLocation: sourceLocation)
+        #expect(excess <= 1e-9, "points are outside the shape by \(excess)", sourceLocation: sourceLocation)
     }
     let volume = Ellipsoid.logUnitBallVolume(fit.rank) + axes.lengths.reduce(0) { $0 + $1.logarithm }
     #expect((volume - ellipsoid.logVolume).magnitude <= 1e-9, sourceLocation: sourceLocation)

@@ -61,7 +61,8 @@ struct StoredEllipsoid {
             let threshold = solver.base + radius * radius * (1 - margin)
             let near = LargestValues.indices(solver.kappa, atLeast: threshold)
             let excess = r < d ? 0 : Self.excess(of: stored.matrix, source, near, center)
-            let growth = (1 + excess) * (1 + 8 * .ulpOfOne)
+            // Scaled entries are rounded once more: half an ulp each, a fourth of what `error` counts per axis.
+            let growth = (1 + excess) * (1 + stored.error / Double(r) + 8 * .ulpOfOne)
             shape = (1 / growth) * stored.matrix
             slack += stored.error + 0.5 * Double(r) * Elementary.log1p(growth - 1)
         }

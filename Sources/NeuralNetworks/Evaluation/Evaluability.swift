@@ -74,7 +74,7 @@ extension Network {
                 continue
             }
             for (value, shape) in zip(node.outputs, found) { if let shape { shapes[value] = shape } }
-            if let blocked = node.inputs.compactMap({ given.contains($0) ? nil : obstacles[$0] }).min(by: { $0.node < $1.node }) {
+            if let blocked = node.inputs.compactMap({ obstacles[$0] }).min(by: { $0.node < $1.node }) {
                 for value in node.outputs where !given.contains(value) { obstacles[value] = blocked }
             } else if case .constant = node.layer {
                 continue
