@@ -30,10 +30,16 @@ enum RetrainingComparison {
         return (share, (-b + (b * b + 4 * a * c).squareRoot()) / (2 * a))
     }
 
+    /// What the arguments or files lack.
+    struct Failure: Error, CustomStringConvertible {
+        let expected: String
+        var description: String { "expected \(expected)" }
+    }
+
     static func main() throws {
         let arguments = CommandLine.arguments
         guard arguments.count >= 4 else {
-            throw PruningError.unsupported(what: "compare-retraining", needs: "NETWORK.safetensors TRAIN.npz TEST.npz [EPOCHS [SEEDS]]")
+            throw Failure(expected: "NETWORK.safetensors TRAIN.npz TEST.npz [EPOCHS [SEEDS]]")
         }
         let network = try Network(archive: TensorArchive.read(path: arguments[1]))
         let train = try LabelledImages(archive: TensorArchive.read(path: arguments[2]))
@@ -100,7 +106,7 @@ enum RetrainingComparison {
         for k in 1...2 {
             guard let weight = network.parameters["fc\(k).weight"], let bias = network.parameters["fc\(k).bias"],
                 var next = network.parameters["fc\(k + 1).weight"]
-            else { throw PruningError.unsupported(what: "compare-retraining", needs: "fc1, fc2 and fc3 with biases") }
+            else { throw Failure(expected: "fc1, fc2 and fc3 with biases") }
             let (neurons, inputs, outputs) = (weight.shape[0], weight.shape[1], next.shape[0])
             let probabilities = NeuronSampling.probabilities(
                 incoming: (0..<neurons).map { j in

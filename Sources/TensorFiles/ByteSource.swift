@@ -45,11 +45,11 @@ struct ByteSource {
         case .array(let bytes):
             return Array(bytes[bytes.startIndex + offset..<bytes.startIndex + offset + count])
         case .file(let file):
-            try checkMemory(count)
+            try Platform.checkMemory(count)
             var code: Int32?
             let result = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
                 let target = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<count])
-                preferLargePages(target)
+                Platform.preferLargePages(target)
                 code = file.read(at: offset, into: target)
                 initialized = code == nil ? count : 0
             }
@@ -143,7 +143,7 @@ final class OpenFile: Sendable {
                 throw .fileSystem(action: "read", path: path, code: errno)
             }
             if got == 0 { return result }
-            try checkMemory(result.count + got)
+            try Platform.checkMemory(result.count + got)
             result += chunk[..<got]
         }
     }

@@ -66,8 +66,8 @@ public enum NPZ {
     private static let (freeInflation, largestInflation) = (1 << 30, 100)
 
     private static func checkInflated(_ size: CheckedSize, fileSize: Int) throws(TensorFileError) {
-        guard let total = size.value else { throw .tooLarge(bytes: .max, limit: physicalMemory) }
-        try checkMemory(total)
+        guard let total = size.value else { throw .tooLarge(bytes: .max, limit: Platform.physicalMemory) }
+        try Platform.checkMemory(total)
         let limit = max(freeInflation, (CheckedSize(fileSize) * largestInflation).value ?? .max)
         if total > limit {
             throw .malformed(

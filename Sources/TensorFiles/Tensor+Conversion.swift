@@ -34,7 +34,7 @@ extension Tensor {
     ) -> [UInt8] {
         let count = elementCount * MemoryLayout<Result>.size
         return [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
-            preferLargePages(UnsafeMutableRawBufferPointer(buffer))
+            Platform.preferLargePages(UnsafeMutableRawBufferPointer(buffer))
             write(UnsafeMutableRawBufferPointer(buffer))
             initialized = count
         }

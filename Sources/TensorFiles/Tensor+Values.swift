@@ -7,7 +7,7 @@ extension Tensor {
     public func floats() throws(TensorFileError) -> [Float] {
         try checkNumeric()
         return [Float](unsafeUninitializedCapacity: elementCount) { buffer, initialized in
-            preferLargePages(UnsafeMutableRawBufferPointer(buffer))
+            Platform.preferLargePages(UnsafeMutableRawBufferPointer(buffer))
             writeFloats(to: UnsafeMutableRawBufferPointer(buffer))
             initialized = elementCount
         }
@@ -19,7 +19,7 @@ extension Tensor {
     public func doubles() throws(TensorFileError) -> [Double] {
         try checkNumeric()
         return [Double](unsafeUninitializedCapacity: elementCount) { buffer, initialized in
-            preferLargePages(UnsafeMutableRawBufferPointer(buffer))
+            Platform.preferLargePages(UnsafeMutableRawBufferPointer(buffer))
             writeDoubles(to: UnsafeMutableRawBufferPointer(buffer))
             initialized = elementCount
         }

@@ -35,7 +35,7 @@ public enum TensorFileError: Error, Equatable, Sendable, CustomStringConvertible
     public var description: String {
         switch self {
         case .fileSystem(let action, let path, let code):
-            return "cannot \(action) \(clip(path)): \(systemMessage(code))"
+            return "cannot \(action) \(clip(path)): \(Platform.message(code))"
         case .notRegularFile(let path, let found):
             return "expected a regular file at \(clip(path)), found \(found)"
         case .outputExists(let path):

@@ -23,11 +23,11 @@ struct ZipMemberReader {
     /// The next `count` bytes; throws `malformed` when the member has fewer.
     mutating func read(_ count: Int) throws(TensorFileError) -> [UInt8] {
         guard count <= remaining else { throw malformed("\(count) more bytes", "\(remaining)") }
-        try checkMemory(count)
+        try Platform.checkMemory(count)
         var failure: TensorFileError?
         let result = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
             let target = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<count])
-            preferLargePages(target)
+            Platform.preferLargePages(target)
             do throws(TensorFileError) {
                 try fill(target)
                 initialized = count

@@ -227,15 +227,15 @@ struct WeightFile {
             ),
             (
                 "convolution", [("c1", [5, 4, 3, 3])],
-                "network: expected a matrix named <prefix><number>.weight for a chain of linear layers, found c1.weight of shape (5, 4, 3, 3); name the topology with --network"
+                "network: expected a matrix named <prefix><number>.weight for a chain of linear layers, found c1.weight of shape (5, 4, 3, 3)"
             ),
             (
                 "two prefixes", [("a1", [5, 4]), ("b2", [3, 5])],
-                "network: expected one chain a<number>.weight for a chain of linear layers, found b2.weight of shape (3, 5); name the topology with --network"
+                "network: expected one chain a<number>.weight for a chain of linear layers, found b2.weight of shape (3, 5)"
             ),
             (
                 "no number", [("head", [5, 4])],
-                "network: expected a matrix named <prefix><number>.weight for a chain of linear layers, found head.weight of shape (5, 4); name the topology with --network"
+                "network: expected a matrix named <prefix><number>.weight for a chain of linear layers, found head.weight of shape (5, 4)"
             ),
         ] as [(String, [(String, [Int])], String)]) func whatIsNoChainIsSaidSo(vice: String, tensors: [(String, [Int])], message: String)
         throws

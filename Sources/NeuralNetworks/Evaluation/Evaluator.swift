@@ -98,7 +98,7 @@ public struct Evaluator: Sendable {
             return shareSteps(pass)
         }
         let sizes = plan.scratchSizes.map { $0 * chunk } + [plan.workspaceSize]
-        withConcurrentChunks(
+        ConcurrentChunks.run(
             count: chunks, threads: pass.threads, makeWorkspace: { resources.take(sizes) }, release: { resources.giveBack($0) }
         ) { index, buffers in
             let first = index * chunk
@@ -189,7 +189,7 @@ public struct Evaluator: Sendable {
                     }
                 }
                 let chunk = max(1, min(16, (batch + threads - 1) / threads))
-                withConcurrentChunks(
+                ConcurrentChunks.run(
                     count: (batch + chunk - 1) / chunk, threads: threads,
                     makeWorkspace: { BufferSet(sizes: [step.kernel.workspaceSize]) }, release: { $0.deallocate() }
                 ) { index, workspace in

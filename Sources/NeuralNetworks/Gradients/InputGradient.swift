@@ -158,7 +158,7 @@ public struct InputGradient: Sendable {
         let scratchSizes = plan.scratchSizes.map { $0 * largest } + [plan.workspaceSize]
         inputs.values.withUnsafeBufferPointer { buffer in
             let source = buffer.baseAddress ?? UnsafePointer(bitPattern: 16)!
-            withConcurrentChunks(
+            ConcurrentChunks.run(
                 count: chunks.count, threads: max(1, threads ?? BLASConfiguration.threads),
                 makeWorkspace: {
                     (BufferSet(sizes: scratchSizes), needsGradients ? reverse.makeBuffers(count: largest) : BufferSet(sizes: []))

@@ -139,7 +139,7 @@ public struct WeightGradient: Sendable {
         defer { constants.deallocate() }
         let ends = taps.compactMap { tap in plan.taps.first { $0.value == tap }?.storage }
         withSources(inputs) { sources in
-            withConcurrentChunks(
+            ConcurrentChunks.run(
                 count: lanes.count, threads: max(1, threads),
                 makeWorkspace: {
                     (BufferSet(sizes: plan.scratchSizes.map { $0 * chunk } + [plan.workspaceSize]), reverse.makeBuffers(count: chunk))

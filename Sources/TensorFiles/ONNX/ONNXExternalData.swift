@@ -85,7 +85,7 @@ struct ONNXExternalData {
         guard let resolved = Self.resolved(path) else {
             throw .malformed(
                 format: .onnx, tensor: tensor, expected: "external data in file \(quoted(location)) of the model's folder",
-                found: "none that can be opened (\(systemMessage(errno)))")
+                found: "none that can be opened (\(Platform.message(errno)))")
         }
         // A link may lead elsewhere in the folder, or to a neighbor of the model that the model's own link leads to.
         guard folders.contains(where: { Self.resolved($0).map { resolved.hasPrefix($0 == "/" ? "/" : $0 + "/") } ?? false }) else {

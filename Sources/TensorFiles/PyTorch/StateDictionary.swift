@@ -88,7 +88,7 @@ private struct StorageReader {
         }
         total = total + CheckedSize(count) * width
         guard let bytes = total.value, bytes <= limit else { throw damaged("tensors of at most \(limit) bytes together", "more") }
-        try checkMemory(bytes)
+        try Platform.checkMemory(bytes)
         let data = try storage(view.storage, of: name)
         return try Tensor(dtype: type, shape: view.shape, bytes: rowMajor(view, count: count, width: width, data))
     }

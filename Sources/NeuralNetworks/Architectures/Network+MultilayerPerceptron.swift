@@ -45,7 +45,7 @@ extension Network {
         guard let first = links.first else {
             throw .unrecognizedNetwork(
                 reason:
-                    "expected tensors named <prefix><number>.weight or a --network, found \(archive.names.prefix(3).joined(separator: ", "))…"
+                    "expected tensors named <prefix><number>.weight or a named topology, found \(archive.names.prefix(3).joined(separator: ", "))…"
             )
         }
         for (before, link) in zip(links, links.dropFirst()) {
@@ -64,7 +64,7 @@ extension Network {
     private static func unrecognized(_ expected: String, _ name: String, _ shape: [Int]) -> NetworkError {
         .unrecognizedNetwork(
             reason:
-                "expected \(expected) for a chain of linear layers, found \(name) of shape \(NetworkError.text(shape)); name the topology with --network"
+                "expected \(expected) for a chain of linear layers, found \(name) of shape \(NetworkError.text(shape))"
         )
     }
 }

@@ -1,4 +1,4 @@
-// Batch normalization with frozen statistics, and normalizations that take their statistics from the activation.
+// Batch normalization with frozen statistics.
 
 import LinearAlgebra
 
@@ -29,7 +29,7 @@ extension ChannelAffineKernel {
     func statistics(of x: UnsafePointer<Float>, count: Int, threads: Int) -> ChannelStatistics {
         let result = BufferSet(sizes: [channels, channels])
         defer { result.deallocate() }
-        withConcurrentChunks(count: channels, threads: threads, makeWorkspace: {}, release: { _ in }) { channel, _ in
+        ConcurrentChunks.run(count: channels, threads: threads, makeWorkspace: {}, release: { _ in }) { channel, _ in
             let total = Double(max(1, count * positions))
             var mean = 0.0
             for image in 0..<count {
@@ -48,34 +48,5 @@ extension ChannelAffineKernel {
         return ChannelStatistics(
             mean: Array(UnsafeBufferPointer(start: result[0], count: channels)),
             variance: Array(UnsafeBufferPointer(start: result[1], count: channels)))
-    }
-}
-
-/// Layer, RMS, group and instance normalization: blocks of `length` values share a mean and a variance.
-struct NormalizationKernel: Sendable {
-    /// Blocks per sample.
-    let blocks: Int
-    /// Values per block.
-    let length: Int
-    /// Parameter index of value i of a sample: (i / `parameterRun`) mod `parameterCount`.
-    let parameterRun: Int
-    let parameterCount: Int
-    let subtractsMean: Bool
-    let scale: [Float]
-    let shift: [Float]
-    let epsilon: Float
-
-    func run(count: Int, input: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>) {
-        for block in 0..<count * blocks {
-            let x = input + block * length
-            let y = output + block * length
-            let first = block % blocks * length
-            RowKernels.normalize(x, count: length, subtractsMean: subtractsMean, epsilon: Double(epsilon), into: y)
-            if scale.isEmpty && shift.isEmpty { continue }
-            for i in 0..<length {
-                let p = (first + i) / parameterRun % parameterCount
-                y[i] = y[i] * (scale.isEmpty ? 1 : scale[p]) + (shift.isEmpty ? 0 : shift[p])
-            }
-        }
     }
 }

@@ -1,12 +1,6 @@
-// Sums and products with broadcasting, softmax.
+// Sums and products with broadcasting.
 
 import LinearAlgebra
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Darwin)
-    import Darwin
-#endif
 
 /// Sum or product of several operands that broadcast to one shape.
 struct BroadcastKernel: Sendable {
@@ -76,34 +70,5 @@ struct BroadcastKernel: Sendable {
             if stride == 1 { RowKernels.multiply(y, by: x, count: count) } else { for i in 0..<count { y[i] *= x[i * stride] } }
         }
         return y + count
-    }
-}
-
-/// e^(x − max)/Σ along one axis.
-struct SoftmaxKernel: Sendable {
-    let outer: Int
-    let length: Int
-    let inner: Int
-
-    func run(count: Int, input: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>) {
-        for block in 0..<count * outer {
-            if inner == 1 {
-                RowKernels.softmax(input + block * length, count: length, into: output + block * length)
-                continue
-            }
-            for i in 0..<inner {
-                let x = input + block * length * inner + i
-                let y = output + block * length * inner + i
-                var peak = -Float.infinity
-                for k in 0..<length { peak = max(peak, x[k * inner]) }
-                var sum: Float = 0
-                for k in 0..<length {
-                    let e = expf(x[k * inner] - peak)
-                    y[k * inner] = e
-                    sum += e
-                }
-                for k in 0..<length { y[k * inner] /= sum }
-            }
-        }
     }
 }
