@@ -5,25 +5,15 @@ extension Network {
     ///
     /// - Parameters:
     ///   - layer: the layer of `node`.
-    ///   - statistics: m and v in place of the stored ones.
     /// - Throws: `missingTensor`, `wrongTensorShape`; `invalidNode` where v + ε is not above 0.
     package func affineMap(
-        of layer: BatchNormalization, node: Node, statistics: ChannelStatistics? = nil
+        of layer: BatchNormalization, node: Node
     ) throws(NetworkError) -> (scale: [Double], shift: [Double]) {
         let channels = try parameter(layer.variance, of: node).values.count
         let gamma = try vector(layer.scale, count: channels, of: node)
         let beta = try vector(layer.shift, count: channels, of: node)
-        var mean = try vector(layer.mean, count: channels, of: node) ?? []
-        var variance = try vector(layer.variance, count: channels, of: node) ?? []
-        if let statistics {
-            guard statistics.mean.count == channels, statistics.variance.count == channels else {
-                throw .wrongInputShape(
-                    node: node.name, expected: "statistics of \(channels) channels",
-                    found: [statistics.mean.count, statistics.variance.count])
-            }
-            mean = statistics.mean
-            variance = statistics.variance
-        }
+        let mean = try vector(layer.mean, count: channels, of: node) ?? []
+        let variance = try vector(layer.variance, count: channels, of: node) ?? []
         var (scale, shift) = ([Double](repeating: 0, count: channels), [Double](repeating: 0, count: channels))
         for channel in 0..<channels {
             let deviation = (Double(variance[channel]) + Double(layer.epsilon)).squareRoot()

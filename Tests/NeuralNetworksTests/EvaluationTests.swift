@@ -193,32 +193,6 @@ struct ConvolutionCase: Sendable {
         #expect(relativeDifference(expected, result) <= 4 * Float.ulpOfOne)
     }
 
-    @Test func batchStatisticsNormalizeTheBatch() throws {
-        var net = RandomNetwork(seed: 10)
-        var value = net.input([3, 6, 6])
-        value = try net.relu("r1", try net.batchNormalization("bn1", try net.convolution("c1", value, 5, bias: false)))
-        value = try net.relu("r2", try net.batchNormalization("bn2", try net.convolution("c2", value, 4)))
-        let network = try net.network(outputs: value)
-        let batch = net.batch(37, [3, 6, 6])
-        let recorded = try network.recordingBatchStatistics([batch], threads: 2)
-        #expect(recorded.keys.sorted() == [1, 4])
-
-        // Frozen, they give every normalized channel mean β and variance γ²·v/(v + ε).
-        let normalized = network.nodes[4].outputs[0]
-        let tensor = try #require(try Evaluator(network, observing: [normalized], statistics: recorded).forward(batch)[normalized])
-        for channel in 0..<4 {
-            let values = (0..<37).flatMap { image in (0..<36).map { Double(tensor.values[(image * 4 + channel) * 36 + $0]) } }
-            let mean = values.reduce(0, +) / Double(values.count)
-            let variance = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(values.count)
-            let gamma = Double(network.parameters["bn2.weight"]!.values[channel])
-            let beta = Double(network.parameters["bn2.bias"]!.values[channel])
-            let stored = Double(try #require(recorded[4]).variance[channel])
-            #expect((mean - beta).magnitude <= 1e3 * Double(Float.ulpOfOne))
-            #expect((variance - gamma * gamma * stored / (stored + 1e-5)).magnitude <= 1e3 * Double(Float.ulpOfOne))
-        }
-        #expect(throws: NetworkError.self) { try Evaluator(network, statistics: [1: ChannelStatistics(mean: [0], variance: [1])]) }
-    }
-
     /// Evaluations that overlap must not change each other's thread counts, and with them the order of the sums.
     @Test func concurrentEvaluationsGiveTheSameBits() async throws {
         var net = RandomNetwork(seed: 12)

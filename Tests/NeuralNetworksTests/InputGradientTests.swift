@@ -139,36 +139,6 @@ import Testing
         }
     }
 
-    @Test func statisticsFollowInputsThatMove() throws {
-        var random = RandomNetwork(seed: 8)
-        let network = try everything(&random)
-        let gradient = try InputGradient(network)
-        for count in [20, 300] {
-            let x = random.batch(count, [4, 11, 9])
-            let seen = try gradient.gradientAndObservation(at: x, normalizationSeeds: [:]).observation
-            #expect(seen.statistics == (try gradient.normalizationStatistics(of: x)))
-            #expect(seen.statistics == (try gradient.normalizationStatistics(of: x, movedSince: seen)))
-            let moved = ActivationTensor(shape: x.shape, values: x.values.map { 1.1 * $0 + 0.1 })
-            let (exact, estimate) = (
-                try gradient.normalizationStatistics(of: moved), try gradient.normalizationStatistics(of: moved, movedSince: seen)
-            )
-            for (node, statistics) in exact {
-                let (old, new) = (try #require(seen.statistics[node]), try #require(estimate[node]))
-                for c in statistics.mean.indices {
-                    // The samples of one chunk are all there are, or a part that moves like the rest.
-                    let share: Float = count == 20 ? 1e-4 : 0.5
-                    let deviation = statistics.variance[c].squareRoot()
-                    #expect(
-                        (new.mean[c] - statistics.mean[c]).magnitude <= share * (old.mean[c] - statistics.mean[c]).magnitude + 1e-2 * share
-                            * deviation)
-                    #expect(
-                        (new.variance[c] - statistics.variance[c]).magnitude <= share * (old.variance[c] - statistics.variance[c]).magnitude
-                            + 1e-2 * share * statistics.variance[c])
-                }
-            }
-        }
-    }
-
     @Test func inputsMustFit() throws {
         #expect(throws: NetworkError.self) {
             var random = RandomNetwork(seed: 6)

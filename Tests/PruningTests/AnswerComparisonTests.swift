@@ -22,32 +22,50 @@ import Pruning
     @Test func `a network agrees with itself`() throws {
         let network = try Network.perceptron([6, 10, 3]).inferringShapes()
         let comparison = try AnswerComparison(network, network, on: .random([40, 6], seed: 1))
-        #expect(comparison.agreement()?.share == 1 && comparison.agreement(weighsByMargin: true)?.share == 1)
+        #expect(comparison.agreement?.share == 1 && comparison.agreement?.error == 0)
+        for weighsByMargin in [false, true] {
+            let found = try #require(comparison.agreement(withErrorsOf: comparison, weighsByMargin: weighsByMargin))
+            // Eighty inputs without a change do not prove that there is none.
+            #expect(found.share == 1 && found.error == 1 / 80)
+        }
         #expect(comparison.relativeErrors.map(\.relativeError) == [0] && comparison.count == 40)
-        #expect(comparison.scale(to: comparison) == 1)
     }
 
-    @Test func `errors grow to the size of those held out, and answers flip with them`() throws {
+    @Test func `errors held out are put onto every input in the order of its values`() throws {
         let network = try Self.linear([[1, 0], [0, 1]])
-        let other = try Self.linear([[1, 0.4], [0, 1]])
         // Answers (x, y) → (x + 0.4y, y): error 0.4y on the first of two.
+        let other = try Self.linear([[1, 0.4], [0, 1]])
         let fitted = try AnswerComparison(network, other, on: ActivationTensor(shape: [2, 2], values: [1, 1.5, 2, 1]))
-        #expect(fitted.agreement()?.share == 0.5)
-        let large = try AnswerComparison(network, other, on: ActivationTensor(shape: [1, 2], values: [1, 2]))
-        // Centered: z = ∓½(y − x), d = ±½·0.4y.
-        let (own, unseen) = ((0.36 + 0.16) / (0.25 + 1), 0.64 / 1)
-        #expect(abs(fitted.scale(to: large) - (unseen / own).squareRoot()) <= 1e-6)
-        #expect(large.scale(to: fitted) == 1)
-        #expect(fitted.agreement(scale: 0.5)?.share == 1)
-        // Margins ½ and 1: the second, which keeps its answer, counts twice.
-        #expect(abs((fitted.agreement(weighsByMargin: true)?.share ?? 0) - 2.0 / 3) <= 1e-6)
+        #expect(fitted.agreement?.share == 0.5)
+        // (1, 2): the error 0.8 is that of the second largest. Margins ½ and 1, and 1 of the held-out input itself: one of three flips,
+        // and by margins ½ of 2½.
+        let heldOut = try AnswerComparison(network, other, on: ActivationTensor(shape: [1, 2], values: [1, 2]))
+        #expect(abs((fitted.agreement(withErrorsOf: heldOut)?.share ?? 0) - 2.0 / 3) <= 1e-6)
+        #expect(abs((fitted.agreement(withErrorsOf: heldOut, weighsByMargin: true)?.share ?? 0) - 0.8) <= 1e-6)
+        // (2, 1): the error 0.4 is that of the largest, and nothing flips.
+        let agreeing = try AnswerComparison(network, other, on: ActivationTensor(shape: [1, 2], values: [2, 1]))
+        #expect(fitted.agreement(withErrorsOf: agreeing)?.share == 1)
+    }
+
+    /// Errors that do not know the margins, held out on a twelfth: the estimate is the share of all, within its own error.
+    @Test func `few held-out inputs tell the share of changed answers`() throws {
+        let network = try Self.linear((0..<6).map { k in (0..<12).map { $0 == k ? 1 : 0 } })
+        let other = try Self.linear((0..<6).map { k in (0..<12).map { $0 == k ? 1 : ($0 == k + 6 ? 0.5 : 0) } })
+        let all = try AnswerComparison(network, other, on: .random([4000, 12], seed: 3))
+        let truth = try #require(all.agreement?.share)
+        let fitted = try AnswerComparison(network, other, on: .random([480, 12], seed: 4))
+        let heldOut = try AnswerComparison(network, other, on: .random([40, 12], seed: 5))
+        let found = try #require(fitted.agreement(withErrorsOf: heldOut))
+        #expect(truth > 0.5 && truth < 0.95)
+        #expect(abs(found.share - truth) <= 3 * found.error && found.error <= 0.1)
     }
 
     @Test func `answers that are not numbers agree with nothing`() throws {
         let network = try Self.linear([[1, 0], [0, 1]])
         let broken = try Self.linear([[.nan, 0], [0, .nan]])
         let comparison = try AnswerComparison(network, broken, on: ActivationTensor(shape: [2, 2], values: [2, 1, 1, 2]))
-        #expect(comparison.agreement()?.share == 0)
+        #expect(comparison.agreement?.share == 0)
+        #expect(comparison.agreement(withErrorsOf: comparison)?.share == 0)
         #expect(comparison.relativeErrors.allSatisfy { !($0.relativeError <= 0.5) })
     }
 

@@ -162,13 +162,12 @@ import Testing
     }
 
     /// A plan that has learned replays to the learned network, and its masked network computes the same.
-    @Test(arguments: [false, true]) func plansLearn(_ hasStatistics: Bool) throws {
+    @Test func plansLearn() throws {
         let network = try Network.residual(channels: 6, width: 8).inferringShapes()
         let inputs = ActivationTensor.random([96, 2, 7, 7], seed: 8)
-        let statistics = hasStatistics ? try network.recordingBatchStatistics([inputs]) : [:]
         let plan = try Pruner(network: network, settings: PruningSettings(budget: .keep(0.5))).plan(calibration: inputs)
         let (learned, report) = try plan.learning(
-            from: network, inputs: [inputs], settings: settings(60, batch: 16), statistics: statistics)
+            from: network, inputs: [inputs], settings: settings(60, batch: 16))
         #expect(report.heldOutAfter < report.heldOutBefore)
         #expect(learned.groups == plan.groups && learned != plan)
         let (small, masked) = (try learned.apply(to: network), try learned.masked(network))

@@ -13,7 +13,7 @@ import LinearAlgebra
 /// let logits = try evaluator.forward(images).observed[0]
 ///
 /// // Part of a network: from a value computed before, up to the inputs of two layers.
-/// let prefix = try Evaluator(network, from: [stem], observing: [a, b], statistics: recorded)
+/// let prefix = try Evaluator(network, from: [stem], observing: [a, b])
 /// ```
 public struct Evaluator: Sendable {
     let plan: EvaluationPlan
@@ -26,26 +26,16 @@ public struct Evaluator: Sendable {
     ///   - network: a validated network; its shapes are inferred again when `inputShapes` is given.
     ///   - sources: values that `forward` will be given; the network's inputs by default.
     ///   - taps: values to observe; the network's outputs by default. Any value of the network may be asked for.
-    ///   - statistics: replacements for the stored mean and variance of batch normalizations, by node index.
     ///   - inputShapes: shapes of the network's inputs without the batch axis.
     /// - Throws: ``NetworkError`` naming the node that cannot be evaluated, or whose tensors are missing or misshapen.
     public init(
-        _ network: Network, from sources: [Network.ValueID]? = nil, observing taps: [Network.ValueID]? = nil,
-        statistics: [Int: ChannelStatistics] = [:], inputShapes: [[Int]]? = nil
-    ) throws(NetworkError) {
-        try self.init(
-            network, from: sources, observing: taps, statistics: statistics, inputShapes: inputShapes, recordsStatistics: false)
-    }
-
-    init(
-        _ network: Network, from sources: [Network.ValueID]?, observing taps: [Network.ValueID]?,
-        statistics: [Int: ChannelStatistics], inputShapes: [[Int]]?, recordsStatistics: Bool
+        _ network: Network, from sources: [Network.ValueID]? = nil, observing taps: [Network.ValueID]? = nil, inputShapes: [[Int]]? = nil
     ) throws(NetworkError) {
         try network.validateGraph()
         self.network = try network.inferringShapes(inputShapes: inputShapes)
         plan = try PlanBuilder.plan(
-            for: self.network, from: sources ?? network.inputs, observing: taps ?? network.outputs, statistics: statistics,
-            foldsBatchNormalization: !recordsStatistics, keepsObserved: !recordsStatistics)
+            for: self.network, from: sources ?? network.inputs, observing: taps ?? network.outputs, foldsBatchNormalization: true,
+            keepsObserved: true)
         resources = EvaluationResources(constants: plan.constants)
     }
 
@@ -142,68 +132,6 @@ public struct Evaluator: Sendable {
         resources.giveBack(buffers)
     }
 
-    /// Runs the batch layer by layer with every batch normalization using the statistics of this batch, and records them.
-    ///
-    /// - Returns: mean and variance per batch normalization, by node index: use them as `statistics` of an ``Evaluator``.
-    /// - Note: whole-batch activations are kept in memory while they are needed.
-    static func recordStatistics(
-        _ network: Network, _ inputs: [ActivationTensor], threads: Int?
-    ) throws(NetworkError) -> [Int: ChannelStatistics] {
-        let shapes = inputs.map(\.sampleShape)
-        let compatible = network.inputs.count == shapes.count ? zip(network.inputs, shapes).map { network.values[$0].shape ?? $1 } : shapes
-        // Behind an operation that cannot be evaluated the stored statistics stay.
-        let evaluability = network.evaluability(inputShapes: compatible)
-        let normalizations = network.nodes.indices.filter {
-            network.nodes[$0].layer.isBatchNormalization && evaluability.isComputable(network.nodes[$0].outputs[0])
-        }
-        guard !normalizations.isEmpty else { return [:] }
-        let taps = normalizations.map { network.nodes[$0].outputs[0] }
-        let evaluator = try Evaluator(
-            network, from: nil, observing: taps, statistics: [:], inputShapes: compatible, recordsStatistics: true)
-        return try evaluator.record(inputs, threads: max(1, threads ?? BLASConfiguration.configuredThreads))
-    }
-
-    private func record(_ inputs: [ActivationTensor], threads: Int) throws(NetworkError) -> [Int: ChannelStatistics] {
-        let batch = try checkedBatch(inputs)
-        let scratch = BufferSet(sizes: plan.scratchSizes.map { $0 * batch })
-        defer { scratch.deallocate() }
-        var recorded: [Int: ChannelStatistics] = [:]
-        var failure: NetworkError?
-        withSourcePointers(inputs, from: 0) { sources in
-            for var step in plan.steps {
-                let all = plan.pointers(
-                    first: 0, sources: sources, constants: resources.constants, scratch: scratch, scratchOffset: 0)
-                if case .channelAffine(let kernel) = step.kernel, case .batchNormalization(let layer) = network.nodes[step.node].layer {
-                    let statistics = kernel.statistics(of: all[step.inputs[0]], count: batch, threads: threads)
-                    recorded[step.node] = statistics
-                    do throws(NetworkError) {
-                        let affine = try network.affine(
-                            layer, node: network.nodes[step.node], channels: kernel.channels, statistics: statistics)
-                        step.kernel = .channelAffine(
-                            ChannelAffineKernel(
-                                channels: kernel.channels, positions: kernel.positions, scale: affine.scale, shift: affine.shift,
-                                activation: kernel.activation))
-                    } catch {
-                        failure = error
-                        return
-                    }
-                }
-                let chunk = max(1, min(16, (batch + threads - 1) / threads))
-                ConcurrentChunks.run(
-                    count: (batch + chunk - 1) / chunk, threads: threads,
-                    makeWorkspace: { BufferSet(sizes: [step.kernel.workspaceSize]) }, release: { $0.deallocate() }
-                ) { index, workspace in
-                    let first = index * chunk
-                    let pointers = plan.pointers(
-                        first: first, sources: sources, constants: resources.constants, scratch: scratch, scratchOffset: first)
-                    step.run(count: min(chunk, batch - first), pointers: pointers, workspace: workspace[0])
-                }
-            }
-        }
-        if let failure { throw failure }
-        return recorded
-    }
-
     // MARK: Batches
 
     private func checkedBatch(_ inputs: [ActivationTensor]) throws(NetworkError) -> Int {
@@ -280,17 +208,6 @@ extension Network {
         _ input: ActivationTensor, observing taps: [ValueID]? = nil, threads: Int? = nil
     ) throws(NetworkError) -> Activations {
         try Evaluator(self, observing: taps).forward(input, threads: threads)
-    }
-
-    /// Statistics that every batch normalization sees when all of them normalize by the statistics of this batch.
-    ///
-    /// - Parameter inputs: one tensor per network input; the statistics are taken over the whole batch at once.
-    /// - Returns: mean and population variance per batch normalization, by node index.
-    /// - Throws: ``NetworkError``.
-    public func recordingBatchStatistics(
-        _ inputs: [ActivationTensor], threads: Int? = nil
-    ) throws(NetworkError) -> [Int: ChannelStatistics] {
-        try Evaluator.recordStatistics(self, inputs, threads: threads)
     }
 }
 

@@ -8,7 +8,7 @@ extension PlanBuilder {
         switch node.layer {
         case .batchNormalization(let layer):
             let channels = input.first ?? 0
-            let affine = try network.affine(layer, node: node, channels: channels, statistics: statistics[index])
+            let affine = try network.affine(layer, node: node, channels: channels)
             return .channelAffine(
                 ChannelAffineKernel(
                     channels: channels, positions: size / max(channels, 1), scale: affine.scale, shift: affine.shift,
@@ -181,10 +181,10 @@ extension Network {
     /// Batch normalization as y = a·x + b (`affineMap`), rounded once.
     /// - Throws: as `affineMap`; `wrongTensorShape` when it has another number of channels.
     func affine(
-        _ layer: BatchNormalization, node: Node, channels: Int, statistics: ChannelStatistics? = nil
+        _ layer: BatchNormalization, node: Node, channels: Int
     ) throws(NetworkError) -> (scale: [Float], shift: [Float]) {
         try checkVectors([layer.variance], count: channels, node)
-        let map = try affineMap(of: layer, node: node, statistics: statistics)
+        let map = try affineMap(of: layer, node: node)
         return (map.scale.map(Float.init), map.shift.map(Float.init))
     }
 }

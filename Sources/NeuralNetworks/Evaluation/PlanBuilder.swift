@@ -5,7 +5,6 @@ struct PlanBuilder {
     let network: Network
     let constants: Set<Network.ValueID>
     private let observed: Set<Network.ValueID>
-    let statistics: [Int: ChannelStatistics]
     private let foldsBatchNormalization: Bool
     /// How many needed nodes read a value, and which.
     private var readers: [Network.ValueID: [Int]] = [:]
@@ -18,16 +17,15 @@ struct PlanBuilder {
 
     /// - Throws: ``NetworkError`` when a needed node cannot be evaluated or a shape is unknown.
     static func plan(
-        for network: Network, from sources: [Network.ValueID], observing taps: [Network.ValueID],
-        statistics: [Int: ChannelStatistics], foldsBatchNormalization: Bool, keepsObserved: Bool = true
+        for network: Network, from sources: [Network.ValueID], observing taps: [Network.ValueID], foldsBatchNormalization: Bool,
+        keepsObserved: Bool = true
     ) throws(NetworkError) -> EvaluationPlan {
-        var builder = PlanBuilder(network, taps: taps, statistics: statistics, folds: foldsBatchNormalization)
+        var builder = PlanBuilder(network, taps: taps, folds: foldsBatchNormalization)
         return try builder.build(sources: sources, taps: taps, keepsObserved: keepsObserved)
     }
 
-    private init(_ network: Network, taps: [Network.ValueID], statistics: [Int: ChannelStatistics], folds: Bool) {
+    private init(_ network: Network, taps: [Network.ValueID], folds: Bool) {
         self.network = network
-        self.statistics = statistics
         constants = network.constantValues
         observed = Set(taps)
         foldsBatchNormalization = folds
@@ -221,7 +219,7 @@ struct PlanBuilder {
         if foldsBatchNormalization, channels > 0, let next = soleReader(of: value),
             case .batchNormalization(let layer) = network.nodes[next].layer
         {
-            affine = try network.affine(layer, node: network.nodes[next], channels: channels, statistics: statistics[next])
+            affine = try network.affine(layer, node: network.nodes[next], channels: channels)
             absorbed.insert(next)
             value = network.nodes[next].outputs[0]
         }

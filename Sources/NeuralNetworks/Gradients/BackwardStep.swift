@@ -13,16 +13,15 @@ struct BackwardStep: Sendable {
 
     /// - Parameters:
     ///   - network: with shapes inferred; the step's kernel is that of its node.
-    ///   - statistics: what batch normalizations use, by node, where they are not the stored ones.
     ///   - slots: where gradients of trained tensors go; empty for none.
     ///   - wanted: by storage, whether a gradient is asked for.
     /// - Throws: `unsupported` naming the node that has no derivative here.
     init(
-        _ step: EvaluationPlan.Step, in network: Network, statistics: [Int: ChannelStatistics] = [:],
+        _ step: EvaluationPlan.Step, in network: Network,
         slots: ParameterSlots = ParameterSlots(), wanted: [Bool]
     ) throws(NetworkError) {
         wantsInput = step.inputs.map { wanted[$0] }
-        parameters = try StepParameters(step, in: network, statistics: statistics, slots: slots)
+        parameters = try StepParameters(step, in: network, slots: slots)
         switch step.kernel {
         case .convolution(let kernel):
             let gradient = ConvolutionGradient(of: kernel, wantsInput: wantsInput[0], wantsWeight: parameters.weight != nil)

@@ -41,11 +41,10 @@ public struct InputGradient: Sendable {
     /// Prepares a network with one input and one output.
     ///
     /// - Parameters:
-    ///   - statistics: replacements for the stored mean and variance of batch normalizations, by node index.
     ///   - inputShape: shape of one input; the network's own by default.
     /// - Throws: `unsupported` naming the node that cannot be differentiated, and what an ``Evaluator`` throws.
     public init(
-        _ network: Network, statistics: [Int: ChannelStatistics] = [:], inputShape: [Int]? = nil
+        _ network: Network, inputShape: [Int]? = nil
     ) throws(NetworkError) {
         guard network.inputs.count == 1, network.outputs.count == 1 else {
             throw .invalidNetwork(reason: "expected one input and one output, found \(network.inputs.count) and \(network.outputs.count)")
@@ -54,7 +53,7 @@ public struct InputGradient: Sendable {
         let shaped = try network.inferringShapes(inputShapes: inputShape.map { [$0] })
         self.network = shaped
         reverse = try ReversePlan(
-            shaped, observing: shaped.outputs, statistics: statistics, slots: ParameterSlots(), wantsInput: true)
+            shaped, observing: shaped.outputs, slots: ParameterSlots(), wantsInput: true)
         let plan = reverse.plan
         normalizations = NormalizationSums(
             plan.steps.compactMap { step in
@@ -62,7 +61,7 @@ public struct InputGradient: Sendable {
                 else { return nil }
                 return .init(
                     node: step.node, storage: step.inputs[0], channels: kernel.channels, positions: kernel.positions,
-                    origin: statistics[step.node]?.mean ?? shaped.parameters[layer.mean]?.values ?? [])
+                    origin: shaped.parameters[layer.mean]?.values ?? [])
             })
         outputStorage = plan.taps.last?.storage ?? 0
     }
@@ -78,14 +77,6 @@ public struct InputGradient: Sendable {
         threads: Int? = nil
     ) throws(NetworkError) -> ActivationTensor {
         try pass(inputs, normalizationSeeds, outputSeed, threads: threads, observes: false).0
-    }
-
-    /// ∂L/∂inputs for given seeds, and what the batch normalizations read on the way.
-    public func gradientAndObservation(
-        at inputs: ActivationTensor, normalizationSeeds: [Int: NormalizationSeed], threads: Int? = nil
-    ) throws(NetworkError) -> (gradient: ActivationTensor, observation: Observation) {
-        let (gradient, sums) = try pass(inputs, normalizationSeeds, nil, threads: threads, observes: true)
-        return (gradient, Observation(sums: sums, statistics: normalizations.statistics(sums, samples: inputs.batchCount)))
     }
 
     private func pass(

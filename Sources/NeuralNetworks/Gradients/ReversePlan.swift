@@ -21,23 +21,22 @@ struct ReversePlan: Sendable {
     /// - Parameters:
     ///   - network: with shapes inferred.
     ///   - taps: values whose gradients are given.
-    ///   - statistics: what batch normalizations use, by node, where they are not the stored ones.
     ///   - slots: trained tensors whose gradients are asked for.
     ///   - wantsInput: whether those of the inputs are.
     /// - Throws: `unsupported` naming the node that cannot be differentiated, and what an ``Evaluator`` throws.
     init(
-        _ network: Network, observing taps: [Network.ValueID], statistics: [Int: ChannelStatistics], slots: ParameterSlots,
+        _ network: Network, observing taps: [Network.ValueID], slots: ParameterSlots,
         wantsInput: Bool
     ) throws(NetworkError) {
         let plan = try PlanBuilder.plan(
-            for: network, from: network.inputs, observing: network.observedForGradients(of: taps), statistics: statistics,
+            for: network, from: network.inputs, observing: network.observedForGradients(of: taps),
             foldsBatchNormalization: false, keepsObserved: false
         ).keepingEverything()
         var wanted = [Bool](repeating: false, count: plan.storages.count)
         if wantsInput { for source in plan.sources { wanted[source.storage] = true } }
         var backward: [BackwardStep] = []
         for step in plan.steps {
-            let reverse = try BackwardStep(step, in: network, statistics: statistics, slots: slots, wanted: wanted)
+            let reverse = try BackwardStep(step, in: network, slots: slots, wanted: wanted)
             if reverse.isNeeded { for storage in step.outputs { wanted[storage] = true } }
             backward.append(reverse)
         }

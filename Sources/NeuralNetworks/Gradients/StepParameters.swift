@@ -39,7 +39,7 @@ struct StepParameters: Sendable {
     var isWanted: Bool { weight != nil || bias != nil || mean != nil || constants.contains { $0 != nil } }
 
     init(
-        _ step: EvaluationPlan.Step, in network: Network, statistics: [Int: ChannelStatistics], slots: ParameterSlots
+        _ step: EvaluationPlan.Step, in network: Network, slots: ParameterSlots
     ) throws(NetworkError) {
         constants = [Int?](repeating: nil, count: step.inputs.count)
         guard slots.count > 0 else { return }
@@ -51,11 +51,10 @@ struct StepParameters: Sendable {
         case .batchNormalization(let layer):
             (weight, bias, mean) = (slots.offset(layer.scale), slots.offset(layer.shift), slots.offset(layer.mean))
             guard weight != nil else { return }
-            let stored = ChannelStatistics(
-                mean: try network.parameter(layer.mean, of: node).values, variance: try network.parameter(layer.variance, of: node).values)
-            let (mean, variance) = statistics[step.node].map { ($0.mean, $0.variance) } ?? (stored.mean, stored.variance)
-            center = mean
-            inverseDeviation = variance.map { Float(1 / (Double($0) + Double(layer.epsilon)).squareRoot()) }
+            center = try network.parameter(layer.mean, of: node).values
+            inverseDeviation = try network.parameter(layer.variance, of: node).values.map {
+                Float(1 / (Double($0) + Double(layer.epsilon)).squareRoot())
+            }
         case .add, .multiply, .concatenation:
             for (index, value) in node.inputs.enumerated() where index < constants.count {
                 guard let maker = network.nodes.first(where: { $0.outputs.contains(value) }), case .constant(let name) = maker.layer

@@ -26,7 +26,6 @@ public struct WeightGradient: Sendable {
         ) -> Double
 
     private let taps: [Network.ValueID]
-    private let statistics: [Int: ChannelStatistics]
     private let slots: ParameterSlots
     private var network: Network
     private var reverse: ReversePlan
@@ -53,20 +52,18 @@ public struct WeightGradient: Sendable {
     ///   - taps: values that the loss reads, in its order; none may be a constant.
     ///   - parameters: trained tensors: weights and biases of affine layers, scales, shifts and running means of normalizations,
     ///     constants that are added, multiplied or concatenated.
-    ///   - statistics: replacements for the stored mean and variance of batch normalizations, by node index.
     ///   - inputShapes: shapes of the inputs without the batch axis; the network's own by default.
     /// - Throws: `missingTensor`, `unsupported` naming the node that cannot be differentiated, and what an ``Evaluator`` throws.
     public init(
-        _ network: Network, observing taps: [Network.ValueID], parameters: [String], statistics: [Int: ChannelStatistics] = [:],
+        _ network: Network, observing taps: [Network.ValueID], parameters: [String],
         inputShapes: [[Int]]? = nil
     ) throws(NetworkError) {
         try network.validateGraph()
         self.network = try network.inferringShapes(inputShapes: inputShapes)
         self.taps = taps
         sampleWork = max(1, self.network.cost.multiplyAdds ?? Self.laneWork)
-        self.statistics = statistics
         slots = try ParameterSlots(parameters, in: network)
-        reverse = try ReversePlan(self.network, observing: taps, statistics: statistics, slots: slots, wantsInput: false)
+        reverse = try ReversePlan(self.network, observing: taps, slots: slots, wantsInput: false)
     }
 
     /// Puts new values of trained tensors in place, in the layout of the flat gradient.
@@ -78,7 +75,7 @@ public struct WeightGradient: Sendable {
             guard let range = slots.ranges[name], let shape = network.parameters[name]?.shape else { continue }
             network.parameters[name] = Parameter(shape: shape, values: Array(values[range]))
         }
-        reverse = try ReversePlan(network, observing: taps, statistics: statistics, slots: slots, wantsInput: false)
+        reverse = try ReversePlan(network, observing: taps, slots: slots, wantsInput: false)
     }
 
     /// The trained tensors in the layout of the flat gradient.

@@ -9,7 +9,7 @@ public struct GroupConsumer: Sendable, Equatable {
         /// The layer's own bias: add the constant.
         case bias(parameter: String)
         /// No bias, but batch normalization follows at once: subtract the constant from its running mean.
-        case runningMean(parameter: String, node: Int)
+        case runningMean(parameter: String)
         /// Neither: see ``Network/addingBias(to:)``.
         case none
     }
@@ -47,7 +47,7 @@ extension Network {
         default: return .none
         }
         if let next = batchNormalization(after: node), case .batchNormalization(let layer) = nodes[next].layer {
-            return .runningMean(parameter: layer.mean, node: next)
+            return .runningMean(parameter: layer.mean)
         }
         return .none
     }

@@ -34,7 +34,7 @@ struct ErrorCurves: Sendable {
         try run.begin(.errorCurves)
         var curves = ranking.groups.map(ErrorCurves.ofConsumers)
         if let samples = inputs.samples, run.network.inputs.count == 1, run.canCompareOutputs {
-            let original = MaskedNetwork(run.network, statistics: inputs.statistics)
+            let original = MaskedNetwork(run.network)
             let held = Swift.min(ErrorCurves.heldOut.count, samples.batchCount / ErrorCurves.heldOut.part)
             // Too few to spare some: the fit's own.
             let fitted = held > 0 ? samples.samples(0..<samples.batchCount - held) : samples
@@ -70,7 +70,7 @@ struct ErrorCurves: Sendable {
         _ run: PruningRun
     ) throws(PruningError) -> [SharedGroups.Reader] {
         guard run.settings.reweighting == .sequential, group.isChosenInPlace,
-            let site = try Site.sites(of: [group.reading], in: run.network, statistics: inputs.statistics, pending: false).first
+            let site = try Site.sites(of: [group.reading], in: run.network, pending: false).first
         else { return shared.readers(of: group.index) }
         let problem = try SiteProblem(
             site, frontier, of: original, frontier, of: original, strengths: .init(inputs, run.settings), using: run.places(ofSite: 0))
@@ -94,7 +94,7 @@ struct ErrorCurves: Sendable {
                 let order = Array(path.order.reversed())
                 errors = LocalPrediction.errors(afterRemovals: path.changes)
                 masked = { (m) throws(PruningError) in
-                    var masked = MaskedNetwork(run.network, statistics: inputs.statistics)
+                    var masked = MaskedNetwork(run.network)
                     for reader in readers {
                         let stay = reader.site.patches.blocks { $0 == group.index ? Array(order.prefix(m)) : nil }
                         _ = try masked.refit(reader.site, reader.problem, kept: stay)

@@ -12,11 +12,10 @@ struct ActivationStream: Sendable {
 
     /// - Parameters:
     ///   - taps: values to observe; the outputs when `nil`.
-    ///   - statistics: what batch normalizations use, by node, where not the stored values.
     /// - Throws: `evaluation`.
-    init(_ network: Network, observing taps: [Network.ValueID]? = nil, statistics: [Int: ChannelStatistics] = [:]) throws(PruningError) {
+    init(_ network: Network, observing taps: [Network.ValueID]? = nil) throws(PruningError) {
         do {
-            evaluator = try Evaluator(network, observing: taps, statistics: statistics)
+            evaluator = try Evaluator(network, observing: taps)
         } catch {
             throw .evaluation(error)
         }

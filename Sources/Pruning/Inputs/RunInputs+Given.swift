@@ -25,7 +25,7 @@ extension RunInputs {
             unseen: unseen > 0 ? .heldOut(calibration.samples(seen.batchCount..<calibration.batchCount)) : .none)
     }
 
-    /// Inputs that the fit does not see: a sixteenth, at least 16 to know the size of an error to a fifth; none of fewer than 64, where
-    /// the fit needs them more.
-    private static func heldOutCount(of count: Int) -> Int { count < 64 ? 0 : Swift.max(16, count / 16) }
+    /// Inputs that the fit does not see: a twelfth, at least 16 to know the share of changed answers to some five points
+    /// (AnswerComparison); none of fewer than 64, where the fit needs them more.
+    private static func heldOutCount(of count: Int) -> Int { count < 64 ? 0 : Swift.max(16, count / 12) }
 }

@@ -98,12 +98,10 @@ private struct ImageChoice {
         }
         let drawn = images ?? drawing.images(kind, count: count + ImageChoice.heldOutCount, using: &generator)
         let samples = drawn.samples(0..<count)
-        let statistics: [Int: ChannelStatistics]
-        do { statistics = try network.recordingBatchStatistics([samples]) } catch { throw .evaluation(error) }
         return RunInputs(
             .samples(samples),
             .matchedImages(images: count, process: kind.process, convention: kind.convention, prior: prior, matching: matching),
-            chain: chain, statistics: statistics, warnings: self.warnings(kind) + warnings,
+            chain: chain, warnings: self.warnings(kind) + warnings,
             unseen: images == nil ? .none : .recognized(drawn.samples(count..<drawn.batchCount)))
     }
 

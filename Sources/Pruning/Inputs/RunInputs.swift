@@ -24,8 +24,6 @@ struct RunInputs: Sendable {
 
     let content: Content
     let provenance: InputProvenance
-    /// Statistics that batch normalizations use on these inputs, by node, where they are not the stored ones.
-    let statistics: [Int: ChannelStatistics]
     let warnings: [PruningWarning]
     /// What the fit does not see.
     let unseen: Judge
@@ -33,10 +31,10 @@ struct RunInputs: Sendable {
     let chain: DenseChain?
 
     init(
-        _ content: Content, _ provenance: InputProvenance, chain: DenseChain?, statistics: [Int: ChannelStatistics] = [:],
+        _ content: Content, _ provenance: InputProvenance, chain: DenseChain?,
         warnings: [PruningWarning] = [], unseen: Judge = .none
     ) {
-        (self.content, self.provenance, self.chain, self.statistics) = (content, provenance, chain, statistics)
+        (self.content, self.provenance, self.chain) = (content, provenance, chain)
         (self.warnings, self.unseen) = (warnings, unseen)
     }
 

@@ -34,7 +34,6 @@ public struct Distillation: Sendable {
     private let heldOut: HeldOutInputs
     private let answers: Evaluator
     private let prepared: WeightGradient
-    private let studentStatistics: [Int: ChannelStatistics]
     /// Multiply–adds of one input in one step.
     private let workPerInput: Double
     /// Rates that compete, and the steps of each.
@@ -66,12 +65,9 @@ public struct Distillation: Sendable {
     ///   - inputs: one tensor per input of the networks.
     ///   - labels: class per input for fine-tuning; empty to learn from the original alone.
     ///   - settings: see there.
-    ///   - teacherStatistics, studentStatistics: what batch normalizations use on these inputs, by node, where it is not what
-    ///     they store; their stored statistics are not touched.
     /// - Throws: `malformedNetwork`, `inputShape`, `nonFiniteData`, `invalidSetting`, `evaluation`.
     public init(
-        teacher: Network, student: Network, inputs: [ActivationTensor], labels: [Int] = [], settings: LearningSettings = LearningSettings(),
-        teacherStatistics: [Int: ChannelStatistics] = [:], studentStatistics: [Int: ChannelStatistics] = [:]
+        teacher: Network, student: Network, inputs: [ActivationTensor], labels: [Int] = [], settings: LearningSettings = LearningSettings()
     ) throws(PruningError) {
         try settings.validate()
         for tensor in inputs {
@@ -85,7 +81,6 @@ public struct Distillation: Sendable {
             }
         }
         self.settings = settings
-        self.studentStatistics = studentStatistics
         do {
             self.teacher = try teacher.inferringShapes()
             self.student = try student.inferringShapes()
@@ -96,13 +91,13 @@ public struct Distillation: Sendable {
         let all = try LearningInputs(inputs, network: self.student, labels: labels, settings: settings)
         do throws(NetworkError) {
             let plain = try HeldOutInputs(
-                all, teacher: self.teacher, pairs: matched.outputs, statistics: teacherStatistics, isLogits: settings.outputsAreLogits)
+                all, teacher: self.teacher, pairs: matched.outputs, isLogits: settings.outputsAreLogits)
             self.inputs = try all.adjusted(
-                to: self.student, judgedBy: plain, teacher: self.teacher, statistics: teacherStatistics)
+                to: self.student, judgedBy: plain, teacher: self.teacher)
             var judge = plain
             if labels.isEmpty, let augmentation = self.inputs.augmentation {
                 judge = try plain.augmented(
-                    by: augmentation, seed: settings.seed, teacher: self.teacher, pairs: matched.outputs, statistics: teacherStatistics)
+                    by: augmentation, seed: settings.seed, teacher: self.teacher, pairs: matched.outputs)
             }
             heldOut = judge
             let shapes = self.inputs.networkShapes
@@ -110,10 +105,10 @@ public struct Distillation: Sendable {
             let probe = self.inputs.probe()
             let candidates = labels.isEmpty ? matched.features : []
             let pairs = try Distillation.agreeing(
-                candidates, probe, (self.teacher, teacherStatistics), (self.student, studentStatistics), shapes: shapes)
+                candidates, probe, self.teacher, self.student, shapes: shapes)
             let observed = pairs + matched.outputs
             answers = try Evaluator(
-                self.teacher, observing: observed.map(\.teacher), statistics: teacherStatistics, inputShapes: shapes)
+                self.teacher, observing: observed.map(\.teacher), inputShapes: shapes)
             let seen = try answers.forwardInLanes(probe)
             let variances = seen.map(\.variancePerSample)
             let classes = heldOut.isLogits ? seen.last?.sampleSize ?? 0 : 0
@@ -121,10 +116,10 @@ public struct Distillation: Sendable {
                 features: Array(variances.prefix(pairs.count)), outputs: Array(variances.dropFirst(pairs.count)),
                 centersOutputs: heldOut.isLogits, matchesProbabilities: self.inputs.showsClasses(classes), usesLabels: !labels.isEmpty)
             tensors = try LearnedTensors(
-                self.student, probe: probe, inputShapes: shapes, statistics: studentStatistics,
+                self.student, probe: probe, inputShapes: shapes,
                 frozen: self.student.frozenTensors(rows: self.inputs.count))
             prepared = try WeightGradient(
-                self.student, observing: observed.map(\.student), parameters: tensors.names, statistics: studentStatistics,
+                self.student, observing: observed.map(\.student), parameters: tensors.names,
                 inputShapes: shapes)
             func work(_ network: Network) throws(NetworkError) -> Double {
                 Double(try network.inferringShapes(inputShapes: shapes).cost.multiplyAdds ?? 0)
@@ -170,7 +165,7 @@ public struct Distillation: Sendable {
             if best != start {
                 for share in Distillation.blends {
                     let blend = zip(start, state.best).map { $0 + share * ($1 - $0) }
-                    let error = try heldOut.error(of: network(blend), statistics: studentStatistics)
+                    let error = try heldOut.error(of: network(blend))
                     if error < bestError { (best, bestError) = (blend, error) }
                 }
             }
@@ -191,7 +186,7 @@ public struct Distillation: Sendable {
 
     private func begin(_ start: [Float]) throws(NetworkError) -> LearningState {
         let zeros = [Float](repeating: 0, count: start.count)
-        let error = try heldOut.error(of: student, statistics: studentStatistics)
+        let error = try heldOut.error(of: student)
         return LearningState(
             step: 0, values: start, first: zeros, second: zeros, momentSteps: 0, best: start, bestError: error, startError: error,
             rate: rates.count == 1 ? rates[0] : 0)
@@ -219,7 +214,7 @@ public struct Distillation: Sendable {
                 return goesOn
             }
             guard goesOn else { return nil }
-            let error = try heldOut.error(of: network(trial.values), statistics: studentStatistics)
+            let error = try heldOut.error(of: network(trial.values))
             if best.map({ error < $0.error }) ?? true { best = (rate, error) }
         }
         return best?.rate
@@ -242,7 +237,7 @@ public struct Distillation: Sendable {
                 state.retreat()
             }
             if state.step % interval == 0 || state.step == steps {
-                let error = try heldOut.error(of: network(state.values), statistics: studentStatistics)
+                let error = try heldOut.error(of: network(state.values))
                 latest = error.error
                 if error < state.bestError {
                     (state.best, state.bestError) = (state.values, error)
@@ -292,12 +287,11 @@ public struct Distillation: Sendable {
 
     /// Pairs whose values agree to some extent: neither the same already nor strangers.
     private static func agreeing(
-        _ pairs: [ValuePair], _ probe: [ActivationTensor], _ teacher: (Network, [Int: ChannelStatistics]),
-        _ student: (Network, [Int: ChannelStatistics]), shapes: [[Int]]?
+        _ pairs: [ValuePair], _ probe: [ActivationTensor], _ teacher: Network, _ student: Network, shapes: [[Int]]?
     ) throws(NetworkError) -> [ValuePair] {
         guard !pairs.isEmpty else { return [] }
-        func seen(_ network: (Network, [Int: ChannelStatistics]), _ values: [Network.ValueID]) throws(NetworkError) -> [ActivationTensor] {
-            try Evaluator(network.0, observing: values, statistics: network.1, inputShapes: shapes).forwardInLanes(probe)
+        func seen(_ network: Network, _ values: [Network.ValueID]) throws(NetworkError) -> [ActivationTensor] {
+            try Evaluator(network, observing: values, inputShapes: shapes).forwardInLanes(probe)
         }
         let (wanted, given) = (try seen(teacher, pairs.map(\.teacher)), try seen(student, pairs.map(\.student)))
         return pairs.indices.filter { k in

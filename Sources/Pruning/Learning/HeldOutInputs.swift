@@ -20,12 +20,12 @@ struct HeldOutInputs: Sendable {
     private static let leastSureness = 0.5
     /// - Parameter isLogits: `nil` to judge by the original's answers.
     init(
-        _ all: LearningInputs, teacher: Network, pairs: [ValuePair], statistics: [Int: ChannelStatistics], isLogits: Bool?
+        _ all: LearningInputs, teacher: Network, pairs: [ValuePair], isLogits: Bool?
     ) throws(NetworkError) {
         inputs = all.tensors.map { $0.rows(all.heldOut) }
         labels = all.labels.isEmpty ? [] : all.heldOut.map { all.labels[$0] }
         outputs = pairs.map(\.student)
-        answers = try Evaluator(teacher, observing: pairs.map(\.teacher), statistics: statistics).forwardInLanes(inputs)
+        answers = try Evaluator(teacher, observing: pairs.map(\.teacher)).forwardInLanes(inputs)
         guard answers.count == 1, let logits = answers.first, logits.sampleShape.count == 1, logits.sampleSize >= 2 else {
             guard labels.isEmpty else {
                 throw .invalidData(
@@ -45,13 +45,13 @@ struct HeldOutInputs: Sendable {
 
     /// The same with images flipped, cropped and shifted in place of those given: a closed form may have been fitted on those.
     func augmented(
-        by augmentation: ImageAugmentation, seed: UInt64, teacher: Network, pairs: [ValuePair], statistics: [Int: ChannelStatistics]
+        by augmentation: ImageAugmentation, seed: UInt64, teacher: Network, pairs: [ValuePair]
     ) throws(NetworkError) -> HeldOutInputs {
         var generator = SeededGenerator(seed: seed).stream(.heldOut)
         var result = self
         let twice = Array(0..<count) + Array(0..<count)
         result.inputs = [augmentation.atFullSize()(inputs[0], at: twice, using: &generator)]
-        result.answers = try Evaluator(teacher, observing: pairs.map(\.teacher), statistics: statistics).forwardInLanes(result.inputs)
+        result.answers = try Evaluator(teacher, observing: pairs.map(\.teacher)).forwardInLanes(result.inputs)
         return result
     }
 
@@ -62,8 +62,8 @@ struct HeldOutInputs: Sendable {
     }
 
     /// How far a smaller network is from its goal.
-    func error(of network: Network, statistics: [Int: ChannelStatistics]) throws(NetworkError) -> HeldOutError {
-        let given = try Evaluator(network, observing: outputs, statistics: statistics).forwardInLanes(inputs)
+    func error(of network: Network) throws(NetworkError) -> HeldOutError {
+        let given = try Evaluator(network, observing: outputs).forwardInLanes(inputs)
         if let logits = given.first, !labels.isEmpty {
             let wrong = zip(logits.largest, labels).count { $0 != $1 }
             var sample = 0
@@ -95,10 +95,10 @@ struct HeldOutInputs: Sendable {
 
     /// Whether the original names the classes of the held-out inputs for a share of what became of them; always where it names none.
     func survives(
-        _ moved: ActivationTensor, share: Double, teacher: Network, statistics: [Int: ChannelStatistics]
+        _ moved: ActivationTensor, share: Double, teacher: Network
     ) throws(NetworkError) -> Bool {
         guard isLogits, let logits = answers.first else { return true }
-        let given = try Evaluator(teacher, statistics: statistics).forwardInLanes([moved])
+        let given = try Evaluator(teacher).forwardInLanes([moved])
         guard let other = given.first, other.sampleSize == logits.sampleSize else { return true }
         let same = zip(other.largest, logits.largest).count { $0 == $1 }
         return Double(same) >= share * Double(max(1, count))

@@ -16,10 +16,9 @@ struct LearnedTensors: Sendable {
     /// - Parameters:
     ///   - probe: inputs that show how much the channels vary.
     ///   - inputShapes: shapes of the probe where they are not the network's own.
-    ///   - statistics: what batch normalizations use, by node, where it is not what they store.
     ///   - frozen: tensors that stay.
     init(
-        _ network: Network, probe: [ActivationTensor], inputShapes: [[Int]]? = nil, statistics: [Int: ChannelStatistics] = [:],
+        _ network: Network, probe: [ActivationTensor], inputShapes: [[Int]]? = nil,
         frozen: Set<String> = []
     ) throws(NetworkError) {
         var names: [String] = []
@@ -57,7 +56,7 @@ struct LearnedTensors: Sendable {
         }
         let makers = shifts.filter { seen.insert($0.name).inserted && network.parameters[$0.name] != nil }
         let deviations = try network.channelDeviations(
-            of: makers.map(\.node.outputs[0]), on: probe, inputShapes: inputShapes, statistics: statistics)
+            of: makers.map(\.node.outputs[0]), on: probe, inputShapes: inputShapes)
         for ((name, node), deviation) in zip(makers, deviations) {
             guard let count = network.parameters[name]?.values.count, count == deviation.count else { continue }
             var own = deviation
@@ -100,12 +99,12 @@ struct LearnedTensors: Sendable {
 extension Network {
     /// Deviation of every channel of some values (the axis behind the batch; the last one of vectors) over samples and places.
     fileprivate func channelDeviations(
-        of values: [ValueID], on inputs: [ActivationTensor], inputShapes: [[Int]]?, statistics: [Int: ChannelStatistics]
+        of values: [ValueID], on inputs: [ActivationTensor], inputShapes: [[Int]]?
     ) throws(NetworkError) -> [[Float]] {
         guard !values.isEmpty else { return [] }
         var unique: [ValueID] = []
         for value in values where !unique.contains(value) { unique.append(value) }
-        let seen = try Evaluator(self, observing: unique, statistics: statistics, inputShapes: inputShapes).forwardInLanes(inputs)
+        let seen = try Evaluator(self, observing: unique, inputShapes: inputShapes).forwardInLanes(inputs)
         return values.map { value in
             guard let index = unique.firstIndex(of: value), index < seen.count else { return [] }
             return seen[index].channelDeviations(isChannelLast: channelIsLast(value))

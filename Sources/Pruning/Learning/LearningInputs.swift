@@ -69,7 +69,7 @@ package struct LearningInputs: Sendable {
 
     /// With the augmentation that fits the original, and a resolution that the networks allow.
     func adjusted(
-        to network: Network, judgedBy judge: HeldOutInputs, teacher: Network, statistics: [Int: ChannelStatistics]
+        to network: Network, judgedBy judge: HeldOutInputs, teacher: Network
     ) throws(NetworkError) -> LearningInputs {
         var result = self
         result.shownClasses = judge.classes
@@ -92,7 +92,7 @@ package struct LearningInputs: Sendable {
         // What the original hardly minds is harmless: digits are neither flipped nor moved far.
         func isHarmless(flips: Bool, reach: Int, share: Double) throws(NetworkError) -> Bool {
             try judge.survives(
-                plain.moved(tensors[0].rows(heldOut), isFlipped: flips, by: reach), share: share, teacher: teacher, statistics: statistics)
+                plain.moved(tensors[0].rows(heldOut), isFlipped: flips, by: reach), share: share, teacher: teacher)
         }
         var reach = 0
         if min(height, width) < ImageAugmentation.cropSide {

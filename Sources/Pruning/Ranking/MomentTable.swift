@@ -67,7 +67,7 @@ struct MomentTable: Sendable {
         var accumulators = keys.map { MomentAccumulator(channels: consumers[$0]?.1 ?? 0) }
         var generator = SeededGenerator(seed: run.settings.seed).stream(.momentPlaces)
         let stream = try ActivationStream(
-            run.network, observing: Array(Set(keys.map(\.value))).sorted(), statistics: inputs.statistics)
+            run.network, observing: Array(Set(keys.map(\.value))).sorted())
         try stream.forEachBatch(of: samples) { activations in
             for (index, key) in keys.enumerated() {
                 guard let (consumer, channels) = consumers[key], let tensor = activations[key.value] else { continue }

@@ -66,7 +66,7 @@ struct ActivationFrontier: Sendable {
             let sources = frontier.tensors.keys.sorted()
             inputs = sources.compactMap { frontier.tensors[$0] }
             do {
-                evaluator = try Evaluator(masked.network, from: sources, observing: taps, statistics: masked.statistics)
+                evaluator = try Evaluator(masked.network, from: sources, observing: taps)
             } catch {
                 throw .evaluation(error)
             }

@@ -1,10 +1,12 @@
 // How the outputs of two networks compare on inputs.
 //
-// A fit looks better on the inputs it has seen. On held-out ones its error is measured, with few of them already well, since it is a
-// mean of squares; whether an answer flips is one bit an input. So the errors d = ẑ − z of all inputs are made as large as those of
-// the held-out ones,
-//   z + s·d,   s² = (Σ‖d‖²/Σ‖z‖² held out)/(Σ‖d‖²/Σ‖z‖² fitted), at least 1,   z and d less their mean over the classes      (1)
-// and answers are counted with these.
+// A fit looks better on the inputs it has seen, and whether an answer flips is one bit an input: of few held-out inputs a count says
+// little. So the errors of every held-out input j are put onto every input i, component by component in the order of the original's
+// values,
+//   agreement = mean_ij [largest of s_i + δ_j is its first],   s_i = z_i descending,   δ_j = (ẑ_j − z_j) in the order of z_j   (1)
+// which assumes that an error does not know how far the values that it confuses lie apart. Its variance is var_i/I + var_j/J of the
+// means over the other index. Measured with 32 held-out of 512 training images (ResNet-20, kept 0.9, 0.7, 0.5, 0.3): 98.7, 94.4, 84.3,
+// 66.3 % where 500 test images give 96.0, 93.0, 83.6, 66.4; counted on the inputs of the fit 99.4, 97.3, 90.8, 80.4.
 
 import NeuralNetworks
 
@@ -61,63 +63,75 @@ package struct AnswerComparison: Sendable {
         }
     }
 
-    /// Σ‖d‖²/Σ‖z‖² of (1) for the only output.
-    private var relativeLogitError: Double {
-        guard let output = outputs.first, output.size > 1 else { return 0 }
-        var (error, energy) = (0.0, 0.0)
-        for n in 0..<output.before.count / output.size {
-            let row = n * output.size..<(n + 1) * output.size
-            let z = output.before[row].map(Double.init)
-            let d = zip(output.after[row], z).map { Double($0) - $1 }
-            let (zMean, dMean) = (z.reduce(0, +) / Double(z.count), d.reduce(0, +) / Double(d.count))
-            for k in z.indices {
-                error += (d[k] - dMean) * (d[k] - dMean)
-                energy += (z[k] - zMean) * (z[k] - zMean)
-            }
-        }
-        return energy > 0 ? error / energy : 0
-    }
-
-    /// s of (1) for errors like those of `heldOut`.
-    package func scale(to heldOut: AnswerComparison) -> Double {
-        let (own, other) = (relativeLogitError, heldOut.relativeLogitError)
-        return own > 0 && other.isFinite ? Swift.max(1, (other / own).squareRoot()) : 1
-    }
-
     /// Share of inputs with the same largest output, and its standard error; `nil` unless there is one output of several values.
-    ///
-    /// - Parameters:
-    ///   - scale: of the errors, see (1).
-    ///   - weighsByMargin: inputs count by how far the original's largest output lies above the second, for inputs that also lie
-    ///     between classes, where small errors change answers that no data would ask for.
-    package func agreement(scale: Double = 1, weighsByMargin: Bool = false) -> (share: Double, error: Double)? {
-        guard outputs.count == 1, let output = outputs.first, output.size > 1, !output.before.isEmpty else { return nil }
-        var (same, total, squares) = (0.0, 0.0, 0.0)
-        for n in 0..<output.before.count / output.size {
+    package var agreement: (share: Double, error: Double)? {
+        guard let output = classes else { return nil }
+        let rows = output.before.count / output.size
+        let same = (0..<rows).reduce(into: 0.0) { same, n in
             let row = n * output.size..<(n + 1) * output.size
-            let z = output.before[row].map(Double.init)
-            let moved = zip(z, output.after[row]).map { $0 + scale * (Double($1) - $0) }
-            let (answer, margin) = AnswerComparison.largest(z)
-            let weight = weighsByMargin ? (margin.isFinite ? margin : 0) : 1
-            total += weight
-            squares += weight * weight
-            if let answer, answer == AnswerComparison.largest(moved).index { same += weight }
+            if let answer = Self.largest(output.before[row]), answer == Self.largest(output.after[row]) { same += 1 }
         }
-        guard total > 0 else { return nil }
-        let share = same / total
-        return (share, (share * (1 - share) * squares).squareRoot() / total)
+        let share = same / Double(rows)
+        return (share, (share * (1 - share) / Double(rows)).squareRoot())
     }
 
-    /// Index of the largest value, lowest among equals, and how far it lies above the next; no index where nothing is a number.
-    private static func largest(_ values: [Double]) -> (index: Int?, margin: Double) {
-        var (index, largest, second): (Int?, Double, Double) = (nil, -.infinity, -.infinity)
-        for (k, value) in values.enumerated() {
-            if value > largest {
-                (index, largest, second) = (k, value, largest)
-            } else if value > second {
-                second = value
-            }
+    /// (1) with the inputs of this comparison and of the other one as i, and the errors of the other one as δ.
+    ///
+    /// - Parameter weighsByMargin: inputs count by how far the original's largest output lies above the second, for inputs that also
+    ///   lie between classes, where small errors change answers that no data would ask for.
+    /// - Complexity: O(inputs · held-out inputs · classes).
+    package func agreement(withErrorsOf heldOut: AnswerComparison, weighsByMargin: Bool = false) -> (share: Double, error: Double)? {
+        guard let own = classes, let other = heldOut.classes, own.size == other.size else { return nil }
+        let size = own.size
+        var errors: [[Float]] = []
+        for n in 0..<other.before.count / size {
+            let row = n * size..<(n + 1) * size
+            errors.append(Self.descending(other.before[row]).map { other.after[$0] - other.before[$0] })
         }
-        return (index, largest - second)
+        let values = own.before + other.before
+        var (perInput, weights): ([Double], [Double]) = ([], [])
+        var perError = [Double](repeating: 0, count: errors.count)
+        for n in 0..<values.count / size {
+            let sorted = Self.descending(values[n * size..<(n + 1) * size]).map { values[$0] }
+            let margin = Double(sorted[0] - sorted[1])
+            let weight = weighsByMargin ? (margin.isFinite ? margin : 0) : 1
+            var same = 0.0
+            for (j, error) in errors.enumerated() {
+                let first = sorted[0] + error[0]
+                // Where a sum is no number nothing is named.
+                if first.isFinite, (1..<size).allSatisfy({ sorted[$0] + error[$0] <= first }) {
+                    same += 1
+                    perError[j] += weight
+                }
+            }
+            perInput.append(same / Double(errors.count))
+            weights.append(weight)
+        }
+        let total = weights.reduce(0, +)
+        guard total > 0 else { return nil }
+        let share = zip(perInput, weights).reduce(0) { $0 + $1.0 * $1.1 } / total
+        let byInput = zip(perInput, weights).reduce(0) { $0 + $1.1 * $1.1 * ($1.0 - share) * ($1.0 - share) } / (total * total)
+        let byError = perError.reduce(0) { $0 + ($1 / total - share) * ($1 / total - share) } / Double(errors.count * errors.count)
+        // Even a count without a single change leaves one in as many as were counted.
+        return (share, Swift.max(byInput + byError, 1 / Double(perInput.count * perInput.count)).squareRoot())
+    }
+
+    /// The only output, when it has several values and inputs were compared.
+    private var classes: Output? {
+        guard outputs.count == 1, let output = outputs.first, output.size > 1, !output.before.isEmpty else { return nil }
+        return output
+    }
+
+    /// Indices by falling value, lowest first among equals; what is no number last.
+    private static func descending(_ values: ArraySlice<Float>) -> [Int] {
+        func key(_ i: Int) -> Float { values[i].isNaN ? -.infinity : values[i] }
+        return values.indices.sorted { (key($0), $1) > (key($1), $0) }
+    }
+
+    /// Index within the slice of the largest value, lowest among equals; none where nothing is a number.
+    private static func largest(_ values: ArraySlice<Float>) -> Int? {
+        values.indices.reduce(nil as Int?) { best, i in
+            values[i].isNaN || best.map { values[$0] >= values[i] } ?? false ? best : i
+        }.map { $0 - values.startIndex }
     }
 }

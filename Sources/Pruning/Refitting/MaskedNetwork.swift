@@ -3,20 +3,17 @@
 import LinearAlgebra
 import NeuralNetworks
 
-/// The original network with some consumers refitted, and what batch normalizations use while that lasts.
+/// The original network with some consumers refitted, all its channels in place.
 struct MaskedNetwork: Sendable {
     /// The masked network so far.
     private(set) var network: Network
-    /// Statistics in force while fitting, by batch-normalization node, where they are not the stored ones.
-    private(set) var statistics: [Int: ChannelStatistics]
     /// Tensors that differ from a plain cut.
     private(set) var changed: Set<String> = []
-    private let original: (network: Network, statistics: [Int: ChannelStatistics])
+    private let original: Network
 
-    init(_ network: Network, statistics: [Int: ChannelStatistics] = [:]) {
+    init(_ network: Network) {
         self.network = network
-        self.statistics = statistics
-        original = (network, statistics)
+        original = network
     }
 
     /// Puts a whole tensor in place.
@@ -43,16 +40,13 @@ struct MaskedNetwork: Sendable {
     mutating func setConstants(_ constants: [Double], of consumer: Consumer) {
         switch consumer.layer.shift {
         case .bias(let name):
-            guard var bias = original.network.parameters[name] else { return }
+            guard var bias = original.parameters[name] else { return }
             bias.values = constants.map(Float.init)
             replace(name, bias)
-        case .runningMean(let name, let node):
-            guard var mean = original.network.parameters[name] else { return }
+        case .runningMean(let name):
+            guard var mean = original.parameters[name] else { return }
             mean.values = zip(mean.values, constants).map { Float(Double($0) - $1) }
             replace(name, mean)
-            if let own = original.statistics[node] {
-                statistics[node]?.mean = zip(own.mean, constants).map { Float(Double($0) - $1) }
-            }
         case .none: return
         }
     }

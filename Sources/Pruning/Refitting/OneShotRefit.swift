@@ -18,7 +18,7 @@ struct OneShotRefit: Sendable {
 
     /// Nothing is cut yet.
     init(_ inputs: RunInputs, _ run: PruningRun) {
-        masked = MaskedNetwork(run.network, statistics: inputs.statistics)
+        masked = MaskedNetwork(run.network)
         original = run.network
         // Sequential refits need inputs to pass through the network: without them, moments by formula serve each group alone.
         reweighting = run.settings.reweighting == .sequential ? .leastSquares : run.settings.reweighting

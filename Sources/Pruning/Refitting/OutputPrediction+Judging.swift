@@ -15,17 +15,16 @@ extension OutputPrediction {
         guard let fitted = inputs.likeTheFit else { return }
         let seen = try AnswerComparison(run.network, masked.network, on: fitted.samples(0..<Swift.min(fitted.batchCount, 1024)))
         let isClassifier = run.settings.refitsClassifier && run.network.namesClasses
-        let weighsByMargin = inputs.liesBetweenClasses
         func isFar(_ outputs: [Output]) -> Bool { outputs.contains { !($0.relativeError <= OutputPrediction.mostRelativeError) } }
         func isLow(_ agreement: Double?) -> Bool { agreement.map { $0 < OutputPrediction.leastAgreement } ?? false }
         switch judge {
         case .none:
-            isRuined = isClassifier ? isLow(seen.agreement(weighsByMargin: weighsByMargin)?.share) : isFar(seen.relativeErrors)
+            isRuined = isClassifier ? isLow(seen.agreement?.share) : isFar(seen.relativeErrors)
         case .heldOut(let unseen), .recognized(let unseen):
             if case .heldOut = judge { basis = .heldOut } else { basis = .statistics }
             let other = try AnswerComparison(run.network, masked.network, on: unseen)
             outputs = other.relativeErrors
-            if isClassifier, let found = seen.agreement(scale: seen.scale(to: other), weighsByMargin: weighsByMargin) {
+            if isClassifier, let found = seen.agreement(withErrorsOf: other, weighsByMargin: inputs.liesBetweenClasses) {
                 (agreement, agreementError) = (found.share, found.error)
             }
             isRuined = isClassifier ? isLow(agreement) : isFar(outputs)
@@ -33,9 +32,9 @@ extension OutputPrediction {
             basis = .otherKind
             let other = try AnswerComparison(run.network, masked.network, on: inputs)
             outputs = other.relativeErrors
-            if isClassifier, let found = other.agreement() { (agreement, agreementError) = (found.share, found.error) }
+            if isClassifier, let found = other.agreement { (agreement, agreementError) = (found.share, found.error) }
             // A lower bound that is low says nothing; the fit's own inputs say too much, and ruin shows even there.
-            isRuined = isClassifier ? isLow(seen.agreement()?.share) : isFar(seen.relativeErrors)
+            isRuined = isClassifier ? isLow(seen.agreement?.share) : isFar(seen.relativeErrors)
         }
     }
 }

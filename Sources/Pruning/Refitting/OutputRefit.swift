@@ -44,14 +44,14 @@ struct OutputRefit: Sendable {
 
         let first = tail[0]
         var features: [Float] = []
-        let reading = try ActivationStream(masked.network, observing: [first.node.inputs[0]], statistics: masked.statistics)
+        let reading = try ActivationStream(masked.network, observing: [first.node.inputs[0]])
         try reading.forEachBatch(of: inputs) { seen in
             guard let h = seen[first.node.inputs[0]] else { return }
             for row in 0..<h.values.count / first.inputs { for j in columns[0] { features.append(h.values[row * first.inputs + j]) } }
         }
         let taps = tail.map(\.preactivation)
         var exact = [[Float]](repeating: [], count: tail.count)
-        let answering = try ActivationStream(original.network, observing: taps, statistics: original.statistics)
+        let answering = try ActivationStream(original.network, observing: taps)
         try answering.forEachBatch(of: inputs) { seen in
             for (k, tap) in taps.enumerated() { exact[k] += seen[tap]?.values ?? [] }
         }
@@ -144,7 +144,7 @@ struct OutputRefit: Sendable {
             guard let node, case .batchNormalization(let layer) = masked.network.nodes[node].layer else { return }
             let network = masked.network
             do {
-                let map = try network.affineMap(of: layer, node: network.nodes[node], statistics: masked.statistics[node])
+                let map = try network.affineMap(of: layer, node: network.nodes[node])
                 (factor, shift) = (map.scale.map(Float.init), map.shift.map(Float.init))
             } catch {
                 throw .network(error)

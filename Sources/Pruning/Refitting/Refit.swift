@@ -25,7 +25,7 @@ struct Refit: Sendable {
             (masked, outcomes) = try Refit.oneShot(ranking, keeping: counts, inputs, run)
         }
         if let samples, run.settings.refitsClassifier, run.canCompareOutputs, !run.isWithoutLoss(counts) {
-            let original = MaskedNetwork(run.network, statistics: inputs.statistics)
+            let original = MaskedNetwork(run.network)
             let outputs = try OutputRefit(masked, of: original, on: samples)
             masked = outputs.masked
             for final in outputs.errors {
@@ -36,8 +36,7 @@ struct Refit: Sendable {
             agreement = nil
             return
         }
-        agreement = try AnswerComparison(run.network, masked.network, on: judging).agreement(
-            weighsByMargin: inputs.liesBetweenClasses)?.share
+        agreement = try AnswerComparison(run.network, masked.network, on: judging).agreement?.share
     }
 
     /// Group by group, in moments of the original network.

@@ -27,7 +27,7 @@ struct SequentialRefit: Sendable {
         _ run: PruningRun
     ) throws(PruningError) {
         let groups = ranking.groups
-        let original = MaskedNetwork(run.network, statistics: inputs.statistics)
+        let original = MaskedNetwork(run.network)
         masked = original
         outcomes = groups.map { _ in GroupOutcome(kept: [], reweighting: .sequential, errors: [], seconds: 0) }
         var kept = [[Int]?](repeating: nil, count: groups.count)
@@ -40,7 +40,7 @@ struct SequentialRefit: Sendable {
             }
         }
         let sites = try Site.sites(
-            of: groups.filter { counts[$0.index] < $0.count }.map(\.reading), in: run.network, statistics: inputs.statistics,
+            of: groups.filter { counts[$0.index] < $0.count }.map(\.reading), in: run.network,
             followers: inputs.provenance.isMeasured)
         let metric = OutputMetric(inputs, on: samples)
         var (exact, approximate) = (

@@ -39,9 +39,9 @@ struct SharedGroups: Sendable {
         guard run.settings.reweighting == .sequential, run.network.inputs.count == 1, let samples = inputs.samples else { return }
         let shared = ranking.groups.indices.filter { ranking.groups[$0].isShared }
         guard !shared.isEmpty else { return }
-        let original = MaskedNetwork(run.network, statistics: inputs.statistics)
+        let original = MaskedNetwork(run.network)
         let sites = try Site.sites(
-            of: ranking.groups.map(\.reading), in: run.network, statistics: inputs.statistics, pending: false
+            of: ranking.groups.map(\.reading), in: run.network, pending: false
         ).filter { site in site.groups.contains { shared.contains($0) } }
         var frontier = try ActivationFrontier(samples, of: run.network)
         let few = samples.samples(0..<Swift.min(SharedGroups.weighedInputs, samples.batchCount))

@@ -12,7 +12,7 @@ extension InputProvenance: CustomStringConvertible {
             "Gaussian channels with the means and deviations that batch normalizations store, pixels of \(prior.marginals)"
         case .matchedImages(let images, let process, let convention, let prior, let matching):
             InputProvenance.phrase(images, process, convention, prior)
-                + (matching.map { $0.isUsed ? $0.phrase : "" } ?? "") + ", batch normalizations fitted under the images' own statistics"
+                + (matching.map { $0.isUsed ? $0.phrase : "" } ?? "")
         case .photographs(let images, let convention): "\(images) crops of photographs, \(convention.phrase)"
         case .fieldImages(let images, let prior, let isAscended):
             "\(images) synthetic \(isAscended ? "class-ascended " : "")images of \(prior.marginals), correlation \(prior.correlation)^distance"

@@ -24,7 +24,7 @@ public struct OutputPrediction: Sendable, Equatable, Codable {
     public var basis: Basis
     /// Share of inputs on which both networks name the same class, 0…1; `nil` where outputs are not classes or nothing was checked.
     public var agreement: Double?
-    /// Its standard error by the number of inputs.
+    /// Its standard error by the number of inputs and of those held out.
     public var agreementError: Double?
     /// Every output by name; empty where nothing was checked.
     public var outputs: [Output]
@@ -39,8 +39,8 @@ public struct OutputPrediction: Sendable, Equatable, Codable {
     public var phrase: String? {
         let how: String
         switch basis {
-        case .heldOut: how = "counted on given inputs, errors as large as on those held out from the fit"
-        case .statistics: how = "estimated on images that the batch normalizations recognize, errors as large as on those held out"
+        case .heldOut: how = "the errors of inputs held out from the fit, put onto all that were given"
+        case .statistics: how = "estimated on images that the batch normalizations recognize, with errors of those held out from the fit"
         case .otherKind: how = "a lower bound, on inputs of another kind than the fit's"
         case .unchecked: return nil
         }

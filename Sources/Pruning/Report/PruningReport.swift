@@ -116,7 +116,7 @@ public struct PruningReport: Sendable, Equatable, Codable {
             throw .evaluation(error)
         }
         guard let evaluation, !evaluation.labels.isEmpty else { return }
-        measuredAgreement = try AnswerComparison(original, pruned, on: evaluation.images).agreement()?.share
+        measuredAgreement = try AnswerComparison(original, pruned, on: evaluation.images).agreement?.share
         // What labelled images show outweighs what was expected.
         if let measuredAgreement { isRuined = measuredAgreement < OutputPrediction.leastAgreement }
     }
@@ -139,7 +139,7 @@ public struct PruningReport: Sendable, Equatable, Codable {
         consumers.sort { $0.consumer.layer.node < $1.consumer.layer.node }
         var pending = Set(consumers.map(\.consumer.layer.node))
         for (group, consumer) in consumers {
-            let path = try OutputPath(consumer, in: network, statistics: [:], pending: pending)
+            let path = try OutputPath(consumer, in: network, pending: pending)
             pending.remove(consumer.layer.node)
             outputs[group, default: []].append(path.observed)
             totals[path.observed] = OutputError(

@@ -113,7 +113,7 @@ package struct ExactMerges: Sendable {
         guard constants.contains(where: { $0 != 0 }) else { return }
         switch consumer.layer.shift {
         case .bias(let name): add(constants, to: name)
-        case .runningMean(let name, _): add(constants.map { -$0 }, to: name)
+        case .runningMean(let name): add(constants.map { -$0 }, to: name)
         case .none: break
         }
     }

@@ -18,16 +18,15 @@ struct OutputPath: Sendable {
     var observed: Network.ValueID
 
     /// - Parameters:
-    ///   - statistics: statistics that batch normalizations use, by node, where they are not the stored ones.
     ///   - pending: consumers that are not refitted yet; a summand that depends on one of them is not final.
-    init(_ consumer: Consumer, in network: Network, statistics: [Int: ChannelStatistics], pending: Set<Int>) throws(PruningError) {
+    init(_ consumer: Consumer, in network: Network, pending: Set<Int>) throws(PruningError) {
         let node = consumer.layer.node
         scale = [Double](repeating: 1, count: consumer.outputCount)
         observed = consumer.layer.output
         operand = nil
         if let next = network.batchNormalization(after: node), case .batchNormalization(let layer) = network.nodes[next].layer {
             do {
-                scale = try network.affineMap(of: layer, node: network.nodes[next], statistics: statistics[next]).scale
+                scale = try network.affineMap(of: layer, node: network.nodes[next]).scale
             } catch {
                 throw .network(error)
             }

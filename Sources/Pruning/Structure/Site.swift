@@ -22,7 +22,6 @@ struct Site: Sendable {
     ///   - pending: consumers that are not refitted yet.
     init(
         _ consumer: Consumer, _ readings: [(group: Int, consumer: Consumer, channels: Int)], in network: Network,
-        statistics: [Int: ChannelStatistics],
         pending: Set<Int>
     ) throws(PruningError) {
         self.consumer = consumer
@@ -37,14 +36,14 @@ struct Site: Sendable {
             }
         }
         patches = try ConsumerPatches(consumer, readings: positions, in: network)
-        path = try OutputPath(consumer, in: network, statistics: statistics, pending: pending)
+        path = try OutputPath(consumer, in: network, pending: pending)
     }
 
     /// Consumers of cut groups in node order; each may make up for branches that are final by then.
     ///
     /// - Parameter followers: with layers that only read what consumers of cut groups have changed.
     static func sites(
-        of groups: [(group: Int, channels: Int, consumers: [Consumer])], in network: Network, statistics: [Int: ChannelStatistics],
+        of groups: [(group: Int, channels: Int, consumers: [Consumer])], in network: Network,
         pending arePending: Bool = true, followers: Bool = false
     ) throws(PruningError) -> [Site] {
         var readings: [Int: [(group: Int, consumer: Consumer, channels: Int)]] = [:]
@@ -68,7 +67,7 @@ struct Site: Sendable {
             } else {
                 continue
             }
-            sites.append(try Site(consumer, reading, in: network, statistics: statistics, pending: pending))
+            sites.append(try Site(consumer, reading, in: network, pending: pending))
             pending.remove(node)
         }
         return sites
