@@ -141,7 +141,7 @@ struct Learn: ParsableCommand {
             try JSONOutput.show(result)
         } else {
             Console.say(
-                "\(Learn.text(report.measure)) on \(report.heldOutCount) held-out inputs: \(Format.fixed(report.heldOutBefore, 4)) → \(Format.fixed(report.heldOutAfter, 4))"
+                "\(report.measure.phrase) on \(report.heldOutCount) held-out inputs: \(Format.fixed(report.heldOutBefore, 4)) → \(Format.fixed(report.heldOutAfter, 4))"
             )
             Console.say("\(report.steps) steps of \(lesson.batch) of \(text), seed \(seed), \(Format.seconds(report.seconds))")
             Console.say("wrote \(output)")
@@ -149,14 +149,6 @@ struct Learn: ParsableCommand {
         if stopped {
             throw CommandFailure.limited(
                 "stopped after \(report.steps) of \(lesson.steps) steps; with --force the same command goes on from there")
-        }
-    }
-
-    private static func text(_ measure: HeldOutMeasure) -> String {
-        switch measure {
-        case .missedLabels: "share of labels missed"
-        case .classDivergence: "divergence of class probabilities (nats)"
-        case .outputError: "error of the outputs over their deviation"
         }
     }
 

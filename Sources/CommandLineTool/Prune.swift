@@ -158,6 +158,7 @@ struct Prune: ParsableCommand {
         }
         layers.show()
         Console.say()
+        if let learned = report.learned { Console.say(learned.phrase) }
         if let phrase = report.predictionPhrase { Console.say(phrase) }
         if let agreement = report.measuredAgreement {
             Console.say("both networks name the same class on \(Format.percent(agreement)) of the evaluation images")

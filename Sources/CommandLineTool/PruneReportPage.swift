@@ -8,6 +8,7 @@ enum PruneReportPage {
         var page = HTMLPage(title: "Pruning report")
         for warning in account.warnings { page.note(warning) }
         page.tiles(tiles(account))
+        if let learned = account.learned { page.paragraph(learned.phrase + ".") }
         if let phrase = account.predictionPhrase { page.paragraph(phrase + ".") }
         if account.isRuined { page.note(PruningReport.ruin + ".") }
         page.section("Layers")

@@ -52,6 +52,7 @@ extension PruningProgress.Phase {
         case .ranking(let group): "ranking channels of \(group)"
         case .errorCurves: "predicting errors"
         case .refit: "refitting consumers"
+        case .learning(let step, let steps): "learning from the original, step \(step) of \(steps)"
         case .finished: "finished"
         }
     }

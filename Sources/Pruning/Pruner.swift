@@ -92,7 +92,7 @@ public struct Pruner: Sendable {
             refit = refit.unless(try Refit(ranking, keeping: narrower, shared, inputs, run), inputCount: samples.batchCount)
         }
         let streams = wholeStreams.map { PruningWarning.wholeStream(group: $0.id, reason: $0.barrier) }
-        let plan = try PruningPlan(refit, ranking, errors, inputs, run).with(streams + run.unmeasured)
+        let plan = try PruningPlan(refit, ranking, errors, inputs, run).with(streams + run.unmeasured).learned(inputs, run)
         try run.begin(.finished)
         return plan
     }

@@ -69,7 +69,9 @@ struct PruningRun: Sendable {
     /// - Throws: `cancelled` when it asks to stop.
     func begin(_ phase: PruningProgress.Phase) throws(PruningError) {
         guard let observer else { return }
-        let total = 2 * groups.count + 2
+        // Learning counts as much as all the rest.
+        let steps = 2 * groups.count + 2
+        let total = settings.learning == nil ? steps : 2 * steps
         let completed =
             switch phase {
             case .inputs: 0
@@ -77,6 +79,7 @@ struct PruningRun: Sendable {
             case .ranking(let group): 2 + (groups.firstIndex { $0.id == group } ?? 0)
             case .errorCurves: 2 + groups.count
             case .refit(let consumer): 2 + groups.count + Swift.min(consumer, groups.count - 1)
+            case .learning(let step, let all): steps + steps * step / Swift.max(1, all)
             case .finished: total
             }
         if !observer(PruningProgress(phase: phase, completed: completed, total: total)) { throw .cancelled }

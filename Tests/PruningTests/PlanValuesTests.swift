@@ -10,7 +10,8 @@ import Testing
 @Suite struct PlanValuesTests {
     private static let prior = InputPrior(mean: [0.5], deviation: [0.25])
     private static let provenances: [InputProvenance] = [
-        .calibration(images: 12, mixtures: 3), .gaussian(prior: prior), .ascended(samples: 5, prior: prior), .normalized(prior: prior),
+        .calibration(images: 12, mixtures: 3), .gaussian(prior: prior), .gaussianSamples(samples: 4, prior: prior),
+        .ascended(samples: 5, prior: prior), .normalized(prior: prior),
         .matchedImages(
             images: 4, process: .field, convention: .declared, prior: prior,
             matching: .init(steps: 2, before: 3, after: 1, isUsed: true)),

@@ -6,11 +6,13 @@ public enum InputProvenance: Sendable, Equatable, Codable {
     case calibration(images: Int, mixtures: Int)
     /// Gaussian inputs; moments by formula.
     case gaussian(prior: InputPrior)
+    /// Samples of Gaussian inputs, as they are.
+    case gaussianSamples(samples: Int, prior: InputPrior)
     /// Samples of Gaussian inputs, moved uphill on the probability of a class.
     case ascended(samples: Int, prior: InputPrior)
     /// Gaussian channels with the means and deviations that batch normalizations store.
     case normalized(prior: InputPrior)
-    /// Images drawn by a process, seen under batch statistics of their own; `matching` when they were moved towards the stored ones.
+    /// Images drawn by a process; `matching` when they were moved towards the stored batch statistics.
     case matchedImages(images: Int, process: ImageProcess, convention: PixelConvention, prior: InputPrior, matching: Matching?)
     /// Images of declared pixel statistics, which climbed towards the network's classes where it has any.
     case fieldImages(images: Int, prior: InputPrior, isAscended: Bool)
@@ -45,7 +47,7 @@ public enum InputProvenance: Sendable, Equatable, Codable {
     public var model: InputModel {
         switch self {
         case .calibration: .calibration
-        case .gaussian: .gaussian
+        case .gaussian, .gaussianSamples: .gaussian
         case .ascended: .ascended
         case .normalized: .batchNorm
         case .matchedImages, .fieldImages, .photographs: .synthetic

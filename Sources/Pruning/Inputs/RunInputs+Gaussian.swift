@@ -32,13 +32,23 @@ extension RunInputs {
     /// Draws from the same distribution that climbed towards the classes of the network.
     static func ascended(chain: DenseChain?, for run: PruningRun) throws(PruningError) -> RunInputs {
         guard let chain else { throw .unsupported(.inputModel, value: InputModel.ascended.rawValue, needs: .linearClassifier) }
+        return try samples(of: chain, strength: AscendedSamples.Settings().strength, for: run) { .ascended(samples: $0, prior: $1) }
+    }
+
+    /// Draws from the same distribution as they are, for networks whose outputs are not classes.
+    static func gaussianSamples(chain: DenseChain, for run: PruningRun) throws(PruningError) -> RunInputs {
+        try samples(of: chain, strength: 0, for: run) { .gaussianSamples(samples: $0, prior: $1) }
+    }
+
+    private static func samples(
+        of chain: DenseChain, strength: Double, for run: PruningRun, provenance: (Int, InputPrior) -> InputProvenance
+    ) throws(PruningError) -> RunInputs {
         let (prior, warnings) = chain.prior(for: run)
         var generator = SeededGenerator(seed: run.settings.seed)
         let count = run.settings.sampleCount ?? chain.affordableSamples
         let drawn = try chain.samples(
-            of: try chain.moments(of: prior, for: run), count: count, strength: AscendedSamples.Settings().strength, for: run,
-            using: &generator)
-        return RunInputs(.samples(drawn), .ascended(samples: count, prior: prior), chain: chain, warnings: warnings)
+            of: try chain.moments(of: prior, for: run), count: count, strength: strength, for: run, using: &generator)
+        return RunInputs(.samples(drawn), provenance(count, prior), chain: chain, warnings: warnings)
     }
 }
 

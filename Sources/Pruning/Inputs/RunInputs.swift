@@ -64,8 +64,10 @@ struct RunInputs: Sendable {
     ) throws(PruningError) -> RunInputs {
         if let calibration { return try given(calibration, chain: chain, for: run) }
         if let chain {
-            return run.settings.reweighting == .sequential && chain.classCount > 1 && !chain.boundsOutputs
-                ? try ascended(chain: chain, for: run) : try gaussian(chain: chain, for: run)
+            // Refits in forward order are of samples; formulas do not follow the constants of a normalizer.
+            guard run.settings.reweighting == .sequential || chain.normalizer != nil else { return try gaussian(chain: chain, for: run) }
+            let climbs = run.settings.reweighting == .sequential && chain.classCount > 1 && !chain.boundsOutputs
+            return climbs ? try ascended(chain: chain, for: run) : try gaussianSamples(chain: chain, for: run)
         }
         // Images for a prediction alone would cost minutes on networks for large ones: they are drawn when asked for. Operations
         // that cannot be evaluated leave only the weights to judge by.

@@ -8,6 +8,15 @@ public enum HeldOutMeasure: String, Sendable, Codable {
     case classDivergence
     /// Root mean square difference to the original's outputs over their deviation.
     case outputError
+
+    /// In words.
+    public var phrase: String {
+        switch self {
+        case .missedLabels: "share of labels missed"
+        case .classDivergence: "divergence of class probabilities (nats)"
+        case .outputError: "error of the outputs over their deviation"
+        }
+    }
 }
 
 /// How far from its goal a network is on inputs that it was not fitted on.

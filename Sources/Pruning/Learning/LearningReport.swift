@@ -14,4 +14,9 @@ public struct LearningReport: Sendable, Equatable, Codable {
     /// Multiply–adds of all steps.
     public var work: Double
     public var seconds: Double
+
+    /// One sentence.
+    public var phrase: String {
+        "learned from the original in \(steps) steps: \(measure.phrase) on \(heldOutCount) held-out inputs \(Decimal.fixed(heldOutBefore, 4)) → \(Decimal.fixed(heldOutAfter, 4)), \(Decimal.fixed(seconds, 1)) s"
+    }
 }

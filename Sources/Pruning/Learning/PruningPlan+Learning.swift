@@ -31,4 +31,38 @@ extension PruningPlan {
         plan.replacements.sort { $0.parameter < $1.parameter }
         return (plan, report)
     }
+
+    /// The plan as its run's settings let it learn, and judged anew; itself where nothing can be learned.
+    ///
+    /// - Throws: `cancelled`; what ``learning(from:inputs:settings:observer:)`` throws but for operations without a derivative, which
+    ///   end as a warning.
+    func learned(_ inputs: RunInputs, _ run: PruningRun) throws(PruningError) -> PruningPlan {
+        guard var settings = run.settings.learning, run.settings.reweighting == .sequential, run.canCompareOutputs,
+            let samples = inputs.likeTheFit, groups.contains(where: { $0.kept.count < $0.channels })
+        else { return self }
+        settings.seed = run.settings.seed
+        if !run.settings.refitsClassifier { settings.outputsAreLogits = false }
+        var cancelled: PruningError?
+        var result: PruningPlan
+        do {
+            let (plan, report) = try learning(from: run.original, inputs: [samples], settings: settings) { progress in
+                do throws(PruningError) {
+                    try run.begin(.learning(step: progress.step, of: progress.steps))
+                } catch {
+                    cancelled = error
+                }
+                return cancelled == nil
+            }
+            result = plan
+            result.learned = report.steps > 0 ? report : nil
+        } catch .evaluation(let cause) {
+            return with([.notLearned(cause: "\(cause)")])
+        }
+        if let cancelled { throw cancelled }
+        if result.replacements != replacements {
+            result.prediction = try OutputPrediction(MaskedNetwork(result.masked(run.original)), inputs, run)
+        }
+        result.seconds = run.elapsed
+        return result
+    }
 }

@@ -27,6 +27,8 @@ public struct PruningPlan: Sendable, Equatable, Codable {
     public var prediction: OutputPrediction
     /// Inputs behind the moments.
     public var inputs: InputProvenance
+    /// What learning from the original did behind the closed form; `nil` when there was none.
+    public var learned: LearningReport?
     /// Duration of the planning, in seconds.
     public var seconds: Double
 
@@ -91,6 +93,7 @@ public struct PruningPlan: Sendable, Equatable, Codable {
         warnings = inputs.warnings + ranking.warnings + refit.warnings
         prediction = try OutputPrediction(refit.masked, inputs, run)
         self.inputs = inputs.provenance
+        learned = nil
         seconds = run.elapsed
     }
 

@@ -7,6 +7,7 @@ extension InputProvenance: CustomStringConvertible {
         case .calibration(let images, let mixtures):
             "\(images) calibration images" + (mixtures > 0 ? " and \(mixtures) mixtures of two" : "")
         case .gaussian(let prior): "Gaussian inputs, \(prior.phrase)"
+        case .gaussianSamples(let samples, let prior): "\(samples) samples of Gaussian inputs, \(prior.phrase)"
         case .ascended(let samples, let prior): "\(samples) class-ascended samples of Gaussian inputs, \(prior.phrase)"
         case .normalized(let prior):
             "Gaussian channels with the means and deviations that batch normalizations store, pixels of \(prior.marginals)"

@@ -16,6 +16,7 @@ extension PruningReport {
             text += "\(Decimal.fixed(100 * (after - before), 2)) points |\n"
         }
         text += "\n"
+        if let learned { text += "\(learned.phrase).\n\n" }
         if let predictionPhrase { text += "\(predictionPhrase).\n\n" }
         if isRuined { text += "**\(PruningReport.ruin).**\n\n" }
         text += "## Layers\n\n"

@@ -39,6 +39,8 @@ public struct PruningReport: Sendable, Equatable, Codable {
     public var predictedOutputs: [OutputPrediction.Output]
     /// The prediction in one sentence; `nil` where there is none.
     public var predictionPhrase: String?
+    /// What learning from the original did; `nil` when there was none.
+    public var learned: LearningReport?
     /// Share of the evaluation images on which both networks name the same class, whatever the label.
     public var measuredAgreement: Double?
     /// Whether the answers of the pruned network are known not to be the original's any more.
@@ -87,6 +89,7 @@ public struct PruningReport: Sendable, Equatable, Codable {
         predictionBasis = plan.prediction.basis
         predictedOutputs = plan.prediction.outputs
         predictionPhrase = plan.prediction.phrase
+        learned = plan.learned
         isRuined = plan.prediction.isRuined
         warnings = plan.warnings.map { $0.message(naming: naming) }
         fallbacks = plan.warnings.compactMap { warning in

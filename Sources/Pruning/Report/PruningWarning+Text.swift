@@ -30,6 +30,7 @@ extension PruningWarning {
             "the residual stream of \(group) stays whole: \(reason ?? "no layer with weights reads it")"
         case .wholeStreams(let cut, let whole):
             "residual streams stay whole: cutting them too is predicted to agree with the original on \(Decimal.fixed(100 * cut, 1)) % of inputs, cutting inner channels alone on \(Decimal.fixed(100 * whole, 1)) %"
+        case .notLearned(let cause): "the weights did not learn from the original behind the closed form: \(cause)"
         case .forwardSelection(let group, let channels, let limit):
             "\(group) has \(channels) channels: chosen by forward selection (backward elimination serves up to \(limit))"
         }

@@ -14,6 +14,8 @@ public struct PruningProgress: Sendable, Equatable {
         case errorCurves
         /// Refitting the consumer of this number, in forward order.
         case refit(consumer: Int)
+        /// All weights learning together: steps made, and how many there will be.
+        case learning(step: Int, of: Int)
         /// The plan is made.
         case finished
     }

@@ -52,6 +52,10 @@ public struct PruningSettings: Sendable, Equatable, Codable {
     /// first, without loss. What stays has then other weights even where nothing is refitted.
     public var mergesRedundantChannels: Bool
 
+    /// How the remaining weights learn together from the original behind the closed form, where there are inputs and sequential
+    /// refits; `nil` for not at all. Its seed and kind of outputs are those of these settings.
+    public var learning: LearningSettings?
+
     /// The default settings of a recipe.
     ///
     /// Source of `paper`: Tukan, Mualem & Maalouf, NeurIPS 2022 (arXiv 2209.08554).
@@ -72,6 +76,7 @@ public struct PruningSettings: Sendable, Equatable, Codable {
         ridge = nil
         refitsClassifier = true
         sampleCount = nil
+        learning = nil
         switch recipe {
         case .paper:
             points = .product
@@ -117,6 +122,7 @@ public struct PruningSettings: Sendable, Equatable, Codable {
     /// Checks every range.
     /// - Throws: `invalidSetting`; `unsupported` for weights of a draw without a draw.
     public func validate() throws(PruningError) {
+        try learning?.validate()
         let fraction = budget.fraction
         guard fraction > 0, fraction <= 1 else {
             throw .invalidSetting(budget.setting, expected: "above 0 and at most 1", found: "\(fraction)")

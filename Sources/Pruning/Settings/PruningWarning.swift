@@ -37,6 +37,8 @@ public enum PruningWarning: Sendable, Equatable, Codable {
     case wholeStream(group: String, reason: String?)
     /// Residual streams were left whole because cutting them is predicted to agree less with the original.
     case wholeStreams(agreementCut: Double, agreementWhole: Double)
+    /// The weights did not learn together, and why.
+    case notLearned(cause: String)
     /// A group too wide for backward elimination, chosen by forward selection.
     case forwardSelection(group: String, channels: Int, limit: Int)
 }
