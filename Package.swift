@@ -112,6 +112,9 @@ let package = Package(
             name: "BenchmarkSuiteTests",
             dependencies: ["BenchmarkSuite", "Pruning", "LinearAlgebra", "RandomNumbers", "ReferenceImplementations", "TestSupport"]),
         .testTarget(name: "CommandLineToolTests", dependencies: ["TensorFiles", "TestSupport"]),
+        // Every Swift example of the documentation, compiled and run.
+        .testTarget(
+            name: "SnippetTests", dependencies: ["Pruning", "Coresets", "ConvexGeometry", "NeuralNetworks", "TensorFiles", "LinearAlgebra"]),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c11

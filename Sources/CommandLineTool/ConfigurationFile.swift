@@ -51,8 +51,8 @@ enum ConfigurationFile {
                 values[name] = true
                 continue
             }
-            // Only --layer may be given more than once; of the others the last counts.
-            if name == "layer" {
+            // These may be given more than once; of the others the last counts.
+            if ["layer", "exclude"].contains(name) {
                 values[name] = (values[name] as? [String] ?? []) + [text]
             } else if let number = Int(text) {
                 values[name] = number

@@ -15,7 +15,8 @@ struct Loewner: ParsableCommand {
             """,
         version: "0.2.0",
         subcommands: [
-            Fit.self, Score.self, Design.self, Reduce.self, CoresetCommand.self, Prune.self, Learn.self, Apply.self, Evaluate.self,
+            Fit.self, Score.self, Design.self, Reduce.self, CoresetCommand.self, Prune.self, Curve.self, Learn.self, Apply.self,
+            Evaluate.self,
             Verify.self, Inspect.self, Benchmark.self,
             Doctor.self,
         ])

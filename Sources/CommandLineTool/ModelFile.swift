@@ -148,6 +148,16 @@ struct ModelFile {
         case weights(TensorArchive)
         case onnx(ONNXModel)
 
+        /// Bytes that the file will have.
+        /// - Parameter path: of the original; its ending says which format.
+        func byteCount(like path: String) throws -> Int {
+            switch self {
+            case .weights(let archive):
+                try ModelFile.fileExtension(path) == "npz" ? NPZ.encode(archive).count : Safetensors.encode(archive).count
+            case .onnx(let model): try ONNX.encode(model).count
+            }
+        }
+
         func write(to output: String, force: Bool) throws {
             switch self {
             case .weights(let archive): try archive.write(to: output, force: force)

@@ -18,113 +18,121 @@ struct Prune: ParsableCommand {
     @Argument(help: "The network.")
     var model: String
 
-    @Option(name: .shortAndLong, help: "Where the smaller network goes, in the format of the input.")
-    var output: String?
+    @OptionGroup(title: "Most used")
+    var files: PruneFileOptions
+
+    @OptionGroup(title: "Most used")
+    var size: BudgetOptions
+
+    @OptionGroup(title: "Most used")
+    var network: NetworkOptions
+
+    @OptionGroup(title: "Pictures and their scaling")
+    var images: ImageOptions
+
+    @OptionGroup(title: "The smallest network")
+    var search: SearchOptions
 
     @OptionGroup var options: PruningOptions
 
-    @Option(
-        help: ArgumentHelp(
-            "Images to fit the kept weights on: .npz, or a folder of pictures or .npy files; labels are not used.", valueName: "npz|folder")
-    )
-    var calibration: String?
+    @OptionGroup(title: "The run")
+    var running: RunOptions
 
-    @Option(
-        help: ArgumentHelp(
-            "Labelled images to measure the accuracy before and after on: .npz, or LABEL/*.jpg in a folder.", valueName: "npz|folder"))
-    var evaluate: String?
+    @OptionGroup(title: "The run")
+    var overwrite: OverwriteOptions
 
-    @Option(help: "Write the plan, replayable with `loewner apply`.")
-    var plan: String?
+    @OptionGroup(title: "The run")
+    var threading: ThreadOptions
 
-    @Option(help: ArgumentHelp("Write the report: .html, .md or .json.", valueName: "file"))
-    var report: String?
-
-    @Flag(help: "Plan and report, write no network.")
-    var dryRun = false
-
-    @Flag(help: "Exit with 0 though the pruned network's answers are known not to be the original's any more.")
-    var forceQuality = false
-
-    @Option(help: ArgumentHelp("Options from a file, by their names: .toml or .json. Those given here win.", valueName: "file"))
-    var config: String?
-
-    @Flag(help: "Print the options in force as a --config file, and do nothing else.")
-    var printConfig = false
-
-    @OptionGroup var network: NetworkOptions
-    @OptionGroup var images: ImageOptions
-    @OptionGroup var overwrite: OverwriteOptions
-    @OptionGroup var threading: ThreadOptions
-    @OptionGroup var format: FormatOptions
+    @OptionGroup(title: "The run")
+    var format: FormatOptions
 
     func validate() throws {
-        if output == nil, !dryRun, !printConfig { throw ValidationError("expected -o OUT or --dry-run, found neither") }
-        if let report, ReportFormat(path: report) == nil {
+        if files.output == nil, !running.dryRun, !running.printConfig {
+            throw ValidationError("expected -o OUT or --dry-run, found neither")
+        }
+        if let report = files.report, ReportFormat(path: report) == nil {
             throw ValidationError("expected --report to end in .html, .md or .json, found \(report)")
+        }
+        if search.maxDrop != nil {
+            guard files.evaluate != nil else { throw ValidationError("expected --evaluate with --max-drop, found none") }
+            guard size.count == 0 else {
+                throw ValidationError("expected --max-drop or a share to keep, found both; --budget says which share is searched")
+            }
         }
     }
 
     func run() throws {
-        let inputs = [model, calibration, evaluate].compactMap { $0 } + network.inputPaths
-        if !dryRun { try overwrite.check(output, inputs: inputs) }
-        try overwrite.check(plan, inputs: inputs)
-        try overwrite.check(report, inputs: inputs)
+        let inputs = [model, files.calibration, files.evaluate].compactMap { $0 } + network.inputPaths
+        if !running.dryRun { try overwrite.check(files.output, inputs: inputs) }
+        try overwrite.check(files.plan, inputs: inputs)
+        try overwrite.check(files.report, inputs: inputs)
         threading.apply()
         let file = try network.read(model)
         try overwrite.check(inputs: file.inputPaths)
-        if !dryRun, let output { try file.checkFormat(of: output) }
-        let fitted = try calibration.map { try images.read($0, needsLabels: false, for: file.network) }
-        let judged = try evaluate.map { try images.read($0, needsLabels: true, for: file.network) }
-        let asked = options.settings(images: images).inputShape
-        let original = try file.resized(to: asked.map { [$0] } ?? (fitted ?? judged)?.labelled.inputs.map(\.sampleShape))
-        try original.check(inputShape: asked)
-        for size in original.assumedSizes {
-            Console.warn("note: \(model): \(size); --input-shape or images of another size decide otherwise")
-        }
-        // Several inputs are planned as one; the plan is that of the original.
-        var subject = original.network
-        if subject.inputs.count > 1, let data = fitted ?? judged {
-            subject = try subject.packingInputs(shapes: data.labelled.inputs.map(\.sampleShape))
-        }
-        let (samples, labelled) = (try fitted?.labelled.packed.images, try judged?.labelled.packed)
+        if !running.dryRun, let output = files.output { try file.checkFormat(of: output) }
+        let subject = try PruningSubject(
+            file, calibration: files.calibration, evaluation: files.evaluate, images: images, inputShape: options.inputs.shape)
 
         let bar = ProgressBar(quiet: format.json)
-        let settings = options.settings(images: images)
-        let (made, pruned, account) = try SettingFlags.naming { () throws(PruningError) in
-            let pruner = try Pruner(network: subject, settings: settings)
-            let made = try pruner.plan(calibration: samples) { progress in
-                bar.update(progress.phase.text, fraction: Double(progress.completed) / Double(max(1, progress.total)))
-                return true
-            }
-            bar.update("measuring", fraction: 1)
+        let (made, found) = try made(subject, bar)
+        bar.update("measuring", fraction: 1)
+        let (pruned, account) = try SettingFlags.naming { () throws(PruningError) in
             let account = try PruningReport(
-                plan: made, original: subject, pruned: try made.apply(to: subject), calibration: samples, evaluation: labelled,
-                naming: SettingFlags.naming)
-            return (made, try made.apply(to: original.network), account)
+                plan: made, original: subject.network, pruned: try made.apply(to: subject.network), calibration: subject.samples,
+                evaluation: subject.labelled, naming: SettingFlags.naming)
+            return (try made.apply(to: subject.file.network), account)
         }
         bar.clear()
 
-        let prepared = try output.flatMap { dryRun ? nil : (try original.prepared(pruned), $0) }
-        if let plan { try AtomicFile.write(Array(try JSONOutput.text(made).utf8), to: plan, force: overwrite.force) }
-        if let report, let format = ReportFormat(path: report) {
+        let prepared = try files.output.flatMap { running.dryRun ? nil : (try subject.file.prepared(pruned), $0) }
+        if let plan = files.plan { try AtomicFile.write(Array(try JSONOutput.text(made).utf8), to: plan, force: overwrite.force) }
+        if let report = files.report, let format = ReportFormat(path: report) {
             try AtomicFile.write(Array(try format.render(account, made).utf8), to: report, force: overwrite.force)
         }
         // The model last: where it is new, all that belongs to it is.
         if let (model, path) = prepared { try model.write(to: path, force: overwrite.force) }
         if format.json {
-            try JSONOutput.show(account)
+            try JSONOutput.show(PruneOutcome(report: account, search: found))
         } else {
-            if let fitted { Console.say("calibration: \(fitted.account)") }
-            if let judged { Console.say("evaluation: \(judged.account)") }
+            if let fitted = subject.calibration { Console.say("calibration: \(fitted.account)") }
+            if let judged = subject.evaluation { Console.say("evaluation: \(judged.account)") }
+            found?.show()
             Prune.show(account)
-            if !dryRun, let output { Console.say("wrote \(output)") }
+            if !running.dryRun, let output = files.output { Console.say("wrote \(output)") }
         }
         if account.isRuined {
-            let message = "\(PruningReport.ruin)\(forceQuality ? "" : "; exit code 3, --force-quality for 0")"
-            if !forceQuality { throw CommandFailure.limited(message) }
+            let message = "\(PruningReport.ruin)\(running.forceQuality ? "" : "; exit code 3, --force-quality for 0")"
+            if !running.forceQuality { throw CommandFailure.limited(message) }
             Console.warn(message)
         }
+    }
+
+    /// The plan of the size asked for, or of the smallest network that loses little enough, and what was tried for it.
+    private func made(_ subject: PruningSubject, _ bar: ProgressBar) throws -> (PruningPlan, SizeSearch?) {
+        let observer = PlanningProgress(bar)
+        guard let maxDrop = search.maxDrop, let labelled = subject.labelled else {
+            let settings = options.settings(size.budget, images: images)
+            return try SettingFlags.naming { () throws(PruningError) in
+                (
+                    try Pruner(network: subject.network, settings: settings).plan(
+                        calibration: subject.samples, observer: observer.observer()), nil
+                )
+            }
+        }
+        let settings = options.settings(search.budget.budget(1), images: images, triesSizes: true)
+        let prepared = try SettingFlags.naming { () throws(PruningError) in
+            try Pruner(network: subject.network, settings: settings).prepare(calibration: subject.samples, observer: observer.observer())
+        }
+        let found = try SizeSearch(prepared, subject.network, search.budget, maxDrop: maxDrop, on: labelled, observer)
+        guard let plan = found.plan else {
+            let closest = found.tries.compactMap { entry in entry.accuracy.map { (entry.share, $0) } }.max { $0.0 < $1.0 }
+            let account = closest.map { "--\(search.budget.rawValue) \(Format.number($0.0)) gives \(Format.fixed(100 * $0.1, 2)) %" }
+            throw CommandFailure.failure(
+                "expected a smaller network within \(Format.number(maxDrop)) points of \(Format.fixed(100 * found.accuracyBefore, 2)) %, found none: \(account ?? "no share can be reached")"
+            )
+        }
+        return (plan, found)
     }
 
     /// The report as tables for a terminal.

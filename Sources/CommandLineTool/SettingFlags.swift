@@ -12,6 +12,8 @@ enum SettingFlags {
         case .parameters: "--params"
         case .multiplyAdds: "--macs"
         case .layerRatios: "--layer"
+        case .excludedNames: "--exclude"
+        case .leastChannels: "--min-channels"
         case .cutsResidualStreams: "--residual-streams"
         case .roundTo: "--round-to"
         case .points: "--points"

@@ -74,7 +74,7 @@ struct Verify: ParsableCommand {
         for model in [before, after] { try model.network.validate() }
         let replayed = try plan.apply(to: before.network)
         let masked = try plan.masked(before.network)
-        let inputs = try labelled?.labelled.inputs ?? drawnInputs(before.network)
+        let inputs = try labelled?.labelled.inputs ?? before.network.drawnInputs(seed: seed)
 
         let bar = ProgressBar(quiet: format.json)
         bar.update("comparing", fraction: 0.2)
@@ -100,7 +100,8 @@ struct Verify: ParsableCommand {
         let report = Report(
             identical: identical, maximumDifference: Double(difference), tolerance: tolerance,
             verified: identical && Double(difference) <= tolerance, inputCount: inputs[0].batchCount,
-            agreementWithOriginal: Self.agreement(outputs[0], outputs[1]), accuracyBefore: accuracies?[0], accuracyAfter: accuracies?[1],
+            agreementWithOriginal: outputs[0].classAgreement(with: outputs[1]), accuracyBefore: accuracies?[0],
+            accuracyAfter: accuracies?[1],
             parametersBefore: costs[0].parameters, parametersAfter: costs[1].parameters, macsBefore: costs[0].multiplyAdds,
             macsAfter: costs[1].multiplyAdds, bytesBefore: Self.size(original), bytesAfter: Self.size(pruned),
             secondsBefore: times.before, secondsAfter: times.after, speedup: times.ratio.estimate, speedupLow: times.ratio.low,
@@ -117,29 +118,6 @@ struct Verify: ParsableCommand {
                     ? "expected sliced and masked outputs to differ by at most \(Format.number(tolerance)), found \(Format.number(report.maximumDifference))"
                     : "expected \(pruned) to hold exactly what the plan says, found other tensors")
         }
-    }
-
-    /// Standard normal inputs of the network's own shape.
-    private func drawnInputs(_ network: Network) throws -> [ActivationTensor] {
-        let inferred = try network.inferringShapes()
-        var generator = SeededGenerator(seed: seed)
-        return try inferred.inputs.map { input in
-            guard let shape = inferred.values[input].shape else {
-                throw CommandFailure.failure("expected --data for a network whose input shape is unknown, found none")
-            }
-            let count = 64
-            return ActivationTensor(shape: [count] + shape, values: (0..<count * shape.reduce(1, *)).map { _ in Float(generator.normal()) })
-        }
-    }
-
-    /// Share of inputs on which both outputs are largest at the same place.
-    private static func agreement(_ a: ActivationTensor, _ b: ActivationTensor) -> Double? {
-        guard a.sampleSize == b.sampleSize, a.sampleSize > 1, a.batchCount > 0 else { return nil }
-        let size = a.sampleSize
-        func best(_ tensor: ActivationTensor, _ row: Int) -> Int {
-            (1..<size).reduce(0) { tensor.values[row * size + $1] > tensor.values[row * size + $0] ? $1 : $0 }
-        }
-        return Double((0..<a.batchCount).filter { best(a, $0) == best(b, $0) }.count) / Double(a.batchCount)
     }
 
     private static func size(_ path: String) -> Int {

@@ -17,11 +17,12 @@ public struct Pruner: Sendable {
     /// The groups that may be cut, in topological order.
     public let groups: [ChannelGroup]
     /// Residual streams that stay whole though all were asked for.
-    private let wholeStreams: [ChannelGroup]
+    let wholeStreams: [ChannelGroup]
 
     /// Checks settings and weights and finds the groups.
     ///
-    /// - Throws: `invalidSetting`, `unsupported`, `nonFiniteParameter`, `network`, `nothingToPrune`, `unknownLayer`, `wholeLayer`.
+    /// - Throws: `invalidSetting`, `unsupported`, `nonFiniteParameter`, `network`, `nothingToPrune`, `unknownLayer`, `unknownName`,
+    ///   `wholeLayer`.
     /// - Complexity: one pass over the parameters.
     public init(network: Network, settings: PruningSettings) throws(PruningError) {
         try settings.validate()
@@ -43,13 +44,19 @@ public struct Pruner: Sendable {
         }
         self.settings = settings
         // Naming a residual stream is asking for it.
-        groups = all.filter { $0.isPrunable || $0.isCuttable && (settings.cutsResidualStreams || settings.layerRatios[$0.id] != nil) }
+        let excluded = try ExcludedGroups(settings.excludedNames ?? [], in: self.network, groups: all)
+        let cuttable = all.filter {
+            $0.isPrunable || $0.isCuttable && (settings.cutsResidualStreams || settings.layerRatios[$0.id] != nil)
+        }
+        groups = cuttable.filter { !excluded.contains($0) }
         wholeStreams = settings.cutsResidualStreams ? all.filter { !$0.isInner && !$0.isCuttable } : []
+        guard cuttable.isEmpty || !groups.isEmpty else { throw .nothingToPrune(reason: "all that may be cut is excluded") }
         guard !groups.isEmpty else {
             throw .nothingToPrune(reason: all.first { $0.barrier != nil }?.barrier ?? "no layer has another one behind it")
         }
         let names = groups.map(\.id)
         for name in settings.layerRatios.keys.sorted() where !names.contains(name) {
+            if cuttable.contains(where: { $0.id == name }) { throw .wholeLayer(name: name, reason: "it is excluded") }
             if let reason = all.first(where: { $0.id == name })?.barrier { throw .wholeLayer(name: name, reason: reason) }
             throw .unknownLayer(name: name, available: names)
         }
@@ -62,38 +69,34 @@ public struct Pruner: Sendable {
     ///   - observer: told about every step; returning `false` cancels.
     /// - Throws: ``PruningError``.
     public func plan(calibration: ActivationTensor? = nil, observer: PruningObserver? = nil) throws(PruningError) -> PruningPlan {
+        let run = try begin(observer)
+        // What costs nothing needs no inputs.
+        if let plan = try losslessPlan(run, observer) { return plan }
+        return try PreparedPruning(self, run, calibration: calibration, observer: observer).plan(budget: settings.budget)
+    }
+
+    /// Measures all that does not depend on how much stays, for plans of several sizes; the budget of the settings says which kind.
+    ///
+    /// - Parameters: as of ``plan(calibration:observer:)``.
+    /// - Throws: ``PruningError``.
+    public func prepare(
+        calibration: ActivationTensor? = nil, observer: PruningObserver? = nil
+    ) throws(PruningError) -> PreparedPruning {
+        try PreparedPruning(self, begin(observer), calibration: calibration, observer: observer)
+    }
+
+    private func begin(_ observer: PruningObserver?) throws(PruningError) -> PruningRun {
         let merges =
             settings.mergesRedundantChannels
             ? try ExactMerges(network, groups: groups) : ExactMerges(keeping: network, groupCount: groups.count)
-        let run = PruningRun(network, merges: merges, groups: groups, settings: settings, observer: observer)
-        // What costs nothing needs no inputs.
-        if let counts = BudgetAllocation.uniformCounts(run), run.isWithoutLoss(counts), counts != groups.map(\.count),
-            let unfitted = settings.withoutMoments
-        {
-            return try Pruner(network: network, settings: unfitted).plan(observer: observer).with([.lossless])
-        }
-        try run.begin(.inputs)
-        let inputs = try RunInputs(calibration, for: run)
-        if !inputs.areEnough(for: settings), let fallback = settings.withoutMoments {
-            let warning = PruningWarning.settingsWithoutInputs(
-                selection: fallback.selection, points: fallback.points, reweighting: fallback.reweighting)
-            return try Pruner(network: network, settings: fallback).plan(observer: observer).with([warning])
-        }
-        try run.begin(.moments)
-        let moments = try MomentTable(inputs, run)
-        let ranking = try ChannelRanking(moments, inputs, run)
-        let shared = try SharedGroups(ranking, inputs, run)
-        let errors = try ErrorCurves(ranking, shared, inputs, run)
-        let counts = try BudgetAllocation.counts(errors, run)
-        var refit = try Refit(ranking, keeping: counts, shared, inputs, run)
-        if let samples = inputs.samples, refit.agreement != nil,
-            let narrower = BudgetAllocation.countsWithWholeStreams(insteadOf: counts, errors, run)
-        {
-            refit = refit.unless(try Refit(ranking, keeping: narrower, shared, inputs, run), inputCount: samples.batchCount)
-        }
-        let streams = wholeStreams.map { PruningWarning.wholeStream(group: $0.id, reason: $0.barrier) }
-        let plan = try PruningPlan(refit, ranking, errors, inputs, run).with(streams + run.unmeasured).learned(inputs, run)
-        try run.begin(.finished)
-        return plan
+        return PruningRun(network, merges: merges, groups: groups, settings: settings, observer: observer)
+    }
+
+    /// The plan where the counts asked for cost nothing but redundant channels.
+    func losslessPlan(_ run: PruningRun, _ observer: PruningObserver?) throws(PruningError) -> PruningPlan? {
+        guard let counts = BudgetAllocation.uniformCounts(run), run.isWithoutLoss(counts), counts != groups.map(\.count),
+            let unfitted = run.settings.withoutMoments
+        else { return nil }
+        return try Pruner(network: network, settings: unfitted).plan(observer: observer).with([.lossless])
     }
 }

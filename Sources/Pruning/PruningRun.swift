@@ -36,6 +36,14 @@ struct PruningRun: Sendable {
         began = clock.now
     }
 
+    /// The same run spending another budget; its clock goes on.
+    func with(_ budget: Budget) -> PruningRun { PruningRun(self, settings: settings.with(budget)) }
+
+    private init(_ run: PruningRun, settings: PruningSettings) {
+        (original, merges, groups, self.settings) = (run.original, run.merges, run.groups, settings)
+        (evaluability, observer, began) = (run.evaluability, run.observer, run.began)
+    }
+
     /// Up to so many entries, 8 MB, a covariance costs nothing worth thinking of.
     private static let smallCovariance = 1 << 20
 

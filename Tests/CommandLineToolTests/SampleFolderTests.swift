@@ -11,6 +11,9 @@ import Testing
         ("blue", "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGNgYPgPAAEDAQAIicLsAAAAAElFTkSuQmCC"),
     ]
 
+    /// The three as bytes.
+    static var pictures: [Data] { pixels.compactMap { Data(base64Encoded: $0.1) } }
+
     /// Three inputs to three outputs, unchanged.
     private static func writeIdentity(to folder: ScratchFolder) throws {
         let identity: [Float] = [1, 0, 0, 0, 1, 0, 0, 0, 1]

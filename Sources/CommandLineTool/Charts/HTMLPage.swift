@@ -82,7 +82,7 @@ struct HTMLPage {
         *{box-sizing:border-box}
         body{margin:0;background:var(--paper);color:var(--ink);font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif}
         main{max-width:1240px;margin:0 auto;padding:20px 16px 60px}
-        h1{font-size:1.5rem;line-height:1.25;margin:0 0 12px} h2{font-size:1.1rem;margin:32px 0 10px;padding-top:10px;border-top:1px solid var(--rule)}
+        h1{font-size:1.5rem;line-height:1.25;margin:0 0 12px;overflow-wrap:anywhere} h2{font-size:1.1rem;margin:32px 0 10px;padding-top:10px;border-top:1px solid var(--rule)}
         p{margin:8px 0;max-width:75ch;overflow-wrap:anywhere}
         .note{border-left:4px solid var(--warn);background:var(--band);padding:8px 12px} .note.bad{border-color:var(--bad)}
         .tiles{display:grid;grid-template-columns:repeat(auto-fill,minmax(150px,1fr));gap:10px;margin:12px 0}

@@ -18,12 +18,15 @@ package enum BudgetAllocation {
         package var errors: [Double]
         /// Kept counts are multiples of this, or `count`.
         package var multiple: Int
+        /// The fewest that may stay.
+        package var least: Int
 
-        package init(count: Int, fixed: Int? = nil, errors: [Double], multiple: Int = 1) {
+        package init(count: Int, fixed: Int? = nil, errors: [Double], multiple: Int = 1, least: Int = 1) {
             self.count = count
             self.fixed = fixed
             self.errors = errors
             self.multiple = multiple
+            self.least = least
         }
     }
 
@@ -36,12 +39,15 @@ package enum BudgetAllocation {
         let settings = run.settings
         let candidates = zip(run.groups, errors.curves).map { group, curve in
             let multiple = Budget.multiple(of: group.count, roundTo: settings.roundTo)
+            let least = leastCount(of: group.count, multiple, settings)
             return Candidate(
                 count: group.count,
-                fixed: settings.layerRatios[group.id].map { Budget.count(of: group.count, ratio: $0, multiple: multiple) }
+                fixed: settings.layerRatios[group.id].map {
+                    Swift.max(least, Budget.count(of: group.count, ratio: $0, multiple: multiple))
+                }
                     ?? (group.isInner || cutsStreams ? nil : group.count),
                 // Without a prediction every channel of a group counts the same.
-                errors: curve ?? (0...group.count).map { 1 - Double($0) / Double(group.count) }, multiple: multiple)
+                errors: curve ?? (0...group.count).map { 1 - Double($0) / Double(group.count) }, multiple: multiple, least: least)
         }
         return try counts(
             candidates, budget: settings.budget, cost: CostModel(run.network, groups: run.groups, budget: settings.budget))
@@ -58,8 +64,16 @@ package enum BudgetAllocation {
             // allocated, its error curve says so.
             if isBottleneck, hasOthers { return group.count }
             let multiple = Budget.multiple(of: group.count, roundTo: settings.roundTo)
-            return Budget.count(of: group.count, ratio: settings.layerRatios[group.id] ?? ratio, multiple: multiple)
+            return Swift.max(
+                leastCount(of: group.count, multiple, settings),
+                Budget.count(of: group.count, ratio: settings.layerRatios[group.id] ?? ratio, multiple: multiple))
         }
+    }
+
+    /// The fewest channels that a group of n may keep: a multiple like the others, or all.
+    private static func leastCount(of n: Int, _ multiple: Int, _ settings: PruningSettings) -> Int {
+        guard let least = settings.leastChannels, least < n else { return settings.leastChannels == nil ? 1 : n }
+        return Swift.min(n, (least + multiple - 1) / multiple * multiple)
     }
 
     /// Counts that leave residual streams whole, where a budget that is allocated cut some unasked; `nil` when there are none, or
@@ -74,7 +88,7 @@ package enum BudgetAllocation {
     }
 
     /// Kept counts per group for a budget that is allocated.
-    /// - Throws: `unreachableTarget` when one channel per group is still too many.
+    /// - Throws: `unreachableTarget` when the fewest channels per group are still too many.
     package static func counts(
         _ candidates: [Candidate], budget: Budget, cost: CostModel
     ) throws(PruningError) -> [Int] {
@@ -89,7 +103,7 @@ package enum BudgetAllocation {
             var bestPrice = Double.infinity
             for (g, candidate) in candidates.enumerated() where candidate.fixed == nil {
                 let step = stepDown(counts[g], candidate.multiple)
-                guard step > 0 else { continue }
+                guard step > 0, counts[g] - step >= candidate.least else { continue }
                 let saving = cost.saving(counts, group: g, by: step)
                 guard saving > 0 else { continue }
                 let price = (hulls[g][counts[g] - step] - hulls[g][counts[g]]) / saving

@@ -32,6 +32,8 @@ public enum PruningError: Error, Equatable, Sendable, CustomStringConvertible {
     case invalidSetting(Setting, expected: String, found: String)
     /// A ratio is set for a group the network does not have.
     case unknownLayer(name: String, available: [String])
+    /// A name or pattern of a list fits nothing in the network.
+    case unknownName(Setting, name: String, suggestion: String?)
     /// A ratio is set for a group that must stay whole.
     case wholeLayer(name: String, reason: String)
     /// The network has no group that may be cut.
@@ -80,6 +82,9 @@ public enum PruningError: Error, Equatable, Sendable, CustomStringConvertible {
         case .unknownLayer(let layer, let available):
             "expected a prunable layer (\(available.prefix(8).joined(separator: ", "))\(available.count > 8 ? ", … \(available.count) in all" : "")), found \"\(layer)\""
                 + (Spelling.suggestion(for: layer, among: available).map { "; did you mean \"\($0)\"?" } ?? "")
+        case .unknownName(let setting, let wanted, let suggestion):
+            "expected names of groups, layers or nodes in \(name(setting)), found \"\(wanted)\", which fits none"
+                + (suggestion.map { "; did you mean \"\($0)\"?" } ?? "")
         case .wholeLayer(let layer, let reason): "expected a prunable layer, found \"\(layer)\", which stays whole: \(reason)"
         case .nothingToPrune(let reason): "expected at least one prunable channel group, found none: \(reason)"
         case .nonFiniteParameter(let parameter, let index):
@@ -100,7 +105,7 @@ public enum PruningError: Error, Equatable, Sendable, CustomStringConvertible {
         case .planMismatch(let expected, let found): "expected a plan for \(expected), found \(found)"
         case .cut(let cause): "expected a plan for groups that can be cut, found \(cause)"
         case .unreachableTarget(let budget, let least):
-            "expected to reach \(name(budget.setting)) \(budget.fraction), found a fraction of \(least) at best, with one channel per group"
+            "expected to reach \(name(budget.setting)) \(budget.fraction), found a fraction of \(least) at best, with as few channels per group as allowed"
         case .cancelled: "expected the run to finish, found a request to cancel"
         }
     }

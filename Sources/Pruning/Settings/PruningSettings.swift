@@ -10,6 +10,10 @@ public struct PruningSettings: Sendable, Equatable, Codable {
     public var budget: Budget
     /// Kept fraction of single groups, above 0 and at most 1, by group name; overrides the budget there.
     public var layerRatios: [String: Double]
+    /// Names, or patterns with `*` and `?`, of groups, layers and nodes whose output channels all stay; `nil` for none.
+    public var excludedNames: [String]?
+    /// No cut leaves a group fewer channels than this, at least 1; `nil` for 1.
+    public var leastChannels: Int?
     /// Whether groups that additions tie into residual streams may be cut too, all members at once; by default only inner
     /// groups and those that `layerRatios` names. Where the budget leaves the choice, they are cut if the refitted network is
     /// predicted to agree more with the original.
@@ -65,6 +69,8 @@ public struct PruningSettings: Sendable, Equatable, Codable {
         self.seed = seed
         mergesRedundantChannels = recipe == .best
         layerRatios = [:]
+        excludedNames = nil
+        leastChannels = nil
         cutsResidualStreams = false
         roundTo = 1
         construction = .axisCaratheodory
@@ -101,6 +107,13 @@ public struct PruningSettings: Sendable, Equatable, Codable {
         return differs.filter(\.1).map(\.0)
     }
 
+    /// The same for another size.
+    func with(_ budget: Budget) -> PruningSettings {
+        var result = self
+        result.budget = budget
+        return result
+    }
+
     /// The nearest settings that need no statement about activations; `nil` when these need none.
     ///
     /// Channels by the Löwner sensitivities of their weights in place of explained variance, weights as they are in place of a refit.
@@ -131,6 +144,9 @@ public struct PruningSettings: Sendable, Equatable, Codable {
             guard ratio > 0, ratio <= 1 else {
                 throw .invalidSetting(.layerRatios, expected: "above 0 and at most 1 for \(layer)", found: "\(ratio)")
             }
+        }
+        if let leastChannels, leastChannels < 1 {
+            throw .invalidSetting(.leastChannels, expected: "at least 1", found: "\(leastChannels)")
         }
         if let roundTo, roundTo < 1 { throw .invalidSetting(.roundTo, expected: "at least 1", found: "\(roundTo)") }
         if let ridge, !(ridge >= 0 && ridge.isFinite) {

@@ -8,7 +8,7 @@ public enum Setting: String, Sendable, Codable, CaseIterable {
     case neurons = "budget.neurons"
     case parameters = "budget.parameters"
     case multiplyAdds = "budget.multiplyAdds"
-    case layerRatios, cutsResidualStreams, roundTo
+    case layerRatios, excludedNames, leastChannels, cutsResidualStreams, roundTo
     case points, rank, construction, selection, reweighting
     case inputModel, inputShape, inputShift, inputScale
     case inputMean = "inputPrior.mean"

@@ -1,0 +1,37 @@
+// A network to prune together with its data, brought to one shape of input.
+
+import NeuralNetworks
+import Pruning
+
+/// What pruning works on.
+struct PruningSubject {
+    /// The model, with inputs of the size that was asked for or that the data have.
+    let file: ModelFile
+    /// What is planned: the model's network, several inputs packed into one.
+    let network: Network
+    let calibration: InputData?
+    let evaluation: InputData?
+    /// Calibration inputs as `network` takes them.
+    let samples: ActivationTensor?
+    /// Labelled inputs as `network` takes them.
+    let labelled: LabelledImages?
+
+    /// Reads data for `file`.
+    /// - Parameter asked: the shape of one input that the user asked for.
+    init(_ file: ModelFile, calibration: String?, evaluation: String?, images: ImageOptions, inputShape asked: [Int]?) throws {
+        let fitted = try calibration.map { try images.read($0, needsLabels: false, for: file.network) }
+        let judged = try evaluation.map { try images.read($0, needsLabels: true, for: file.network) }
+        let original = try file.resized(to: asked.map { [$0] } ?? (fitted ?? judged)?.labelled.inputs.map(\.sampleShape))
+        try original.check(inputShape: asked)
+        for size in original.assumedSizes {
+            Console.warn("note: \(file.path): \(size); --input-shape or images of another size decide otherwise")
+        }
+        // Several inputs are planned as one; the plan is that of the original.
+        var subject = original.network
+        if subject.inputs.count > 1, let data = fitted ?? judged {
+            subject = try subject.packingInputs(shapes: data.labelled.inputs.map(\.sampleShape))
+        }
+        (self.file, network, self.calibration, self.evaluation) = (original, subject, fitted, judged)
+        (samples, labelled) = (try fitted?.labelled.packed.images, try judged?.labelled.packed)
+    }
+}
