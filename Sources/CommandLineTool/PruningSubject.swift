@@ -28,8 +28,11 @@ struct PruningSubject {
         }
         // Several inputs are planned as one; the plan is that of the original.
         var subject = original.network
-        if subject.inputs.count > 1, let data = fitted ?? judged {
-            subject = try subject.packingInputs(shapes: data.labelled.inputs.map(\.sampleShape))
+        if subject.inputs.count > 1 {
+            let known = subject.inputs.compactMap { subject.values[$0].shape }
+            if let shapes = (fitted ?? judged)?.labelled.inputs.map(\.sampleShape) ?? (known.count == subject.inputs.count ? known : nil) {
+                subject = try subject.packingInputs(shapes: shapes)
+            }
         }
         (self.file, network, self.calibration, self.evaluation) = (original, subject, fitted, judged)
         (samples, labelled) = (try fitted?.labelled.packed.images, try judged?.labelled.packed)

@@ -18,6 +18,8 @@ public enum InputProvenance: Sendable, Equatable, Codable {
     case fieldImages(images: Int, prior: InputPrior, isAscended: Bool)
     /// Crops of photographs, as they are.
     case photographs(images: Int, convention: PixelConvention)
+    /// Sequences of tokens, drawn uniformly from the tables that the network looks them up in.
+    case tokens(sequences: Int)
     /// Nothing is known.
     case none(PruningWarning.NoInputs)
 
@@ -50,7 +52,7 @@ public enum InputProvenance: Sendable, Equatable, Codable {
         case .gaussian, .gaussianSamples: .gaussian
         case .ascended: .ascended
         case .normalized: .batchNorm
-        case .matchedImages, .fieldImages, .photographs: .synthetic
+        case .matchedImages, .fieldImages, .photographs, .tokens: .synthetic
         case .none: .auto
         }
     }

@@ -57,12 +57,20 @@ package struct PixelField: Sendable {
     package init(shape: [Int], mean: [Double], deviation: [Double], correlation: Double, shift: [Double], scale: [Double]) {
         self.shape = shape
         rho = Float(correlation)
+        // Signals have thousands of positions where images have channels, all of one distribution.
+        var known: [[Double]: (offset: Double, slope: Double)] = [:]
+        func logitNormal(_ mean: Double, _ variance: Double) -> (offset: Double, slope: Double) {
+            if let found = known[[mean, variance]] { return found }
+            let found = PixelField.logitNormal(mean: mean, variance: variance)
+            known[[mean, variance]] = found
+            return found
+        }
         maps = (0..<shape[0]).map { c in
             let (variance, most) = (deviation[c] * deviation[c], mean[c] * (1 - mean[c]))
             let isLogitNormal = most > 0 && variance <= most * (1 + 1e-9)
             // At v = m·(1 − m) only 0 and 1 are left, and no gradient.
             let (offset, slope) =
-                isLogitNormal ? PixelField.logitNormal(mean: mean[c], variance: Swift.min(variance, 0.95 * most)) : (mean[c], deviation[c])
+                isLogitNormal ? logitNormal(mean[c], Swift.min(variance, 0.95 * most)) : (mean[c], deviation[c])
             return Map(isLogitNormal: isLogitNormal, offset: offset, slope: slope, shift: shift[c], scale: scale[c])
         }
     }

@@ -3,6 +3,7 @@
 //   given     images of the user, mixed where a dense layer would see too few          RunInputs+Given
 //   Gaussian  a declared distribution, by formula or as class-ascended samples         RunInputs+Gaussian
 //   channels  Gaussian channels as batch normalizations remember them                  RunInputs+Normalized
+//   tokens    indices into the tables of a network's embeddings                    TokenDrawing
 //   images    drawn, then moved towards what the network remembers of its data         RunInputs+Images
 // A new kind of inputs is one more file like these, a case of `InputProvenance`, and a line in `init`.
 
@@ -54,7 +55,12 @@ struct RunInputs: Sendable {
         case .gaussian: self = try .gaussian(chain: chain, for: run)
         case .ascended: self = try .ascended(chain: chain, for: run)
         case .batchNorm: self = try .normalized(chain: chain, for: run)
-        case .synthetic: self = try .images(chain: chain, for: run)
+        case .synthetic:
+            if let drawing = TokenDrawing(run.network) {
+                self = .tokens(drawing, for: run)
+            } else {
+                self = try .images(chain: chain, for: run)
+            }
         }
     }
 
@@ -73,6 +79,7 @@ struct RunInputs: Sendable {
         // that cannot be evaluated leave only the weights to judge by.
         let isEvaluable = run.canMeasure
         let isNeeded = !run.settings.budget.isUniform || run.settings.withoutMoments != nil
+        if isNeeded, isEvaluable, let tokens = TokenDrawing(run.network) { return self.tokens(tokens, for: run) }
         let areImages = run.network.inputs.count == 1 && (run.inputShape?.count ?? 0) >= 2
         if isNeeded, isEvaluable, areImages { return try images(chain: nil, for: run) }
         let reason: PruningWarning.NoInputs = isEvaluable ? (isNeeded || !areImages ? .noModelFits : .notNeeded) : .notEvaluable

@@ -17,6 +17,7 @@ extension InputProvenance: CustomStringConvertible {
         case .photographs(let images, let convention): "\(images) crops of photographs, \(convention.phrase)"
         case .fieldImages(let images, let prior, let isAscended):
             "\(images) synthetic \(isAscended ? "class-ascended " : "")images of \(prior.marginals), correlation \(prior.correlation)^distance"
+        case .tokens(let sequences): "\(sequences) sequences of tokens drawn uniformly"
         case .none(.notEvaluable): "some of this network's operations cannot be evaluated"
         case .none(.noModelFits): "no input model fits this network"
         case .none(.notNeeded): "nothing here is chosen by inputs, none are drawn"

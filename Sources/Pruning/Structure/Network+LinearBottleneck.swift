@@ -7,8 +7,10 @@ extension Network {
     /// channels than each producer reads and than each consumer makes (the projections of inverted bottlenecks, low-rank factors).
     func isLinearBottleneck(_ group: ChannelGroup) -> Bool {
         guard !group.producers.isEmpty, !group.consumers.isEmpty, (try? activations(of: group))?.isEmpty == true else { return false }
-        return group.producers.allSatisfy { channels(of: $0).map { $0.inputs > group.count } ?? false }
-            && group.consumers.allSatisfy { channels(of: $0).map { $0.outputs > group.count } ?? false }
+        // A head of an attention is one channel of the group and many of its layers.
+        let width = group.count * (group.slices.map { $0.map.offsets.count * $0.map.run }.min() ?? 1)
+        return group.producers.allSatisfy { channels(of: $0).map { $0.inputs > width } ?? false }
+            && group.consumers.allSatisfy { channels(of: $0).map { $0.outputs > width } ?? false }
     }
 
     /// Channels that a linear layer or convolution reads and makes.

@@ -1,0 +1,64 @@
+// Networks on tokens: fitted on sequences that are drawn for them.
+
+import NeuralNetworks
+import TestSupport
+import Testing
+
+import Pruning
+
+@Suite struct TokenDrawingTests {
+    /// Two inputs, tokens and a mask: table rows, weighed, through two linear layers to four classes.
+    private static func network(rows: Int = 40) throws -> Network {
+        var generator = TestGenerator(seed: 9)
+        func tensor(_ shape: [Int]) -> Parameter {
+            Parameter(shape: shape, values: generator.normals(shape.reduce(1, *)).map { Float($0) / 3 })
+        }
+        let names = ["tokens", "mask", "rows", "weighed", "wide", "active", "scores", "mean"]
+        return try Network(
+            inputs: [0, 1], outputs: [7],
+            values: names.enumerated().map { Network.Value(name: $1, shape: $0 == 0 ? [6] : $0 == 1 ? [6, 1] : nil) },
+            nodes: [
+                Network.Node(name: "table", layer: .embedding(weight: "table"), inputs: [0], outputs: [2]),
+                Network.Node(name: "weigh", layer: .multiply, inputs: [2, 1], outputs: [3]),
+                Network.Node(name: "wide", layer: .linear(Linear(weight: "wide.weight", bias: nil)), inputs: [3], outputs: [4]),
+                Network.Node(name: "relu", layer: .activation(.relu), inputs: [4], outputs: [5]),
+                Network.Node(name: "head", layer: .linear(Linear(weight: "head.weight", bias: nil)), inputs: [5], outputs: [6]),
+                Network.Node(
+                    name: "mean", layer: .reduction(Reduction(kind: .mean, axes: [1], keepsAxes: false)), inputs: [6], outputs: [7]),
+            ],
+            parameters: ["table": tensor([rows, 8]), "wide.weight": tensor([24, 8]), "head.weight": tensor([4, 24])]
+        ).inferringShapes()
+    }
+
+    @Test func `an embedding says what its inputs are, and sequences of them fit better than weights alone`() throws {
+        let network = try Self.network()
+        let packed = try network.packingInputs(shapes: [[6], [6, 1]])
+        let plan = try Pruner(network: packed, settings: PruningSettings(budget: .keep(0.5))).plan()
+        #expect(plan.inputs == .tokens(sequences: 256))
+        #expect(plan.prediction.basis == .unchecked)
+        var settings = PruningSettings(budget: .keep(0.5))
+        settings.selection = .top
+        settings.reweighting = .none
+        let unfitted = try Pruner(network: packed, settings: settings).plan()
+        // Tokens that neither has seen, mask of ones.
+        var generator = TestGenerator(seed: 4)
+        let values = (0..<100).flatMap { _ in
+            (0..<6).map { _ in Float(Int((generator.uniform() * 40).rounded(.down))) } + [1, 1, 1, 1, 1, 1]
+        }
+        let inputs = ActivationTensor(shape: [100, 12], values: values)
+        let exact = try packed.forward(inputs).observed[0].values
+        func error(_ plan: PruningPlan) throws -> Double {
+            let answers = try plan.apply(to: packed).forward(inputs).observed[0].values
+            return zip(answers, exact).reduce(0) { $0 + Double(($1.0 - $1.1) * ($1.0 - $1.1)) }
+        }
+        #expect(try error(plan) < 0.5 * error(unfitted))
+        // The plan is one for the network as it was.
+        #expect(try plan.apply(to: network).inputs.count == 2)
+    }
+
+    @Test func `a table of segments alone is no table of tokens`() throws {
+        let packed = try Self.network(rows: 3).packingInputs(shapes: [[6], [6, 1]])
+        let plan = try Pruner(network: packed, settings: PruningSettings(budget: .keep(0.5))).plan()
+        if case .tokens = plan.inputs { Issue.record("drew tokens from three segments") }
+    }
+}
