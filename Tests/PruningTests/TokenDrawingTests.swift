@@ -15,8 +15,6 @@ import Pruning
         }
         let names = ["tokens", "mask", "rows", "weighed", "wide", "active", "scores", "mean"]
         return try Network(
-            inputs: [0, 1], outputs: [7],
-            values: names.enumerated().map { Network.Value(name: $1, shape: $0 == 0 ? [6] : $0 == 1 ? [6, 1] : nil) },
             nodes: [
                 Network.Node(name: "table", layer: .embedding(weight: "table"), inputs: [0], outputs: [2]),
                 Network.Node(name: "weigh", layer: .multiply, inputs: [2, 1], outputs: [3]),
@@ -26,6 +24,8 @@ import Pruning
                 Network.Node(
                     name: "mean", layer: .reduction(Reduction(kind: .mean, axes: [1], keepsAxes: false)), inputs: [6], outputs: [7]),
             ],
+            values: names.enumerated().map { Network.Value(name: $1, shape: $0 == 0 ? [6] : $0 == 1 ? [6, 1] : nil) },
+            inputs: [0, 1], outputs: [7],
             parameters: ["table": tensor([rows, 8]), "wide.weight": tensor([24, 8]), "head.weight": tensor([4, 24])]
         ).inferringShapes()
     }
