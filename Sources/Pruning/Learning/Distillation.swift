@@ -102,7 +102,7 @@ public struct Distillation: Sendable {
             heldOut = judge
             let shapes = self.inputs.networkShapes
             // A few inputs show which values are the same, and how much they vary.
-            let probe = self.inputs.probe()
+            let probe = self.inputs.probe(of: self.teacher)
             let candidates = labels.isEmpty ? matched.features : []
             let pairs = try Distillation.agreeing(
                 candidates, probe, self.teacher, self.student, shapes: shapes)

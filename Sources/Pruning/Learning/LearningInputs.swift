@@ -24,7 +24,9 @@ package struct LearningInputs: Sendable {
     /// Share of the inputs that is held out, and limits to their number.
     private static let heldOutShare = 8
     private static let heldOutCounts = (least: 8, most: 512, mostLabelled: 5000)
-    private static let probeFloats = 1 << 22
+    /// Inputs that show how much activations vary, and how many values of these all together, a quarter of a gigabyte.
+    private static let probeCounts = 4...128
+    private static let probeFloats = 1 << 26
     /// Inputs per class from which their mix of classes is not by chance.
     private static let inputsPerClass = 16
     /// Weights per input from which images are mixed: four million weights find something to learn by heart in 218 images, while a
@@ -106,9 +108,12 @@ package struct LearningInputs: Sendable {
     }
 
     /// The first used inputs as they are, few enough for all their activations to be looked at.
-    func probe() -> [ActivationTensor] {
-        let size = tensors.reduce(0) { $0 + $1.sampleSize }
-        let indices = Array(used.prefix(max(8, min(128, LearningInputs.probeFloats / max(1, size)))))
+    ///
+    /// - Parameter network: whose activations they are, shapes inferred.
+    func probe(of network: Network) -> [ActivationTensor] {
+        let size = network.values.reduce(0) { $0 + ($1.shape?.reduce(1, *) ?? 0) }
+        let most = LearningInputs.probeCounts
+        let indices = Array(used.prefix(max(most.lowerBound, min(most.upperBound, LearningInputs.probeFloats / max(1, size)))))
         guard let augmentation, networkShapes != nil else { return tensors.map { $0.rows(indices) } }
         return [augmentation.resized(tensors[0], at: indices)]
     }
