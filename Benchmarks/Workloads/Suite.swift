@@ -8,6 +8,8 @@ package enum Suite: String, Codable, CaseIterable, Sendable {
     case caratheodory
     /// ℓ∞-coresets and sensitivities.
     case coreset
+    /// Ellipsoids of sets too large for memory.
+    case scale
     /// One layer of a network: points, coreset, refit.
     case layers
     /// A whole network pruned.

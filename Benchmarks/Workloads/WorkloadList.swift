@@ -8,6 +8,7 @@ package enum WorkloadList {
             case .ellipsoid: EllipsoidWorkloads.all
             case .caratheodory: CaratheodoryWorkloads.all
             case .coreset: CoresetWorkloads.all
+            case .scale: ScaleWorkloads.all
             case .layers: try model.map(LayerWorkloads.workloads) ?? LayerWorkloads.published
             case .network: (model.map { [$0] } ?? NetworkWorkloads.published).flatMap(NetworkWorkloads.workloads)
             }

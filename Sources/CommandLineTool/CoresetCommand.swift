@@ -79,9 +79,14 @@ struct CoresetCommand: ParsableCommand {
     }
 
     func run() throws {
-        try overwrite.check(output, inputs: [input.points])
+        try overwrite.check(output, inputs: input.paths)
         let threads = threading.apply()
         let file = try input.read()
+        if construction == .johnSupport, !sensitivities, sample == nil,
+            file.files.count > 1 || file.count > Self.mostNumbers / file.dimension
+        {
+            return try selectFromPieces(file, threads: threads)
+        }
         let points = try file.matrix()
         let settings = LInfinityCoreset.Settings(
             construction: construction, centering: freeCenter ? .free : .origin, gap: gap)
@@ -117,6 +122,27 @@ struct CoresetCommand: ParsableCommand {
         if format.json { try JSONOutput.show(report) } else { show(report) }
     }
 
+    /// Coordinates up to which points are copied to memory in double precision: 512 MB.
+    private static let mostNumbers = 1 << 26
+
+    /// The contact points of sets that need not fit into memory; the factor attained is not measured.
+    private func selectFromPieces(_ file: PointFiles, threads: Int) throws {
+        let start = ContinuousClock.now
+        let maximum = try file.withPieces {
+            try LInfinityCoreset(johnSupportOf: $0, centering: freeCenter ? .free : .origin, gap: gap)
+        }
+        let coreset = Coreset(
+            points: WeightedPoints(indices: maximum.indices, weights: maximum.weights),
+            guarantee: Guarantee(maximum, representation: "the points as given"), pointCount: file.count)
+        let seconds = start.duration(to: .now).seconds
+        if let output { try archive(coreset, nil).write(to: output, force: overwrite.force) }
+        let report = Report(
+            construction: construction.rawValue, pointCount: file.count, dimension: file.dimension, rank: maximum.rank,
+            size: coreset.count, provenFactor: maximum.provenFactor.ifFinite, peels: 1, guarantee: coreset.guarantee.statement,
+            seconds: seconds, readSeconds: file.readSeconds, threads: threads)
+        if format.json { try JSONOutput.show(report) } else { show(report, isMeasured: false) }
+    }
+
     private func peel(_ points: Matrix, _ settings: LInfinityCoreset.Settings, _ bar: ProgressBar) throws -> SensitivityBounds {
         let count = points.columns
         return try SensitivityBounds(points: points, settings: settings) { progress in
@@ -134,13 +160,13 @@ struct CoresetCommand: ParsableCommand {
         return archive
     }
 
-    private func show(_ report: Report) {
+    private func show(_ report: Report, isMeasured: Bool = true) {
         Console.say(
             "\(Format.count(report.pointCount)) points of rank \(report.rank) in \(report.dimension) dimensions → \(report.size) points by \(sample == nil ? report.construction : "sampling") in \(Format.seconds(report.seconds)) (reading \(Format.seconds(report.readSeconds)))"
         )
         if let proven = report.provenFactor, sample == nil {
             let measured = report.measuredFactor.map { "at least \(Format.number($0)) is attained" } ?? "the points do not span the rest"
-            Console.say("factor \(Format.number(proven)) proven, \(measured)")
+            Console.say("factor \(Format.number(proven)) proven" + (isMeasured ? ", \(measured)" : ""))
         }
         if let total = report.totalSensitivity {
             Console.say("total sensitivity \(Format.number(total)), \(report.peels) peels")

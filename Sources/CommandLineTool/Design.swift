@@ -94,12 +94,12 @@ struct Design: ParsableCommand {
     }
 
     func run() throws {
-        try overwrite.check(output, inputs: [input.points])
+        try overwrite.check(output, inputs: input.paths)
         let threads = threading.apply()
         let file = try input.read()
         let candidates = try file.matrix()
         let columns = (0..<candidates.columns).map { model.regressors(candidates.column($0)) }
-        guard !columns.isEmpty else { throw CommandFailure.failure("\(input.points): expected candidates, found none") }
+        guard !columns.isEmpty else { throw CommandFailure.failure("\(input.name): expected candidates, found none") }
         let regressors = Matrix(columns: columns)
         var settings = MinimumVolumeEllipsoid.Settings(centering: .origin, gap: gap)
         settings.threads = threads
@@ -108,7 +108,7 @@ struct Design: ParsableCommand {
         let optimum = try MinimumVolumeEllipsoid(points: regressors, settings: settings)
         guard optimum.rank == regressors.rows else {
             throw CommandFailure.failure(
-                "\(input.points): expected candidates that span the \(regressors.rows) regressors of the model, found a rank of \(optimum.rank)"
+                "\(input.name): expected candidates that span the \(regressors.rows) regressors of the model, found a rank of \(optimum.rank)"
             )
         }
         if let runs, runs < regressors.rows {

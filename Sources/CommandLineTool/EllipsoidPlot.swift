@@ -11,7 +11,7 @@ enum EllipsoidPlot {
     ///
     /// The shadow of the ellipsoid on the plane of two of its axes is the ellipse with these semiaxes. Both directions
     /// have the same scale unless one axis is more than 20 times the other.
-    static func svg(_ fit: MinimumVolumeEllipsoid, points: PointFile) throws -> String {
+    static func svg(_ fit: MinimumVolumeEllipsoid, points: PointFiles) throws -> String {
         let axes = fit.ellipsoid.principalAxes()
         let lengths = [axes.lengths.first ?? 0, axes.lengths.count > 1 ? axes.lengths[1] : 0]
         let directions = (0..<2).map { k in
@@ -26,22 +26,18 @@ enum EllipsoidPlot {
     }
 
     private static func project(
-        _ points: PointFile, _ indices: [Int], _ center: [Double], _ directions: [[Double]]
+        _ points: PointFiles, _ indices: [Int], _ center: [Double], _ directions: [[Double]]
     ) throws -> [(x: Double, y: Double)] {
-        func along(_ coordinate: (Int, Int) -> Double) -> [(x: Double, y: Double)] {
-            indices.map { index in
-                var (x, y) = (0.0, 0.0)
-                for k in center.indices {
-                    let offset = coordinate(index, k) - center[k]
-                    x += offset * directions[0][k]
-                    y += offset * directions[1][k]
-                }
-                return (x, y)
+        let chosen = try points.withPieces { $0.columns(indices) }
+        return indices.indices.map { index in
+            var (x, y) = (0.0, 0.0)
+            for k in center.indices {
+                let offset = chosen[k, index] - center[k]
+                x += offset * directions[0][k]
+                y += offset * directions[1][k]
             }
+            return (x, y)
         }
-        let d = points.dimension
-        return try points.withPoints(
-            double: { values in along { values[$0 * d + $1] } }, float: { values in along { Double(values[$0 * d + $1]) } })
     }
 
     private static func draw(

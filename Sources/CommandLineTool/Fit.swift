@@ -14,7 +14,8 @@ struct Fit: ParsableCommand {
               loewner fit points.npy -o ellipsoid.npz --plot ellipsoid.svg
               loewner fit network.safetensors --tensor fc1.weight --centered --json
               loewner fit more-points.npy --start ellipsoid.npz -o updated.npz
-              loewner fit measurements.npy --trim 0.1 -o bulk.npz
+              loewner fit part-*.npy -o all.npz
+              loewner fit measurements.csv --trim 0.1 -o bulk.npz
 
             The .npz file holds center (d), axes (d, r), orthonormal, and semiaxes (r), with Σ ((x−c)ᵀaxesₖ/semiaxesₖ)² ≤ 1
             on all points, and indices and weights of the support; shape (d, d) with (x−c)ᵀ·shape·(x−c) ≤ 1 where double
@@ -131,8 +132,8 @@ struct Fit: ParsableCommand {
     }
 
     func run() throws {
-        try overwrite.check(output, inputs: [input.points] + [start].compactMap { $0 })
-        try overwrite.check(plot, inputs: [input.points] + [start].compactMap { $0 })
+        try overwrite.check(output, inputs: input.paths + [start].compactMap { $0 })
+        try overwrite.check(plot, inputs: input.paths + [start].compactMap { $0 })
         let threads = threading.apply()
         let points = try input.read(isLocal: !centered && trim == nil)
         let bar = ProgressBar(quiet: format.json)
@@ -191,17 +192,19 @@ struct Fit: ParsableCommand {
 
     /// The fit and the median time of a solve.
     private func solve(
-        _ points: PointFile, _ settings: MinimumVolumeEllipsoid.Settings
+        _ points: PointFiles, _ settings: MinimumVolumeEllipsoid.Settings
     ) throws -> (MinimumVolumeEllipsoid, Double, kept: [Int]?) {
         func once() throws -> (fit: MinimumVolumeEllipsoid, seconds: Double) {
             let start = ContinuousClock.now
-            let fit = try points.withPoints(
-                double: {
-                    // Not by a source: the module that reads points is compiled for memory, not for protocols.
-                    try MinimumVolumeEllipsoid(
-                        points: $0, count: points.count, dimension: points.dimension, offset: points.offset, settings: settings)
-                },
-                float: { try MinimumVolumeEllipsoid(points: $0, count: points.count, dimension: points.dimension, settings: settings) })
+            // Not by a source: the module that reads points is compiled for memory, not for protocols.
+            let fit =
+                try points.single?.withPoints(
+                    double: {
+                        try MinimumVolumeEllipsoid(
+                            points: $0, count: points.count, dimension: points.dimension, offset: points.offset, settings: settings)
+                    },
+                    float: { try MinimumVolumeEllipsoid(points: $0, count: points.count, dimension: points.dimension, settings: settings) })
+                ?? points.withPieces { try MinimumVolumeEllipsoid(points: $0, settings: settings) }
             return (fit, start.duration(to: .now).seconds)
         }
         let first = try once()
@@ -211,7 +214,7 @@ struct Fit: ParsableCommand {
 
     /// The fit of most of the points; its support by their places in the file.
     private func trimmed(
-        _ points: PointFile, share: Double, _ settings: MinimumVolumeEllipsoid.Settings
+        _ points: PointFiles, share: Double, _ settings: MinimumVolumeEllipsoid.Settings
     ) throws -> (MinimumVolumeEllipsoid, Double, kept: [Int]?) {
         let matrix = try points.matrix()
         let count = points.count - Int(share * Double(points.count))

@@ -1,23 +1,9 @@
 // Points from files: one point per row, read in place where the file allows it.
 
-import ArgumentParser
+import ConvexGeometry
 import Foundation
 import LinearAlgebra
 import TensorFiles
-
-/// `POINTS` and `--tensor`.
-struct PointOptions: ParsableArguments {
-    @Argument(help: "Points, one per row: .npy of shape (n, d), or .npz/.safetensors with --tensor.")
-    var points: String
-
-    @Option(
-        help: ArgumentHelp(
-            "The tensor to read from an .npz or .safetensors file; convolution weights are flattened to (out, in·kh·kw).", valueName: "name"
-        ))
-    var tensor: String?
-
-    func read(isLocal: Bool = false) throws -> PointFile { try PointFile(path: points, tensor: tensor, isLocal: isLocal) }
-}
 
 /// n points of d coordinates, in single or double precision as the file has them.
 struct PointFile {
@@ -26,8 +12,13 @@ struct PointFile {
         case mappedFloats(MappedArray)
         case doubles([Double])
         case floats([Float])
+        case spooled(MappedFile)
     }
 
+    /// What to call it in messages.
+    let name: String
+    /// Whether it is an archive of several tensors.
+    let isArchive: Bool
     let count: Int
     let dimension: Int
     /// Time spent reading.
@@ -37,29 +28,59 @@ struct PointFile {
     private let storage: Storage
 
     /// Reads or maps a file.
-    /// - Parameter isLocal: whether coordinates may be lent relative to `offset`.
+    /// - Parameters:
+    ///   - path: a file, or `-` for standard input, which is kept in a temporary file.
+    ///   - tensor: the tensor of an archive.
+    ///   - isOneOfSeveral: whether the tensor may be that of another file.
+    ///   - isLocal: whether coordinates may be lent relative to `offset`.
     /// - Throws: `TensorFileError`, or a failure naming the shape that was found.
-    init(path: String, tensor name: String?, isLocal: Bool = false) throws {
+    init(path: String, tensor: String?, isOneOfSeveral: Bool = false, isLocal: Bool = false) throws {
+        let tensor = isOneOfSeveral && (path == "-" || Self.isText(path)) ? nil : tensor
+        guard path == "-" else {
+            let needsNone = isOneOfSeveral && tensor != nil ? try Self.isNPY(path) : false
+            try self.init(path: path, name: path, tensor: needsNone ? nil : tensor, isLocal: isLocal)
+            return
+        }
+        let name = "standard input"
+        let spool = try SpoolFile()
+        try spool.append(contentsOf: FileHandle.standardInput.fileDescriptor)
+        let place = try spool.flush()
+        guard try Self.isNPY(place) else { throw CommandFailure.failure("\(name): expected a .npy file, found something else") }
+        do {
+            try self.init(path: place, name: name, tensor: tensor, isLocal: isLocal)
+        } catch TensorFileError.inFile(_, let error) {
+            throw TensorFileError.inFile(path: name, error)
+        }
+    }
+
+    private init(path: String, name file: String, tensor name: String?, isLocal: Bool) throws {
         let start = ContinuousClock.now
+        self.name = file
         let shape: [Int]
-        if try Self.isNPY(path) {
-            guard name == nil else { throw CommandFailure.usage("expected --tensor only with .npz or .safetensors files, found \(path)") }
+        let isNPY = try Self.isNPY(path)
+        isArchive = !isNPY && !Self.isText(path)
+        if isNPY {
+            guard name == nil else { throw Self.needlessTensor(file) }
             let array = try MappedArray(path: path)
             shape = array.shape
-            try Self.check(shape, path)
+            try Self.check(shape, file)
             if isLocal, array.dtype == .i64,
                 let local = Self.localIntegers(try TensorArchive.read(path: path).tensor().int64s(), array.columnCount)
             {
                 (storage, offset) = (.doubles(local.values), local.offset)
             } else {
-                (storage, offset) = (Self.storage(of: array), nil)
+                (storage, offset) = (try Self.storage(of: array), nil)
             }
+        } else if Self.isText(path) {
+            guard name == nil else { throw Self.needlessTensor(file) }
+            let table = try Self.table(path)
+            (storage, shape, offset) = (.spooled(table.numbers), [table.rows, table.columns], nil)
         } else {
             let archive = try TensorArchive.read(path: path)
             do {
                 let tensor = try archive.tensor(named: name)
                 shape = tensor.shape
-                try Self.check(shape, path)
+                try Self.check(shape, file)
                 if isLocal, tensor.dtype == .i64, let local = Self.localIntegers(try tensor.int64s(), shape.dropFirst().reduce(1, *)) {
                     (storage, offset) = (.doubles(local.values), local.offset)
                 } else {
@@ -69,7 +90,7 @@ struct PointFile {
                     offset = nil
                 }
             } catch let error as TensorFileError {
-                throw CommandFailure.failure("\(path): \(error)" + (name == nil ? "; choose one with --tensor" : ""))
+                throw CommandFailure.failure("\(file): \(error)" + (name == nil ? "; choose one with --tensor" : ""))
             }
         }
         count = shape[0]
@@ -80,7 +101,7 @@ struct PointFile {
     /// "float32" or "float64".
     var precision: String {
         switch storage {
-        case .mappedDoubles, .doubles: "float64"
+        case .mappedDoubles, .doubles, .spooled: "float64"
         case .mappedFloats, .floats: "float32"
         }
     }
@@ -95,14 +116,42 @@ struct PointFile {
         case .floats(let values): return try values.withUnsafeBufferPointer(float)
         case .mappedDoubles(let array): mapped = try array.withUnsafeElements(Double.self, double)
         case .mappedFloats(let array): mapped = try array.withUnsafeElements(Float.self, float)
+        case .spooled(let file): return try file.withUnsafeBytes { try double($0.bindMemory(to: Double.self)) }
         }
         guard let mapped else { throw CommandFailure.failure("expected aligned points in row-major order, found another layout") }
         return mapped
     }
 
+    static func needlessTensor(_ file: String) -> CommandFailure {
+        .usage("expected --tensor only with .npz or .safetensors files, found \(file)")
+    }
+
     private static func isNPY(_ path: String) throws -> Bool {
         let file = try MappedFile(path: path)
         return file.withUnsafeBytes { $0.prefix(6).elementsEqual([0x93] + Array("NUMPY".utf8)) }
+    }
+
+    /// Whether a file is one of numbers as text, by its name.
+    private static func isText(_ path: String) -> Bool {
+        ["csv", "tsv", "txt", "dat"].contains(URL(fileURLWithPath: path).pathExtension.lowercased())
+    }
+
+    /// The numbers of a text, in a temporary file: they may be too many for memory.
+    private static func table(_ path: String) throws -> (numbers: MappedFile, rows: Int, columns: Int) {
+        let text = try MappedFile(path: path)
+        let spool = try SpoolFile()
+        var total = 0
+        do {
+            let columns = try text.withUnsafeBytes { bytes throws(TensorFileError) in
+                try TextTable.read(bytes) { numbers throws(TensorFileError) in
+                    total += numbers.count
+                    try spool.append(UnsafeRawBufferPointer(numbers))
+                }
+            }
+            return (try MappedFile(path: try spool.flush()), total / columns, columns)
+        } catch {
+            throw TensorFileError.inFile(path: path, error)
+        }
     }
 
     private static func check(_ shape: [Int], _ path: String) throws {
@@ -113,10 +162,27 @@ struct PointFile {
         }
     }
 
-    private static func storage(of array: MappedArray) -> Storage {
+    /// Numbers that are converted in memory; more go to a temporary file, 128 MB of them.
+    private static let mostInMemory = 1 << 24
+
+    private static func storage(of array: MappedArray) throws -> Storage {
         if array.withUnsafeElements(Double.self, { touch(UnsafeRawBufferPointer($0)) }) != nil { return .mappedDoubles(array) }
         if array.withUnsafeElements(Float.self, { touch(UnsafeRawBufferPointer($0)) }) != nil { return .mappedFloats(array) }
         let total = array.rowCount * array.columnCount
+        if total > mostInMemory {
+            let spool = try SpoolFile()
+            let step = max(1, (1 << 20) / array.columnCount)
+            var buffer = [Double](repeating: 0, count: step * array.columnCount)
+            for first in stride(from: 0, to: array.rowCount, by: step) {
+                let rows = first..<min(first + step, array.rowCount)
+                try buffer.withUnsafeMutableBufferPointer {
+                    let part = UnsafeMutableBufferPointer(rebasing: $0[..<(rows.count * array.columnCount)])
+                    array.copyRows(rows, into: part)
+                    try spool.append(UnsafeRawBufferPointer(part))
+                }
+            }
+            return .spooled(try MappedFile(path: try spool.flush()))
+        }
         switch array.dtype {
         case .f32, .f16:
             return .floats(

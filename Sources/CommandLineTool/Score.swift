@@ -69,19 +69,19 @@ struct Score: ParsableCommand {
     }
 
     func run() throws {
-        try overwrite.check(output, inputs: [ellipsoid, input.points])
+        try overwrite.check(output, inputs: [ellipsoid] + input.paths)
         _ = threading.apply()
         var body = try EllipsoidFile.read(ellipsoid)
         let file = try input.read(isLocal: true)
         guard file.dimension == body.dimension else {
             throw CommandFailure.failure(
-                "\(input.points): expected points of dimension \(body.dimension) as in \(ellipsoid), found dimension \(file.dimension)")
+                "\(input.name): expected points of dimension \(body.dimension) as in \(ellipsoid), found dimension \(file.dimension)")
         }
         if let offset = file.offset { body = body.translated(by: offset.map { -$0 }) }
         let points = try file.matrix()
         if let bad = points.elements.firstIndex(where: { !$0.isFinite }) {
             throw CommandFailure.failure(
-                "\(input.points): \(GeometryError.nonFinite(point: bad / points.rows, coordinate: bad % points.rows, value: points.elements[bad]))"
+                "\(input.name): \(GeometryError.nonFinite(point: bad / points.rows, coordinate: bad % points.rows, value: points.elements[bad]))"
             )
         }
         let start = ContinuousClock.now

@@ -97,6 +97,37 @@ public struct LInfinityCoreset: Sendable, Equatable {
         pointCount = points.columns
     }
 
+    /// Selects some of points in pieces: the contact points of their ellipsoid, in memory that does not depend on their number.
+    /// - Throws: `geometry` for bad points, `invalidValue` for bad settings.
+    public init(johnSupportOf points: ConcatenatedPoints, centering: MinimumVolumeEllipsoid.Centering = .origin, gap: Double = 1e-4)
+        throws(CoresetError)
+    {
+        guard gap > 0, gap.isFinite else { throw .invalidValue(name: "gap", expected: "a positive number", found: gap) }
+        let isCentered = centering == .origin
+        do throws(GeometryError) {
+            var fitting = MinimumVolumeEllipsoid.Settings(centering: centering, gap: gap)
+            fitting.supportDeficit = max(fitting.supportDeficit, gap)
+            let fit = try MinimumVolumeEllipsoid(points: points, settings: fitting)
+            (rank, self.gap) = (fit.rank, fit.certificate.gap)
+            if fit.rank > 0 {
+                // The decomposition needs the contact points alone.
+                let contacts = points.columns(fit.support)
+                let john = try JohnDecomposition(
+                    points: contacts, support: Array(0..<contacts.columns), weights: fit.weights, isCentered: isCentered)
+                let (chosen, shares) = try john.thinned()
+                let order = chosen.indices.sorted { chosen[$0] < chosen[$1] }
+                (indices, weights) = (order.map { fit.support[chosen[$0]] }, order.map { shares[$0] })
+                let lifted = Double(fit.rank + (isCentered ? 0 : 1))
+                provenFactor = (lifted * (1 + fit.certificate.gap)).squareRoot()
+            } else {
+                (indices, weights, provenFactor) = ([fit.support[0]], [1], 1)
+            }
+        } catch {
+            throw .geometry(error)
+        }
+        (construction, self.centering, pointCount) = (.johnSupport, centering, points.pointCount)
+    }
+
     // What a construction comes to.
     private struct Selection {
         var indices: [Int]

@@ -95,4 +95,23 @@ import Testing
         #expect(try folder.read("c.npz").elementsEqual([1, 2, 3]))
         #expect(try BuiltTool.run(["coreset", "points.npy", "-o", "c.npz", "--force"], in: folder).status == 0)
     }
+
+    @Test(arguments: ["axis-caratheodory", "john-support", "volume-subset"])
+    func severalFilesAreOneSet(_ construction: String) throws {
+        let folder = try ScratchFolder()
+        var generator = TestGenerator(seed: 9)
+        let points = generator.normals(400 * 3)
+        try folder.write(try NPY.encode(try .float64(points, shape: [400, 3])), to: "all.npy")
+        try folder.write(try NPY.encode(try .float64(Array(points[..<300]), shape: [100, 3])), to: "a.npy")
+        try folder.write(try NPY.encode(try .float64(Array(points[300...]), shape: [300, 3])), to: "b.npy")
+        for (files, output) in [(["all.npy"], "one.npz"), (["a.npy", "b.npy"], "two.npz")] {
+            let outcome = try BuiltTool.run(["coreset"] + files + ["--construction", construction, "-o", output, "--json"], in: folder)
+            #expect(outcome.status == 0, "\(outcome.errors)")
+            #expect(try #require(try outcome.json()["provenFactor"] as? Double) >= 1)
+        }
+        let (one, two) = (try NPZ.decode(try folder.read("one.npz")), try NPZ.decode(try folder.read("two.npz")))
+        #expect(try one.tensor(named: "indices").int64s() == two.tensor(named: "indices").int64s())
+        let weights = try zip(one.tensor(named: "weights").doubles(), two.tensor(named: "weights").doubles())
+        #expect(weights.allSatisfy { ($0 - $1).magnitude < 1e-9 })
+    }
 }

@@ -32,6 +32,7 @@ enum ExampleInputs {
         }
         try folder.write(NPY.encode(.float64(generator.normals(400 * 4), shape: [400, 4])), to: "points.npy")
         try folder.write(NPY.encode(.float64((0..<400).map { 1 + Double($0 % 7) }, shape: [400])), to: "w.npy")
+        for part in 0..<3 { try folder.write(NPY.encode(.float64(generator.normals(90 * 4), shape: [90, 4])), to: "part-\(part).npy") }
     }
 
     /// 784 → 24 → 16 → 10.

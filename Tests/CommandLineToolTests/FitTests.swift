@@ -190,4 +190,58 @@ import Testing
         #expect(try BuiltTool.run(["fit", "points.npy", "-o", "old.npz", "--force"], in: folder).status == 0)
         #expect(try folder.read("old.npz") != Array("old".utf8))
     }
+
+    @Test func severalFilesTextsAndStandardInputAreOneSet() throws {
+        let folder = try ScratchFolder()
+        let (points, d) = (Self.points(), Self.dimension)
+        try Self.write(points, shape: [Self.count, d], to: "all.npy", in: folder)
+        try Self.write(Array(points[..<(70 * d)]), shape: [70, d], to: "a.npy", in: folder)
+        try Self.write([], shape: [0, d], to: "none.npy", in: folder)
+        try TensorArchive([("rest", Tensor.float64(Array(points[(70 * d)...]), shape: [Self.count - 70, d]))]).write(
+            to: folder.path("rest.npz"), force: false)
+        let rows = (0..<Self.count).map { i in points[i * d..<(i + 1) * d].map { "\($0)" } }
+        try folder.write(("w,x,y,z\n" + rows.map { $0.joined(separator: ",") }.joined(separator: "\r\n")).utf8, to: "all.csv")
+        try folder.write(rows.map { $0.joined(separator: "  ") }.joined(separator: "\n").utf8, to: "all.txt")
+        let whole = try BuiltTool.run(["fit", "all.npy", "-o", "whole.npz", "--json"], in: folder)
+        #expect(whole.status == 0)
+        let commands = [
+            "$L fit a.npy none.npy rest.npz --tensor rest", "$L fit all.csv", "$L fit all.txt", "$L fit - < all.npy",
+            "cat all.npy | $L fit -",
+            "$L fit all.npy",
+        ]
+        // The tensor is looked for in archives alone.
+        for (k, command) in commands.enumerated() {
+            let outcome = try BuiltTool.shell("\(command) -o \(k).npz --plot \(k).svg --json", in: folder)
+            #expect(outcome.status == 0, "\(command): \(outcome.errors)")
+            #expect(try folder.read("\(k).npz") == folder.read("whole.npz"), "\(command)")
+            #expect(try folder.read("\(k).svg") == folder.read("5.svg") || k < 5)
+        }
+        #expect(try folder.read("0.svg") == folder.read("5.svg"))
+    }
+
+    @Test func theFileThatDisagreesIsNamed() throws {
+        let folder = try ScratchFolder()
+        let points = Self.points()
+        try Self.write(points, shape: [Self.count, 4], to: "a.npy", in: folder)
+        try Self.write(points, shape: [Self.count * 4 / 3, 3], to: "b.npy", in: folder)
+        var bad = points
+        bad[4 * 17 + 2] = .nan
+        try Self.write(bad, shape: [Self.count, 4], to: "c.npy", in: folder)
+        try folder.write("1,2,3,4\n5,6,7\n".utf8, to: "d.csv")
+        try folder.write("no npy".utf8, to: "text")
+        let cases: [(line: String, status: Int32, mentions: String)] = [
+            ("a.npy b.npy", 1, "b.npy: expected points of 4 coordinates as in a.npy, found 3"),
+            ("a.npy c.npy", 1, "c.npy: expected finite"),
+            ("a.npy c.npy", 1, "point 17, coordinate 2"), ("a.npy d.csv", 1, "d.csv: text: expected 4 columns"),
+            ("a.npy absent.npy", 1, "absent.npy"), ("- - < a.npy", 2, "twice"), ("- < text", 1, "standard input"),
+            ("- < /dev/null", 1, "standard input"), ("a.npy --tensor x", 2, "--tensor"),
+        ]
+        for entry in cases {
+            let outcome = try BuiltTool.shell("$L fit -o e.npz \(entry.line)", in: folder)
+            #expect(outcome.status == entry.status, "\(entry.line): \(outcome.errors)")
+            #expect(outcome.errors.contains(entry.mentions), "\(entry.line): \(outcome.errors)")
+            #expect(outcome.errors.split(separator: "\n").count == 1, "\(entry.line): \(outcome.errors)")
+        }
+        #expect(try !folder.files().contains("e.npz"))
+    }
 }

@@ -120,4 +120,29 @@ import Testing
         #expect(outcome.status == 1 && outcome.errors.contains("point 2, coordinate 3"))
         #expect(try folder.read("r.npz") == before)
     }
+
+    @Test func severalFilesKeepTheSums() throws {
+        let folder = try ScratchFolder()
+        let (points, weights) = try Self.write(to: folder)
+        let d = Self.dimension
+        try folder.write(try NPY.encode(try .float64(Array(points[..<(99 * d)]), shape: [99, d])), to: "a.npy")
+        try folder.write(try NPY.encode(try .float64(Array(points[(99 * d)...]), shape: [Self.count - 99, d])), to: "b.npy")
+        for lift in ["none", "covariance", "monomials:2"] {
+            let outcome = try BuiltTool.run(
+                ["reduce", "a.npy", "b.npy", "--weights", "weights.npy", "--lift", lift, "-o", "r.npz", "--force", "--json"], in: folder)
+            #expect(outcome.status == 0, "\(outcome.errors)")
+            let features = try #require(try outcome.json()["featureCount"] as? Int)
+            let archive = try NPZ.decode(try folder.read("r.npz"))
+            let (indices, kept) = (try archive.tensor(named: "indices").int64s(), try archive.tensor(named: "weights").doubles())
+            #expect(indices.count <= features + 1)
+            for k in 0..<d {
+                let sum = (0..<Self.count).reduce(0) { $0 + weights[$1] * points[$1 * d + k] }
+                let after = zip(indices, kept).reduce(0) { $0 + $1.1 * points[Int($1.0) * d + k] }
+                #expect((sum - after).magnitude < 1e-10 * Double(Self.count))
+            }
+        }
+        try folder.write(try NPY.encode(.float64(Array(weights.dropLast()))), to: "short.npy")
+        let short = try BuiltTool.run(["reduce", "a.npy", "b.npy", "--weights", "short.npy"], in: folder)
+        #expect(short.status == 1 && short.errors.contains("500 weights"))
+    }
 }

@@ -15,7 +15,7 @@ struct FuzzTarget: Sendable {
     /// Makes the function that tries one input: true when it was accepted, false when it was refused; anything else is a finding.
     let prepare: @Sendable () throws -> ([UInt8]) -> Bool
 
-    static let all = [plan, description, onnx, safetensors, npy, npz, state, png, jpeg]
+    static let all = [plan, description, onnx, safetensors, npy, npz, text, state, png, jpeg]
 
     private static func accepts(_ body: () throws -> Void) -> Bool {
         do {
@@ -46,6 +46,27 @@ struct FuzzTarget: Sendable {
         }
         return archive
     }
+
+    private static let text = FuzzTarget(
+        name: "text",
+        seeds: {
+            ["x,y,z\r\n1,2.5,-3e-4\n4,nan,\"6\"\n", "# made by hand\n1 2 3\n 4\t5 6e300\n\n", "a;b\n1;2\n", "\u{FEFF}-1\n.5\n+6.25E+2\n"]
+                .map {
+                    Array($0.utf8)
+                }
+        },
+        mutate: { Mutations.bytes(Mutations.pick($0, &$1), &$1) },
+        prepare: {
+            { bytes in
+                accepts {
+                    var count = 0
+                    let columns = try bytes.withUnsafeBytes { bytes throws(TensorFileError) in
+                        try TextTable.read(bytes) { count += $0.count }
+                    }
+                    precondition(columns > 0 && count % columns == 0, "a table whose rows differ in length")
+                }
+            }
+        })
 
     private static let plan = FuzzTarget(
         name: "plan",

@@ -54,6 +54,11 @@ public struct CaratheodoryAccumulator: Sendable {
     /// Takes in all that another accumulator has seen, as if its points had been appended after the ones here.
     public mutating func merge(_ other: CaratheodoryAccumulator) throws(GeometryError) {
         try append(other.points, weights: other.weights, positions: other.indices.map { $0 + pointCount }, seen: other.pointCount)
+        // What the other one is off by is not seen here. Its share of the whole is at most 1, and the spread about its own mean at
+        // most twice that about the common one.
+        error += other.error
+        spreadError += 2 * other.spreadError
+        massError += other.massError
     }
 
     private mutating func append(_ block: Matrix, weights blockWeights: [Double], positions: [Int], seen: Int) throws(GeometryError) {

@@ -3,7 +3,7 @@
 import LinearAlgebra
 
 extension EllipsoidSolver {
-    func assemble(_ answer: CertifiedDesign) throws(GeometryError) -> MinimumVolumeEllipsoid {
+    mutating func assemble(_ answer: CertifiedDesign) throws(GeometryError) -> MinimumVolumeEllipsoid {
         let r = frame.rank
         let pairs = zip(answer.design.indices, answer.design.weights).sorted { $0.0 < $1.0 }
         let (support, weights) = (pairs.map(\.0), pairs.map(\.1))
@@ -16,7 +16,7 @@ extension EllipsoidSolver {
         var budget = self.budget
         // A center that Double must round costs its distance from the optimum; an ellipsoid fitted about it, the square of that.
         if stored.cost > 0.1 * allowance, displacement(of: center, answer) > 0.1 * stored.cost / Double(r),
-            let again = try recentered(about: center, answer)
+            var again = try recentered(about: center, answer)
         {
             let other = try again.solver.store(again.answer, for: answer, center: center)
             budget = again.solver.budget
@@ -47,7 +47,7 @@ extension EllipsoidSolver {
 
     /// The ellipsoid of a design of this problem about a center, and what it costs beyond the gap of the design `dual` of the problem
     /// that was asked for.
-    private func store(_ answer: CertifiedDesign, for dual: CertifiedDesign, center: [Double]) throws(GeometryError) -> Stored {
+    private mutating func store(_ answer: CertifiedDesign, for dual: CertifiedDesign, center: [Double]) throws(GeometryError) -> Stored {
         let (d, r) = (frame.dimension, frame.rank)
         // With a free center the order is one more than the rank: `base` tells which problem this is, the settings which was asked for.
         let isFree = settings.centering == .free
@@ -68,7 +68,7 @@ extension EllipsoidSolver {
                     ellipsoid: inflation > 0 ? ellipsoid.scaled(by: 1 + inflation) : ellipsoid, inflation: inflation, cost: cost)
             }
         }
-        guard let careful = StoredEllipsoid(self, answer, center: center, tolerance: allowance),
+        guard let careful = StoredEllipsoid(&self, answer, center: center, tolerance: allowance),
             let lower = careful.lowerBound(of: dual.design, source, isCentered: !isFree, team: team)
         else { throw .notRepresentable(reason: "semiaxes near the limits of Double") }
         return Stored(
@@ -139,12 +139,12 @@ extension EllipsoidSolver {
     /// coarse to say.
     ///
     /// Only points within the rounding noise of the boundary can be outside.
-    private func excess(of ellipsoid: Ellipsoid, _ answer: CertifiedDesign) -> Double? {
+    private mutating func excess(of ellipsoid: Ellipsoid, _ answer: CertifiedDesign) -> Double? {
         let d = frame.dimension
         guard ellipsoid.factor.isFinite, let form = ellipsoid.quadraticForm else { return nil }
-        let squaredRadius = answer.largest - base
+        let (squaredRadius, base, source, team) = (answer.largest - base, self.base, self.source, self.team)
         // Largest excess over 1 of gauge and √(quadratic form), and how far both are from the exact κ.
-        func evaluate(_ indices: [Int]) -> (excess: Double, noise: Double) {
+        func evaluate(_ indices: [Int], _ kappa: [Double]) -> (excess: Double, noise: Double) {
             let run = runOfImages(d)
             let runs = (indices.count + run - 1) / run
             var found = [(excess: Double, noise: Double)](repeating: (0, 0), count: runs)
@@ -152,18 +152,19 @@ extension EllipsoidSolver {
                 guard let base = found.baseAddress else { return }
                 let target = SharedPointer(base)
                 team.share(runs) { part in
-                    target.pointer[part] = evaluateRun(indices[part * run..<Swift.min((part + 1) * run, indices.count)])
+                    let range = part * run..<Swift.min((part + 1) * run, indices.count)
+                    target.pointer[part] = evaluateRun(indices[range], kappa[range])
                 }
             }
             return found.reduce((0, 0)) { (Swift.max($0.0, $1.excess), Swift.max($0.1, $1.noise)) }
         }
-        func evaluateRun(_ indices: ArraySlice<Int>) -> (excess: Double, noise: Double) {
+        func evaluateRun(_ indices: ArraySlice<Int>, _ kappa: ArraySlice<Double>) -> (excess: Double, noise: Double) {
             var result = (excess: 0.0, noise: 0.0)
             let points = Matrix(rows: d, columns: indices.count, elements: source.gather(indices))
             let gauges = ellipsoid.gauges(of: points)
             let forms = ellipsoid.values(of: form, at: points)
-            for (j, index) in indices.enumerated() {
-                let exact = (kappa[index] - base) / squaredRadius
+            for (j, value) in kappa.enumerated() {
+                let exact = (value - base) / squaredRadius
                 for square in [gauges[j] * gauges[j], forms[j]] {
                     result.excess = Swift.max(result.excess, 0.5 * (square - 1))
                     result.noise = Swift.max(result.noise, (square - exact).magnitude)
@@ -171,11 +172,16 @@ extension EllipsoidSolver {
             }
             return result
         }
-        let support = evaluate(answer.design.indices)
+        let support = evaluate(answer.design.indices, answer.kappa)
         guard support.noise <= Self.harmlessNoise else { return nil }
         let threshold = squaredRadius * (1 - 8 * support.noise - 1e-12) + base
         let known = Set(answer.design.indices)
-        let others = evaluate(LargestValues.indices(kappa, atLeast: threshold).filter { !known.contains($0) })
+        var others = (excess: 0.0, noise: 0.0)
+        forEachRun(atLeast: threshold) { indices, kappa in
+            let positions = indices.indices.filter { !known.contains(indices[$0]) }
+            let found = evaluate(positions.map { indices[$0] }, positions.map { kappa[$0] })
+            others = (Swift.max(others.excess, found.excess), Swift.max(others.noise, found.noise))
+        }
         // Another order of summation errs differently, by as much: hence the noise itself as margin.
         return Swift.max(support.excess, others.excess) + Swift.max(support.noise, others.noise)
     }

@@ -55,20 +55,26 @@ extension EllipsoidSolver {
 
     /// The farthest points by the last full read, and `required` ones: the support when that read was of its weights, and then
     /// only what a change of weights by several times the gap could lift to D.
-    mutating func makePool(including required: [Int]) -> CandidatePool {
+    mutating func makePool(including required: [Int]) throws(GeometryError) -> CandidatePool {
         guard !isOwnPool else {
             let indices = Array(0..<source.pointCount)
             defer { surveyed = nil }
-            return CandidatePool(indices: indices, images: surveyed ?? frame.images(source, indices, team), kappa: kappa)
+            return CandidatePool(indices: indices, images: surveyed ?? frame.images(source, indices, team), kappa: far.kappa)
         }
-        var far: [Int] = []
+        var farthest: [Int] = []
         if !required.isEmpty {
             let margin = Swift.max(tuning.margin.least, tuning.margin.gaps * (largest / Double(order) - 1))
-            far = LargestValues.indices(kappa, atLeast: Double(order) * (1 - margin))
+            let bound = Double(order) * (1 - margin)
+            // Where the read of the certificate looked for too little, one more looks for all that may be candidates.
+            if !far.holdsAll(atLeast: bound), far.indices.count < poolSize / 4, let metric, budget.affords(Effort(reads: 1)) {
+                try readLeverages(metric)
+                budget.settle()
+            }
+            if far.holdsAll(atLeast: bound) { farthest = far.indices(atLeast: bound) }
         }
-        if far.isEmpty || far.count > poolSize { far = LargestValues.indices(kappa, poolSize) }
-        let indices = Set(far).union(required.isEmpty ? spanningPoints() : required).sorted()
-        return CandidatePool(indices: indices, images: frame.images(source, indices, team), kappa: indices.map { kappa[$0] })
+        if farthest.isEmpty || farthest.count > poolSize { farthest = far.indices(count: poolSize) }
+        let indices = union(farthest, Set(required.isEmpty ? spanningPoints() : required).sorted())
+        return CandidatePool(indices: indices, images: frame.images(source, indices, team), kappa: leverages(indices))
     }
 
     /// D points of the sample whose lifted images are linearly independent.

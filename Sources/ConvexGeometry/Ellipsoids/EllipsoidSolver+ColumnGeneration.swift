@@ -13,7 +13,7 @@ extension EllipsoidSolver {
 
     mutating func solveByColumnGeneration() throws(GeometryError) -> CertifiedDesign {
         if let answer = try begin() { return answer }
-        var (pool, work) = firstCandidates()
+        var (pool, work) = try firstCandidates()
         var tolerance = Swift.max(tightest, tuning.first)
         var best: CertifiedDesign?
         var round = 0
@@ -41,7 +41,7 @@ extension EllipsoidSolver {
             if isBest { best = certified }
             let wasTight = tolerance <= tightest * 1.0001
             tolerance = Swift.max(tightest, Swift.min(tuning.next.read * certified.gap, tolerance))
-            if pool.indices.count < source.pointCount { pool = makePool(including: design.indices) } else { pool.kappa = kappa }
+            if pool.indices.count < source.pointCount { pool = try makePool(including: design.indices) } else { pool.kappa = far.kappa }
             work.positions = design.indices.map { pool.position(of: $0) }
             let added = grow(&work, pool)
             // A tight master whose points are the only violators is at the limit of rounding.
@@ -59,7 +59,7 @@ extension EllipsoidSolver {
             let isOpen = try survey(gathering: 0) && !isBalanced(start)
             if isOpen { return nil }
         }
-        guard let certified = try certify(start) else {
+        guard let certified = try certify(start, isFirst: true) else {
             return try survey(gathering: Swift.min(poolSize, source.pointCount)) ? nil : try certifySample()
         }
         return isSolved(certified) || !budget.affords(Effort()) ? certified : nil
@@ -67,16 +67,16 @@ extension EllipsoidSolver {
 
     /// Whether the last read says that a design meets both tolerances.
     private func isBalanced(_ design: WeightedDesign) -> Bool {
-        let least = design.indices.reduce(Double.infinity) { Swift.min($0, kappa[$1]) }
+        let least = leverages(design.indices).min() ?? .infinity
         return largest <= Double(order) * (1 + settings.gap) && least >= Double(order) * (1 - settings.supportDeficit)
     }
 
     /// The farthest points, and the weights of a warm start; of a cold one the masters find their own.
-    private mutating func firstCandidates() -> (CandidatePool, WorkingSet) {
+    private mutating func firstCandidates() throws(GeometryError) -> (CandidatePool, WorkingSet) {
         guard let start else {
-            return (makePool(including: []), WorkingSet(positions: [], weights: []))
+            return (try makePool(including: []), WorkingSet(positions: [], weights: []))
         }
-        let pool = makePool(including: start.indices)
+        let pool = try makePool(including: start.indices)
         var work = WorkingSet(positions: start.indices.map { pool.position(of: $0) }, weights: start.weights)
         _ = grow(&work, pool)
         return (pool, work)
@@ -153,8 +153,7 @@ extension EllipsoidSolver {
     /// Far outliers make the metric of a sample useless for the points that matter: a frame from the farthest points.
     mutating func reframe() {
         guard largest > tuning.farOutlier * Double(order) else { return }
-        let far = LargestValues.indices(kappa, Swift.min(source.pointCount, 4 * order))
-        let union = Set(far).union(frame.sample).sorted()
+        let union = Set(far.indices(count: 4 * order)).union(frame.sample).sorted()
         guard let next = PointFrame(source, around: union, isCentered: isCentered, team: team), next.rank == frame.rank else { return }
         (frame, surveyed) = (next, nil)
     }

@@ -42,7 +42,7 @@ extension EllipsoidSolver {
         let n = source.pointCount
         guard away, n > 4 * order else { return [Double](repeating: 1 / Double(n), count: n) }
         var weights = [Double](repeating: 0, count: n)
-        let start = Set(spanningPoints()).union(LargestValues.indices(kappa, 2 * order))
+        let start = Set(spanningPoints()).union(far.indices(count: 2 * order))
         for index in start { weights[index] = 1 / Double(start.count) }
         return weights
     }

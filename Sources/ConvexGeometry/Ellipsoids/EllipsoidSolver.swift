@@ -13,10 +13,10 @@ struct EllipsoidSolver<Source: PointSource> {
     var frame: PointFrame
     var budget: EffortBudget
     var tuning: CandidateTuning { .standard }
-    /// κ of every point at the last full pass.
-    var kappa: [Double]
-    /// The largest of them.
-    var largest = 0.0
+    /// The farthest points of the last read.
+    var far: FarthestPoints
+    /// What that read measured by; nil before the first.
+    var metric: Metric?
     /// Images of all points in the frame, from the survey of a set that is its own pool; gone once the pool has them.
     var surveyed: [Double]?
     /// What the solve goes by, and has learned about the point set.
@@ -39,6 +39,14 @@ struct EllipsoidSolver<Source: PointSource> {
         var lastStep = LastStep.trusted
     }
 
+    /// How κ is measured: from raw points, and from images in the frame it was made for.
+    struct Metric {
+        let factor: DesignFactor
+        let map: LeverageMap
+    }
+
+    /// The largest κ of the last read.
+    var largest: Double { far.largest }
     /// D
     var order: Int { frame.rank + (isCentered ? 0 : 1) }
     /// What κ has beyond the squared norm of an image: the share of the lifted coordinate.
@@ -60,7 +68,7 @@ struct EllipsoidSolver<Source: PointSource> {
             (self.start, course) = (start, Course(frame: .sample))
             frame = try PointFrame(source, isCentered: isCentered, seed: settings.seed, team: team)
         }
-        kappa = []
+        far = .none
     }
 
     /// The problem of `other` with its center fixed, from the weights given.
@@ -74,13 +82,11 @@ struct EllipsoidSolver<Source: PointSource> {
         self.start = start
         frame = other.frame.moved(to: center)
         course = Course(frame: .sample)
-        kappa = other.kappa
+        far = .none
     }
 
     mutating func solve() throws(GeometryError) -> MinimumVolumeEllipsoid {
         guard frame.rank > 0 else { return try singlePoint() }
-        // Touched first by the read, on the threads that share it.
-        kappa = .uninitialized(source.pointCount)
         budget.reserve = certificateEffort(support: 2 * order)
         let answer: CertifiedDesign
         switch method {
@@ -108,20 +114,26 @@ struct EllipsoidSolver<Source: PointSource> {
     }
 
     /// κ of all points for the design, from the raw points; ε⁺ and ε⁻.
-    /// - Parameter images: of the design's points in the frame, where they are known.
-    mutating func certify(_ design: WeightedDesign, images known: [Double]? = nil) throws(GeometryError) -> CertifiedDesign? {
+    /// - Parameters:
+    ///   - images: of the design's points in the frame, where they are known.
+    ///   - isFirst: whether candidates are still to be found, however far from D.
+    mutating func certify(
+        _ design: WeightedDesign, images known: [Double]? = nil, isFirst: Bool = false
+    ) throws(GeometryError) -> CertifiedDesign? {
         let images = known ?? frame.images(source, design.indices, team)
         guard let factor = DesignFactor(images: images, rank: frame.rank, weights: design.weights, isCentered: isCentered, team: team)
         else { return nil }
         let map = factor.leverageMap(frame, base: base, team: team)
         if let surveyed {
-            try findLeverages(factor, surveyed)
+            try findLeverages(Metric(factor: factor, map: map), surveyed)
         } else {
-            try readLeverages(factor, map)
+            // What a change of weights could lift to D, and all that is beyond it.
+            let floor = isFirst ? nil : Double(order) * (1 - tuning.margin.least)
+            try readLeverages(Metric(factor: factor, map: map), floor: floor)
         }
-        if frame.isDelicate { refine(factor, design.indices) }
-        return CertifiedDesign(
-            design: design, factor: factor, map: map.matrix, kappa: kappa, largest: largest, order: order)
+        let kappa = leverages(design.indices)
+        if let most = kappa.max() { far.raise(to: most) }
+        return CertifiedDesign(design: design, factor: factor, map: map.matrix, kappa: kappa, largest: largest, order: order)
     }
 
     /// A certificate for a support of at most so many points: the factorization, the read, and a second look at the
@@ -154,6 +166,8 @@ struct CertifiedDesign {
     let factor: DesignFactor
     /// W, r×d: κ = ‖W(p − c)‖², and 1 more when the center is free.
     let map: [Double]
+    /// κ of the design's points, as a read has them.
+    let kappa: [Double]
     /// max κ
     let largest: Double
     /// ε⁺
@@ -165,8 +179,9 @@ struct CertifiedDesign {
         self.design = design
         self.factor = factor
         self.map = map
+        self.kappa = kappa
         self.largest = largest
-        let least = design.indices.reduce(Double.infinity) { Swift.min($0, kappa[$1]) }
+        let least = kappa.min() ?? .infinity
         gap = Swift.max(0, largest / Double(order) - 1)
         deficit = Swift.max(0, 1 - least / Double(order))
     }

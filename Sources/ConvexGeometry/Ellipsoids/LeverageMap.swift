@@ -38,11 +38,31 @@ struct LeverageMap: Sendable {
     /// κ of the first `count` points of `source` into `out`; bytes do not depend on the team.
     func leverages(of source: some PointSource, count: Int, into out: UnsafeMutablePointer<Double>, team: ThreadTeam) {
         let target = SharedPointer(out)
-        team.share(count, inRunsOf: taskSize) { run(source, $0, target.pointer) }
+        team.share(count, inRunsOf: taskSize) { run(source, $0, target.pointer + $0.lowerBound) }
+    }
+
+    /// κ of all points of `source` in runs of consecutive ones that threads share: nothing is kept. `body` may write over κ.
+    func leverages(
+        of source: some PointSource, team: ThreadTeam,
+        _ body: (_ first: Int, _ kappa: UnsafeMutablePointer<Double>, _ count: Int) -> Void
+    ) {
+        team.share(source.pointCount, inRunsOf: taskSize) { leverages(of: source, in: $0, body) }
+    }
+
+    /// κ of the points of a range, on the calling thread.
+    func leverages(
+        of source: some PointSource, in range: Range<Int>,
+        _ body: (_ first: Int, _ kappa: UnsafeMutablePointer<Double>, _ count: Int) -> Void
+    ) {
+        withUnsafeTemporaryAllocation(of: Double.self, capacity: range.count) { buffer in
+            guard let kappa = buffer.baseAddress else { return }
+            run(source, range, kappa)
+            body(range.lowerBound, kappa, range.count)
+        }
     }
 
     /// Points per task: whole blocks, worth sharing by their reads alone, and by their flops.
-    private var taskSize: Int {
+    var taskSize: Int {
         let worth = (1 << 20) / (Swift.max(dimension, 8) * Swift.max(rank, 8))
         return (worth + blockSize - 1) / blockSize * blockSize
     }
@@ -56,6 +76,7 @@ struct LeverageMap: Sendable {
         leverages(of: source, count: count, into: out, team: team)
     }
 
+    /// κ of a range of points from `out` on.
     private func run(_ source: some PointSource, _ range: Range<Int>, _ out: UnsafeMutablePointer<Double>) {
         if isLower, LeverageKernels.triangularLengths.contains(dimension) {
             runTriangular(source, range, out)
@@ -76,10 +97,12 @@ struct LeverageMap: Sendable {
                 switch block {
                 case .double(let p):
                     LeverageKernels.triangularLeverages(
-                        p, dimension: d, count: count, origin: origin, matrix: packed, offset: shift, constant: base, into: out + start)
+                        p, dimension: d, count: count, origin: origin, matrix: packed, offset: shift, constant: base,
+                        into: out + (start - range.lowerBound))
                 case .float(let p):
                     LeverageKernels.triangularLeverages(
-                        p, dimension: d, count: count, origin: origin, matrix: packed, offset: shift, constant: base, into: out + start)
+                        p, dimension: d, count: count, origin: origin, matrix: packed, offset: shift, constant: base,
+                        into: out + (start - range.lowerBound))
                 }
             }
         }
@@ -98,11 +121,11 @@ struct LeverageMap: Sendable {
                 case .double(let p):
                     LeverageKernels.leverages(
                         p, dimension: d, count: count, origin: origin, matrix: padded, vectors: vectors, offset: shift,
-                        isLower: isLower, constant: base, into: out + start)
+                        isLower: isLower, constant: base, into: out + (start - range.lowerBound))
                 case .float(let p):
                     LeverageKernels.leverages(
                         p, dimension: d, count: count, origin: origin, matrix: padded, vectors: vectors, offset: shift,
-                        isLower: isLower, constant: base, into: out + start)
+                        isLower: isLower, constant: base, into: out + (start - range.lowerBound))
                 }
             }
         }
@@ -126,7 +149,8 @@ struct LeverageMap: Sendable {
                         multiply($0.baseAddress!, isLower ? .lower : .full, r, d, input, count, into: image)
                     }
                 }
-                LeverageKernels.columnNorms(image, rows: r, count: count, offset: offset, base: base, into: out + start)
+                LeverageKernels.columnNorms(
+                    image, rows: r, count: count, offset: offset, base: base, into: out + (start - range.lowerBound))
             }
         }
     }

@@ -23,8 +23,9 @@ import LinearAlgebra
 ///
 /// Every point lies in `ellipsoid`, whatever `status` says; `certificate` says how close its volume is to the least.
 /// Time: two to four reads of the points at n·d² to 2·n·d² flops each, plus the work on a few hundred to a few thousand
-/// candidates. Memory beside the points: n numbers, a few copies of about 4000 + 12·d candidates (n/100 from 400 000
-/// points on), and the square of the number of contact points.
+/// candidates. Memory beside the points, whatever their number: a few copies of about 4000 + 12·d candidates (n/100 from 400 000
+/// points on, 100 000 from 10⁷ on), and the square of the number of contact points. The first-order methods, which are there for
+/// reference, keep the images of all points.
 public struct MinimumVolumeEllipsoid: Sendable {
     /// Whether the center is found or fixed.
     public enum Centering: String, Sendable, CaseIterable {
@@ -172,6 +173,11 @@ public struct MinimumVolumeEllipsoid: Sendable {
         points: UnsafeBufferPointer<Float>, count: Int, dimension: Int, settings: Settings = Settings()
     ) throws(GeometryError) {
         try self.init(source: BorrowedPoints(points, count: count, dimension: dimension), settings: settings)
+    }
+
+    /// Fits points in several pieces; nothing is copied.
+    public init(points: ConcatenatedPoints, settings: Settings = Settings()) throws(GeometryError) {
+        try self.init(source: points, settings: settings)
     }
 
     /// Fits points that are read from `source` in repeated passes.

@@ -21,7 +21,7 @@ struct StoredEllipsoid {
     ///   - center: c as it is stored.
     ///   - tolerance: what matters in log volume.
     /// - Returns: nil where the axes leave the range of Double, or the support does not span.
-    init?(_ solver: EllipsoidSolver<some PointSource>, _ answer: CertifiedDesign, center: [Double], tolerance: Double) {
+    init?<Source: PointSource>(_ solver: inout EllipsoidSolver<Source>, _ answer: CertifiedDesign, center: [Double], tolerance: Double) {
         let (source, frame, team) = (solver.source, solver.frame, solver.team)
         let (d, r) = (frame.dimension, frame.rank)
         let design = answer.design
@@ -39,9 +39,16 @@ struct StoredEllipsoid {
         var distance = (inner: 0.0, outer: 1.0, shift: 0.0)
         for margin in [Swift.min(1, 8 * shear + 1e-9), 1] {
             let threshold = solver.base + radius * radius * (1 - margin)
-            let candidates = margin < 1 ? LargestValues.indices(solver.kappa, atLeast: threshold) : Array(0..<source.pointCount)
-            let z = axes.images(source.gather(candidates, team), center).map { $0 / radius }
-            guard let found = Self.squares(z, rank: r, tolerance: tolerance) else { return nil }
+            let found: [Double]?
+            if margin < 1, solver.far.holdsAll(atLeast: threshold) {
+                let candidates = solver.far.indices(atLeast: threshold)
+                found = Self.squares(Self.images(of: candidates, source, axes, center, radius, team), rank: r, tolerance: tolerance)
+            } else if margin == 1 {
+                found = Self.squares(&solver, design.indices, axes, center, radius, tolerance: tolerance)
+            } else {
+                continue
+            }
+            guard let found else { return nil }
             squares = found
             distance = Self.distance(own, radius: radius, squares: squares)
             // Points that were not looked at are inside as well, or all are looked at.
@@ -59,8 +66,12 @@ struct StoredEllipsoid {
         if let stored = StoredShape(axes: directions, semiaxes: semiaxes, tolerance: 1e-6 * Double(r)) {
             let margin = Swift.min(1, 4 * stored.error + 8 * shear + 1e-9)
             let threshold = solver.base + radius * radius * (1 - margin)
-            let near = LargestValues.indices(solver.kappa, atLeast: threshold)
-            let excess = r < d ? 0 : Self.excess(of: stored.matrix, source, near, center)
+            var excess = 0.0
+            if r == d {
+                solver.forEachRun(atLeast: threshold) { near, _ in
+                    excess = Swift.max(excess, Self.excess(of: stored.matrix, source, near, center))
+                }
+            }
             // Scaled entries are rounded once more: half an ulp each, a fourth of what `error` counts per axis.
             let growth = (1 + excess) * (1 + stored.error / Double(r) + 8 * .ulpOfOne)
             shape = (1 / growth) * stored.matrix
@@ -84,6 +95,49 @@ struct StoredEllipsoid {
         }
         let scale = axes.lengths.reduce(0) { $0 + Elementary.log($1) }
         return Ellipsoid.logUnitBallVolume(r) + 0.5 * Double(r) * Elementary.log(Double(r)) + factor.logDeterminant + scale
+    }
+
+    /// a of AxisScaling for all points. Of more than fit some 100 MB, those that stick out of the ellipsoid of the ones looked at so
+    /// far join them, read by read; whatever still does after some reads shortens all of a.
+    private static func squares<Source: PointSource>(
+        _ solver: inout EllipsoidSolver<Source>, _ support: [Int], _ axes: AlignedAxes, _ center: [Double], _ radius: Double,
+        tolerance: Double
+    ) -> [Double]? {
+        let (source, team, r) = (solver.source, solver.team, solver.frame.rank)
+        let n = source.pointCount
+        guard n > mostNumbers / source.dimension else {
+            return squares(images(of: Array(0..<n), source, axes, center, radius, team), rank: r, tolerance: tolerance)
+        }
+        var candidates = Set(solver.far.indices).union(support).sorted()
+        var most = Double.infinity
+        var found: [Double]?
+        for _ in 0..<mostReads where most > 1 + 1e-12 {
+            found = squares(images(of: candidates, source, axes, center, radius, team), rank: r, tolerance: tolerance)
+            guard let current = found else { return nil }
+            solver.budget.dataPasses += 1
+            let collector = FarthestPointsCollector(capacity: 16 * r + 256)
+            team.share(n, inRunsOf: 4096) { range in
+                let z = images(of: Array(range), source, axes, center, radius, .single)
+                let values = (0..<range.count).map { i in (0..<r).reduce(0.0) { $0 + current[$1] * z[$1 + i * r] * z[$1 + i * r] } }
+                collector.take(values, first: range.lowerBound, count: range.count)
+            }
+            guard let outside = collector.finish() else { return nil }
+            most = outside.largest
+            candidates = Set(candidates).union(outside.indices(atLeast: 1)).sorted()
+        }
+        return found?.map { $0 / Swift.max(1, most) }
+    }
+
+    /// Coordinates of points that are looked at at once: 32 MB, of which there are a few copies.
+    private static var mostNumbers: Int { 1 << 22 }
+    /// Reads in search of points that stick out: of the points that a read leaves outside, the next one has the farthest.
+    private static var mostReads: Int { 8 }
+
+    /// Points along the axes in units of the radius, r×m.
+    private static func images(
+        of indices: [Int], _ source: some PointSource, _ axes: AlignedAxes, _ center: [Double], _ radius: Double, _ team: ThreadTeam
+    ) -> [Double] {
+        axes.images(source.gather(indices, team), center).map { $0 / radius }
     }
 
     /// a of AxisScaling, or a common factor where that is as good.

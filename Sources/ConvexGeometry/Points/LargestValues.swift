@@ -31,6 +31,12 @@ enum LargestValues {
         return sample.withUnsafeMutableBufferPointer { select($0, size - rank) }
     }
 
+    /// The count-th largest of at least `count` values. O(n).
+    static func value(ranked count: Int, of values: [Double]) -> Double {
+        var copy = values
+        return copy.withUnsafeMutableBufferPointer { select($0, $0.count - count) }
+    }
+
     /// Indices of the values that are not below a bound, ascending.
     static func indices(_ values: [Double], atLeast bound: Double) -> [Int] {
         values.withUnsafeBufferPointer { values in

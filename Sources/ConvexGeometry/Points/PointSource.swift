@@ -123,6 +123,20 @@ extension PointSource {
         }
     }
 
+    /// A run of points as Double, one after the other.
+    func copy(_ range: Range<Int>) -> [Double] {
+        let total = range.count * dimension
+        return [Double](unsafeUninitializedCapacity: total) { out, count in
+            withBlock(range) { block in
+                switch block {
+                case .double(let p): out.baseAddress?.update(from: p, count: total)
+                case .float(let p): for k in 0..<total { out[k] = Double(p[k]) }
+                }
+            }
+            count = total
+        }
+    }
+
     /// The first non-finite coordinate, found by a scan.
     func firstNonFinite() -> GeometryError? {
         let d = dimension

@@ -1,0 +1,39 @@
+import Foundation
+import Synchronization
+
+/// Memory of this process that no file stands behind: its peak since the value was made, looked at a hundred times a second.
+final class AnonymousMemory: Sendable {
+    private let before = AnonymousMemory.resident()
+    private let peak = Mutex(0)
+    private let isDone = Mutex(false)
+
+    init() {
+        Thread.detachNewThread { [weak self] in
+            while let self, !self.isDone.withLock({ $0 }) {
+                self.look()
+                Thread.sleep(forTimeInterval: 0.01)
+            }
+        }
+    }
+
+    /// Bytes by which it has grown at most.
+    func growth() -> Int {
+        look()
+        isDone.withLock { $0 = true }
+        return max(0, peak.withLock { $0 } - before)
+    }
+
+    private func look() {
+        let bytes = Self.resident()
+        peak.withLock { $0 = max($0, bytes) }
+    }
+
+    /// `RssAnon` of proc_pid_status(5); 0 where there is none.
+    private static func resident() -> Int {
+        guard let status = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8),
+            let line = status.split(separator: "\n").first(where: { $0.hasPrefix("RssAnon:") }),
+            let kilobytes = line.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first.flatMap({ Int($0) })
+        else { return 0 }
+        return 1024 * kilobytes
+    }
+}

@@ -1,0 +1,76 @@
+// One point set in one or several files.
+
+import ConvexGeometry
+import Coresets
+import LinearAlgebra
+
+/// Files of points of one dimension; indices count through in the order given.
+struct PointFiles {
+    let files: [PointFile]
+    let count: Int
+    let dimension: Int
+
+    /// - Parameter isLocal: whether coordinates may be lent relative to `offset`; of several files they are not.
+    /// - Throws: as for one file; a failure that names the file whose points have another dimension.
+    init(paths: [String], tensor: String?, isLocal: Bool) throws {
+        let isOne = paths.count == 1
+        files = try paths.map { try PointFile(path: $0, tensor: tensor, isOneOfSeveral: !isOne, isLocal: isLocal && isOne) }
+        if tensor != nil, !files.contains(where: \.isArchive) { throw PointFile.needlessTensor(paths[0]) }
+        (count, dimension) = (files.reduce(0) { $0 + $1.count }, files[0].dimension)
+        for file in files where file.dimension != dimension {
+            throw CommandFailure.failure(
+                "\(file.name): expected points of \(dimension) coordinates as in \(files[0].name), found \(file.dimension)")
+        }
+    }
+
+    /// Time spent reading.
+    var readSeconds: Double { files.reduce(0) { $0 + $1.readSeconds } }
+    /// What is to be added to the coordinates that are lent.
+    var offset: [Double]? { files.count == 1 ? files[0].offset : nil }
+    /// The file, when there is one.
+    var single: PointFile? { files.count == 1 ? files[0] : nil }
+
+    /// Lends the points in the pieces that the files are.
+    func withPieces<Result>(_ body: (ConcatenatedPoints) throws -> Result) throws -> Result {
+        func lend(_ index: Int, _ pieces: [BorrowedPoints]) throws -> Result {
+            guard index < files.count else { return try body(try ConcatenatedPoints(pieces)) }
+            let file = files[index]
+            guard file.count > 0 else { return try lend(index + 1, pieces) }
+            return try file.withPoints(
+                double: { try lend(index + 1, pieces + [BorrowedPoints($0, count: file.count, dimension: dimension)]) },
+                float: { try lend(index + 1, pieces + [BorrowedPoints($0, count: file.count, dimension: dimension)]) })
+        }
+        return try naming { try lend(0, []) }
+    }
+
+    /// The points as columns, in double precision.
+    func matrix() throws -> Matrix {
+        if let single { return try single.matrix() }
+        var elements: [Double] = []
+        elements.reserveCapacity(count * dimension)
+        for file in files { elements += try file.matrix().elements }
+        return Matrix(rows: dimension, columns: count, elements: elements)
+    }
+
+    /// Errors about a point of several files are about one of the files.
+    private func naming<Result>(_ body: () throws -> Result) throws -> Result {
+        do {
+            return try body()
+        } catch GeometryError.nonFinite(let point, let coordinate, let value) where files.count > 1 {
+            throw failure(point, coordinate, value)
+        } catch CoresetError.geometry(.nonFinite(let point, let coordinate, let value)) where files.count > 1 {
+            throw failure(point, coordinate, value)
+        }
+    }
+
+    private func failure(_ point: Int, _ coordinate: Int, _ value: Double) -> CommandFailure {
+        var index = point
+        for file in files {
+            if index < file.count {
+                return .failure("\(file.name): \(GeometryError.nonFinite(point: index, coordinate: coordinate, value: value))")
+            }
+            index -= file.count
+        }
+        return .failure("\(GeometryError.nonFinite(point: point, coordinate: coordinate, value: value))")
+    }
+}
