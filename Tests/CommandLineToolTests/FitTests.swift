@@ -214,9 +214,8 @@ import Testing
             let outcome = try BuiltTool.shell("\(command) -o \(k).npz --plot \(k).svg --json", in: folder)
             #expect(outcome.status == 0, "\(command): \(outcome.errors)")
             #expect(try folder.read("\(k).npz") == folder.read("whole.npz"), "\(command)")
-            #expect(try folder.read("\(k).svg") == folder.read("5.svg") || k < 5)
         }
-        #expect(try folder.read("0.svg") == folder.read("5.svg"))
+        for k in commands.indices { #expect(try folder.read("\(k).svg") == folder.read("0.svg"), "\(commands[k])") }
     }
 
     @Test func theFileThatDisagreesIsNamed() throws {
