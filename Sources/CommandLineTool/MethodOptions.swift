@@ -7,6 +7,7 @@ extension Recipe: ExpressibleByArgument {}
 extension PointRepresentation: ExpressibleByArgument {}
 extension Selection: ExpressibleByArgument {}
 extension Reweighting: ExpressibleByArgument {}
+extension Effort: ExpressibleByArgument {}
 
 /// `--recipe` and the flags that override its parts.
 struct MethodOptions: ParsableArguments {
@@ -33,15 +34,27 @@ struct MethodOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Steps that all remaining weights then learn from the original on the inputs of the fit. Default: with recipe best as many as 3·10¹² multiply–adds afford (about a minute on two cores), none where several sizes are tried; 0 for none.",
+            "Steps that all remaining weights then learn from the original on the inputs of the fit. Default: with recipe best as many as 3·10¹² multiply–adds afford (about a minute on two cores), ten times as many with --effort thorough, none with --effort quick or where several sizes are tried; 0 for none.",
             valueName: "steps"))
     var learn: Int?
+
+    @Option(
+        help:
+            "Work on inputs: quick a quarter of a forward pass over 256 images, default one, thorough four, of 8·10⁹ multiply–adds an image at least. It decides how many images are drawn, or used of those given; --samples does for drawn ones."
+    )
+    var effort = Effort.default
+
+    @Option(help: ArgumentHelp("Memory for inputs and activations, beside the network.", valueName: "size"))
+    var memory = MemorySize(bytes: 1_000_000_000)
 
     @Option(help: "Seed of everything random.")
     var seed: UInt64 = 0
 
     func validate() throws {
         if let learn, learn < 0 { throw ValidationError("expected --learn of at least 0, found \(learn)") }
+        if memory.bytes < PruningSettings.leastMemory {
+            throw ValidationError("expected --memory of at least \(MemorySize(bytes: PruningSettings.leastMemory)), found \(memory)")
+        }
         if let rank, rank < 1 { throw ValidationError("expected --rank of at least 1, found \(rank)") }
     }
 
@@ -61,7 +74,10 @@ struct MethodOptions: ParsableArguments {
         if reweight == nil, settings.reweighting == .coreset, settings.selection != .sensitivity { settings.reweighting = .none }
         if let ridge { settings.ridge = ridge }
         settings.refitsClassifier = !regression
-        if learn.map({ $0 > 0 }) ?? (recipe == .best && !triesSizes) { settings.learning = LearningSettings(steps: learn) }
+        (settings.effort, settings.memory) = (effort, memory.bytes)
+        if learn.map({ $0 > 0 }) ?? (recipe == .best && effort != .quick && !triesSizes) {
+            settings.learning = LearningSettings(steps: learn, work: (effort == .thorough ? 10 : 1) * LearningSettings.defaultWork)
+        }
         return settings
     }
 }

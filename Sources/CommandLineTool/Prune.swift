@@ -171,6 +171,7 @@ struct Prune: ParsableCommand {
         if let agreement = report.measuredAgreement {
             Console.say("both networks name the same class on \(Format.percent(agreement)) of the evaluation images")
         }
+        Console.say(report.work.phrase)
         Console.say("recipe \(report.recipePhrase), seed \(report.seed), inputs: \(report.inputModel), \(Format.seconds(report.seconds))")
     }
 }

@@ -126,7 +126,7 @@ enum PruneReportPage {
             ("reweighting", settings.reweighting.rawValue),
             ("inputs", account.inputModel), ("seed", "\(account.seed)"), ("network", "fingerprint \(plan.fingerprint)"),
             ("changed tensors", plan.replacements.map(\.parameter).joined(separator: ", ")),
-            ("planned in", Format.seconds(account.seconds)),
+            ("planned in", Format.seconds(account.seconds)), ("work", account.work.phrase),
         ]
         if settings.cutsResidualStreams { entries.append(("residual streams", "may be cut")) }
         for (layer, ratio) in settings.layerRatios.sorted(by: { $0.key < $1.key }) { entries.append(("layer \(layer)", "\(ratio)")) }

@@ -30,6 +30,8 @@ enum SettingFlags {
         case .ridge: "--ridge"
         case .refitsClassifier: "--regression"
         case .sampleCount: "--samples"
+        case .effort: "--effort"
+        case .memory: "--memory"
         case .seed: "--seed"
         case .calibration: "--calibration"
         case .learningSteps: "--steps"

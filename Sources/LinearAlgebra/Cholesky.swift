@@ -81,6 +81,22 @@ public struct Cholesky: Sendable {
         return inverse
     }
 
+    /// A⁻¹, both triangles filled, in the memory of `matrix`, whose lower triangle is read.
+    /// - Throws: `notPositiveDefinite`, `notSquare`, `dimensionTooLarge`.
+    public static func inverse(of matrix: consuming Matrix) throws(FactorizationError) -> Matrix {
+        let n = matrix.rows
+        guard n == matrix.columns else { throw .notSquare(rows: n, columns: matrix.columns) }
+        guard n <= Int(Int32.max) else { throw .dimensionTooLarge(n) }
+        guard n > 0 else { return matrix }
+        try matrix.elements.withUnsafeMutableBufferPointer { (a) throws(FactorizationError) in
+            try LAPACK.potrf(.lower, n, a.baseAddress!, n)
+            for j in 0..<n where !a[j + j * n].isFinite { throw .notPositiveDefinite(order: j + 1) }
+            try LAPACK.potri(.lower, n, a.baseAddress!, n)
+        }
+        matrix.symmetrizeFromLower()
+        return matrix
+    }
+
     /// Replaces A by A + weight·v·vᵀ in O(n²).
     ///
     /// Update by Givens rotations, downdate (weight < 0) by hyperbolic ones (Golub & Van Loan, Matrix Computations,

@@ -103,13 +103,37 @@ public struct Matrix: Sendable, Equatable {
 
     /// The rows with the given indices, in that order.
     public func selectingRows(_ indices: [Int]) -> Matrix {
-        Matrix(rows: indices.count, columns: columns) { self[indices[$0], $1] }
+        let elements = [Double](unsafeUninitializedCapacity: indices.count * columns) { target, count in
+            self.elements.withUnsafeBufferPointer { source in
+                var k = 0
+                for j in 0..<columns {
+                    for i in indices {
+                        precondition(i >= 0 && i < rows, "row out of range")
+                        target.initializeElement(at: k, to: source[j * rows + i])
+                        k += 1
+                    }
+                }
+            }
+            count = indices.count * columns
+        }
+        return Matrix(rows: indices.count, columns: columns, elements: elements)
     }
 
     /// Copies the lower triangle to the upper one.
     public mutating func symmetrizeFromLower() {
         precondition(rows == columns, "symmetrizing needs a square matrix")
-        for j in 0..<columns { for i in j + 1..<Swift.max(rows, j + 1) { self[j, i] = self[i, j] } }
+        let n = rows
+        // In squares that stay in the cache: one side is read across its columns.
+        let side = 64
+        elements.withUnsafeMutableBufferPointer { x in
+            for left in stride(from: 0, to: n, by: side) {
+                for top in stride(from: left, to: n, by: side) {
+                    for j in left..<Swift.min(left + side, n) {
+                        for i in Swift.max(top, j + 1)..<Swift.max(top, j + 1, Swift.min(top + side, n)) { x[i * n + j] = x[j * n + i] }
+                    }
+                }
+            }
+        }
     }
 
     /// Whether every entry is finite.

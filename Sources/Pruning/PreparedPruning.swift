@@ -64,10 +64,10 @@ public struct PreparedPruning: Sendable {
         case .measured(let inputs, let ranking, let shared, let errors):
             let counts = try BudgetAllocation.counts(errors, run)
             var refit = try Refit(ranking, keeping: counts, shared, inputs, run)
-            if let samples = inputs.samples, refit.agreement != nil,
-                let narrower = BudgetAllocation.countsWithWholeStreams(insteadOf: counts, errors, run)
-            {
-                refit = refit.unless(try Refit(ranking, keeping: narrower, shared, inputs, run), inputCount: samples.batchCount)
+            if let samples = inputs.samples, let narrower = BudgetAllocation.countsWithWholeStreams(insteadOf: counts, errors, run) {
+                refit = try refit.unless(
+                    { () throws(PruningError) in try Refit(ranking, keeping: narrower, shared, inputs, run) },
+                    inputCount: samples.batchCount, inputs, run)
             }
             let streams = pruner.wholeStreams.map { PruningWarning.wholeStream(group: $0.id, reason: $0.barrier) }
             let plan = try PruningPlan(refit, ranking, errors, inputs, run).with(streams + run.unmeasured)

@@ -20,6 +20,8 @@ struct PruningRun: Sendable {
     let settings: PruningSettings
     /// What of the network can be computed.
     let evaluability: Evaluability
+    /// What passes over inputs have cost so far.
+    let meter = WorkMeter()
     private let observer: PruningObserver?
     private let clock = ContinuousClock()
     private let began: ContinuousClock.Instant

@@ -8,6 +8,8 @@ public enum RandomStream: Sendable, Equatable {
     case momentPlaces
     /// Synthetic images.
     case images
+    /// The order of given inputs.
+    case inputOrder
     /// Mixtures of given inputs.
     case mixtures
     /// Directions along which the factor of a coreset is measured.
@@ -34,6 +36,7 @@ public enum RandomStream: Sendable, Equatable {
         case .site(let index): 16 + UInt64(index)
         case .group(let index): 1 << 32 + UInt64(index)
         case .heldOut: 7
+        case .inputOrder: 8
         case .epoch(let index): 2 << 32 + UInt64(index)
         case .augmentation(let step): 3 << 32 + UInt64(step)
         }

@@ -193,6 +193,8 @@ enum ChainFile {
             (net + ["--keep", "0"], 2, "above 0"), (net + ["--keep", "2"], 2, "at most 1"), (net + ["--keep", "nan"], 2, "nan"),
             (net + ["--keep", "0.5", "--params", "0.5"], 2, "--keep"), (net + ["--params", "0.001"], 1, "--params"),
             (net + ["--layer", "fc9=0.5"], 1, "fc9"), (net + ["--layer", "fc1=0"], 2, "fc1"), (net + ["--round-to", "0"], 2, "--round-to"),
+            (net + ["--effort", "much"], 2, "--effort"), (net + ["--memory", "1MB"], 2, "64MB"),
+            (net + ["--memory", "many"], 2, "--memory"),
             (net + ["--input-std", "0"], 2, "--input-std"), (net + ["--input-correlation", "1"], 2, "--input-correlation"),
             (net + ["--input-shape", "3,5"], 1, "16"), (net + ["--calibration", "missing.npz"], 1, "missing.npz"),
             (net + ["--report", "report.txt"], 2, "report.txt"), (net + ["--plan", "small.safetensors"], 2, "different files"),

@@ -26,6 +26,7 @@ private func positiveDefinite(_ n: Int, seed: UInt64) -> Matrix {
     @Test(arguments: sizes) func inversesMultiplyToTheIdentity(n: Int) throws {
         let a = positiveDefinite(n, seed: 11)
         let factor = try Cholesky(a)
+        #expect(try Cholesky.inverse(of: a) == factor.inverse())
         #expect(distance(a.times(factor.inverse()), .identity(n)) <= 1e4 * Double(n + 1) * Double.ulpOfOne * max(1, a.maximumMagnitude))
         #expect(
             distance(factor.factor.times(factor.inverseFactor()), .identity(n)) <= 1e3 * Double(n + 1) * Double.ulpOfOne

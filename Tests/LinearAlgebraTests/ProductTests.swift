@@ -16,6 +16,18 @@ func distance(_ a: Matrix, _ b: Matrix) -> Double {
 }
 
 @Suite struct ProductTests {
+    @Test(arguments: [0, 1, 2, 63, 64, 65, 130]) func symmetrizingCopiesTheLowerTriangle(n: Int) {
+        var generator = TestGenerator(seed: 3)
+        let a = randomMatrix(n, n, &generator)
+        var b = a
+        b.symmetrizeFromLower()
+        for j in 0..<n { for i in 0..<n { #expect(b[i, j] == (i >= j ? a[i, j] : a[j, i])) } }
+        let rows = stride(from: n - 1, through: 0, by: -3).map { $0 } + (n > 0 ? [0, 0] : [])
+        let chosen = a.selectingRows(rows)
+        #expect(chosen.rows == rows.count && chosen.columns == n)
+        for j in 0..<n { for (k, i) in rows.enumerated() { #expect(chosen[k, j] == a[i, j]) } }
+    }
+
     @Test(arguments: sizes, sizes) func productMatchesTripleLoop(m: Int, n: Int) {
         var generator = TestGenerator(seed: 1)
         for k in [0, 1, 5, 33] {

@@ -227,6 +227,37 @@ private func distance(_ a: [Float], _ b: [Float]) -> Float {
         }
     }
 
+    /// More columns than wait at a time, blocks of several sizes, and regressors of no channel.
+    @Test(arguments: [true, false]) func `changes stay exact over many steps`(_ isForward: Bool) throws {
+        var generator = TestGenerator(seed: 9)
+        let (channels, q, samples) = (70, 5, 900)
+        var blocks: [Range<Int>] = []
+        for c in 0..<channels {
+            let first = blocks.last?.upperBound ?? 2
+            blocks.append(first..<first + 1 + c % 4)
+        }
+        let n = blocks[channels - 1].upperBound
+        var accumulator = MomentAccumulator(channels: n, targets: q)
+        let h = Matrix(rows: n, columns: samples, elements: generator.normals(n * samples))
+        let mix = Matrix(rows: q, columns: n, elements: generator.normals(q * n))
+        accumulator.add(h, targets: mix.times(h) + Matrix(rows: q, columns: samples, elements: generator.normals(q * samples)))
+        let problem = accumulator.reconstruction(relativeRidge: 1e-9, hasIntercept: true)
+        let given = BlockSelection.Problem(problem, blocks: blocks)
+        let path = isForward ? try BlockSelection.forward([given], count: 60) : try BlockSelection.backward([given], remaining: 6)
+        #expect(Set(path.order).count == path.order.count)
+        func error(_ kept: [Int]) throws -> Double {
+            let fit = try problem.fit([0, 1] + kept.sorted().flatMap { Array(blocks[$0]) })
+            return fit.errors.reduce(0, +) / problem.targetEnergy
+        }
+        for steps in [1, 20, 45, path.order.count] {
+            let taken = Array(path.order.prefix(steps))
+            let left = isForward ? taken : (0..<channels).filter { !taken.contains($0) }
+            let sum = path.changes.prefix(steps).reduce(0, +)
+            let expected = isForward ? try error([]) - error(left) : try error(left) - error(Array(0..<channels))
+            #expect((sum - expected).magnitude <= 1e-7)
+        }
+    }
+
     @Test func `the fit is the one of plain loops`() throws {
         let problem = Self.problem(seed: 4, ridge: 0.01)
         let kept = Array(3..<12)

@@ -147,6 +147,23 @@ struct PulledReconstructionTests {
         #expect(try single.fits(1)[0].weights.elements == [0, 0, 0])
     }
 
+    /// Many targets are followed in random signs: what they choose is as good as the best, on all targets.
+    @Test(arguments: [7, 8, 9] as [UInt64]) func manyTargetsChooseAsAllOfThemDo(seed: UInt64) throws {
+        let problem = Problem(n: 20, q: 150, images: 60, places: 2, noise: 4, seed: seed)
+        var prior = problem.truth
+        for k in prior.elements.indices where k % 3 == 0 { prior.elements[k] *= 0.5 }
+        let scale = (0..<150).map { 0.5 + Double($0 % 5) }
+        let reconstruction = PulledReconstruction(
+            shares: [.init(samples: problem.moments, prior: prior, scale: scale)], hasIntercept: true)
+        let choice = try reconstruction.choice()
+        let strength = try #require(choice.strength)
+        let errors = try PulledReconstruction.strengths.map { try reconstruction.heldOutError($0) }
+        let least = try #require(errors.min())
+        #expect(try reconstruction.heldOutError(strength) <= 1.02 * least)
+        #expect((choice.priorError - (try reconstruction.heldOutError(nil))).magnitude <= 1e-9 * choice.priorError)
+        #expect((choice.heldOutError - least).magnitude <= 0.1 * least)
+    }
+
     /// What backward elimination says a removal costs is what the refitted pulled objective rises by.
     @Test func eliminationChoosesInTheSameProblem() throws {
         let problem = Problem(n: 6, q: 3, images: 40, places: 1, noise: 0.3, seed: 6)

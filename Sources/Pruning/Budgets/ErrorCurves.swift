@@ -32,23 +32,30 @@ struct ErrorCurves: Sendable {
             return
         }
         try run.begin(.errorCurves)
-        var curves = ranking.groups.map(ErrorCurves.ofConsumers)
-        if let samples = inputs.samples, run.network.inputs.count == 1, run.canCompareOutputs {
+        let evaluates = inputs.samples != nil && run.network.inputs.count == 1 && run.canCompareOutputs
+        var curves: [[Double]?] = []
+        for group in ranking.groups {
+            // What is chosen in the moments of its consumer gets its curve there.
+            let isMeasured = evaluates && run.settings.reweighting == .sequential && group.isChosenInPlace && !group.isWide(run)
+            curves.append(isMeasured ? nil : try ErrorCurves.ofConsumers(group))
+        }
+        if let samples = inputs.samples, evaluates {
             let original = MaskedNetwork(run.network)
             let held = Swift.min(ErrorCurves.heldOut.count, samples.batchCount / ErrorCurves.heldOut.part)
             // Too few to spare some: the fit's own.
-            let fitted = held > 0 ? samples.samples(0..<samples.batchCount - held) : samples
-            let others = held > 0 ? samples.samples(samples.batchCount - held..<samples.batchCount) : samples
-            var frontier = try ActivationFrontier(fitted, of: run.network)
-            var heldFrontier = try ActivationFrontier(others, of: run.network)
+            let fitted = 0..<samples.batchCount - held
+            let others = held > 0 ? fitted.upperBound..<samples.batchCount : fitted
+            let bytes = run.frontierBytes(samples)
+            var streams = PairedFrontier(try ActivationFrontier(samples, fitted, in: run, bytes: bytes), isPaired: false)
+            var heldFrontier = try ActivationFrontier(samples, others, in: run, bytes: bytes)
+            try heldFrontier.advance(to: 0, in: original)
             let exact = try ExactOutputs(of: original, from: heldFrontier, isCentered: run.settings.refitsClassifier)
             let turns = ranking.groups.compactMap { group in
                 group.consumers.map(\.layer.node).min().map { (node: $0, group: group) }
             }.sorted { ($0.node, $0.group.index) < ($1.node, $1.group.index) }
             for (node, group) in turns {
-                try frontier.advance(to: node, in: original)
                 try heldFrontier.advance(to: node, in: original)
-                let readers = try ErrorCurves.readers(of: group, shared, frontier, original, inputs, run)
+                let readers = try ErrorCurves.readers(of: group, shared, &streams, original, inputs, run)
                 guard let prediction = try LocalPrediction(group, readers, own: curves[group.index], inputs, run) else { continue }
                 curves[group.index] = try prediction.scaled(to: exact, from: heldFrontier)
             }
@@ -57,23 +64,22 @@ struct ErrorCurves: Sendable {
     }
 
     /// Error of what the consumers compute, in one-shot moments; `nil` without any.
-    private static func ofConsumers(_ group: RankedGroup) -> [Double]? {
-        group.problem.map { problem in
-            ForwardSelection(problem, count: group.count, forcedOrder: group.order ?? Array(0..<group.count))
-                .relativeErrors(energy: problem.targetEnergy)
-        }
+    private static func ofConsumers(_ group: RankedGroup) throws(PruningError) -> [Double]? {
+        guard let problem = group.problem else { return nil }
+        let order = try group.order() ?? Array(0..<group.count)
+        return ForwardSelection(problem, count: group.count, forcedOrder: order).relativeErrors(energy: problem.targetEnergy)
     }
 
     /// The consumers that choose a group's channels in their own moments, in the original network.
     private static func readers(
-        of group: RankedGroup, _ shared: SharedGroups, _ frontier: ActivationFrontier, _ original: MaskedNetwork, _ inputs: RunInputs,
+        of group: RankedGroup, _ shared: SharedGroups, _ streams: inout PairedFrontier, _ original: MaskedNetwork, _ inputs: RunInputs,
         _ run: PruningRun
     ) throws(PruningError) -> [SharedGroups.Reader] {
-        guard run.settings.reweighting == .sequential, group.isChosenInPlace,
+        guard run.settings.reweighting == .sequential, group.isChosenInPlace, !group.isWide(run),
             let site = try Site.sites(of: [group.reading], in: run.network, pending: false).first
         else { return shared.readers(of: group.index) }
-        let problem = try SiteProblem(
-            site, frontier, of: original, frontier, of: original, strengths: .init(inputs, run.settings), using: run.places(ofSite: 0))
+        let problem = try SiteMeasurement.problem(
+            of: site, &streams, in: original, original, inputs, run, using: run.places(ofSite: 0))
         let factor = try inputs.samples.flatMap { (samples) throws(PruningError) in
             try OutputMetric(inputs, on: samples).factor(behind: site.consumer)
         }

@@ -9,16 +9,21 @@ struct ActivationStream: Sendable {
 
     private let evaluator: Evaluator
     private let size: Int
+    private let meter: WorkMeter?
+    private let multiplyAdds: Double
 
     /// - Parameters:
     ///   - taps: values to observe; the outputs when `nil`.
+    ///   - meter: is told what passes cost.
     /// - Throws: `evaluation`.
-    init(_ network: Network, observing taps: [Network.ValueID]? = nil) throws(PruningError) {
+    init(_ network: Network, observing taps: [Network.ValueID]? = nil, meter: WorkMeter? = nil) throws(PruningError) {
         do {
             evaluator = try Evaluator(network, observing: taps)
         } catch {
             throw .evaluation(error)
         }
+        self.meter = meter
+        multiplyAdds = meter == nil ? 0 : network.multiplyAdds(from: network.inputs, to: taps ?? network.outputs)
         size = Swift.min(ActivationStream.most, network.batchSize(observing: taps ?? []))
     }
 
@@ -30,6 +35,7 @@ struct ActivationStream: Sendable {
     /// What the network makes of some of the inputs.
     /// - Throws: `evaluation`.
     func callAsFunction(_ inputs: ActivationTensor, samples: Range<Int>) throws(PruningError) -> Activations {
+        meter?.add(multiplyAdds * Double(samples.count))
         do { return try evaluator.forward([inputs], samples: samples) } catch { throw .evaluation(error) }
     }
 

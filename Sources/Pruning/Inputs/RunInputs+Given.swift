@@ -11,10 +11,11 @@ extension RunInputs {
     static func given(_ calibration: ActivationTensor, chain: DenseChain?, for run: PruningRun) throws(PruningError) -> RunInputs {
         if let index = calibration.values.firstIndex(where: { !$0.isFinite }) { throw .nonFiniteData(index: index) }
         guard calibration.batchCount >= 2 else { throw .tooFewInputs(expected: 2, found: calibration.batchCount) }
+        guard let chain else { return images(calibration, for: run) }
         let unseen = heldOutCount(of: calibration.batchCount)
         let seen = calibration.samples(0..<calibration.batchCount - unseen)
         var inputs = seen
-        if let chain, run.settings.reweighting == .sequential {
+        if run.settings.reweighting == .sequential {
             var generator = SeededGenerator(seed: run.settings.seed).stream(.mixtures)
             let affordable = Swift.min(chain.affordableSamples, mixedValues / Swift.max(1, calibration.sampleSize))
             inputs = seen.mixed(upTo: run.settings.sampleCount ?? affordable, using: &generator)
@@ -23,6 +24,20 @@ extension RunInputs {
             .samples(inputs),
             .calibration(images: seen.batchCount, mixtures: inputs.batchCount - seen.batchCount), chain: chain,
             unseen: unseen > 0 ? .heldOut(calibration.samples(seen.batchCount..<calibration.batchCount)) : .none)
+    }
+
+    /// Given images in random order, so that the first of them stand for all: folders are sorted by class. As many as the effort pays for.
+    private static func images(_ calibration: ActivationTensor, for run: PruningRun) -> RunInputs {
+        let given = calibration.batchCount
+        var generator = SeededGenerator(seed: run.settings.seed).stream(.inputOrder)
+        let order = (0..<given).shuffled(using: &generator)
+        let unseen = heldOutCount(of: given)
+        let used = Swift.min(given - unseen, run.workBudget.affordableInputs)
+        return RunInputs(
+            .samples(calibration.rows(Array(order.prefix(used)))), .calibration(images: used, mixtures: 0), chain: nil,
+            warnings: used < given - unseen
+                ? [.inputsLeftOut(used: used + unseen, given: given, effort: run.settings.effort)] : [],
+            unseen: unseen > 0 ? .heldOut(calibration.rows(Array(order.suffix(unseen)))) : .none)
     }
 
     /// Inputs that the fit does not see: a twelfth, at least 16 to know the share of changed answers to some five points

@@ -47,11 +47,10 @@ private struct ImageChoice {
     private static let fewestFieldImages = 256
     /// Images that the fit does not see: matched ones that tell how large its errors are, others that bound how often answers change.
     private static let heldOutCount = 24
-    private static let otherKindCount = 256
-    /// Images of each kind that tell kinds apart: by statistics, and by answers.
-    private static let comparedCounts = (statistics: 32, answers: 128)
-    /// Multiply–adds that telling kinds apart by answers may take, a few seconds.
-    private static let comparedWork = 4e10
+    private static let otherKindCounts = 24...256
+    /// Images of each kind that tell kinds apart, by statistics and by answers, and the share of the work that this may take.
+    private static let comparedCounts = (statistics: 8...32, answers: 8...128)
+    private static let comparedShare = 0.125
 
     private let run: PruningRun
     private let drawing: ImageDrawing
@@ -82,7 +81,7 @@ private struct ImageChoice {
         var matching: InputProvenance.Matching?
         var warnings: [PruningWarning] = []
         do {
-            kind = try closest(count: Swift.min(count, ImageChoice.comparedCounts.statistics))
+            kind = try closest(count: comparedCount(ImageChoice.comparedCounts.statistics))
             let start = drawing.images(kind, count: count + ImageChoice.heldOutCount, using: &generator)
             let range = drawing.range(kind)
             var climb = MatchedImages.Settings()
@@ -90,6 +89,8 @@ private struct ImageChoice {
             let matched = try MatchedImages(
                 start, network: network, low: range.low, high: range.high, settings: climb, using: &generator)
             images = matched.images
+            // Three passes forward and one back a step, two for the mismatch before and behind.
+            run.meter.add(multiplyAdds * Double(start.batchCount * (4 * matched.course.count + 2)))
             matching = .init(
                 steps: matched.course.count, before: matched.mismatch.start, after: matched.mismatch.end, isUsed: matched.isMoved)
             if !matched.isMoved { warnings.append(.mismatchRose(from: matched.mismatch.start, to: matched.mismatch.end)) }
@@ -105,11 +106,16 @@ private struct ImageChoice {
             unseen: images == nil ? .none : .recognized(drawn.samples(count..<drawn.batchCount)))
     }
 
+    private func comparedCount(_ limits: ClosedRange<Int>) -> Int {
+        run.workBudget.inputs(limits, passes: Double(drawing.kinds.count), share: ImageChoice.comparedShare)
+    }
+
     private func closest(count: Int) throws(NetworkError) -> ImageDrawing.Kind {
         var best: (kind: ImageDrawing.Kind, value: Double)?
         for kind in drawing.kinds {
             var generator = self.generator
             let value = try ImageRecognition.statistics(network, drawing.images(kind, count: count, using: &generator))
+            run.meter.add(multiplyAdds * Double(count))
             if value > best?.value ?? -.infinity { best = (kind, value) }
         }
         return best?.kind ?? .init(process: .deadLeaves)
@@ -136,13 +142,13 @@ private struct ImageChoice {
     /// Photographs as they are, or a field that climbs towards the classes: what the network's answers tell it knows. Networks whose
     /// answers are not classes get photographs.
     func recognized(chain: DenseChain?) throws(PruningError) -> RunInputs {
-        let affordable = Int(ImageChoice.comparedWork / multiplyAdds)
-        let count = Swift.max(ImageChoice.comparedCounts.statistics, Swift.min(ImageChoice.comparedCounts.answers, affordable))
+        let count = comparedCount(ImageChoice.comparedCounts.answers)
         var best: (kind: ImageDrawing.Kind, value: Double)?
         // Dead leaves are the field's second moments with edges; without statistics to match, the field climbs and they do not.
         for kind in drawing.kinds where kind.process != .deadLeaves {
             var generator = self.generator
             let images = drawing.images(kind, count: count, using: &generator)
+            run.meter.add(multiplyAdds * Double(count))
             guard let value = try ImageRecognition.information(network, images) else { continue }
             if value > best?.value ?? -.infinity { best = (kind, value) }
         }
@@ -163,14 +169,15 @@ private struct ImageChoice {
     /// Images that the fit is not made for.
     private func otherKind(_ kind: ImageDrawing.Kind) -> ActivationTensor {
         var generator = SeededGenerator(seed: settings.seed).stream(.agreement)
-        let affordable = Int(Swift.min(ImageChoice.comparedWork / multiplyAdds, Double(ImageChoice.otherKindCount)))
-        return drawing.images(kind, count: Swift.max(ImageChoice.comparedCounts.statistics, affordable), using: &generator)
+        let count = run.workBudget.inputs(ImageChoice.otherKindCounts, passes: 2, share: ImageChoice.comparedShare)
+        return drawing.images(kind, count: count, using: &generator)
     }
 
-    /// As many as passes forward are affordable; one costs a thirtieth of an image that climbs.
+    /// As many as the effort pays for and memory holds.
     private var photographCount: Int {
-        let affordable = Int(Swift.min(ImageChoice.climbingWork / multiplyAdds, Double(ImageChoice.fieldCount)))
-        return Swift.max(ImageChoice.fewestFieldImages, affordable)
+        let budget = run.workBudget
+        return Swift.min(
+            budget.affordableInputs, budget.inputs(ofSize: drawing.shape.reduce(1, *)), ImageChoice.fieldCount)
     }
 
     /// Images of the declared pixel statistics; a classifier's climb towards its classes.

@@ -5,9 +5,9 @@
 // changes exactly by
 //   gain(c) = ‖L_c⁻¹·G_c‖²,  L_c·L_cᵀ = R_cc + λI        when block c joins,                                  (1)
 //   cost(c) = ‖L_c⁻¹·W_c‖²,  L_c·L_cᵀ = M_cc             when block c leaves and the rest is refitted.        (2)
-// Afterwards R, G (M, W) lose their projection on the block: X ← X − X_{:c}·(X_cc)⁻¹·X_{c:}. Each problem's changes are divided
+// Afterwards R, G (M, W) lose their projection on the block: BlockTable. Each problem's changes are divided
 // by its target energy, so that every consumer counts by its relative error, times a weight where they are not alike.
-// Cost: forward m·(n·t)²·t, backward (n·t)³ + (n − m)·(n·t)²·t multiply–adds per problem, and as much again for wide targets.
+// Cost: forward m·(n·t)²·t, backward (n·t)³ + (n − m)·(n·t)²·t multiply–adds per problem, all in products.
 // Sources: forward: orthogonal least squares, Chen, Billings & Luo, Int. J. Control 50 (1989); backward: optimal brain
 // surgeon, Hassibi & Stork, NeurIPS 1992; both with blocks in place of single variables.
 
@@ -70,8 +70,8 @@ package struct BlockSelection: Sendable {
         let n = problems.first?.blocks.count ?? 0
         precondition(steps >= 0 && steps <= n, "cannot choose more channels than there are")
         precondition(problems.allSatisfy { $0.blocks.count == n }, "problems must share their channels")
-        var tables: [Table] = []
-        for problem in problems { tables.append(try Table(problem, isForward: isForward)) }
+        var tables: [BlockTable] = []
+        for problem in problems { tables.append(try table(problem, isForward: isForward)) }
         var open = Array(0..<n)
         var result = BlockSelection(order: [], changes: [])
         for _ in 0..<steps {
@@ -84,90 +84,29 @@ package struct BlockSelection: Sendable {
             let chosen = open.remove(at: best)
             result.order.append(chosen)
             result.changes.append(totals[best])
-            if !open.isEmpty { for k in tables.indices { tables[k].eliminate(tables[k].blocks[chosen]) } }
+            if !open.isEmpty { for k in tables.indices { tables[k].take(chosen) } }
         }
         return result
     }
 
-    /// [R | G] or [M | W] of one problem, rows of open blocks up to date.
-    private struct Table {
-        let blocks: [Range<Int>]
-        let size: Int
-        let targets: Int
-        /// Factor from squared errors to the objective.
-        let unit: Double
-        /// Added to the diagonal of a block before it is inverted.
-        let ridge: Double
-        /// size × (size + targets), column-major.
-        var values: [Double]
-
-        init(_ given: Problem, isForward: Bool) throws(FactorizationError) {
-            let problem = given.reconstruction
-            blocks = given.blocks
-            size = problem.count
-            targets = problem.cross.columns
-            unit = given.weight / Swift.max(problem.targetEnergy, .leastNormalMagnitude)
-            // Without a ridge dead or duplicate channels make blocks singular; rounding level is added.
-            let floor = Double(size) * Double.ulpOfOne * Swift.max(problem.channels.meanVariance, .leastNormalMagnitude)
-            let lambda = Swift.max(problem.ridge, floor)
-            if isForward {
-                ridge = lambda
-                values = problem.channels.covariance.elements + problem.cross.elements
-                var isFree = [Bool](repeating: true, count: size)
-                for block in blocks { for i in block { isFree[i] = false } }
-                // What always takes part has joined before the first channel does; one at a time, as it needs no contiguity.
-                for i in 0..<size where isFree[i] { eliminate(i..<i + 1) }
-            } else {
-                ridge = 0
-                var normal = problem.channels.covariance
-                for i in 0..<size { normal[i, i] += lambda }
-                let inverse = try Cholesky(normal).inverse()
-                values = inverse.elements + inverse.times(problem.cross).elements
-            }
+    /// A problem at its start: nothing has joined but what always takes part, or everything has.
+    private static func table(_ given: Problem, isForward: Bool) throws(FactorizationError) -> BlockTable {
+        let problem = given.reconstruction
+        let size = problem.count
+        let unit = given.weight / Swift.max(problem.targetEnergy, .leastNormalMagnitude)
+        // Without a ridge dead or duplicate channels make blocks singular; rounding level is added.
+        let floor = Double(size) * Double.ulpOfOne * Swift.max(problem.channels.meanVariance, .leastNormalMagnitude)
+        let lambda = Swift.max(problem.ridge, floor)
+        guard isForward else {
+            var normal = problem.channels.covariance
+            for i in 0..<size { normal[i, i] += lambda }
+            let inverse = try Cholesky.inverse(of: consume normal)
+            return BlockTable(blocks: given.blocks, x: inverse, y: inverse.times(problem.cross), unit: unit, ridge: 0)
         }
-
-        private func square(_ block: Range<Int>) -> Matrix {
-            let first = block.lowerBound
-            return Matrix(rows: block.count, columns: block.count) { i, j in
-                values[(first + j) * size + first + i] + (i == j ? ridge : 0)
-            }
-        }
-
-        /// (1) or (2), relative to the target energy; 0 for a block at rounding level.
-        func change(_ c: Int) -> Double {
-            let (first, taps) = (blocks[c].lowerBound, blocks[c].count)
-            guard let factor = try? Cholesky(square(blocks[c])) else { return 0 }
-            var sum = 0.0
-            factor.factor.elements.withUnsafeBufferPointer { l in
-                values.withUnsafeBufferPointer { x in
-                    withUnsafeTemporaryAllocation(of: Double.self, capacity: taps) { y in
-                        // Forward substitution, one target at a time: t is small.
-                        for k in 0..<targets {
-                            let base = (size + k) * size + first
-                            for i in 0..<taps {
-                                var value = x[base + i]
-                                for j in 0..<i { value -= l[j * taps + i] * y[j] }
-                                y[i] = value / l[i * taps + i]
-                                sum += y[i] * y[i]
-                            }
-                        }
-                    }
-                }
-            }
-            return sum * unit
-        }
-
-        /// X ← X − X_{:c}·(X_cc)⁻¹·X_{c:}.
-        mutating func eliminate(_ block: Range<Int>) {
-            guard let factor = try? Cholesky(square(block)) else { return }
-            let (width, taps) = (size + targets, block.count)
-            let solved = factor.solve(Matrix(rows: taps, columns: width) { i, j in values[j * size + block.lowerBound + i] })
-            let columns = Array(values[block.lowerBound * size..<block.upperBound * size])
-            values.withUnsafeMutableBufferPointer { x in
-                solved.elements.withUnsafeBufferPointer { s in
-                    BLAS.gemm(.normal, .normal, size, width, taps, -1, columns, size, s.baseAddress!, taps, 1, x.baseAddress!, size)
-                }
-            }
-        }
+        var table = BlockTable(blocks: given.blocks, x: problem.channels.covariance, y: problem.cross, unit: unit, ridge: lambda)
+        var isFree = [Bool](repeating: true, count: size)
+        for block in given.blocks { for i in block { isFree[i] = false } }
+        for i in 0..<size where isFree[i] { table.take(regressor: i) }
+        return table
     }
 }

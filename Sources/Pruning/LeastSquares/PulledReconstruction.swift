@@ -9,8 +9,7 @@
 // The fit is accepted where (3) is below the error of W with its constant alone corrected (λ = ∞), also on the samples left out.
 // (1) is the least-squares problem with moments C + λP, A + λPWᵀ and no ridge: selection by forward gain or backward cost in
 // those moments chooses in the same problem that is fitted.
-// The grid is searched downhill from a given start: (3) is smooth in log λ. Cost per λ and fold: one Cholesky factorization n³/3
-// and 4n²q.
+// The grid is searched downhill from a given start: (3) is smooth in log λ. Cost: HeldOutFolds.
 // Sources: ridge regression towards a target, e.g. van Wieringen, arXiv 1509.09169, ch. 3; cross-validation over groups:
 // Roberts et al., Ecography 40 (2017) 913–929.
 
@@ -28,7 +27,8 @@ extension Reconstruction {
     /// - Parameters:
     ///   - weights: W, q×n.
     ///   - strength: λ.
-    package func pulled(towards weights: Matrix, strength: Double) -> Reconstruction {
+    package consuming func pulled(towards weights: Matrix, strength: Double) -> Reconstruction {
+        let pull = pull
         var result = self
         result.ridge = 0
         for (j, p) in pull.enumerated() {
@@ -87,13 +87,11 @@ package struct PulledReconstruction: Sendable {
     ///
     /// - Parameter start: index in `strengths` where the search begins.
     package func choice(startingAt start: Int = 3) throws(FactorizationError) -> Choice {
-        let before = try heldOutError(nil)
+        let folds = HeldOutFolds(self)
+        let before = folds.priorError
         // Below this W explains the targets to the rounding of Float32.
         let energy = shares.reduce(0) { sum, share in
-            sum
-                + zip(share.samples.training(without: nil, hasIntercept: hasIntercept).targetEnergies, share.scale).reduce(0) {
-                    $0 + $1.0 * $1.1 * $1.1
-                }
+            sum + zip(share.samples.targetEnergies(hasIntercept: hasIntercept), share.scale).reduce(0) { $0 + $1.0 * $1.1 * $1.1 }
         }
         guard before.isFinite, before > 1e-10 * energy, shares.allSatisfy({ $0.samples.isDivided }) else {
             return Choice(strength: nil, heldOutError: before, priorError: before)
@@ -101,7 +99,7 @@ package struct PulledReconstruction: Sendable {
         var known: [Int: Double] = [:]
         func error(_ k: Int) throws(FactorizationError) -> Double {
             if let value = known[k] { return value }
-            let value = try heldOutError(PulledReconstruction.strengths[k])
+            let value = try folds.error(PulledReconstruction.strengths[k])
             known[k] = value
             return value
         }
@@ -122,17 +120,7 @@ package struct PulledReconstruction: Sendable {
 
     /// Error on samples left out, per sample, summed over outputs; of W with corrected constants with `nil`.
     package func heldOutError(_ strength: Double?) throws(FactorizationError) -> Double {
-        var sum = 0.0
-        for share in shares {
-            for fold in share.samples.heldOutFolds {
-                let training = share.samples.training(without: fold, hasIntercept: hasIntercept)
-                let held = share.samples.heldOut(fold, hasIntercept: hasIntercept)
-                let fit = try solution(training, share.prior, strength)
-                let own = held.squaredErrors(of: fit.weights, offset: fit.offset)
-                sum += share.samples.share(of: fold) * zip(own, share.scale).reduce(0) { $0 + $1.0 * $1.1 * $1.1 }
-            }
-        }
-        return sum
+        try HeldOutFolds(self, isExact: true).error(strength)
     }
 
     /// (2) from all samples with a given λ, or with the one that (3) chooses where none is given.

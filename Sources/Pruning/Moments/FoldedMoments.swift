@@ -39,13 +39,16 @@ package struct FoldedMoments: Sendable {
     package mutating func add(_ h: Matrix, targets z: Matrix, images sources: [Int]) {
         precondition(sources.count == h.columns && z.columns == h.columns, "one image per sample")
         guard h.columns > 0 else { return }
-        if count == 0 { for f in parts.indices { parts[f].setCenters(h, z) } }
+        if count == 0 {
+            parts[0].setCenters(h, z)
+            for f in parts.indices.dropFirst() { parts[f].setCenters(of: parts[0]) }
+        }
         for f in parts.indices {
-            let own = sources.indices.filter { Swift.min(sources[$0] % FoldedMoments.foldCount, parts.count - 1) == f }
-            guard !own.isEmpty else { continue }
-            parts[f].add(h.selectingColumns(own), targets: z.selectingColumns(own))
+            parts[f].add(h, targets: z, columns: sources.indices.filter { fold(of: sources[$0]) == f })
         }
     }
+
+    private func fold(of image: Int) -> Int { Swift.min(image % FoldedMoments.foldCount, parts.count - 1) }
 
     /// The problem of one fold's samples alone.
     package func heldOut(_ fold: Int, hasIntercept: Bool) -> Reconstruction {
@@ -61,6 +64,13 @@ package struct FoldedMoments: Sendable {
             isFirst = false
         }
         return sum.reconstruction(relativeRidge: 0, hasIntercept: hasIntercept)
+    }
+
+    /// Var z per target of all samples (E z² without intercept).
+    package func targetEnergies(hasIntercept: Bool) -> [Double] {
+        var sums = MomentAccumulator(channels: 0, targets: targets)
+        for part in parts { sums.addTargets(of: part) }
+        return hasIntercept ? sums.targetEnergies : zip(sums.targetEnergies, sums.targetMean).map { $0 + $1 * $1 }
     }
 
     /// Share of the samples in a fold among those that are held out.

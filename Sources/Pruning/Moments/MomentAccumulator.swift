@@ -1,7 +1,7 @@
 // Means and covariances of a stream of samples, in Double, block by block.
 //
 // Sums are taken about a provisional center (the mean of the first block), so that a large common offset costs no
-// digits: with x̃ = x − c,  C = Σx̃x̃ᵀ/N − m̃m̃ᵀ,  m = c + m̃. One dsyrk (and one dgemm for the targets) per block.
+// digits: with x̃ = x − c,  C = Σx̃x̃ᵀ/N − m̃m̃ᵀ,  m = c + m̃. One dsyrk (and one dgemm for the targets) per tile.
 
 import LinearAlgebra
 
@@ -30,42 +30,65 @@ package struct MomentAccumulator: Sendable {
         cross = Matrix(rows: channels, columns: targets)
     }
 
-    /// Adds a block of samples: h as n×N and z as q×N (0×N without targets), one sample per column.
-    package mutating func add(_ h: Matrix, targets z: Matrix? = nil) {
+    /// Samples whose products are added at once: enough for the products to run at full speed, few enough to stay in the cache.
+    private static let tile = 512
+
+    /// Adds samples: h as n×N and z as q×N (0×N without targets), one sample per column.
+    ///
+    /// - Parameter columns: which of the samples; all by default.
+    package mutating func add(_ h: Matrix, targets z: Matrix? = nil, columns: [Int]? = nil) {
         precondition(h.rows == channels && (z?.rows ?? 0) == targets && (z?.columns ?? h.columns) == h.columns)
-        let samples = h.columns
+        let samples = columns?.count ?? h.columns
         guard samples > 0, channels > 0 else { return }
         if channelCenter.isEmpty { setCenters(h, z) }
         count += samples
-        let centered = MomentAccumulator.centered(h, channelCenter, &channelSum)
-        centered.elements.withUnsafeBufferPointer { a in
-            gram.elements.withUnsafeMutableBufferPointer {
-                BLAS.syrk(.lower, .normal, channels, samples, 1, a.baseAddress!, channels, 1, $0.baseAddress!, channels)
+        for first in stride(from: 0, to: samples, by: MomentAccumulator.tile) {
+            let tile = first..<Swift.min(first + MomentAccumulator.tile, samples)
+            let own = columns.map { Array($0[tile]) } ?? Array(tile)
+            let centered = MomentAccumulator.centered(h, own, channelCenter, &channelSum)
+            centered.withUnsafeBufferPointer { a in
+                gram.elements.withUnsafeMutableBufferPointer {
+                    BLAS.syrk(.lower, .normal, channels, own.count, 1, a.baseAddress!, channels, 1, $0.baseAddress!, channels)
+                }
             }
-        }
-        guard let z, targets > 0 else { return }
-        let centeredTargets = MomentAccumulator.centered(z, targetCenter, &targetSum)
-        for j in 0..<samples {
-            for k in 0..<targets {
-                let value = centeredTargets.elements[j * targets + k]
-                targetSquares[k] += value * value
-            }
-        }
-        centered.elements.withUnsafeBufferPointer { a in
-            centeredTargets.elements.withUnsafeBufferPointer { b in
-                cross.elements.withUnsafeMutableBufferPointer {
-                    BLAS.gemm(
-                        .normal, .transposed, channels, targets, samples, 1, a.baseAddress!, channels, b.baseAddress!, targets, 1,
-                        $0.baseAddress!, channels)
+            guard let z, targets > 0 else { continue }
+            let centeredTargets = MomentAccumulator.centered(z, own, targetCenter, &targetSum)
+            centeredTargets.withUnsafeBufferPointer { b in
+                targetSquares.withUnsafeMutableBufferPointer { squares in
+                    for j in 0..<own.count {
+                        for k in 0..<targets { squares[k] += b[j * targets + k] * b[j * targets + k] }
+                    }
+                }
+                centered.withUnsafeBufferPointer { a in
+                    cross.elements.withUnsafeMutableBufferPointer {
+                        BLAS.gemm(
+                            .normal, .transposed, channels, targets, own.count, 1, a.baseAddress!, channels, b.baseAddress!, targets, 1,
+                            $0.baseAddress!, channels)
+                    }
                 }
             }
         }
+    }
+
+    /// Adds the target sums of another accumulator with the same targets and centers.
+    mutating func addTargets(of other: MomentAccumulator) {
+        guard other.count > 0 else { return }
+        if count == 0 { targetCenter = other.targetCenter }
+        precondition(targetCenter == other.targetCenter, "sums must be about the same centers")
+        count += other.count
+        for k in targetSum.indices { targetSum[k] += other.targetSum[k] }
+        for k in targetSquares.indices { targetSquares[k] += other.targetSquares[k] }
     }
 
     /// Takes the centers from a block that is not added itself, so that sums of several accumulators can be put together.
     mutating func setCenters(_ h: Matrix, _ z: Matrix?) {
         channelCenter = MomentAccumulator.rowMeans(h)
         targetCenter = z.map(MomentAccumulator.rowMeans) ?? []
+    }
+
+    /// Takes the centers of another accumulator.
+    mutating func setCenters(of other: MomentAccumulator) {
+        (channelCenter, targetCenter) = (other.channelCenter, other.targetCenter)
     }
 
     /// Adds (sign 1) or takes away (sign −1) the samples of another accumulator with the same centers.
@@ -104,14 +127,16 @@ package struct MomentAccumulator: Sendable {
         guard count > 0 else {
             return ActivationMoments(mean: channelSum, covariance: Matrix(rows: channels, columns: channels))
         }
-        let n = Double(count)
+        let scale = 1 / Double(count)
         var covariance = gram
-        covariance.symmetrizeFromLower()
-        let offset = channelSum.map { $0 / n }
-        for j in 0..<channels {
-            for i in 0..<channels { covariance[i, j] = covariance[i, j] / n - offset[i] * offset[j] }
-            covariance[j, j] = Swift.max(0, covariance[j, j])
+        let offset = channelSum.map { $0 * scale }
+        covariance.elements.withUnsafeMutableBufferPointer { values in
+            for j in 0..<channels {
+                for i in j..<channels { values[j * channels + i] = values[j * channels + i] * scale - offset[i] * offset[j] }
+                values[j * channels + j] = Swift.max(0, values[j * channels + j])
+            }
         }
+        covariance.symmetrizeFromLower()
         return ActivationMoments(mean: zip(channelCenter, offset).map { $0 + $1 }, covariance: covariance)
     }
 
@@ -124,8 +149,15 @@ package struct MomentAccumulator: Sendable {
     /// Cov(h, z), n×q.
     package var crossCovariance: Matrix {
         guard count > 0 else { return cross }
-        let n = Double(count)
-        return Matrix(rows: channels, columns: targets) { cross[$0, $1] / n - channelSum[$0] / n * (targetSum[$1] / n) }
+        let scale = 1 / Double(count)
+        var result = cross
+        result.elements.withUnsafeMutableBufferPointer { values in
+            for k in 0..<targets {
+                let mean = targetSum[k] * scale * scale
+                for i in 0..<channels { values[k * channels + i] = values[k * channels + i] * scale - channelSum[i] * mean }
+            }
+        }
+        return result
     }
 
     /// Var z per target.
@@ -137,19 +169,33 @@ package struct MomentAccumulator: Sendable {
 
     private static func rowMeans(_ block: Matrix) -> [Double] {
         var sums = [Double](repeating: 0, count: block.rows)
-        for j in 0..<block.columns { for i in 0..<block.rows { sums[i] += block.elements[i + j * block.rows] } }
+        block.elements.withUnsafeBufferPointer { values in
+            sums.withUnsafeMutableBufferPointer { sums in
+                for j in 0..<block.columns { for i in 0..<block.rows { sums[i] += values[i + j * block.rows] } }
+            }
+        }
         return sums.map { $0 / Double(block.columns) }
     }
 
-    private static func centered(_ block: Matrix, _ center: [Double], _ sum: inout [Double]) -> Matrix {
-        var result = block
-        for j in 0..<block.columns {
-            for i in 0..<block.rows {
-                let value = block.elements[i + j * block.rows] - center[i]
-                result.elements[i + j * block.rows] = value
-                sum[i] += value
+    /// Columns less the centers, one after the other; their sums go to `sum`.
+    private static func centered(_ block: Matrix, _ columns: [Int], _ center: [Double], _ sum: inout [Double]) -> [Double] {
+        let rows = block.rows
+        return [Double](unsafeUninitializedCapacity: rows * columns.count) { target, count in
+            block.elements.withUnsafeBufferPointer { source in
+                center.withUnsafeBufferPointer { center in
+                    sum.withUnsafeMutableBufferPointer { sum in
+                        for (k, column) in columns.enumerated() {
+                            let (from, to) = (source.baseAddress! + column * rows, target.baseAddress! + k * rows)
+                            for i in 0..<rows {
+                                let value = from[i] - center[i]
+                                to[i] = value
+                                sum[i] += value
+                            }
+                        }
+                    }
+                }
             }
+            count = rows * columns.count
         }
-        return result
     }
 }

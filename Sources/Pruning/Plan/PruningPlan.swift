@@ -29,6 +29,8 @@ public struct PruningPlan: Sendable, Equatable, Codable {
     public var inputs: InputProvenance
     /// What learning from the original did behind the closed form; `nil` when there was none.
     public var learned: LearningReport?
+    /// Passes over inputs.
+    public var work: WorkAccount
     /// Duration of the planning, in seconds.
     public var seconds: Double
 
@@ -91,9 +93,10 @@ public struct PruningPlan: Sendable, Equatable, Codable {
                     inputs: inputs.provenance.model, rankingSeconds: ranking.seconds[g], positions: positions))
         }
         warnings = inputs.warnings + ranking.warnings + refit.warnings
-        prediction = try OutputPrediction(refit.masked, inputs, run)
+        prediction = try OutputPrediction(refit.masked, inputs, run, tail: refit.tail)
         self.inputs = inputs.provenance
         learned = nil
+        work = WorkAccount(effort: run.settings.effort, budget: run.workBudget.total, spent: run.meter.total)
         seconds = run.elapsed
     }
 
@@ -166,5 +169,5 @@ public struct PruningPlan: Sendable, Equatable, Codable {
     }
 
     /// The layout that this version of the package reads and writes.
-    public static let currentVersion = 3
+    public static let currentVersion = 4
 }

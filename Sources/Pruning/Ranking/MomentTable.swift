@@ -9,6 +9,10 @@ import RandomNumbers
 struct MomentTable: Sendable {
     /// Places per input that moments are taken at.
     private static let placesPerInput = 64
+    /// Inputs, and samples per channel, where channels are chosen later, in the moments of their consumer: these only serve the
+    /// account of what is proven.
+    private static let accountInputs = 32
+    private static let accountRows = 4
 
     /// A value of the network read through an index map.
     private struct Key: Hashable, Sendable {
@@ -67,14 +71,31 @@ struct MomentTable: Sendable {
         var accumulators = keys.map { MomentAccumulator(channels: consumers[$0]?.1 ?? 0) }
         var generator = SeededGenerator(seed: run.settings.seed).stream(.momentPlaces)
         let stream = try ActivationStream(
-            run.network, observing: Array(Set(keys.map(\.value))).sorted())
-        try stream.forEachBatch(of: samples) { activations in
+            run.network, observing: Array(Set(keys.map(\.value))).sorted(), meter: run.meter)
+        let count = MomentTable.inputCount(keys, consumers, inputs, run)
+        for batch in stream.batches(of: samples) where batch.lowerBound < count {
+            let activations = try stream(samples, samples: batch)
             for (index, key) in keys.enumerated() {
                 guard let (consumer, channels) = consumers[key], let tensor = activations[key.value] else { continue }
                 accumulators[index].add(consumer.samples(tensor, channels: channels, limit: placesPerInput, using: &generator))
             }
         }
         return Dictionary(uniqueKeysWithValues: zip(keys, accumulators.map(\.moments)))
+    }
+
+    /// Inputs that moments are taken of.
+    private static func inputCount(_ keys: [Key], _ consumers: [Key: (Consumer, Int)], _ inputs: RunInputs, _ run: PruningRun) -> Int {
+        guard run.settings.reweighting == .sequential, run.settings.selection.usesMoments, inputs.chain == nil,
+            !consumers.values.contains(where: { $0.0.regressorCount > run.mostRegressors })
+        else { return .max }
+        let perInput = keys.map { key in
+            let (shape, isLinear) = (run.network.values[key.value].shape ?? [], key.isLinear)
+            return (channels: consumers[key]?.1 ?? 0, places: (isLinear ? shape.dropLast() : shape.dropFirst()).reduce(1, *))
+        }
+        // Behind pooling every input is one sample: a rank that is cut short, where few inputs stand for many.
+        return perInput.filter { $0.places > 1 }.reduce(accountInputs) {
+            Swift.max($0, accountRows * $1.channels / Swift.min(placesPerInput, $1.places))
+        }
     }
 
     /// Moments of values of the network as the consumers read them.

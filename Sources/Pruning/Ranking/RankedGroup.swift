@@ -17,8 +17,9 @@ struct RankedGroup: Sendable {
     let problem: Reconstruction?
     /// The rule that chooses.
     let rule: Selection
-    /// A selection order, best first, when the rule has one.
-    let order: [Int]?
+    /// Of `order`, where it is asked for more than once.
+    private let ranked: [Int]?
+    private let incoming: Matrix
     let points: NeuronPoints
     let sensitivities: SensitivityBounds?
     /// Channels that may go without loss.
@@ -30,8 +31,9 @@ struct RankedGroup: Sendable {
 
     /// Ranks the channels of one group by the rule that is set.
     ///
+    /// - Parameter waits: whether rules that read moments choose later, in the moments of the consumer.
     /// - Throws: `factorization`, `coreset`, `network`; `unsupported` for points that need a covariance that there is none of.
-    init(_ index: Int, _ table: MomentTable, relativeRidge: Double, _ run: PruningRun) throws(PruningError) {
+    init(_ index: Int, _ table: MomentTable, relativeRidge: Double, waits: Bool, _ run: PruningRun) throws(PruningError) {
         let (group, settings) = (run.groups[index], run.settings)
         let weights = try GroupWeights(group, in: run.network)
         self.index = index
@@ -70,14 +72,32 @@ struct RankedGroup: Sendable {
         generator = SeededGenerator(seed: settings.seed).stream(.group(index))
         let free = run.merges.redundant[index]
         redundant = free
-        let ranked = try RankedGroup.order(
-            rule, weights.incoming, problem, points, sensitivities, generator: generator, layer: group.id)
-        // What is redundant goes first.
-        order = ranked.map { $0.filter { !free.contains($0) } + free }
+        incoming = weights.incoming
+        ranked =
+            waits && rule.usesMoments && weights.consumers.count == 1
+            ? nil
+            : try RankedGroup.order(
+                rule, weights.incoming, problem, points, sensitivities, redundant: free, generator: generator, layer: group.id)
     }
 
-    /// All channels, best first, for the rules that rank; `nil` for those that draw.
+    /// All channels, best first, when the rule ranks them; what is redundant goes first. `nil` for the rules that draw.
+    ///
+    /// - Complexity: an elimination of all channels for a group that is chosen in the moments of its consumer, which never asks.
+    func order() throws(PruningError) -> [Int]? {
+        if let ranked { return ranked }
+        return try RankedGroup.order(
+            rule, incoming, problem, points, sensitivities, redundant: redundant, generator: generator, layer: group.id)
+    }
+
     private static func order(
+        _ rule: Selection, _ incoming: Matrix, _ problem: Reconstruction?, _ points: NeuronPoints, _ bounds: SensitivityBounds?,
+        redundant: [Int], generator: SeededGenerator, layer: String
+    ) throws(PruningError) -> [Int]? {
+        let all = try everyChannel(rule, incoming, problem, points, bounds, generator: generator, layer: layer)
+        return all.map { $0.filter { !redundant.contains($0) } + redundant }
+    }
+
+    private static func everyChannel(
         _ rule: Selection, _ incoming: Matrix, _ problem: Reconstruction?, _ points: NeuronPoints, _ bounds: SensitivityBounds?,
         generator: SeededGenerator, layer: String
     ) throws(PruningError) -> [Int]? {
@@ -118,7 +138,7 @@ struct RankedGroup: Sendable {
     /// - Parameter m: how many stay; all of them need no choice.
     func choice(keeping m: Int) throws(PruningError) -> (kept: [Int], factors: [Double]?) {
         if m == count { return (Array(0..<count), nil) }
-        if let order { return (order.prefix(m).sorted(), nil) }
+        if let order = try order() { return (order.prefix(m).sorted(), nil) }
         guard sensitivities != nil else { return (Array(0..<m), nil) }
         let sample = try draw(m)
         return (sample.indices, sample.weights)

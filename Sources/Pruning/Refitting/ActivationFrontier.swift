@@ -1,70 +1,164 @@
-// The activations of a set of inputs at a cut through the network, moved forward layer by layer.
+// The activations of inputs at a cut through the network, moved forward layer by layer, of as many inputs as are asked for.
 //
 // A cut at node p lies between the nodes before p and the rest; what crosses it are the values that earlier nodes make and
-// later ones read. Refitting goes in node order, so everything before the cut is final and no layer is evaluated twice.
-// Memory: the crossing values of all inputs, once (twice while the cut moves); batches bound everything in between.
+// later ones read. Refitting goes in node order, so everything before the cut is final: inputs that wait at an earlier cut, or have
+// not been asked for yet, pass the same layers later as those that went ahead.
+// Early cuts are wide and their layers rich in places, so few inputs are asked for there; what crosses late cuts is small. Inputs
+// whose crossing values do not fit in the memory that is allowed stay at the cut that they have reached, and are evaluated from
+// there until they do.
+// Memory: the crossing values that are held, and those of one segment of inputs twice while it moves; batches bound everything else.
 
 import NeuralNetworks
 
 /// Values that cross a cut of a network.
 struct ActivationFrontier: Sendable {
-    /// Nodes before this one have been evaluated.
-    private(set) var position = 0
-    private var tensors: [Network.ValueID: ActivationTensor]
+    /// Inputs in a row that are held at the same cut.
+    private struct Segment: Sendable {
+        var inputs: Range<Int>
+        /// Nodes before this one have been evaluated.
+        var position = 0
+        /// What crosses; nothing while the inputs are read where they lie.
+        var tensors: [Network.ValueID: ActivationTensor] = [:]
+
+        var floats: Int { tensors.values.reduce(0) { $0 + $1.values.count } }
+    }
+
+    /// Inputs of a segment are divided into no fewer than this.
+    private static let leastSegment = 4
+
+    private let source: ActivationTensor
+    private let first: Int
+    private let entry: Network.ValueID
+    private let allowance: Int
+    private let meter: WorkMeter
+    private var segments: [Segment] = []
+
+    /// Inputs that there are.
     let batchCount: Int
+    /// Inputs that have been asked for.
+    private(set) var reached = 0
 
     /// The cut before the first node.
-    init(_ inputs: ActivationTensor, of network: Network) throws(PruningError) {
-        guard network.inputs.count == 1, let input = network.inputs.first else {
+    ///
+    /// - Parameters:
+    ///   - range: which of the inputs; all by default.
+    ///   - bytes: memory for the values that cross.
+    init(_ inputs: ActivationTensor, _ range: Range<Int>? = nil, in run: PruningRun, bytes: Int) throws(PruningError) {
+        guard run.network.inputs.count == 1, let input = run.network.inputs.first else {
             throw .unsupported(.reweighting, value: Reweighting.sequential.rawValue, needs: .singleInput)
         }
-        tensors = [input: inputs]
-        batchCount = inputs.batchCount
+        (source, entry, meter) = (inputs, input, run.meter)
+        first = range?.lowerBound ?? 0
+        batchCount = range?.count ?? inputs.batchCount
+        allowance = bytes / MemoryLayout<Float>.size
     }
 
-    /// Moves the cut to just before `node`.
-    mutating func advance(to node: Int, in masked: MaskedNetwork) throws(PruningError) {
-        guard node > position else { return }
+    /// Asks for at least so many inputs and moves the cut to just before `node`.
+    mutating func advance(to node: Int, in masked: MaskedNetwork, inputs wanted: Int = .max) throws(PruningError) {
+        let count = Swift.min(wanted, batchCount)
+        if count > reached {
+            segments.append(Segment(inputs: reached..<count))
+            reached = count
+        }
+        guard segments.contains(where: { $0.position < node }) else { return }
         let crossing = masked.network.values(crossing: node)
-        var moved = tensors.filter { crossing.contains($0.key) }
-        let made = crossing.filter { moved[$0] == nil }
-        if !made.isEmpty {
-            // Whole: what lies in between is evaluated a few samples at a time.
-            for (value, tensor) in try Evaluation(self, masked, observing: made)(0..<batchCount).tensors {
-                moved[value] = tensor
+        let size = crossing.reduce(0) { $0 + (masked.network.values[$1].shape?.reduce(1, *) ?? 0) }
+        var held = segments.reduce(0) { $0 + $1.floats }
+        var evaluations: [Int: Evaluation] = [:]
+        var moved: [Segment] = []
+        for var segment in segments {
+            let own = segment.floats
+            let room = Swift.max(allowance - held + own, own) / Swift.max(1, size)
+            let part = Swift.min(room, segment.inputs.count - ActivationFrontier.leastSegment)
+            if segment.position < node, room < segment.inputs.count, segment.tensors.isEmpty, part >= ActivationFrontier.leastSegment {
+                // As many as there is room for go ahead, the others wait.
+                let ahead = Segment(inputs: segment.inputs.lowerBound..<segment.inputs.lowerBound + part)
+                segment.inputs = ahead.inputs.upperBound..<segment.inputs.upperBound
+                moved.append(try self.moved(ahead, to: node, crossing, in: masked, &evaluations))
+                held += moved[moved.count - 1].floats
+            } else if segment.position < node, room >= segment.inputs.count {
+                segment = try self.moved(segment, to: node, crossing, in: masked, &evaluations)
+                held += segment.floats - own
             }
+            moved.append(segment)
         }
-        tensors = moved
-        position = node
+        segments = moved
     }
 
-    /// Evaluates from the cut on, batch by batch; `body` gets the number of the batch and the observed values.
+    private func moved(
+        _ segment: Segment, to node: Int, _ crossing: [Network.ValueID], in masked: MaskedNetwork, _ evaluations: inout [Int: Evaluation]
+    ) throws(PruningError) -> Segment {
+        var result = Segment(inputs: segment.inputs, position: node, tensors: segment.tensors.filter { crossing.contains($0.key) })
+        let made = crossing.filter { result.tensors[$0] == nil }
+        if !made.isEmpty {
+            if evaluations[segment.position] == nil {
+                evaluations[segment.position] = try Evaluation(self, segment, masked, observing: made)
+            }
+            let seen = try evaluations[segment.position]?(self, segment, segment.inputs)
+            for (value, tensor) in seen?.tensors ?? [:] { result.tensors[value] = tensor }
+        }
+        return result
+    }
+
+    /// Inputs in batches of at most `size`, in order, each held at one cut.
+    func batches(of inputs: Range<Int>, size: Int) -> [Range<Int>] {
+        segments.flatMap { segment in
+            let range = segment.inputs.clamped(to: inputs)
+            return stride(from: range.lowerBound, to: range.upperBound, by: size).map { $0..<Swift.min($0 + size, range.upperBound) }
+        }
+    }
+
+    /// Evaluates from the cut on, batch by batch; `body` gets the number of the first input of each batch and the observed values.
     ///
-    /// - Parameter batches: sizes of the batches; as memory allows when `nil`.
+    /// - Parameter inputs: which of those that have been asked for; all by default.
     func forEachBatch(
-        in masked: MaskedNetwork, observing taps: [Network.ValueID], batches: [Int]? = nil, _ body: (Int, Activations) -> Void
+        of inputs: Range<Int>? = nil, in masked: MaskedNetwork, observing taps: [Network.ValueID], _ body: (Int, Activations) -> Void
     ) throws(PruningError) {
-        // Memory of this size is handed out again without a visit to the system.
-        let most = masked.network.batchSize(observing: taps, megabytes: 32)
-        let evaluation = try Evaluation(self, masked, observing: taps)
-        var first = 0
-        var batch = 0
-        while first < batchCount {
-            let range = first..<Swift.min(first + (batches?[batch] ?? most), batchCount)
-            body(batch, try evaluation(range))
-            first = range.upperBound
-            batch += 1
+        var reader = Reader(self, masked, observing: taps)
+        for batch in batches(of: inputs ?? 0..<reached, size: Reader.batchSize(masked.network, taps)) {
+            body(batch.lowerBound, try reader(batch))
         }
     }
 
-    /// A network prepared to go on from the cut.
+    /// What a network makes of batches; it is prepared once for every cut that inputs wait at.
+    struct Reader {
+        private let frontier: ActivationFrontier
+        private let masked: MaskedNetwork
+        private let taps: [Network.ValueID]
+        private var evaluations: [Int: Evaluation] = [:]
+
+        init(_ frontier: ActivationFrontier, _ masked: MaskedNetwork, observing taps: [Network.ValueID]) {
+            (self.frontier, self.masked, self.taps) = (frontier, masked, taps)
+        }
+
+        /// Memory of this size is handed out again without a visit to the system.
+        static func batchSize(_ network: Network, _ taps: [Network.ValueID]) -> Int {
+            network.batchSize(observing: taps, megabytes: 32)
+        }
+
+        /// - Parameter batch: one of `batches`, or a part of it.
+        mutating func callAsFunction(_ batch: Range<Int>) throws(PruningError) -> Activations {
+            guard let segment = frontier.segments.first(where: { $0.inputs.contains(batch.lowerBound) }) else {
+                preconditionFailure("inputs must have been asked for")
+            }
+            if let known = evaluations[segment.position] { return try known(frontier, segment, batch) }
+            let evaluation = try Evaluation(frontier, segment, masked, observing: taps)
+            evaluations[segment.position] = evaluation
+            return try evaluation(frontier, segment, batch)
+        }
+    }
+
+    /// A network prepared to go on from the cut that a segment of inputs has reached.
     private struct Evaluation {
         private let evaluator: Evaluator
-        private let inputs: [ActivationTensor]
+        private let sources: [Network.ValueID]
+        private let multiplyAdds: Double
 
-        init(_ frontier: ActivationFrontier, _ masked: MaskedNetwork, observing taps: [Network.ValueID]) throws(PruningError) {
-            let sources = frontier.tensors.keys.sorted()
-            inputs = sources.compactMap { frontier.tensors[$0] }
+        init(
+            _ frontier: ActivationFrontier, _ segment: Segment, _ masked: MaskedNetwork, observing taps: [Network.ValueID]
+        ) throws(PruningError) {
+            sources = segment.tensors.isEmpty ? [frontier.entry] : segment.tensors.keys.sorted()
+            multiplyAdds = masked.network.multiplyAdds(from: sources, to: taps)
             do {
                 evaluator = try Evaluator(masked.network, from: sources, observing: taps)
             } catch {
@@ -72,9 +166,16 @@ struct ActivationFrontier: Sendable {
             }
         }
 
-        func callAsFunction(_ samples: Range<Int>) throws(PruningError) -> Activations {
+        /// - Parameter inputs: among those of the segment.
+        func callAsFunction(_ frontier: ActivationFrontier, _ segment: Segment, _ inputs: Range<Int>) throws(PruningError) -> Activations {
+            frontier.meter.add(multiplyAdds * Double(inputs.count))
             do {
-                return try evaluator.forward(inputs, samples: samples)
+                guard !segment.tensors.isEmpty else {
+                    let first = frontier.first + inputs.lowerBound
+                    return try evaluator.forward([frontier.source], samples: first..<first + inputs.count)
+                }
+                let first = inputs.lowerBound - segment.inputs.lowerBound
+                return try evaluator.forward(sources.compactMap { segment.tensors[$0] }, samples: first..<first + inputs.count)
             } catch {
                 throw .evaluation(error)
             }

@@ -21,25 +21,60 @@ package struct AnswerComparison: Sendable {
     }
 
     private var outputs: [Output]
-    package let count: Int
+    package private(set) var count: Int
+
+    /// Nothing yet of the outputs of a network.
+    init(outputsOf network: Network) {
+        count = 0
+        outputs = network.outputs.map { Output(name: network.values[$0].name, size: 0) }
+    }
 
     /// Feeds the inputs through both networks.
     ///
     /// - Throws: `evaluation`.
     /// - Complexity: a pass forward of each; memory: their outputs.
     package init(_ original: Network, _ pruned: Network, on inputs: ActivationTensor) throws(PruningError) {
-        count = inputs.batchCount
-        outputs = original.outputs.map { Output(name: original.values[$0].name, size: 0) }
-        let (before, after) = (try ActivationStream(original), try ActivationStream(pruned))
+        try self.init(original, pruned, on: inputs, meter: nil)
+    }
+
+    init(_ original: Network, _ pruned: Network, on inputs: ActivationTensor, meter: WorkMeter?) throws(PruningError) {
+        self.init(outputsOf: original)
+        let (before, after) = (try ActivationStream(original, meter: meter), try ActivationStream(pruned, meter: meter))
         for samples in before.batches(of: inputs) {
-            let a = try before(inputs, samples: samples).observed
-            let b = try after(inputs, samples: samples).observed
-            for index in outputs.indices where index < a.count && index < b.count && a[index].sampleSize == b[index].sampleSize {
-                outputs[index].size = a[index].sampleSize
-                outputs[index].before += a[index].values
-                outputs[index].after += b[index].values
-            }
+            add(try before(inputs, samples: samples).observed, try after(inputs, samples: samples).observed)
         }
+    }
+
+    /// Feeds the inputs on from a cut.
+    ///
+    /// - Parameter most: how many of them.
+    init(_ original: MaskedNetwork, _ pruned: MaskedNetwork, from cut: PairedFrontier, most: Int) throws(PruningError) {
+        let taps = original.network.outputs
+        var sums = AnswerComparison(outputsOf: original.network)
+        try cut.forEachBatch(of: 0..<Swift.min(most, cut.reached), in: original, observing: taps, pruned, observing: taps) {
+            _, before, after in
+            sums.add(taps.compactMap { before[$0] }, taps.compactMap { after[$0] })
+        }
+        self = sums
+    }
+
+    /// The outputs of both networks for one batch.
+    mutating func add(_ before: [ActivationTensor], _ after: [ActivationTensor]) {
+        count += before.first?.batchCount ?? 0
+        for k in outputs.indices where k < before.count && k < after.count && before[k].sampleSize == after[k].sampleSize {
+            outputs[k].size = before[k].sampleSize
+            outputs[k].before += before[k].values
+            outputs[k].after += after[k].values
+        }
+    }
+
+    /// The first output of both networks, (N, classes).
+    var answers: (before: ActivationTensor, after: ActivationTensor) {
+        guard let output = outputs.first else { return (.init(shape: [0], values: []), .init(shape: [0], values: [])) }
+        func tensor(_ values: [Float]) -> ActivationTensor {
+            ActivationTensor(shape: [values.count / Swift.max(1, output.size), output.size], values: values)
+        }
+        return (tensor(output.before), tensor(output.after))
     }
 
     /// √(Σ‖ŷ − y‖²/Σ‖y − mean y‖²) of every output that varies at all.

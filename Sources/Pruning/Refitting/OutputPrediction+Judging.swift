@@ -6,14 +6,22 @@ import RandomNumbers
 extension OutputPrediction {
     /// Compares the networks on the inputs of a run.
     ///
+    /// - Parameter tail: the inputs of the fit right before the last layers of both networks, when they have come as far.
     /// - Throws: `evaluation`; what drawing throws.
     /// - Complexity: a pass forward of each network over the fitted and the judging inputs.
-    init(_ masked: MaskedNetwork, _ inputs: RunInputs, _ run: PruningRun) throws(PruningError) {
+    init(_ masked: MaskedNetwork, _ inputs: RunInputs, _ run: PruningRun, tail: PairedFrontier? = nil) throws(PruningError) {
         self.init(basis: .unchecked, agreement: nil, agreementError: nil, outputs: [], isRuined: false)
         let judge = try inputs.judge(run)
         // The first inputs are the user's own, mixtures follow; a thousand tell a share to a point and a half.
         guard let fitted = inputs.likeTheFit else { return }
-        let seen = try AnswerComparison(run.network, masked.network, on: fitted.samples(0..<Swift.min(fitted.batchCount, 1024)))
+        let count = Swift.min(fitted.batchCount, 1024)
+        // What has come as far as the last layers need not begin again.
+        let seen =
+            if let tail, inputs.chain == nil {
+                try AnswerComparison(MaskedNetwork(run.network), masked, from: tail, most: count)
+            } else {
+                try AnswerComparison(run.network, masked.network, on: fitted.samples(0..<count), meter: run.meter)
+            }
         let isClassifier = run.settings.refitsClassifier && run.network.namesClasses
         func isFar(_ outputs: [Output]) -> Bool { outputs.contains { !($0.relativeError <= OutputPrediction.mostRelativeError) } }
         func isLow(_ agreement: Double?) -> Bool { agreement.map { $0 < OutputPrediction.leastAgreement } ?? false }
@@ -22,7 +30,7 @@ extension OutputPrediction {
             isRuined = isClassifier ? isLow(seen.agreement?.share) : isFar(seen.relativeErrors)
         case .heldOut(let unseen), .recognized(let unseen):
             if case .heldOut = judge { basis = .heldOut } else { basis = .statistics }
-            let other = try AnswerComparison(run.network, masked.network, on: unseen)
+            let other = try AnswerComparison(run.network, masked.network, on: unseen, meter: run.meter)
             outputs = other.relativeErrors
             if isClassifier, let found = seen.agreement(withErrorsOf: other, weighsByMargin: inputs.liesBetweenClasses) {
                 (agreement, agreementError) = (found.share, found.error)
@@ -30,7 +38,7 @@ extension OutputPrediction {
             isRuined = isClassifier ? isLow(agreement) : isFar(outputs)
         case .otherKind(let inputs):
             basis = .otherKind
-            let other = try AnswerComparison(run.network, masked.network, on: inputs)
+            let other = try AnswerComparison(run.network, masked.network, on: inputs, meter: run.meter)
             outputs = other.relativeErrors
             if isClassifier, let found = other.agreement { (agreement, agreementError) = (found.share, found.error) }
             // A lower bound that is low says nothing; the fit's own inputs say too much, and ruin shows even there.

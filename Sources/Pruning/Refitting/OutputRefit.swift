@@ -12,8 +12,10 @@ struct OutputRefit: Sendable {
 
     /// Refits the output layer, then all dense layers at the end whose weights have been refitted.
     ///
+    /// - Parameter inputs: both networks right before the dense layers at the end.
+    ///
     /// Nothing is done when the network does not end in a linear layer with a bias, or when nothing before it has changed.
-    init(_ masked: MaskedNetwork, of original: MaskedNetwork, on inputs: ActivationTensor) throws(PruningError) {
+    init(_ masked: MaskedNetwork, of original: MaskedNetwork, on inputs: PairedFrontier) throws(PruningError) {
         self.masked = masked
         let members = DenseTail(original.network).members
         guard !masked.changed.isEmpty, let last = members.last else { return }
@@ -43,17 +45,15 @@ struct OutputRefit: Sendable {
         guard stages.allSatisfy({ $0.inputs > 0 }) else { return }
 
         let first = tail[0]
+        let taps = tail.map(\.preactivation)
         var features: [Float] = []
-        let reading = try ActivationStream(masked.network, observing: [first.node.inputs[0]])
-        try reading.forEachBatch(of: inputs) { seen in
+        var exact = [[Float]](repeating: [], count: tail.count)
+        try inputs.forEachBatch(
+            of: 0..<inputs.batchCount, in: original, observing: taps, masked, observing: [first.node.inputs[0]]
+        ) { _, answers, seen in
             guard let h = seen[first.node.inputs[0]] else { return }
             for row in 0..<h.values.count / first.inputs { for j in columns[0] { features.append(h.values[row * first.inputs + j]) } }
-        }
-        let taps = tail.map(\.preactivation)
-        var exact = [[Float]](repeating: [], count: tail.count)
-        let answering = try ActivationStream(original.network, observing: taps)
-        try answering.forEachBatch(of: inputs) { seen in
-            for (k, tap) in taps.enumerated() { exact[k] += seen[tap]?.values ?? [] }
+            for (k, tap) in taps.enumerated() { exact[k] += answers[tap]?.values ?? [] }
         }
         guard let targets = exact.last, features.count / stages[0].inputs == targets.count / last.outputs, !targets.isEmpty else {
             return

@@ -7,6 +7,11 @@ extension RankedGroup {
     /// Whether the choice waits for the moments of the consumer in the network pruned so far.
     var isChosenInPlace: Bool { consumers.count == 1 && rule.usesMoments }
 
+    /// Whether a consumer has more regressors than memory allows, and the group has moments of its own to be fitted in.
+    func isWide(_ run: PruningRun) -> Bool {
+        zip(consumers, moments).contains { $0.regressorCount > run.mostRegressors && $1 != nil }
+    }
+
     /// Whether the choice looks at several consumers at once.
     var isShared: Bool { consumers.count > 1 && rule.usesMoments }
 

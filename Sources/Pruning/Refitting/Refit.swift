@@ -7,8 +7,8 @@ struct Refit: Sendable {
     private(set) var masked: MaskedNetwork
     /// One per group of the run.
     private(set) var outcomes: [GroupOutcome]
-    /// Share of inputs like those of the fit on which it names the class that the original names: for comparing refits.
-    let agreement: Double?
+    /// Right before the dense layers at the end, in the original and in this network under their stored statistics.
+    private(set) var tail: PairedFrontier?
     private(set) var warnings: [PruningWarning] = []
 
     /// Keeps `counts` channels of the groups and refits what reads them.
@@ -20,23 +20,26 @@ struct Refit: Sendable {
         let samples = run.settings.reweighting == .sequential ? inputs.samples : nil
         if let samples {
             let sequential = try SequentialRefit(ranking, keeping: counts, shared, samples, inputs, run)
-            (masked, outcomes) = (sequential.masked, sequential.outcomes)
+            (masked, outcomes, tail) = (sequential.masked, sequential.outcomes, sequential.tail)
+            warnings = sequential.warnings
         } else {
             (masked, outcomes) = try Refit.oneShot(ranking, keeping: counts, inputs, run)
         }
-        if let samples, run.settings.refitsClassifier, run.canCompareOutputs, !run.isWithoutLoss(counts) {
+        if let tail, run.settings.refitsClassifier, run.canCompareOutputs, !run.isWithoutLoss(counts) {
             let original = MaskedNetwork(run.network)
-            let outputs = try OutputRefit(masked, of: original, on: samples)
+            let outputs = try OutputRefit(masked, of: original, on: tail)
             masked = outputs.masked
             for final in outputs.errors {
                 for g in outcomes.indices { outcomes[g].errors = outcomes[g].errors.map { $0.replaced(by: final) } }
             }
         }
-        guard run.canCompareOutputs, let judging = try inputs.judging(run) else {
-            agreement = nil
-            return
-        }
-        agreement = try AnswerComparison(run.network, masked.network, on: judging).agreement?.share
+    }
+
+    /// Share of inputs like those of the fit on which it names the class that the original names: for comparing refits. `nil` where
+    /// outputs are not classes.
+    private func agreement(_ inputs: RunInputs, _ run: PruningRun) throws(PruningError) -> Double? {
+        guard run.canCompareOutputs, let judging = try inputs.judging(run) else { return nil }
+        return try AnswerComparison(run.network, masked.network, on: judging, meter: run.meter).agreement?.share
     }
 
     /// Group by group, in moments of the original network.
@@ -62,8 +65,12 @@ struct Refit: Sendable {
     ///
     /// A stream's error is predicted with every other group whole, and a stream has many consumers: what cutting it costs beside
     /// other cuts only the refitted network shows. Better is an agreement that is higher by a standard error.
-    func unless(_ whole: Refit, inputCount: Int) -> Refit {
-        guard let agreement, let without = whole.agreement else { return self }
+    func unless(
+        _ whole: () throws(PruningError) -> Refit, inputCount: Int, _ inputs: RunInputs, _ run: PruningRun
+    ) throws(PruningError) -> Refit {
+        guard let agreement = try agreement(inputs, run) else { return self }
+        let whole = try whole()
+        guard let without = try whole.agreement(inputs, run) else { return self }
         let error = (without * (1 - without) / Double(Swift.max(1, inputCount))).squareRoot()
         guard agreement <= without + error else { return self }
         var result = whole

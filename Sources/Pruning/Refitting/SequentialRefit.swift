@@ -18,6 +18,9 @@ struct SequentialRefit: Sendable {
     private(set) var masked: MaskedNetwork
     /// One per group of the run.
     private(set) var outcomes: [GroupOutcome]
+    private(set) var warnings: [PruningWarning] = []
+    /// The original and this network right before the dense layers at the end, with all inputs; `nil` where there are none.
+    private(set) var tail: PairedFrontier?
 
     /// Keeps `counts` channels of the groups and refits what reads them.
     ///
@@ -43,18 +46,21 @@ struct SequentialRefit: Sendable {
             of: groups.filter { counts[$0.index] < $0.count }.map(\.reading), in: run.network,
             followers: inputs.provenance.isMeasured)
         let metric = OutputMetric(inputs, on: samples)
-        var (exact, approximate) = (
-            try ActivationFrontier(samples, of: run.network), try ActivationFrontier(samples, of: run.network)
-        )
+        var streams = PairedFrontier(
+            try ActivationFrontier(samples, in: run, bytes: run.frontierBytes(samples)), isPaired: true)
+        let firstOfTail = run.settings.refitsClassifier ? DenseTail(run.network).firstNode(in: run.network) : nil
         for (index, site) in sites.enumerated() {
             try run.begin(.refit(consumer: index))
-            let (errors, seconds) = try run.timed { () throws(PruningError) in
-                let node = site.consumer.layer.node
-                try exact.advance(to: node, in: original)
-                try approximate.advance(to: node, in: masked)
-                let problem = try SiteProblem(
-                    site, exact, of: original, approximate, of: masked, strengths: .init(inputs, run.settings),
-                    using: run.places(ofSite: index))
+            let (errors, seconds): (ConsumerErrors?, Double) = try run.timed { () throws(PruningError) in
+                if let firstOfTail, tail == nil, site.consumer.layer.node >= firstOfTail {
+                    try streams.advance(to: firstOfTail, in: original, masked)
+                    tail = streams
+                }
+                guard site.patches.count <= run.mostRegressors || !SequentialRefit.hasMoments(site, groups) else {
+                    return try refitByChannels(site, groups, &kept, keeping: counts, inputs, run)
+                }
+                let problem = try SiteMeasurement.problem(
+                    of: site, &streams, in: original, masked, inputs, run, using: run.places(ofSite: index))
                 for g in site.groups where kept[g] == nil {
                     let removed = SequentialRefit.removedOutputs(of: site.consumer, groups) { kept[$0] }
                     let factor = try metric.factor(behind: site.consumer)
@@ -64,11 +70,49 @@ struct SequentialRefit: Sendable {
                 return try masked.refit(site, problem, kept: site.patches.blocks { kept[$0] })
             }
             for g in site.groups {
-                outcomes[g].errors.append(errors)
+                if let errors { outcomes[g].errors.append(errors) }
                 outcomes[g].seconds += seconds / Double(site.groups.count)
             }
         }
         for g in groups.indices { outcomes[g].kept = kept[g] ?? [] }
+        if let firstOfTail, tail == nil, !sites.isEmpty {
+            try streams.advance(to: firstOfTail, in: original, masked)
+            tail = streams
+        }
+    }
+
+    /// A consumer too wide for memory, in moments of the original network: the best combination of kept channels for every removed one,
+    /// at all positions of a channel alike (OneShotRefit).
+    ///
+    /// - Returns: its error; `nil` for a layer that loses nothing and stays as it is.
+    private mutating func refitByChannels(
+        _ site: Site, _ groups: [RankedGroup], _ kept: inout [[Int]?], keeping counts: [Int], _ inputs: RunInputs, _ run: PruningRun
+    ) throws(PruningError) -> ConsumerErrors? {
+        guard !site.groups.isEmpty else { return nil }
+        warnings.append(.fittedByChannels(consumer: site.consumer.name, regressors: site.patches.count))
+        var fit = OneShotRefit(inputs, run)
+        var own: ConsumerErrors?
+        for g in site.groups {
+            if kept[g] == nil { kept[g] = try groups[g].choice(keeping: counts[g]).kept }
+            let errors = try fit.cut(groups[g], kept: kept[g] ?? [], factors: nil)
+            own = errors.first { $0.consumer.layer.node == site.consumer.layer.node } ?? own
+        }
+        var names = [site.consumer.layer.weight]
+        switch site.consumer.layer.shift {
+        case .bias(let name), .runningMean(let name): names.append(name)
+        case .none: break
+        }
+        for name in names where fit.masked.changed.contains(name) {
+            if let tensor = fit.masked.network.parameters[name] { masked.replace(name, tensor) }
+        }
+        return own
+    }
+
+    /// Whether all groups that a consumer reads have moments as it reads them.
+    private static func hasMoments(_ site: Site, _ groups: [RankedGroup]) -> Bool {
+        site.groups.allSatisfy { g in
+            zip(groups[g].consumers, groups[g].moments).contains { $0.layer.node == site.consumer.layer.node && $1 != nil }
+        }
     }
 
     /// Outputs of a consumer that the choices made so far remove: nobody will read them.

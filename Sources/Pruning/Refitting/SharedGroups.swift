@@ -42,21 +42,22 @@ struct SharedGroups: Sendable {
         let original = MaskedNetwork(run.network)
         let sites = try Site.sites(
             of: ranking.groups.map(\.reading), in: run.network, pending: false
-        ).filter { site in site.groups.contains { shared.contains($0) } }
-        var frontier = try ActivationFrontier(samples, of: run.network)
-        let few = samples.samples(0..<Swift.min(SharedGroups.weighedInputs, samples.batchCount))
-        var fewFrontier = try ActivationFrontier(few, of: run.network)
+        ).filter { site in site.patches.count <= run.mostRegressors && site.groups.contains { shared.contains($0) } }
+        let bytes = run.frontierBytes(samples)
+        var streams = PairedFrontier(try ActivationFrontier(samples, in: run, bytes: bytes), isPaired: false)
+        let few = 0..<Swift.min(SharedGroups.weighedInputs, samples.batchCount)
+        var fewFrontier = try ActivationFrontier(samples, few, in: run, bytes: bytes)
+        try fewFrontier.advance(to: 0, in: original)
         let exact = try ExactOutputs(of: original, from: fewFrontier)
+        var orders: [Int: [Int]] = [:]
+        for g in shared { orders[g] = try ranking.groups[g].order() }
         for (index, site) in sites.enumerated() {
-            let node = site.consumer.layer.node
-            try frontier.advance(to: node, in: original)
-            try fewFrontier.advance(to: node, in: original)
-            let problem = try SiteProblem(
-                site, frontier, of: original, frontier, of: original, strengths: .init(inputs, run.settings),
-                using: run.places(ofSite: index))
+            try fewFrontier.advance(to: site.consumer.layer.node, in: original)
+            let problem = try SiteMeasurement.problem(
+                of: site, &streams, in: original, original, inputs, run, using: run.places(ofSite: index))
             var masked = original
             let half = site.patches.blocks { g in
-                shared.contains(g) ? ranking.groups[g].order.map { Array($0.prefix(($0.count + 1) / 2)) } : nil
+                shared.contains(g) ? orders[g].map { Array($0.prefix(($0.count + 1) / 2)) } : nil
             }
             let errors = try masked.refit(site, problem, kept: half).errors
             let energies = zip(problem.targetEnergies, site.path.scale).map { $0 * $1 * $1 }

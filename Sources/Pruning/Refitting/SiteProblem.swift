@@ -1,8 +1,4 @@
-// The least-squares problem of a site, measured in both networks at once.
-//
-//   targets     z* of OutputPath: what the original network computes there, plus what the pruned one owes on the other branch
-//   regressors  everything the consumer reads at all taps, in the network pruned so far
-// at places drawn once per input. Both networks pass the same inputs batch by batch; moments are accumulated in Double.
+// The least-squares problem of a site: which fits its samples allow, and which channels they speak for.
 
 import LinearAlgebra
 import NeuralNetworks
@@ -10,11 +6,6 @@ import RandomNumbers
 
 /// Least-squares problems of a site, one per share, and the spread of what `OutputPath.observed` holds.
 struct SiteProblem: Sendable {
-    /// Places per input that a refit looks at: enough of them for `rowsPerRegressor`, within these bounds. More places of one image
-    /// tell little that its others do not.
-    private static let placesPerInput = 64...300
-    /// Samples wanted for every regressor: with r of them a least-squares fit adds 1/r of the noise to the error.
-    private static let rowsPerRegressor = 30
     /// Samples in folds, weights as they were, and scale of the outputs' errors, share by share.
     var shares: [PulledReconstruction.Share]
     let hasIntercept: Bool
@@ -22,79 +13,12 @@ struct SiteProblem: Sendable {
     /// Var y per output, all shares.
     var spread: [Double]
 
-    /// Streams both networks past one consumer.
-    ///
-    /// - Parameters:
-    ///   - exact: the cut through the original network, right before the consumer.
-    ///   - approximate: the same cut through the network pruned so far.
-    ///   - generator: draws the places.
-    init(
-        _ site: Site, _ exact: ActivationFrontier, of original: MaskedNetwork, _ approximate: ActivationFrontier, of masked: MaskedNetwork,
-        strengths: PullStrengths, using generator: SeededGenerator
-    ) throws(PruningError) {
-        let (patches, path, layer) = (site.patches, site.path, site.consumer.layer)
-        var accumulators = [FoldedMoments](
-            repeating: FoldedMoments(channels: patches.count, targets: patches.outputs), count: patches.shares)
-        let wanted = SiteProblem.rowsPerRegressor * patches.count / Swift.max(1, exact.batchCount)
-        let limit = Swift.min(Swift.max(wanted, SiteProblem.placesPerInput.lowerBound), SiteProblem.placesPerInput.upperBound)
-        var spread = OutputSpread(count: patches.outputs * patches.shares)
-        let inverse = path.inverseScale
-        var generator = generator
-        let summand = path.operand.map { [$0] } ?? []
-        // What the original network computes at the places, held until the pruned one has passed the same inputs.
-        var targets: [(places: [SampledPlace], shape: [Int], z: [Matrix], r: [Matrix])] = []
-        try exact.forEachBatch(in: original, observing: [layer.output] + summand) { _, seen in
-            guard let z = seen[layer.output] else { return }
-            let places = SampledPlace.draw(
-                samples: z.batchCount, places: patches.placeCount(outputShape: z.shape), limit: limit, using: &generator)
-            let shares = 0..<patches.shares
-            targets.append(
-                (
-                    places, z.shape, shares.map { patches.values(of: z, at: places, share: $0) },
-                    path.operand.flatMap { seen[$0] }.map { r in shares.map { patches.values(of: r, at: places, share: $0) } } ?? []
-                ))
-        }
-        let batches = targets.map(\.shape[0])
-        var firstImage = 0
-        try approximate.forEachBatch(in: masked, observing: [layer.input] + summand, batches: batches) { batch, seen in
-            guard let h = seen[layer.input] else { return }
-            let (places, shape, z, r) = targets[batch]
-            let other = path.operand.flatMap { seen[$0] }
-            for share in 0..<patches.shares {
-                var target = z[share]
-                var y = z[share]
-                if !r.isEmpty, let other {
-                    let drift = r[share] - patches.values(of: other, at: places, share: share)
-                    for k in target.elements.indices {
-                        let o = share * patches.outputs + k % patches.outputs
-                        target.elements[k] += drift.elements[k] * inverse[o]
-                        y.elements[k] = path.scale[o] * y.elements[k] + r[share].elements[k]
-                    }
-                } else {
-                    for k in y.elements.indices { y.elements[k] *= path.scale[share * patches.outputs + k % patches.outputs] }
-                }
-                accumulators[share].add(
-                    patches.regressors(of: h, at: places, outputShape: shape, share: share), targets: target,
-                    images: places.map { firstImage + $0.sample })
-                spread.add(y, from: share * patches.outputs)
-            }
-            firstImage += shape[0]
-            targets[batch].z = []
-            targets[batch].r = []
-        }
-        hasIntercept = site.consumer.hasConstant
-        self.strengths = strengths
-        let weight = original.network.parameters[layer.weight]?.values ?? []
-        shares = accumulators.enumerated().map { share, samples in
-            PulledReconstruction.Share(
-                samples: samples, prior: patches.weights(weight, share: share),
-                scale: Array(path.scale[share * patches.outputs..<(share + 1) * patches.outputs]))
-        }
-        self.spread = spread.variances
+    init(shares: [PulledReconstruction.Share], hasIntercept: Bool, strengths: PullStrengths, spread: [Double]) {
+        (self.shares, self.hasIntercept, self.strengths, self.spread) = (shares, hasIntercept, strengths, spread)
     }
 
     /// Var z per output of the consumer, all shares.
-    var targetEnergies: [Double] { shares.flatMap { $0.samples.training(without: nil, hasIntercept: hasIntercept).targetEnergies } }
+    var targetEnergies: [Double] { shares.flatMap { $0.samples.targetEnergies(hasIntercept: hasIntercept) } }
 
     /// The least-squares problem of one share, pulled towards the weights as they were.
     func pulled(_ share: Int) -> Reconstruction {

@@ -14,6 +14,15 @@ enum Decimal {
         return sign + "\(scaled / unit)." + String(repeating: "0", count: decimals - fraction.count) + fraction
     }
 
+    /// 1234567 → 1.2·10⁶; a whole number below a thousand.
+    static func scientific(_ value: Double) -> String {
+        guard value.isFinite, value.magnitude >= 1000 else { return fixed(value, 0) }
+        var (digits, exponent) = (value, 0)
+        while digits.magnitude >= 9.95 { (digits, exponent) = (digits / 10, exponent + 1) }
+        let raised = String(exponent).map { "⁰¹²³⁴⁵⁶⁷⁸⁹"["⁰¹²³⁴⁵⁶⁷⁸⁹".index("⁰¹²³⁴⁵⁶⁷⁸⁹".startIndex, offsetBy: $0.wholeNumberValue ?? 0)] }
+        return "\(fixed(digits, 1))·10" + String(raised)
+    }
+
     /// A share as a percentage with two decimals (three significant digits below 0.1 %).
     static func percent(_ value: Double?) -> String {
         guard let value else { return "–" }

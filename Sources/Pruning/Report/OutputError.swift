@@ -18,14 +18,17 @@ struct OutputError {
     }
 
     /// Adds a batch; the mean is taken per output, over images and places.
+    ///
+    /// - Parameter approximate: all outputs, or those that survive.
     mutating func add(_ exact: ActivationTensor, _ approximate: ActivationTensor) {
-        let layout = ChannelLayout(exact.shape, isLinear: isLinear)
+        let (layout, other) = (ChannelLayout(exact.shape, isLinear: isLinear), ChannelLayout(approximate.shape, isLinear: isLinear))
+        guard layout.samples == other.samples, other.channels == layout.channels || other.channels == keptOutputs.count else { return }
+        let isCut = other.channels != layout.channels
         for s in 0..<layout.samples {
-            let base = layout.base(ofSample: s)
+            let (base, otherBase) = (layout.base(ofSample: s), other.base(ofSample: s))
             for (k, output) in keptOutputs.enumerated() {
-                let index = base + output * layout.stride
-                let z = Double(exact.values[index])
-                let difference = z - Double(approximate.values[index])
+                let z = Double(exact.values[base + output * layout.stride])
+                let difference = z - Double(approximate.values[otherBase + (isCut ? k : output) * other.stride])
                 error += difference * difference
                 squares += z * z
                 sums[k] += z

@@ -31,7 +31,7 @@ extension PruningReport {
             "\nErrors are shares of the variance of what the next layer computes\(errorBasis.map { ", measured on \($0)" } ?? ""). A dash means that the number was not computed.\n\n"
         text += "## Guarantees\n\n"
         for layer in layers { text += "* **\(layer.name)**: \(PruningReport.guarantee(layer))\n" }
-        text += "\nPlanned in \(Decimal.fixed(seconds, 2)) s.\n"
+        text += "\nPlanned in \(Decimal.fixed(seconds, 2)) s: \(work.phrase).\n"
         return text
     }
 

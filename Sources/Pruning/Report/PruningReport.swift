@@ -63,6 +63,8 @@ public struct PruningReport: Sendable, Equatable, Codable {
     public var recipePhrase: String {
         recipe + (recipeDepartures.isEmpty ? "" : " except for \(recipeDepartures.joined(separator: ", "))")
     }
+    /// Passes over inputs that the plan took, those for the report excluded.
+    public var work: WorkAccount
     /// Planning time, forward passes for the report excluded.
     public var seconds: Double
 
@@ -75,7 +77,7 @@ public struct PruningReport: Sendable, Equatable, Codable {
     ///   - evaluation: labelled images to count hits and measure errors on, when there are any.
     ///   - naming: what the reader calls a setting.
     /// - Throws: `evaluation` when a forward pass fails; `planMismatch`, `cut` when the plan is not the network's.
-    /// - Complexity: two forward passes over the images, or six with labels.
+    /// - Complexity: a forward pass of each network over the images.
     public init(
         plan: PruningPlan, original: Network, pruned: Network, calibration: ActivationTensor? = nil,
         evaluation: LabelledImages? = nil, naming: Setting.Naming = Setting.fieldName
@@ -95,41 +97,43 @@ public struct PruningReport: Sendable, Equatable, Codable {
         fallbacks = plan.warnings.compactMap { warning in
             if case .unmeasured(let group, _, let operation) = warning { Fallback(layer: group, operator: operation) } else { nil }
         }
-        seconds = plan.seconds
+        (seconds, work) = (plan.seconds, plan.work)
         neuronsBefore = plan.groups.reduce(0) { $0 + $1.channels }
         neuronsAfter = plan.groups.reduce(0) { $0 + $1.kept.count }
         // Labelled images come first: the fit has not seen them.
         let images = evaluation?.images ?? calibration
         errorBasis = images.map { "\($0.batchCount) \(evaluation == nil ? "calibration" : "evaluation") images" }
-        let measured = try images.map { (images) throws(PruningError) in try PruningReport.measuredErrors(plan, original, images) } ?? [:]
+        let (before, after): (Network, Network)
+        do { (before, after) = (try original.inferringShapes(), try pruned.inferringShapes()) } catch { throw .evaluation(error) }
+        let (measured, answers) =
+            try images.map { (images) throws(PruningError) in
+                try PruningReport.measured(plan, before, after, images, comparesAnswers: !(evaluation?.labels.isEmpty ?? true))
+            } ?? ([:], nil)
         layers = plan.layers.map { LayerReport($0, measured: measured[$0.name]) }
+        (parametersBefore, parametersAfter) = (before.cost.parameters, after.cost.parameters)
+        (macsBefore, macsAfter) = (before.cost.multiplyAdds, after.cost.multiplyAdds)
+        guard let evaluation, let answers else { return }
         do {
-            let before = try original.inferringShapes()
-            let after = try pruned.inferringShapes()
-            parametersBefore = before.cost.parameters
-            parametersAfter = after.cost.parameters
-            macsBefore = before.cost.multiplyAdds
-            macsAfter = after.cost.multiplyAdds
-            if let evaluation, !evaluation.labels.isEmpty {
-                accuracyBefore = try Evaluator(before).accuracy(on: evaluation).fraction
-                accuracyAfter = try Evaluator(after).accuracy(on: evaluation).fraction
-                evaluationCount = evaluation.labels.count
-            }
+            accuracyBefore = try Evaluator.accuracy(logits: answers.answers.before, labels: evaluation.labels).fraction
+            accuracyAfter = try Evaluator.accuracy(logits: answers.answers.after, labels: evaluation.labels).fraction
         } catch {
             throw .evaluation(error)
         }
-        guard let evaluation, !evaluation.labels.isEmpty else { return }
-        measuredAgreement = try AnswerComparison(original, pruned, on: evaluation.images).agreement?.share
+        evaluationCount = evaluation.labels.count
+        measuredAgreement = answers.agreement?.share
         // What labelled images show outweighs what was expected.
         if let measuredAgreement { isRuined = measuredAgreement < OutputPrediction.leastAgreement }
     }
 
     /// E‖y − ŷ‖²/E‖y − E y‖² of what every group's consumers bring about (`OutputPath`) on real inputs, both networks run from
-    /// the input on.
-    private static func measuredErrors(
-        _ plan: PruningPlan, _ network: Network, _ images: ActivationTensor
-    ) throws(PruningError) -> [String: Double] {
-        let masked = try plan.masked(network)
+    /// the input on, and their answers.
+    private static func measured(
+        _ plan: PruningPlan, _ network: Network, _ pruned: Network, _ images: ActivationTensor, comparesAnswers: Bool
+    ) throws(PruningError) -> (errors: [String: Double], answers: AnswerComparison?) {
+        // A cut keeps nodes and values in place.
+        let cut =
+            pruned.nodes.count == network.nodes.count && pruned.values.count == network.values.count
+            ? pruned : try plan.masked(network)
         var outputs: [String: [Network.ValueID]] = [:]
         var totals: [Network.ValueID: OutputError] = [:]
         let groups: [ChannelGroup]
@@ -150,17 +154,23 @@ public struct PruningReport: Sendable, Equatable, Codable {
                 isLinear: consumer.isLinear)
         }
         let taps = totals.keys.sorted()
-        let (whole, cut) = (try ActivationStream(network, observing: taps), try ActivationStream(masked, observing: taps))
-        for samples in whole.batches(of: images) {
-            let (z, approximation) = (try whole(images, samples: samples), try cut(images, samples: samples))
+        var answers = AnswerComparison(outputsOf: network)
+        let answered = comparesAnswers ? network.outputs : []
+        let all = Array(Set(taps + answered)).sorted()
+        guard !all.isEmpty else { return ([:], nil) }
+        let streams = (try ActivationStream(network, observing: all), try ActivationStream(cut, observing: all))
+        for samples in streams.0.batches(of: images) {
+            let (z, approximation) = (try streams.0(images, samples: samples), try streams.1(images, samples: samples))
             for tap in taps {
                 guard let a = z[tap], let b = approximation[tap] else { continue }
                 totals[tap]?.add(a, b)
             }
+            if comparesAnswers { answers.add(answered.compactMap { z[$0] }, answered.compactMap { approximation[$0] }) }
         }
-        return outputs.compactMapValues { values in
+        let errors: [String: Double] = outputs.compactMapValues { values in
             let errors = values.compactMap { totals[$0]?.relative }
             return errors.isEmpty ? nil : errors.reduce(0, +) / Double(errors.count)
         }
+        return (errors, comparesAnswers ? answers : nil)
     }
 }

@@ -15,6 +15,10 @@ extension PruningWarning {
             "without inputs to fit on, channels are chosen by \(selection.rawValue) over \(points.rawValue) points, and the kept weights: \(reweighting.rawValue)"
         case .unmeasured(let group, let node, let operation):
             "\(group) is chosen and fitted by weights where node \(node) (\(operation)) stands in the way: it cannot be evaluated"
+        case .inputsLeftOut(let used, let given, let effort):
+            "\(used) of \(given) given inputs are passed through the network, as many as \(name(.effort)) \(effort.rawValue) pays for"
+        case .fittedByChannels(let consumer, let regressors):
+            "\(consumer) reads \(regressors) values: its channels are fitted with all positions alike; \(name(.memory)) of \(Decimal.fixed(PruningRun.memory(forRegressors: regressors) / 1e9 + 0.05, 1))GB would fit them one by one"
         case .assumedPrior:
             "input statistics were not declared: mean 1/2 and variance 1/12 are assumed; \(name(.inputMean)) and \(name(.inputDeviation)) of the data set would make the fit better"
         case .unmatchedImages(let cause): "the images were not matched to the batch-normalization statistics: \(cause)"

@@ -50,6 +50,11 @@ public struct PruningSettings: Sendable, Equatable, Codable {
     /// 16 384 class-ascended samples or mixtures, 128 to 1024 images matched to batch normalizations, or up to 1024 images of
     /// declared statistics.
     public var sampleCount: Int?
+    /// How much work passes over inputs may cost, and how many samples a fit asks for.
+    public var effort: Effort
+    /// Bytes that inputs and activations may take, the network beside them: inputs are drawn and activations are held accordingly, and
+    /// a consumer whose normal matrices would take more is fitted channel by channel. Nothing else that is computed depends on it.
+    public var memory: Int
     /// Seed of everything random: same seed, same threads, same kernels, same bytes.
     public var seed: UInt64
     /// Whether channels that algebra on the weights shows to be redundant (dead, constant, multiples of others) are merged and go
@@ -83,6 +88,8 @@ public struct PruningSettings: Sendable, Equatable, Codable {
         refitsClassifier = true
         sampleCount = nil
         learning = nil
+        effort = .default
+        memory = 1_000_000_000
         switch recipe {
         case .paper:
             points = .product
@@ -96,6 +103,9 @@ public struct PruningSettings: Sendable, Equatable, Codable {
             reweighting = .sequential
         }
     }
+
+    /// Activations of a few inputs of the largest networks for images.
+    public static let leastMemory = 64_000_000
 
     /// What has been changed since the recipe filled it in.
     public var departures: [Setting] {
@@ -151,6 +161,9 @@ public struct PruningSettings: Sendable, Equatable, Codable {
         if let roundTo, roundTo < 1 { throw .invalidSetting(.roundTo, expected: "at least 1", found: "\(roundTo)") }
         if let ridge, !(ridge >= 0 && ridge.isFinite) {
             throw .invalidSetting(.ridge, expected: "at least 0 and finite", found: "\(ridge)")
+        }
+        guard memory >= PruningSettings.leastMemory else {
+            throw .invalidSetting(.memory, expected: "at least \(PruningSettings.leastMemory) bytes", found: "\(memory)")
         }
         if let sampleCount, sampleCount < 1 { throw .invalidSetting(.sampleCount, expected: "at least 1", found: "\(sampleCount)") }
         switch rank {

@@ -20,6 +20,11 @@ public enum PruningWarning: Sendable, Equatable, Codable {
     case settingsWithoutInputs(selection: Selection, points: PointRepresentation, reweighting: Reweighting)
     /// Readers of a group cannot be measured: an operation before them, or in them, cannot be evaluated.
     case unmeasured(group: String, node: String, operation: String)
+    /// Only some of the given inputs are passed through the network, as many as the effort pays for.
+    case inputsLeftOut(used: Int, given: Int, effort: Effort)
+    /// A consumer of so many regressors that their normal matrices exceed the memory: its channels are chosen and fitted in moments of
+    /// the original network, all positions of a channel alike.
+    case fittedByChannels(consumer: String, regressors: Int)
     /// The statistics of the inputs are a guess.
     case assumedPrior
     /// Drawn images were not moved towards the stored statistics, and why.

@@ -14,7 +14,7 @@ public enum Setting: String, Sendable, Codable, CaseIterable {
     case inputMean = "inputPrior.mean"
     case inputDeviation = "inputPrior.deviation"
     case inputCorrelation = "inputPrior.correlation"
-    case ridge, refitsClassifier, sampleCount, seed
+    case ridge, refitsClassifier, sampleCount, effort, memory, seed
     /// The inputs handed to ``Pruner/plan(calibration:observer:)``.
     case calibration
     case learningSteps = "learning.steps"

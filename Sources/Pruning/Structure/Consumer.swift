@@ -41,6 +41,8 @@ struct Consumer: Sendable {
     var inner: Int { shape[(layer.axis + 1)...].reduce(1, *) }
     /// Rows of V.
     var rowCount: Int { positionsPerChannel * outer * inner }
+    /// Values that one output reads: everything on the axis, at all taps.
+    var regressorCount: Int { shape.reduce(1, *) / Swift.max(1, outputCount) }
     /// Number of outputs.
     var outputCount: Int { shape[outputAxis] }
 

@@ -110,6 +110,14 @@ struct ConsumerPatches: Sendable {
                     }
                 case .convolution(let layer, let kernelHeight, let kernelWidth):
                     let frame = Frame(layer, input: input.shape, output: outputShape)
+                    guard kernelHeight * kernelWidth > 1 || layer.padding.contains(where: { $0 != 0 }) else {
+                        let planes = positions.joined().map { (share * inputsPerShare + $0) * frame.area }
+                        let corners = places.map { place in
+                            let (top, left) = frame.corner(place.place)
+                            return place.sample * frame.channels * frame.area + top * frame.width + left
+                        }
+                        return ConsumerPatches.gather(source.baseAddress!, planes, corners, into: target.baseAddress!)
+                    }
                     for (k, place) in places.enumerated() {
                         let (top, left) = frame.corner(place.place)
                         var row = k * count
@@ -134,15 +142,34 @@ struct ConsumerPatches: Sendable {
         return result
     }
 
+    /// result[k, j] = source[planes[k] + corners[j]], eight planes at a time: a line of the cache is written at once.
+    private static func gather(
+        _ source: UnsafePointer<Float>, _ planes: [Int], _ corners: [Int], into result: UnsafeMutablePointer<Double>
+    ) {
+        let rows = planes.count
+        planes.withUnsafeBufferPointer { planes in
+            corners.withUnsafeBufferPointer { corners in
+                for first in stride(from: 0, to: rows, by: 8) {
+                    let last = Swift.min(first + 8, rows)
+                    for j in corners.indices {
+                        for k in first..<last { result[j * rows + k] = Double(source[planes[k] + corners[j]]) }
+                    }
+                }
+            }
+        }
+    }
+
     /// Values of a tensor shaped like the consumer's output, for one share's outputs: q × places.
     func values(of tensor: ActivationTensor, at places: [SampledPlace], share: Int) -> Matrix {
         let layout = ChannelLayout(tensor.shape, isLinear: consumer.isLinear)
         let perSample = placeCount(outputShape: tensor.shape)
         var result = Matrix(rows: outputs, columns: places.count)
-        for (k, place) in places.enumerated() {
-            let base = layout.base(ofSample: place.sample * perSample + place.place)
-            for o in 0..<outputs {
-                result.elements[k * outputs + o] = Double(tensor.values[base + (share * outputs + o) * layout.stride])
+        guard !places.isEmpty, outputs > 0 else { return result }
+        let planes = (0..<outputs).map { (share * outputs + $0) * layout.stride }
+        let bases = places.map { layout.base(ofSample: $0.sample * perSample + $0.place) }
+        result.elements.withUnsafeMutableBufferPointer { target in
+            tensor.values.withUnsafeBufferPointer { source in
+                ConsumerPatches.gather(source.baseAddress!, planes, bases, into: target.baseAddress!)
             }
         }
         return result

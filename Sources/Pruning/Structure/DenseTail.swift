@@ -56,6 +56,11 @@ struct DenseTail: Sendable {
         }
     }
 
+    /// Where the tail begins; `nil` when it is empty.
+    func firstNode(in network: Network) -> Int? {
+        members.first.flatMap { first in network.nodes.lastIndex { $0.outputs == first.node.outputs } }
+    }
+
     /// Classes told apart by the network's only output; `nil` when it is not the vector of a linear layer.
     var classCount: Int? { members.last?.outputs }
 }

@@ -32,10 +32,21 @@ extension Network {
         return made.intersection(read).sorted()
     }
 
-    /// Samples per batch so that the observed values of one batch stay below a number of megabytes; at most 128, and enough to
-    /// occupy several cores.
+    /// Multiply–adds of one input on the way from some values to others; nodes of unknown cost count nothing.
+    func multiplyAdds(from sources: [ValueID], to taps: [ValueID]) -> Double {
+        var wanted = Set(taps).subtracting(sources)
+        var sum = 0.0
+        for index in nodes.indices.reversed() where nodes[index].outputs.contains(where: wanted.contains) {
+            sum += Double(cost(of: index).multiplyAdds ?? 0)
+            wanted.formUnion(Set(nodes[index].inputs).subtracting(sources))
+        }
+        return sum
+    }
+
+    /// Samples per batch so that the observed values of one batch stay below a number of megabytes, at most 128; two where they do not,
+    /// for as many cores.
     func batchSize(observing taps: [ValueID], megabytes: Int = 128) -> Int {
         let perSample = taps.reduce(0) { $0 + (values[$1].shape?.reduce(1, *) ?? 0) }
-        return Swift.max(8, Swift.min(128, (megabytes << 18) / Swift.max(1, perSample)))
+        return Swift.max(2, Swift.min(128, (megabytes << 18) / Swift.max(1, perSample)))
     }
 }
