@@ -174,6 +174,21 @@ struct ModelFile {
         }
     }
 
+    /// `network` as a PyTorch module, and the tensors of a file for it where the model's own file is none that PyTorch would read by names.
+    func torchSource(of network: Network, weights: String) throws -> (source: TorchSource, state: TensorArchive?) {
+        switch content {
+        case .weights: return (try TorchSource(try reread(network), weights: weights, keepsNames: true), nil)
+        case .onnx(let source):
+            let stored = try ONNXNetwork(source.model(for: network), inputShapes: inputShapes)
+            let module = try TorchSource(stored, weights: weights)
+            var state = TensorArchive()
+            for entry in module.state(of: stored.network) {
+                state[entry.name] = try Tensor.float32(entry.parameter.values, shape: entry.parameter.shape)
+            }
+            return (module, state)
+        }
+    }
+
     private static func network(_ archive: TensorArchive, _ topology: Topology?) throws -> Network {
         switch topology {
         case nil: try Network(archive: archive)

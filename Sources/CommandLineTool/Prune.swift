@@ -15,7 +15,7 @@ struct Prune: ParsableCommand {
               loewner prune lenet.safetensors -o small.safetensors --recipe paper --seed 1 --evaluate test.npz --report report.md
             """)
 
-    @Argument(help: "The network.")
+    @Argument(help: "The network.", completion: .file())
     var model: String
 
     @OptionGroup(title: "Most used")
@@ -54,6 +54,12 @@ struct Prune: ParsableCommand {
         if let report = files.report, ReportFormat(path: report) == nil {
             throw ValidationError("expected --report to end in .html, .md or .json, found \(report)")
         }
+        if let emitted = running.emitPython {
+            guard emitted.hasSuffix(".py") else { throw ValidationError("expected a .py file for --emit-python, found \(emitted)") }
+            guard files.output != nil, !running.dryRun else {
+                throw ValidationError("expected -o with --emit-python, whose weights it is, found none")
+            }
+        }
         if search.maxDrop != nil {
             guard files.evaluate != nil else { throw ValidationError("expected --evaluate with --max-drop, found none") }
             guard size.count == 0 else {
@@ -70,6 +76,8 @@ struct Prune: ParsableCommand {
         threading.apply()
         let file = try network.read(model)
         try overwrite.check(inputs: file.inputPaths)
+        let emission = TorchEmission(file, path: running.emitPython, output: files.output)
+        for path in emission?.outputs ?? [] { try overwrite.check(path, inputs: inputs) }
         if !running.dryRun, let output = files.output { try file.checkFormat(of: output) }
         let subject = try PruningSubject(
             file, calibration: files.calibration, evaluation: files.evaluate, images: images, inputShape: options.inputs.shape)
@@ -86,10 +94,12 @@ struct Prune: ParsableCommand {
         bar.clear()
 
         let prepared = try files.output.flatMap { running.dryRun ? nil : (try subject.file.prepared(pruned), $0) }
+        let source = try emission?.source(of: pruned, in: subject.file)
         if let plan = files.plan { try AtomicFile.write(Array(try JSONOutput.text(made).utf8), to: plan, force: overwrite.force) }
         if let report = files.report, let format = ReportFormat(path: report) {
             try AtomicFile.write(Array(try format.render(account, made).utf8), to: report, force: overwrite.force)
         }
+        try source?.write(force: overwrite.force)
         // The model last: where it is new, all that belongs to it is.
         if let (model, path) = prepared { try model.write(to: path, force: overwrite.force) }
         if format.json {
@@ -99,7 +109,9 @@ struct Prune: ParsableCommand {
             if let judged = subject.evaluation { Console.say("evaluation: \(judged.account)") }
             found?.show()
             Prune.show(account)
-            if !running.dryRun, let output = files.output { Console.say("wrote \(output)") }
+            if !running.dryRun, let output = files.output {
+                Console.say("wrote \(([output] + (emission?.outputs ?? [])).joined(separator: ", "))")
+            }
         }
         if account.isRuined {
             let message = "\(PruningReport.ruin)\(running.forceQuality ? "" : "; exit code 3, --force-quality for 0")"

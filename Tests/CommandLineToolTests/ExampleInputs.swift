@@ -6,9 +6,10 @@ import TestSupport
 
 /// Networks in which every hidden channel occurs twice, so that half of them may go, and inputs labelled by what they answer.
 enum ExampleInputs {
-    static func write(to folder: ScratchFolder) throws {
+    /// - Parameter poolsByNorm: the convolutional network has an operation more that few programs know.
+    static func write(to folder: ScratchFolder, poolsByNorm: Bool = false) throws {
         try dense().write(to: folder.path("lenet.safetensors"), force: false)
-        try folder.write(ONNX.encode(ONNXModel(wire: convolutional(), payloads: [])), to: "resnet.onnx")
+        try folder.write(ONNX.encode(ONNXModel(wire: convolutional(poolsByNorm: poolsByNorm), payloads: [])), to: "resnet.onnx")
         var generator = TestGenerator(seed: 5)
         for (name, model, shape, flags) in [
             ("test", "lenet.safetensors", [28, 28], []), ("images", "lenet.safetensors", [28, 28], []),
@@ -56,7 +57,7 @@ enum ExampleInputs {
     }
 
     /// 3 × 12 × 12 → stem, 8 filters → conv2, 8 filters, added to the stem's → mean → 10 classes.
-    private static func convolutional() -> ONNXWireModel {
+    private static func convolutional(poolsByNorm: Bool) -> ONNXWireModel {
         var generator = TestGenerator(seed: 2)
         var model = ONNXWireModel(), opset = ONNXWireOperatorSet()
         model.irVersion = 8
@@ -95,7 +96,8 @@ enum ExampleInputs {
         node("relu2", "Relu", ["c"], "d")
         node("conv2", "Conv", ["d", "conv2.weight"], "e", window)
         node("add", "Add", ["e", "b"], "f")
-        node("pool", "GlobalAveragePool", ["f"], "g")
+        if poolsByNorm { node("norm", "LpPool", ["f"], "f2", ["kernel_shape": [2, 2]]) }
+        node("pool", "GlobalAveragePool", [poolsByNorm ? "f2" : "f"], "g")
         node("flatten", "Flatten", ["g"], "h")
         node("fc", "Gemm", ["h", "fc.weight", "fc.bias"], "y")
         tensor("stem.weight", [8, 3, 3, 3], doubled(8, of: 27, isLast: false, &generator))

@@ -46,7 +46,7 @@ public struct ONNXNetwork: Sendable {
     /// Sizes that the model leaves open, and what they were taken to be.
     public let inputSizes: [ONNXInputSize]
     /// Values whose samples have all axes of the model's tensor.
-    let wholes: Set<Network.ValueID>
+    package let wholes: Set<Network.ValueID>
     /// Values of the network by their names in the model.
     let activations: [String: Network.ValueID]
     /// Constants that the model computes or states, by name: shapes, axes, sizes.
