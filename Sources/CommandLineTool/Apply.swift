@@ -13,13 +13,13 @@ struct Apply: ParsableCommand {
               loewner apply plan.json lenet.safetensors -o small.safetensors
             """)
 
-    @Argument(help: "The plan that `prune --plan` wrote.")
+    @Argument(help: "The plan that `prune --plan` wrote.", completion: .file())
     var plan: String
 
-    @Argument(help: "The original network.")
+    @Argument(help: "The original network.", completion: .file())
     var model: String
 
-    @Option(name: .shortAndLong, help: "Where the smaller network goes, in the format of the input.")
+    @Option(name: .shortAndLong, help: "Where the smaller network goes, in the format of the input.", completion: .file())
     var output: String
 
     @OptionGroup var network: NetworkOptions

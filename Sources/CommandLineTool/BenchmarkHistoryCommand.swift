@@ -15,7 +15,7 @@ struct BenchmarkHistoryCommand: ParsableCommand {
               loewner benchmark history --only ellipsoid
             """)
 
-    @Option(help: "The JSON Lines file. Default: $XDG_STATE_HOME/loewner/benchmarks.jsonl, under ~/.local/state.")
+    @Option(help: "The JSON Lines file. Default: $XDG_STATE_HOME/loewner/benchmarks.jsonl, under ~/.local/state.", completion: .file())
     var history: String?
 
     @Option(help: "Only workloads whose identifier contains this text.")

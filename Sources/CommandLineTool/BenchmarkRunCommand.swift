@@ -30,15 +30,15 @@ struct BenchmarkRunCommand: ParsableCommand {
     @Flag(help: "List the workloads and stop.")
     var list = false
 
-    @Option(name: [.short, .long], help: "Results as JSON, rewritten after every line.")
+    @Option(name: [.short, .long], help: "Results as JSON, rewritten after every line.", completion: .file())
     var output: String?
 
-    @Option(help: ArgumentHelp("Write a report; may be repeated.", valueName: "R.html|R.md"))
+    @Option(help: ArgumentHelp("Write a report; may be repeated.", valueName: "R.html|R.md"), completion: .file())
     var report: [String] = []
 
     @Option(
-        help: "JSON Lines file that the results are appended to. Default: $XDG_STATE_HOME/loewner/benchmarks.jsonl, under ~/.local/state."
-    )
+        help: "JSON Lines file that the results are appended to. Default: $XDG_STATE_HOME/loewner/benchmarks.jsonl, under ~/.local/state.",
+        completion: .file())
     var history: String?
 
     @Flag(help: "Append to no history.")

@@ -7,16 +7,18 @@ import LinearAlgebra
 import NeuralNetworks
 
 struct BenchmarkSubjectOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("Your own network in suites layers and network.", valueName: "model"))
+    @Option(help: ArgumentHelp("Your own network in suites layers and network.", valueName: "model"), completion: .file())
     var model: String?
 
-    @Option(help: ArgumentHelp("Labelled images of --model: the error over the kept share is measured on them.", valueName: "test.npz"))
+    @Option(
+        help: ArgumentHelp("Labelled images of --model: the error over the kept share is measured on them.", valueName: "test.npz"),
+        completion: .file())
     var data: String?
 
     @Option(
         help: ArgumentHelp(
             "Programs to compare with: a command that follows the protocol in Benchmarks/Peers/README.md, or a folder of them; repeatable.",
-            valueName: "path"))
+            valueName: "path"), completion: .file())
     var peers: [String] = []
 
     @OptionGroup var network: NetworkOptions

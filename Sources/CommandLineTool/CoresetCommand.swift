@@ -44,7 +44,8 @@ struct CoresetCommand: ParsableCommand {
     @Option(help: "Gap of the ellipsoids.")
     var gap = 1e-4
 
-    @Option(name: [.short, .long], help: "Write indices, weights and, when asked for, sensitivities to this .npz file.")
+    @Option(
+        name: [.short, .long], help: "Write indices, weights and, when asked for, sensitivities to this .npz file.", completion: .file())
     var output: String?
 
     @OptionGroup var overwrite: OverwriteOptions

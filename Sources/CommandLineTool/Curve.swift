@@ -20,13 +20,15 @@ struct Curve: ParsableCommand {
               loewner curve resnet.onnx --budget macs --at 0.3,0.5,0.7 --calibration images.npz --evaluate test.npz
             """)
 
-    @Argument(help: "The network.")
+    @Argument(help: "The network.", completion: .file())
     var model: String
 
-    @Option(help: ArgumentHelp("Labelled images to measure accuracies on: .npz, or LABEL/*.jpg in a folder.", valueName: "npz|folder"))
+    @Option(
+        help: ArgumentHelp("Labelled images to measure accuracies on: .npz, or LABEL/*.jpg in a folder.", valueName: "npz|folder"),
+        completion: .file())
     var evaluate: String?
 
-    @Option(help: ArgumentHelp("Images to fit the kept weights on; labels are not used.", valueName: "npz|folder"))
+    @Option(help: ArgumentHelp("Images to fit the kept weights on; labels are not used.", valueName: "npz|folder"), completion: .file())
     var calibration: String?
 
     @Option(help: "What the shares are shares of: parameters, multiply–adds, all neurons, or neurons of every layer alike.")
@@ -35,10 +37,10 @@ struct Curve: ParsableCommand {
     @Option(help: ArgumentHelp("Shares to keep. Default: 0.2 to 0.9 in steps of 0.1.", valueName: "a,b,c"))
     var at: NumberList?
 
-    @Option(help: ArgumentHelp("Write a page with charts, .html, or the numbers, .json.", valueName: "file"))
+    @Option(help: ArgumentHelp("Write a page with charts, .html, or the numbers, .json.", valueName: "file"), completion: .file())
     var report: String?
 
-    @Option(help: ArgumentHelp("Write the numbers as a table.", valueName: "file.csv"))
+    @Option(help: ArgumentHelp("Write the numbers as a table.", valueName: "file.csv"), completion: .file())
     var csv: String?
 
     @OptionGroup var network: NetworkOptions

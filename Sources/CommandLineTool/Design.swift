@@ -41,7 +41,7 @@ struct Design: ParsableCommand {
     @Option(help: "Seed of the random starts.")
     var seed: UInt64 = 0
 
-    @Option(name: [.short, .long], help: "Write the design to this .npz file.")
+    @Option(name: [.short, .long], help: "Write the design to this .npz file.", completion: .file())
     var output: String?
 
     @OptionGroup var overwrite: OverwriteOptions

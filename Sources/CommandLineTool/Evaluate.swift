@@ -13,16 +13,16 @@ struct Evaluate: ParsableCommand {
               loewner evaluate lenet.safetensors --data test.npz
             """)
 
-    @Argument(help: "The network: .onnx, .safetensors or .npz.")
+    @Argument(help: "The network: .onnx, .safetensors or .npz.", completion: .file())
     var model: String
 
     @Option(
         help:
-            "Labelled data: .npz with images (N, …) and labels (N) or one array per network input, or a folder of LABEL/*.jpg, .png or .npy."
-    )
+            "Labelled data: .npz with images (N, …) and labels (N) or one array per network input, or a folder of LABEL/*.jpg, .png or .npy.",
+        completion: .file())
     var data: String
 
-    @Option(help: "Write the logits (N, classes) to this .npy file.")
+    @Option(help: "Write the logits (N, classes) to this .npy file.", completion: .file())
     var logits: String?
 
     @Option(help: "Images per forward pass.")

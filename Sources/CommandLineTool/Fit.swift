@@ -39,7 +39,9 @@ struct Fit: ParsableCommand {
     @Option(help: ArgumentHelp("Stop after so many seconds (exit code 3).", valueName: "seconds"))
     var timeLimit: Double?
 
-    @Option(help: ArgumentHelp("Start from an earlier fit, whose points come first here too: the .npz it wrote.", valueName: "E.npz"))
+    @Option(
+        help: ArgumentHelp("Start from an earlier fit, whose points come first here too: the .npz it wrote.", valueName: "E.npz"),
+        completion: .file())
     var start: String?
 
     @Option(
@@ -54,10 +56,10 @@ struct Fit: ParsableCommand {
     @Option(help: ArgumentHelp("Solve so many times and report the median time.", valueName: "n"))
     var repeats = 1
 
-    @Option(name: [.short, .long], help: "Write center, shape, indices and weights to this .npz file.")
+    @Option(name: [.short, .long], help: "Write center, shape, indices and weights to this .npz file.", completion: .file())
     var output: String?
 
-    @Option(help: ArgumentHelp("Draw points and ellipsoid along its two longest axes.", valueName: "E.svg"))
+    @Option(help: ArgumentHelp("Draw points and ellipsoid along its two longest axes.", valueName: "E.svg"), completion: .file())
     var plot: String?
 
     @OptionGroup var overwrite: OverwriteOptions

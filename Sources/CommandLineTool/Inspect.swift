@@ -14,10 +14,12 @@ struct Inspect: ParsableCommand {
               loewner inspect resnet20.onnx --graph resnet20.svg
             """)
 
-    @Argument(help: "The network.")
+    @Argument(help: "The network.", completion: .file())
     var model: String
 
-    @Option(help: ArgumentHelp("Draw the graph, channel groups colored: .svg for a browser, .dot for Graphviz.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("Draw the graph, channel groups colored: .svg for a browser, .dot for Graphviz.", valueName: "file"),
+        completion: .file())
     var graph: String?
 
     @OptionGroup var network: NetworkOptions

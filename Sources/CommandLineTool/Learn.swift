@@ -18,19 +18,19 @@ struct Learn: ParsableCommand {
               loewner learn small.safetensors --teacher lenet.safetensors --data train.npz --labels -o tuned.safetensors
             """)
 
-    @Argument(help: "The pruned network, whoever pruned it.")
+    @Argument(help: "The pruned network, whoever pruned it.", completion: .file())
     var pruned: String
 
-    @Option(help: "The network it was pruned from.")
+    @Option(help: "The network it was pruned from.", completion: .file())
     var teacher: String
 
-    @Option(name: .shortAndLong, help: "Where the better network goes, in the format of the pruned one.")
+    @Option(name: .shortAndLong, help: "Where the better network goes, in the format of the pruned one.", completion: .file())
     var output: String
 
-    @Option(help: ArgumentHelp("Inputs to learn on; labels are not used.", valueName: "images.npz"))
+    @Option(help: ArgumentHelp("Inputs to learn on; labels are not used.", valueName: "images.npz"), completion: .file())
     var calibration: String?
 
-    @Option(help: ArgumentHelp("Inputs with labels; with --labels these are learned too.", valueName: "labelled.npz"))
+    @Option(help: ArgumentHelp("Inputs with labels; with --labels these are learned too.", valueName: "labelled.npz"), completion: .file())
     var data: String?
 
     @Flag(help: "Learn the labels of --data as well: fine-tuning.")

@@ -18,6 +18,6 @@ struct Loewner: ParsableCommand {
             Fit.self, Score.self, Design.self, Reduce.self, CoresetCommand.self, Prune.self, Curve.self, Learn.self, Apply.self,
             Evaluate.self,
             Verify.self, Inspect.self, Benchmark.self,
-            Doctor.self,
+            Doctor.self, Manual.self,
         ])
 }

@@ -8,7 +8,7 @@ struct NetworkOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "Topology of a weights-only file: a description file NET.json, or one of \(KnownArchitecture.names.joined(separator: ", ")). Chains of linear layers need none, ONNX models hold their own.",
-            valueName: "name|net.json"))
+            valueName: "name|net.json"), completion: .file())
     var network: String?
 
     /// Reads a model: `.onnx`, or `.safetensors` or `.npz` with the topology named here.

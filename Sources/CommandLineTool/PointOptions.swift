@@ -7,7 +7,8 @@ struct PointOptions: ParsableArguments {
     @Argument(
         help: ArgumentHelp(
             "Points, one per row: .npy of shape (n, d), .npz/.safetensors with --tensor, .csv/.tsv/.txt/.dat, or - for .npy from standard input. Several files are one set, in the order given.",
-            valueName: "points"))
+            valueName: "points"),
+        completion: .file())
     var paths: [String]
 
     @Option(

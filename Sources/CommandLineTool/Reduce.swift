@@ -18,7 +18,7 @@ struct Reduce: ParsableCommand {
 
     @OptionGroup var input: PointOptions
 
-    @Option(help: ArgumentHelp("Weights ≥ 0 of the points: .npy of shape (n). Default: 1/n each.", valueName: "W.npy"))
+    @Option(help: ArgumentHelp("Weights ≥ 0 of the points: .npy of shape (n). Default: 1/n each.", valueName: "W.npy"), completion: .file())
     var weights: String?
 
     @Flag(help: "Go on to exactly as many points as the numerical rank.")
@@ -31,7 +31,8 @@ struct Reduce: ParsableCommand {
     var lift: LiftArgument = .none
 
     @Option(
-        help: ArgumentHelp("Write this point as a convex combination of at most d+1 of the points: .npy of shape (d).", valueName: "V.npy"))
+        help: ArgumentHelp("Write this point as a convex combination of at most d+1 of the points: .npy of shape (d).", valueName: "V.npy"),
+        completion: .file())
     var target: String?
 
     @Option(help: ArgumentHelp("The engine (one-read) or one null vector per dropped point (direct).", valueName: "one-read|direct"))
@@ -43,7 +44,7 @@ struct Reduce: ParsableCommand {
             "Reduce so many times and report the median time: small inputs take less than the first call costs.", valueName: "N"))
     var repetitions = 1
 
-    @Option(name: [.short, .long], help: "Write indices and weights to this .npz file.")
+    @Option(name: [.short, .long], help: "Write indices and weights to this .npz file.", completion: .file())
     var output: String?
 
     @OptionGroup var overwrite: OverwriteOptions

@@ -20,7 +20,7 @@ struct Score: ParsableCommand {
             The distance of x is √((x−c)ᵀA(x−c)). Points outside the flat of a flat ellipsoid are outside whatever it says.
             """)
 
-    @Argument(help: ArgumentHelp("The ellipsoid: the .npz file that fit wrote.", valueName: "E.npz"))
+    @Argument(help: ArgumentHelp("The ellipsoid: the .npz file that fit wrote.", valueName: "E.npz"), completion: .file())
     var ellipsoid: String
 
     @OptionGroup var input: PointOptions
@@ -30,7 +30,7 @@ struct Score: ParsableCommand {
 
     @Option(
         name: [.short, .long],
-        help: "Write distances, and for a flat ellipsoid distances from its flat (hullDistances), to this .npz file.")
+        help: "Write distances, and for a flat ellipsoid distances from its flat (hullDistances), to this .npz file.", completion: .file())
     var output: String?
 
     @OptionGroup var overwrite: OverwriteOptions

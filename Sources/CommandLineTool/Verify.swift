@@ -19,16 +19,16 @@ struct Verify: ParsableCommand {
               loewner verify lenet.safetensors small.safetensors --plan plan.json --data test.npz
             """)
 
-    @Argument(help: "The network before pruning.")
+    @Argument(help: "The network before pruning.", completion: .file())
     var original: String
 
-    @Argument(help: "The network after pruning.")
+    @Argument(help: "The network after pruning.", completion: .file())
     var pruned: String
 
-    @Option(help: "The plan that prune --plan wrote.")
+    @Option(help: "The plan that prune --plan wrote.", completion: .file())
     var plan: String
 
-    @Option(help: "Images, with labels if there are any: .npz, or a folder of pictures or .npy files.")
+    @Option(help: "Images, with labels if there are any: .npz, or a folder of pictures or .npy files.", completion: .file())
     var data: String?
 
     @Option(help: "Seed of the inputs when there is no --data.")
