@@ -1,4 +1,4 @@
-// swift-tools-version: 6.0
+// swift-tools-version: 6.1
 import PackageDescription
 
 // Layers, lowest first; imports point downwards only. See the README for the map.
@@ -12,6 +12,12 @@ let package = Package(
         .library(name: "NeuralNetworks", targets: ["NeuralNetworks"]),
         .library(name: "Pruning", targets: ["Pruning"]),
         .executable(name: "loewner", targets: ["CommandLineTool"]),
+    ],
+    // A client that only wants ellipsoids asks for none of them (`traits: []`) and checks out no other package.
+    traits: [
+        .trait(name: "Networks", description: "Files and networks: swift-protobuf."),
+        .trait(name: "Tool", description: "The command line: swift-argument-parser.", enabledTraits: ["Networks"]),
+        .default(enabledTraits: ["Networks", "Tool"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
@@ -53,7 +59,9 @@ let package = Package(
         .target(name: "ConvexGeometry", dependencies: ["LinearAlgebra", "RandomNumbers"]),
         .target(
             name: "TensorFiles",
-            dependencies: ["CZlib", "CFileGuard", .product(name: "SwiftProtobuf", package: "swift-protobuf")],
+            dependencies: [
+                "CZlib", "CFileGuard", .product(name: "SwiftProtobuf", package: "swift-protobuf", condition: .when(traits: ["Networks"])),
+            ],
             exclude: ["ONNX/onnx.proto"]),
 
         // 3
@@ -71,7 +79,7 @@ let package = Package(
             dependencies: [
                 "Pruning", "Coresets", "ConvexGeometry", "NeuralNetworks", "TensorFiles", "LinearAlgebra",
                 "RandomNumbers", "BenchmarkSuite", "ImageFiles", "CFileGuard", "CStartup",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "ArgumentParser", package: "swift-argument-parser", condition: .when(traits: ["Tool"])),
             ]),
         .target(
             name: "BenchmarkSuite",
