@@ -40,7 +40,7 @@ struct MethodOptions: ParsableArguments {
 
     @Option(
         help:
-            "Work on inputs: quick a quarter of a forward pass over 256 images, default one, thorough four, of 8·10⁹ multiply–adds an image at least. It decides how many images are drawn, or used of those given; --samples does for drawn ones."
+            "Work on inputs: quick an eighth of a forward pass over 256 images, default half of one, thorough two, of 16·10⁹ multiply–adds an image at least. It decides how many images are drawn, or used of those given; --samples does for drawn ones."
     )
     var effort = Effort.default
 

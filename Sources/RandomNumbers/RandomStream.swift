@@ -8,6 +8,8 @@ public enum RandomStream: Sendable, Equatable {
     case momentPlaces
     /// Synthetic images.
     case images
+    /// Synthetic images for learning alone.
+    case learnedImages
     /// The order of given inputs.
     case inputOrder
     /// Mixtures of given inputs.
@@ -37,6 +39,7 @@ public enum RandomStream: Sendable, Equatable {
         case .group(let index): 1 << 32 + UInt64(index)
         case .heldOut: 7
         case .inputOrder: 8
+        case .learnedImages: 9
         case .epoch(let index): 2 << 32 + UInt64(index)
         case .augmentation(let step): 3 << 32 + UInt64(step)
         }

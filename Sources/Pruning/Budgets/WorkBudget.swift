@@ -55,11 +55,13 @@ extension PruningRun {
     static func memory(forRegressors count: Int) -> Double { Double(5 * MemoryLayout<Double>.size) * Double(count) * Double(count) }
 
     /// Bytes for the activations that one frontier holds: two networks are passed at once, and while a cut moves, one is held twice;
-    /// the rest is for batches.
+    /// a quarter is for batches.
     ///
-    /// - Parameter inputs: what is in memory already.
-    func frontierBytes(_ inputs: ActivationTensor) -> Int {
-        let held = MemoryLayout<Float>.size * inputs.values.count
-        return Swift.max(settings.memory / 16, (settings.memory - 2 * held) / 6)
+    /// - Parameters:
+    ///   - inputs: what is in memory already.
+    ///   - regressors: of the fit at the cut.
+    func frontierBytes(_ inputs: ActivationTensor, regressors: Int = 0) -> Int {
+        let held = 2 * MemoryLayout<Float>.size * inputs.values.count + Int(PruningRun.memory(forRegressors: regressors))
+        return Swift.max(settings.memory / 10, (settings.memory - held) / 4)
     }
 }

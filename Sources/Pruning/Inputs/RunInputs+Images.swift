@@ -45,6 +45,8 @@ private struct ImageChoice {
     private static let climbingSteps = 4
     private static let fieldCount = 1024
     private static let fewestFieldImages = 256
+    /// Images that learning takes in, those of the fit included.
+    private static let mostLearned = 1024
     /// Images that the fit does not see: matched ones that tell how large its errors are, others that bound how often answers change.
     private static let heldOutCount = 24
     private static let otherKindCounts = 24...256
@@ -103,7 +105,19 @@ private struct ImageChoice {
             .samples(samples),
             .matchedImages(images: count, process: kind.process, convention: kind.convention, prior: prior, matching: matching),
             chain: chain, warnings: self.warnings(kind) + warnings,
-            unseen: images == nil ? .none : .recognized(drawn.samples(count..<drawn.batchCount)))
+            unseen: images == nil ? .none : .recognized(drawn.samples(count..<drawn.batchCount)), others: others(kind, beside: count))
+    }
+
+    /// Images that learning sees beside those of the fit, so that it finds less to learn by heart: as many as it takes in, and memory
+    /// holds.
+    private func others(_ kind: ImageDrawing.Kind, beside count: Int) -> ActivationTensor? {
+        guard let learning = settings.learning else { return nil }
+        // One pass of the original, three of the smaller network.
+        let seen = Int(Swift.min(learning.work / (4 * multiplyAdds), Double(ImageChoice.mostLearned)))
+        let number = Swift.min(seen, run.workBudget.inputs(ofSize: drawing.shape.reduce(1, *))) - count
+        guard number > 0 else { return nil }
+        var generator = SeededGenerator(seed: settings.seed).stream(.learnedImages)
+        return drawing.images(kind, count: number, using: &generator)
     }
 
     private func comparedCount(_ limits: ClosedRange<Int>) -> Int {
@@ -159,7 +173,7 @@ private struct ImageChoice {
         return RunInputs(
             .samples(drawing.images(kind, count: images, using: &generator)),
             .photographs(images: images, convention: kind.convention), chain: chain, warnings: folded + warnings(kind),
-            unseen: .otherKind(otherKind(.init(process: .deadLeaves, convention: kind.convention))))
+            unseen: .otherKind(otherKind(.init(process: .deadLeaves, convention: kind.convention))), others: others(kind, beside: images))
     }
 
     private var folded: [PruningWarning] {
@@ -187,7 +201,8 @@ private struct ImageChoice {
         let passes = ImageChoice.climbingWork / multiplyAdds
         var climb = AscendedImages.Settings()
         let affordable = Int(Swift.min(passes / Double(climb.steps), Double(ImageChoice.fieldCount)))
-        let count = settings.sampleCount ?? Swift.max(ImageChoice.fewestFieldImages, affordable)
+        let fewest = Swift.min(ImageChoice.fewestFieldImages, run.workBudget.affordableInputs)
+        let count = settings.sampleCount ?? Swift.max(fewest, affordable)
         climb.steps = Swift.min(climb.steps, Int(passes / Double(count)))
         var images: ActivationTensor?
         if settings.refitsClassifier, let classes = DenseTail(network).classCount, climb.steps >= ImageChoice.climbingSteps {

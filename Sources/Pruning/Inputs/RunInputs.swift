@@ -28,15 +28,17 @@ struct RunInputs: Sendable {
     let warnings: [PruningWarning]
     /// What the fit does not see.
     let unseen: Judge
+    /// Inputs like those of the fit, as drawn and never moved: what learning sees beside them.
+    let others: ActivationTensor?
     /// The network as a chain of affine maps, when it is one: what its inputs are drawn with.
     let chain: DenseChain?
 
     init(
         _ content: Content, _ provenance: InputProvenance, chain: DenseChain?,
-        warnings: [PruningWarning] = [], unseen: Judge = .none
+        warnings: [PruningWarning] = [], unseen: Judge = .none, others: ActivationTensor? = nil
     ) {
         (self.content, self.provenance, self.chain) = (content, provenance, chain)
-        (self.warnings, self.unseen) = (warnings, unseen)
+        (self.warnings, self.unseen, self.others) = (warnings, unseen, others)
     }
 
     /// Chooses and draws the inputs.

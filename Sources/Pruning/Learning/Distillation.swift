@@ -36,15 +36,11 @@ public struct Distillation: Sendable {
     private let prepared: WeightGradient
     /// Multiply–adds of one input in one step.
     private let workPerInput: Double
-    /// Rates that compete, and the steps of each.
-    private let rates: [Double]
-    private let trialSteps: Int
-
-    /// Largest steps in units of every filter that compete in short runs. Labels are many, and what they ask for is farther away.
-    private static let rates = (unlabelled: [1e-3, 3e-3, 1e-2], labelled: [3e-3, 1e-2, 3e-2])
-    /// Share of the steps that each short run makes, and how few it must be to tell anything.
-    private static let trialShare = 12
-    private static let leastTrial = 8
+    /// Largest step in units of every filter when nothing else is set. Larger ones end in better weights on inputs that no step has
+    /// seen as long as they do not drive the error up for good: with 3e-3, 1e-2 and 3e-2 ResNet-20 at 0.3 comes to 65.0, 69.0 and
+    /// 70.0 % without data, from 65.0, and to 70.8, 73.4 and 75.0 % with 512 images, from 68.4; LeNet-300-100 at 0.1 without data to
+    /// 84.1, 84.2 and 81.7 %, from 82.6. Where it is too large, it is halved.
+    private static let rate = 1e-2
     /// Rounds through labelled inputs when nothing else is set.
     private static let epochs = 40
     private static let labelledBatch = 128
@@ -99,7 +95,6 @@ public struct Distillation: Sendable {
                 judge = try plain.augmented(
                     by: augmentation, seed: settings.seed, teacher: self.teacher, pairs: matched.outputs)
             }
-            heldOut = judge
             let shapes = self.inputs.networkShapes
             // A few inputs show which values are the same, and how much they vary.
             let probe = self.inputs.probe(of: self.teacher)
@@ -111,10 +106,11 @@ public struct Distillation: Sendable {
                 self.teacher, observing: observed.map(\.teacher), inputShapes: shapes)
             let seen = try answers.forwardInLanes(probe)
             let variances = seen.map(\.variancePerSample)
-            let classes = heldOut.isLogits ? seen.last?.sampleSize ?? 0 : 0
+            let classes = judge.isLogits ? seen.last?.sampleSize ?? 0 : 0
             loss = DistillationLoss(
                 features: Array(variances.prefix(pairs.count)), outputs: Array(variances.dropFirst(pairs.count)),
-                centersOutputs: heldOut.isLogits, matchesProbabilities: self.inputs.showsClasses(classes), usesLabels: !labels.isEmpty)
+                centersOutputs: judge.isLogits, matchesProbabilities: self.inputs.showsClasses(classes), usesLabels: !labels.isEmpty)
+            heldOut = labels.isEmpty ? try judge.judged(by: loss, teacher: self.teacher, pairs: observed) : judge
             tensors = try LearnedTensors(
                 self.student, probe: probe, inputShapes: shapes,
                 frozen: self.student.frozenTensors(rows: self.inputs.count))
@@ -135,13 +131,8 @@ public struct Distillation: Sendable {
             self.inputs.count,
             settings.batch ?? (labels.isEmpty ? LearningSettings.batch(ofInputSize: size) : Distillation.labelledBatch))
         let most = labels.isEmpty ? LearningSettings.stepLimit : Distillation.epochs * self.inputs.count / Swift.max(1, batch)
-        let choices = labels.isEmpty ? Distillation.rates.unlabelled : Distillation.rates.labelled
-        let share = settings.rate == nil ? 1 + Double(choices.count) / Double(Distillation.trialShare) : 1
-        let affordable = settings.work / (workPerInput * Double(batch) * share)
+        let affordable = settings.work / (workPerInput * Double(batch))
         steps = settings.steps ?? (tensors.names.isEmpty ? 0 : Int(Swift.min(affordable, Double(most))))
-        let isTried = settings.rate == nil && steps / Distillation.trialShare >= Distillation.leastTrial
-        rates = settings.rate.map { [$0] } ?? (isTried ? choices : [choices[1]])
-        trialSteps = isTried ? steps / Distillation.trialShare : 0
     }
 
     /// Learns.
@@ -159,8 +150,7 @@ public struct Distillation: Sendable {
         do {
             let start = zip(prepared.values, tensors.units).map { $0 / $1 }
             var state = try earlier.map { try checked($0, count: start.count) } ?? begin(start)
-            if state.rate == 0, let rate = try chosenRate(state, observer: observer) { state.rate = rate }
-            if state.rate > 0 { try descend(&state, steps: steps, observer: observer) }
+            try descend(&state, observer: observer)
             var (best, bestError) = (state.best, state.bestError)
             if best != start {
                 for share in Distillation.blends {
@@ -170,9 +160,10 @@ public struct Distillation: Sendable {
                 }
             }
             let report = LearningReport(
-                steps: state.step, heldOutBefore: state.startError.error, heldOutAfter: bestError.error, measure: heldOut.measure,
+                steps: state.step, rate: state.rate, heldOutBefore: state.startError.error, heldOutAfter: bestError.error,
+                measure: heldOut.measure,
                 heldOutCount: heldOut.count,
-                work: Double((state.step + trialSteps * rates.count) * batch) * workPerInput,
+                work: Double(state.step * batch) * workPerInput,
                 seconds: (clock.now - began).seconds)
             return (best == start ? student : network(best), report)
         } catch let error as PruningError {
@@ -189,7 +180,7 @@ public struct Distillation: Sendable {
         let error = try heldOut.error(of: student)
         return LearningState(
             step: 0, values: start, first: zeros, second: zeros, momentSteps: 0, best: start, bestError: error, startError: error,
-            rate: rates.count == 1 ? rates[0] : 0)
+            rate: settings.rate ?? Distillation.rate)
     }
 
     private func checked(_ state: LearningState, count: Int) throws(PruningError) -> LearningState {
@@ -200,31 +191,11 @@ public struct Distillation: Sendable {
         return state
     }
 
-    /// The rate whose short run ends nearest to the goal; `nil` when the observer ends it all.
-    private func chosenRate(_ start: LearningState, observer: LearningObserver?) throws -> Double? {
-        var best: (rate: Double, error: HeldOutError)?
-        for rate in rates {
-            var trial = start
-            trial.rate = rate
-            var goesOn = true
-            try descend(&trial, steps: trialSteps) { progress in
-                var shown = progress
-                (shown.step, shown.steps, shown.state) = (0, steps, start)
-                goesOn = observer?(shown) ?? true
-                return goesOn
-            }
-            guard goesOn else { return nil }
-            let error = try heldOut.error(of: network(trial.values))
-            if best.map({ error < $0.error }) ?? true { best = (rate, error) }
-        }
-        return best?.rate
-    }
-
-    /// Goes on to `steps` steps.
-    private func descend(_ state: inout LearningState, steps: Int, observer: LearningObserver?) throws(NetworkError) {
+    /// Goes on to the last step.
+    private func descend(_ state: inout LearningState, observer: LearningObserver?) throws(NetworkError) {
         var gradient = prepared
         let interval = Swift.max(1, steps / Distillation.checks)
-        let leastRate = (rates.first ?? 0) * Distillation.leastRateFactor
+        let leastRate = (settings.rate ?? Distillation.rate) * Distillation.leastRateFactor
         var latest = state.bestError.error
         while state.step < steps, state.rate >= leastRate {
             try gradient.set(zip(state.values, tensors.units).map { $0 * $1 })

@@ -21,7 +21,7 @@ package struct DistillationLoss: Sendable {
     private static let temperature = 2.0
 
     /// Per matched value inside: what its squared difference is multiplied by.
-    let featureFactors: [Double]
+    private(set) var featureFactors: [Double]
     /// Per output.
     let outputFactors: [Double]
     let centersOutputs: Bool
@@ -69,6 +69,47 @@ package struct DistillationLoss: Sendable {
             }
         }
         return total
+    }
+
+    /// (1) and (2) of the outputs alone.
+    var ofOutputs: DistillationLoss {
+        var result = self
+        result.featureFactors = []
+        return result
+    }
+
+    /// Mean of ℓ over samples, without labels.
+    ///
+    /// - Parameters:
+    ///   - values, targets: of the smaller network and the original: features, then outputs.
+    func mean(_ values: [ActivationTensor], targets: [ActivationTensor]) -> Double {
+        let count = values.first?.batchCount ?? 0
+        let sizes = values.map(\.sampleSize)
+        let slopes = sizes.map { [Float](repeating: 0, count: $0) }
+        func views(
+            _ tensors: [ActivationTensor], _ sample: Int, _ found: [UnsafeBufferPointer<Float>],
+            _ body: ([UnsafeBufferPointer<Float>]) -> Double
+        ) -> Double {
+            guard found.count < tensors.count else { return body(found) }
+            let size = tensors[found.count].sampleSize
+            return tensors[found.count].values.withUnsafeBufferPointer {
+                views(tensors, sample, found + [UnsafeBufferPointer(rebasing: $0[sample * size..<(sample + 1) * size])], body)
+            }
+        }
+        func scratch(_ found: [UnsafeMutableBufferPointer<Float>], _ body: ([UnsafeMutableBufferPointer<Float>]) -> Double) -> Double {
+            guard found.count < sizes.count else { return body(found) }
+            var own = slopes[found.count]
+            return own.withUnsafeMutableBufferPointer { scratch(found + [$0], body) }
+        }
+        let total = scratch([]) { slopes in
+            (0..<count).reduce(0.0) { sum, sample in
+                sum
+                    + views(values, sample, []) { given in
+                        views(targets, sample, []) { self(given, targets: $0, label: nil, slopes: slopes) }
+                    }
+            }
+        }
+        return total / Double(max(1, count))
     }
 
     static func meanDifference(_ z: UnsafeBufferPointer<Float>, _ y: UnsafeBufferPointer<Float>) -> Float {

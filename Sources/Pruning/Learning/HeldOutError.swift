@@ -4,17 +4,14 @@
 public enum HeldOutMeasure: String, Sendable, Codable {
     /// Share of inputs that are not classified as labelled.
     case missedLabels
-    /// Mean Kullback–Leibler divergence of the class probabilities from the original's, in nats.
-    case classDivergence
-    /// Root mean square difference to the original's outputs over their deviation.
-    case outputError
+    /// What the steps descend: distance from the original, outputs and values inside.
+    case loss
 
     /// In words.
     public var phrase: String {
         switch self {
         case .missedLabels: "share of labels missed"
-        case .classDivergence: "divergence of class probabilities (nats)"
-        case .outputError: "error of the outputs over their deviation"
+        case .loss: "distance from the original"
         }
     }
 }

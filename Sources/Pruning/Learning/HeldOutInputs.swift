@@ -9,10 +9,21 @@ struct HeldOutInputs: Sendable {
     private let labels: [Int]
     private var answers: [ActivationTensor]
     private let outputs: [Network.ValueID]
+    private var objective: Objective?
     /// Whether the outputs count up to a common shift.
     let isLogits: Bool
     /// Classes that the original names.
     let classes: Set<Int>
+
+    /// What steps descend, on these inputs.
+    private struct Objective: Sendable {
+        var loss: DistillationLoss
+        var values: [Network.ValueID]
+        var targets: [ActivationTensor]
+    }
+
+    /// Values of the original that are kept, a quarter of a gigabyte: beyond, outputs alone decide.
+    private static let mostFloats = 1 << 26
 
     var count: Int { inputs.first?.batchCount ?? 0 }
 
@@ -61,37 +72,40 @@ struct HeldOutInputs: Sendable {
         return best
     }
 
+    /// The same, judged by what steps descend.
+    ///
+    /// - Parameter pairs: values of the loss: features, then outputs.
+    func judged(by loss: DistillationLoss, teacher: Network, pairs: [ValuePair]) throws(NetworkError) -> HeldOutInputs {
+        let inside = pairs.dropLast(answers.count)
+        let size = inside.reduce(0) { $0 + (teacher.values[$1.teacher].shape?.reduce(1, *) ?? 0) }
+        let keepsAll = size * count <= HeldOutInputs.mostFloats
+        let seen = keepsAll ? Array(pairs) : Array(pairs.suffix(answers.count))
+        var result = self
+        result.objective = Objective(
+            loss: keepsAll ? loss : loss.ofOutputs, values: seen.map(\.student),
+            targets: try Evaluator(teacher, observing: seen.map(\.teacher)).forwardInLanes(inputs))
+        return result
+    }
+
     /// How far a smaller network is from its goal.
     func error(of network: Network) throws(NetworkError) -> HeldOutError {
+        if let objective {
+            let given = try Evaluator(network, observing: objective.values).forwardInLanes(inputs)
+            return HeldOutError(error: objective.loss.mean(given, targets: objective.targets), tieBreak: 0)
+        }
         let given = try Evaluator(network, observing: outputs).forwardInLanes(inputs)
-        if let logits = given.first, !labels.isEmpty {
-            let wrong = zip(logits.largest, labels).count { $0 != $1 }
-            var sample = 0
-            let entropy = logits.meanOverSamples {
-                sample += 1
-                return -LogSoftmax($0, temperature: 1).logarithm(labels[sample - 1])
-            }
-            return HeldOutError(error: Double(wrong) / Double(max(1, labels.count)), tieBreak: entropy)
+        guard let logits = given.first, !labels.isEmpty else { return HeldOutError(error: .infinity, tieBreak: 0) }
+        let wrong = zip(logits.largest, labels).count { $0 != $1 }
+        var sample = 0
+        let entropy = logits.meanOverSamples {
+            sample += 1
+            return -LogSoftmax($0, temperature: 1).logarithm(labels[sample - 1])
         }
-        if isLogits, let z = given.first, let y = answers.first { return HeldOutError(error: z.meanDivergence(from: y), tieBreak: 0) }
-        var total = 0.0
-        for (z, y) in zip(given, answers) {
-            let size = y.sampleSize
-            var (difference, energy) = (0.0, 0.0)
-            var means = [Double](repeating: 0, count: size)
-            for i in y.values.indices { means[i % size] += Double(y.values[i]) / Double(max(1, y.batchCount)) }
-            for i in y.values.indices {
-                let (d, e) = (Double(z.values[i]) - Double(y.values[i]), Double(y.values[i]) - means[i % size])
-                difference += d * d
-                energy += e * e
-            }
-            total += energy > 0 ? difference / energy : difference > 0 ? .infinity : 0
-        }
-        return HeldOutError(error: (total / Double(max(1, answers.count))).squareRoot(), tieBreak: 0)
+        return HeldOutError(error: Double(wrong) / Double(max(1, labels.count)), tieBreak: entropy)
     }
 
     /// What errors are.
-    var measure: HeldOutMeasure { !labels.isEmpty ? .missedLabels : isLogits ? .classDivergence : .outputError }
+    var measure: HeldOutMeasure { labels.isEmpty ? .loss : .missedLabels }
 
     /// Whether the original names the classes of the held-out inputs for a share of what became of them; always where it names none.
     func survives(
@@ -111,26 +125,6 @@ extension ActivationTensor {
 
     fileprivate func meanOverSamples(_ body: (UnsafeBufferPointer<Float>) -> Double) -> Double {
         mapSamples(body).reduce(0, +) / Double(max(1, batchCount))
-    }
-
-    /// Mean over samples of KL(softmax y ‖ softmax z), in nats.
-    fileprivate func meanDivergence(from answers: ActivationTensor) -> Double {
-        let size = sampleSize
-        return values.withUnsafeBufferPointer { z in
-            answers.values.withUnsafeBufferPointer { y in
-                var total = 0.0
-                for sample in 0..<batchCount {
-                    let range = sample * size..<(sample + 1) * size
-                    let given = LogSoftmax(UnsafeBufferPointer(rebasing: z[range]), temperature: 1)
-                    let wanted = LogSoftmax(UnsafeBufferPointer(rebasing: y[range]), temperature: 1)
-                    for i in 0..<size {
-                        let p = wanted.logarithm(i)
-                        total += Elementary.exp(p) * (p - given.logarithm(i))
-                    }
-                }
-                return total / Double(max(1, batchCount))
-            }
-        }
     }
 
     private func mapSamples<R>(_ body: (UnsafeBufferPointer<Float>) -> R) -> [R] {

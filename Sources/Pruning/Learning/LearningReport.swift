@@ -4,6 +4,8 @@
 public struct LearningReport: Sendable, Equatable, Codable {
     /// Steps made.
     public var steps: Int
+    /// Largest step, in units of every filter's root mean square, after the last halving.
+    public var rate: Double
     /// Error on held-out inputs before the first step and of the weights that are kept; the second is never above the first.
     public var heldOutBefore: Double
     public var heldOutAfter: Double
@@ -17,6 +19,6 @@ public struct LearningReport: Sendable, Equatable, Codable {
 
     /// One sentence.
     public var phrase: String {
-        "learned from the original in \(steps) steps: \(measure.phrase) on \(heldOutCount) held-out inputs \(Decimal.fixed(heldOutBefore, 4)) → \(Decimal.fixed(heldOutAfter, 4)), \(Decimal.fixed(seconds, 1)) s"
+        "learned from the original in \(steps) steps at rate \(Decimal.fixed(rate, 4)): \(measure.phrase) on \(heldOutCount) held-out inputs \(Decimal.fixed(heldOutBefore, 4)) → \(Decimal.fixed(heldOutAfter, 4)), \(Decimal.fixed(seconds, 1)) s"
     }
 }

@@ -1,5 +1,7 @@
 // Means and covariances of a stream of samples, in Double, block by block.
 //
+// Products of wide regressors are made in Float, tile by tile, and added up in Double: twice as fast, and about their center exact to
+// √tile·6e-8 of the deviations, a thousandth of what the least pull on their fit allows.
 // Sums are taken about a provisional center (the mean of the first block), so that a large common offset costs no
 // digits: with x̃ = x − c,  C = Σx̃x̃ᵀ/N − m̃m̃ᵀ,  m = c + m̃. One dsyrk (and one dgemm for the targets) per tile.
 
@@ -45,26 +47,80 @@ package struct MomentAccumulator: Sendable {
         for first in stride(from: 0, to: samples, by: MomentAccumulator.tile) {
             let tile = first..<Swift.min(first + MomentAccumulator.tile, samples)
             let own = columns.map { Array($0[tile]) } ?? Array(tile)
-            let centered = MomentAccumulator.centered(h, own, channelCenter, &channelSum)
+            if channels >= MomentAccumulator.wide {
+                addSingle(h, z, own)
+                continue
+            }
+            let centered: [Double] = MomentAccumulator.centered(h, own, channelCenter, &channelSum)
             centered.withUnsafeBufferPointer { a in
                 gram.elements.withUnsafeMutableBufferPointer {
                     BLAS.syrk(.lower, .normal, channels, own.count, 1, a.baseAddress!, channels, 1, $0.baseAddress!, channels)
                 }
             }
             guard let z, targets > 0 else { continue }
-            let centeredTargets = MomentAccumulator.centered(z, own, targetCenter, &targetSum)
+            let centeredTargets: [Double] = MomentAccumulator.centered(z, own, targetCenter, &targetSum)
             centeredTargets.withUnsafeBufferPointer { b in
-                targetSquares.withUnsafeMutableBufferPointer { squares in
-                    for j in 0..<own.count {
-                        for k in 0..<targets { squares[k] += b[j * targets + k] * b[j * targets + k] }
-                    }
-                }
+                addSquares(b, own.count)
                 centered.withUnsafeBufferPointer { a in
                     cross.elements.withUnsafeMutableBufferPointer {
                         BLAS.gemm(
                             .normal, .transposed, channels, targets, own.count, 1, a.baseAddress!, channels, b.baseAddress!, targets, 1,
                             $0.baseAddress!, channels)
                     }
+                }
+            }
+        }
+    }
+
+    private mutating func addSquares<Scalar: BinaryFloatingPoint>(_ centered: UnsafeBufferPointer<Scalar>, _ samples: Int) {
+        targetSquares.withUnsafeMutableBufferPointer { squares in
+            for j in 0..<samples {
+                for k in 0..<targets { squares[k] += Double(centered[j * targets + k]) * Double(centered[j * targets + k]) }
+            }
+        }
+    }
+
+    /// Regressors from which products are made in Float: below, they take no time.
+    private static let wide = 1024
+    /// Columns of such products made at a time: few enough for them to stay in the cache until they are added up.
+    private static let panel = 256
+
+    /// Adds a tile of samples by products in Float.
+    private mutating func addSingle(_ h: Matrix, _ z: Matrix?, _ columns: [Int]) {
+        let (n, samples) = (channels, columns.count)
+        let a: [Float] = MomentAccumulator.centered(h, columns, channelCenter, &channelSum)
+        var product = [Float](repeating: 0, count: n * MomentAccumulator.panel)
+        for first in stride(from: 0, to: n, by: MomentAccumulator.panel) {
+            let (width, rows) = (Swift.min(MomentAccumulator.panel, n - first), n - first)
+            a.withUnsafeBufferPointer { a in
+                let own = a.baseAddress! + first
+                BLAS.gemm(.normal, .transposed, rows, width, samples, 1, own, n, own, n, 0, &product, rows)
+            }
+            MomentAccumulator.add(product, rows: rows, columns: width, to: &gram, from: (first, first))
+        }
+        guard let z, targets > 0 else { return }
+        let b: [Float] = MomentAccumulator.centered(z, columns, targetCenter, &targetSum)
+        b.withUnsafeBufferPointer { addSquares($0, samples) }
+        for first in stride(from: 0, to: targets, by: MomentAccumulator.panel) {
+            let width = Swift.min(MomentAccumulator.panel, targets - first)
+            a.withUnsafeBufferPointer { a in
+                b.withUnsafeBufferPointer { b in
+                    BLAS.gemm(
+                        .normal, .transposed, n, width, samples, 1, a.baseAddress!, n, b.baseAddress! + first, targets, 0, &product, n)
+                }
+            }
+            MomentAccumulator.add(product, rows: n, columns: width, to: &cross, from: (0, first))
+        }
+    }
+
+    /// Adds rows × columns numbers, column-major, to a part of a matrix.
+    private static func add(_ block: [Float], rows: Int, columns: Int, to matrix: inout Matrix, from corner: (row: Int, column: Int)) {
+        let stride = matrix.rows
+        matrix.elements.withUnsafeMutableBufferPointer { target in
+            block.withUnsafeBufferPointer { source in
+                for j in 0..<columns {
+                    let (from, to) = (source.baseAddress! + j * rows, target.baseAddress! + (corner.column + j) * stride + corner.row)
+                    for i in 0..<rows { to[i] += Double(from[i]) }
                 }
             }
         }
@@ -178,9 +234,11 @@ package struct MomentAccumulator: Sendable {
     }
 
     /// Columns less the centers, one after the other; their sums go to `sum`.
-    private static func centered(_ block: Matrix, _ columns: [Int], _ center: [Double], _ sum: inout [Double]) -> [Double] {
+    private static func centered<Scalar: BinaryFloatingPoint>(
+        _ block: Matrix, _ columns: [Int], _ center: [Double], _ sum: inout [Double]
+    ) -> [Scalar] {
         let rows = block.rows
-        return [Double](unsafeUninitializedCapacity: rows * columns.count) { target, count in
+        return [Scalar](unsafeUninitializedCapacity: rows * columns.count) { target, count in
             block.elements.withUnsafeBufferPointer { source in
                 center.withUnsafeBufferPointer { center in
                     sum.withUnsafeMutableBufferPointer { sum in
@@ -188,7 +246,7 @@ package struct MomentAccumulator: Sendable {
                             let (from, to) = (source.baseAddress! + column * rows, target.baseAddress! + k * rows)
                             for i in 0..<rows {
                                 let value = from[i] - center[i]
-                                to[i] = value
+                                to[i] = Scalar(value)
                                 sum[i] += value
                             }
                         }

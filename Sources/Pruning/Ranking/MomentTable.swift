@@ -13,6 +13,8 @@ struct MomentTable: Sendable {
     /// account of what is proven.
     private static let accountInputs = 32
     private static let accountRows = 4
+    /// Samples per channel where a consumer is too wide for memory and is fitted in these moments.
+    private static let fittedRows = 8
 
     /// A value of the network read through an index map.
     private struct Key: Hashable, Sendable {
@@ -85,16 +87,17 @@ struct MomentTable: Sendable {
 
     /// Inputs that moments are taken of.
     private static func inputCount(_ keys: [Key], _ consumers: [Key: (Consumer, Int)], _ inputs: RunInputs, _ run: PruningRun) -> Int {
-        guard run.settings.reweighting == .sequential, run.settings.selection.usesMoments, inputs.chain == nil,
-            !consumers.values.contains(where: { $0.0.regressorCount > run.mostRegressors })
+        guard run.settings.reweighting == .sequential, run.settings.selection.usesMoments, inputs.chain == nil
         else { return .max }
-        let perInput = keys.map { key in
-            let (shape, isLinear) = (run.network.values[key.value].shape ?? [], key.isLinear)
-            return (channels: consumers[key]?.1 ?? 0, places: (isLinear ? shape.dropLast() : shape.dropFirst()).reduce(1, *))
-        }
-        // Behind pooling every input is one sample: a rank that is cut short, where few inputs stand for many.
-        return perInput.filter { $0.places > 1 }.reduce(accountInputs) {
-            Swift.max($0, accountRows * $1.channels / Swift.min(placesPerInput, $1.places))
+        return keys.reduce(accountInputs) { count, key in
+            guard let (consumer, channels) = consumers[key] else { return count }
+            let shape = run.network.values[key.value].shape ?? []
+            // Where a flattened map is read, a channel's positions are its places.
+            let places = key.isLinear ? shape.dropLast().reduce(1, *) * consumer.positionsPerChannel : shape.dropFirst().reduce(1, *)
+            let isFitted = consumer.regressorCount > run.mostRegressors
+            // Behind pooling every input is one sample: a rank that is cut short, where few inputs stand for many.
+            guard places > 1 || isFitted else { return count }
+            return Swift.max(count, (isFitted ? fittedRows : accountRows) * channels / Swift.min(placesPerInput, places))
         }
     }
 

@@ -29,7 +29,7 @@ struct ActivationFrontier: Sendable {
     private let source: ActivationTensor
     private let first: Int
     private let entry: Network.ValueID
-    private let allowance: Int
+    private var allowance: Int
     private let meter: WorkMeter
     private var segments: [Segment] = []
 
@@ -52,6 +52,9 @@ struct ActivationFrontier: Sendable {
         batchCount = range?.count ?? inputs.batchCount
         allowance = bytes / MemoryLayout<Float>.size
     }
+
+    /// Sets the memory for values that cross the cuts that follow.
+    mutating func allow(bytes: Int) { allowance = bytes / MemoryLayout<Float>.size }
 
     /// Asks for at least so many inputs and moves the cut to just before `node`.
     mutating func advance(to node: Int, in masked: MaskedNetwork, inputs wanted: Int = .max) throws(PruningError) {

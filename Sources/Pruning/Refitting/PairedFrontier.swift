@@ -19,6 +19,12 @@ struct PairedFrontier: Sendable {
         approximate = isPaired ? frontier : nil
     }
 
+    /// Sets the memory for what crosses, of each network.
+    mutating func allow(bytes: Int) {
+        exact.allow(bytes: bytes)
+        approximate?.allow(bytes: bytes)
+    }
+
     /// Asks for at least so many inputs and moves the cut to just before `node`.
     ///
     /// - Parameter isAhead: whether the original, where it is another network, goes on to just behind `node`.

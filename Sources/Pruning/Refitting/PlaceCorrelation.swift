@@ -1,10 +1,12 @@
 // How alike the places of one image are: what a sample is worth where many come from one image.
 //
-// With ρ the share of a regressor's variance that lies between images, N images of p places tell as much about a mean as
-//   N·p/(1 + (p − 1)·ρ)                                                                                    (1)
-// independent samples. ρ follows from the variance V_M of the images' means and that of all samples V, summed over regressors:
+// With ρ the share of a regressor's variance that lies between images and ρ' that of what a fit does not explain, N images of p places
+// tell as much about the coefficients of the fit as
+//   N·p/(1 + (p − 1)·ρ·ρ')                                                                                 (1)
+// independent samples. What is not explained comes from regressors that were given up, of the same layer: ρ' = ρ. ρ follows from the
+// variance V_M of the images' means and that of all samples V, summed over regressors:
 //   V_M·N/(N − 1) = B + W/p,   V = B + W,   ρ = B/V.                                                       (2)
-// Source: the design effect of cluster samples, Kish, Survey Sampling (1965), ch. 5.
+// Sources: for means, Kish, Survey Sampling (1965), ch. 5; for coefficients, Moulton, Journal of Econometrics 32 (1986) 385–397.
 
 import LinearAlgebra
 
@@ -57,6 +59,6 @@ package struct PlaceCorrelation: Sendable {
         let means = (squaredMeans / n - center) * n / (n - 1)
         guard total > 0, means.isFinite else { return 2 }
         let between = Swift.min(1, Swift.max(0, (means / total - 1 / p) / (1 - 1 / p)))
-        return Swift.max(2, Int((Double(rows) * (1 + (p - 1) * between) / p).rounded(.up)))
+        return Swift.max(2, Int((Double(rows) * (1 + (p - 1) * between * between) / p).rounded(.up)))
     }
 }

@@ -59,6 +59,7 @@ struct SequentialRefit: Sendable {
                 guard site.patches.count <= run.mostRegressors || !SequentialRefit.hasMoments(site, groups) else {
                     return try refitByChannels(site, groups, &kept, keeping: counts, inputs, run)
                 }
+                streams.allow(bytes: run.frontierBytes(samples, regressors: site.patches.count))
                 let problem = try SiteMeasurement.problem(
                     of: site, &streams, in: original, masked, inputs, run, using: run.places(ofSite: index))
                 for g in site.groups where kept[g] == nil {

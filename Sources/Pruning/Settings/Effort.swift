@@ -6,15 +6,15 @@ public enum Effort: String, Sendable, Codable, CaseIterable {
 
     /// The unit of the budget is one forward pass over so many images,
     public static let images = 256
-    /// of a network of at least so many multiply–adds (half of VGG16 at 224²): on smaller ones work is cheap, and needed as much.
-    public static let leastMultiplyAdds = 8e9
+    /// of a network of at least so many multiply–adds (VGG16 at 224²): on smaller ones work is cheap, and needed as much.
+    public static let leastMultiplyAdds = 16e9
 
-    /// The budget in units: one takes a minute of one processor where the least counts, two for VGG16.
+    /// The budget in units: half a one takes a minute of one processor where the least counts.
     public var passes: Double {
         switch self {
-        case .quick: 0.25
-        case .default: 1
-        case .thorough: 4
+        case .quick: 0.125
+        case .default: 0.5
+        case .thorough: 2
         }
     }
 
