@@ -44,7 +44,7 @@ enum EntryPoint {
     }
 
     private static func finish(_ status: ExitStatus, _ message: String?) -> Never {
-        if let message { Console.warn(clipped(singleLine(message))) }
+        if let message, Ranks.speaks { Console.warn(clipped(singleLine(message))) }
         exit(status.rawValue)
     }
 

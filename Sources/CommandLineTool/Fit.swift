@@ -109,6 +109,10 @@ struct Fit: ParsableCommand {
         let seed: UInt64?
         let iterations: Int
         let dataPasses: Int
+        /// Processes, and per solve collectives and bytes that left one for another; absent for one process.
+        let ranks: Int?
+        let messages: Int?
+        let bytesSent: Int?
         let seconds: Double
         let readSeconds: Double
         let method: String
@@ -134,13 +138,26 @@ struct Fit: ParsableCommand {
     }
 
     func run() throws {
-        try overwrite.check(output, inputs: input.paths + [start].compactMap { $0 })
-        try overwrite.check(plot, inputs: input.paths + [start].compactMap { $0 })
         let threads = threading.apply()
-        let points = try input.read(isLocal: !centered && trim == nil)
+        let (points, earlier) = try Ranks.agree {
+            if Ranks.isFirst {
+                try overwrite.check(output, inputs: input.paths + [start].compactMap { $0 })
+                try overwrite.check(plot, inputs: input.paths + [start].compactMap { $0 })
+            }
+            if trim != nil, Ranks.all.count > 1 { throw CommandFailure.usage("expected --trim in one process, found \(Ranks.all.count)") }
+            let earlier = Ranks.isFirst ? try start.map { try Self.earlierFit($0) } : nil
+            return (try input.read(isLocal: !centered && trim == nil), earlier)
+        }
+        guard Ranks.isFirst else {
+            for _ in 0..<repeats where points.count > 0 {
+                try points.withPieces { MinimumVolumeEllipsoid.shareReads(of: $0, with: Ranks.all, threads: threads) }
+            }
+            return
+        }
+        let before = Ranks.all.traffic
         let bar = ProgressBar(quiet: format.json)
         var settings = settings(threads: threads, bar)
-        settings.start = try start.map { try Self.earlierFit($0) }
+        settings.start = earlier
         let (fit, seconds, kept) = try trim.map { try trimmed(points, share: $0, settings) } ?? solve(points, settings)
         bar.clear()
 
@@ -156,7 +173,9 @@ struct Fit: ParsableCommand {
                 ? (0..<points.dimension).map { axes.directions.row($0) } : nil,
             hasShape: fit.ellipsoid.shape != nil, notes: Self.notes(on: fit),
             supportCount: fit.support.count, keptCount: kept?.count, seed: kept == nil ? nil : seed, iterations: fit.iterations,
-            dataPasses: fit.dataPasses, seconds: seconds,
+            dataPasses: fit.dataPasses, ranks: Ranks.all.count > 1 ? Ranks.all.count : nil,
+            messages: Ranks.all.count > 1 ? Ranks.all.traffic.since(before).messages / repeats : nil,
+            bytesSent: Ranks.all.count > 1 ? Ranks.all.traffic.since(before).bytesSent / repeats : nil, seconds: seconds,
             readSeconds: points.readSeconds, method: MethodArgument.name(of: fit.method), coreType: BLASConfiguration.selection.coreType,
             threads: threads)
         if let output { try archive(fit, kept: kept).write(to: output, force: overwrite.force) }
@@ -230,6 +249,7 @@ struct Fit: ParsableCommand {
     private func settings(threads: Int, _ bar: ProgressBar) -> MinimumVolumeEllipsoid.Settings {
         var settings = MinimumVolumeEllipsoid.Settings(centering: centered ? .origin : .free, method: method.method, gap: gap)
         settings.threads = threads
+        settings.processes = Ranks.all
         settings.iterationLimit = iterationLimit
         settings.timeLimit = timeLimit.map { .seconds($0) }
         settings.observer = { progress in

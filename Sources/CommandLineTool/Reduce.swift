@@ -108,11 +108,17 @@ struct Reduce: ParsableCommand {
     }
 
     func run() throws {
-        try overwrite.check(output, inputs: input.paths + [weights, target].compactMap { $0 })
         let threads = threading.apply()
-        let points = try input.read()
-        if let target { return try combine(points, target: target, threads: threads) }
-        let given = try weights.map { try VectorFile.read($0, count: points.count, of: "weights, one per point") }
+        let (points, given) = try Ranks.agree {
+            if Ranks.isFirst { try overwrite.check(output, inputs: input.paths + [weights, target].compactMap { $0 }) }
+            let points = try input.read()
+            return (points, try weights.map { try VectorFile.read($0, count: points.count, of: "weights, one per point") })
+        }
+        if let target {
+            if Ranks.isFirst { try combine(points, target: target, threads: threads) }
+            return
+        }
+        guard Ranks.isFirst else { return try help(points, given) }
         let (count, dimension) = (points.count, points.dimension)
         var settings = CaratheodoryReduction.Settings(method: method == .direct ? .direct : .oneRead, minimal: minimal)
         settings.memoryLimit = Int(clamping: ProcessInfo.processInfo.physicalMemory / 10 * 8)
@@ -120,7 +126,11 @@ struct Reduce: ParsableCommand {
         let (reduction, seconds) = try withWeights(given) { weights in
             if let keepsSecondMoments = keepsSecondMomentsByBlocks(points) {
                 return try points.withPieces { points in
-                    try timed { try CaratheodoryReduction(points: points, weights: weights, keepsSecondMoments: keepsSecondMoments) }
+                    try timed {
+                        // Rank 0 has the answer.
+                        try CaratheodoryReduction.shared(
+                            points: points, weights: weights, keepsSecondMoments: keepsSecondMoments, with: Ranks.all)!
+                    }
                 }
             }
             guard let file = points.single else {
@@ -153,6 +163,19 @@ struct Reduce: ParsableCommand {
             supportCount: reduction.indices.count, rank: reduction.rank, error: reduction.error, spreadError: reduction.spreadError,
             massError: reduction.massError, seconds: seconds, readSeconds: points.readSeconds, threads: threads)
         if format.json { try JSONOutput.show(report) } else { show(report) }
+    }
+
+    /// What the other ranks do: their share of the blocks, where there are any. Rank 0 says what is wrong.
+    private func help(_ points: PointFiles, _ given: [Double]?) throws {
+        guard let keepsSecondMoments = keepsSecondMomentsByBlocks(points), points.count > 0 else { return }
+        try withWeights(given) { weights in
+            try points.withPieces { points in
+                for _ in 0..<repetitions {
+                    _ = try CaratheodoryReduction.shared(
+                        points: points, weights: weights, keepsSecondMoments: keepsSecondMoments, with: Ranks.all)
+                }
+            }
+        }
     }
 
     /// Coordinates up to which one file is reduced by one tree of sums, which takes a sixteenth as much memory: 32 MB.

@@ -45,6 +45,14 @@ struct EllipsoidSolver<Source: PointSource> {
         let map: LeverageMap
     }
 
+    /// A read by a metric for the points beyond a floor, or for as many as may be candidates.
+    func read(_ metric: Metric, capacity: Int = 1, floor: Double = -.infinity) -> LeverageRead {
+        LeverageRead(
+            factor: metric.factor, map: metric.map,
+            careful: frame.isDelicate ? .init(transform: frame.transform, origin: frame.origin, noise: frame.noise) : nil, order: order,
+            capacity: capacity, floor: floor)
+    }
+
     /// The largest κ of the last read.
     var largest: Double { far.largest }
     /// D

@@ -41,12 +41,14 @@ struct LeverageMap: Sendable {
         team.share(count, inRunsOf: taskSize) { run(source, $0, target.pointer + $0.lowerBound) }
     }
 
-    /// κ of all points of `source` in runs of consecutive ones that threads share: nothing is kept. `body` may write over κ.
+    /// κ of the points of a range in runs of consecutive ones that threads share: nothing is kept. `body` may write over κ.
     func leverages(
-        of source: some PointSource, team: ThreadTeam,
+        of source: some PointSource, in range: Range<Int>, team: ThreadTeam,
         _ body: (_ first: Int, _ kappa: UnsafeMutablePointer<Double>, _ count: Int) -> Void
     ) {
-        team.share(source.pointCount, inRunsOf: taskSize) { leverages(of: source, in: $0, body) }
+        team.share(range.count, inRunsOf: taskSize) {
+            leverages(of: source, in: range.lowerBound + $0.lowerBound..<range.lowerBound + $0.upperBound, body)
+        }
     }
 
     /// κ of the points of a range, on the calling thread.

@@ -10,6 +10,7 @@
 // Math. 155 (2007); Harman & Pronzato, Stat. Probab. Lett. 77 (2007); Sun & Freund, Oper. Res. 52 (2004).
 
 import LinearAlgebra
+public import MessagePassing
 
 /// The ellipsoid of least volume that contains a set of points.
 ///
@@ -90,6 +91,8 @@ public struct MinimumVolumeEllipsoid: Sendable {
         /// Threads that share reads and products; by default as many as BLAS may use. BLAS itself uses one in each of them,
         /// and the answer does not depend on their number.
         public var threads = BLASConfiguration.configuredThreads
+        /// Processes that share the reads; the others call ``MinimumVolumeEllipsoid/shareReads(of:with:threads:)``.
+        public var processes: any ProcessGroup = SingleProcess()
         /// Called before every iteration; returning false cancels.
         public var observer: (@Sendable (Progress) -> Bool)?
 
@@ -188,6 +191,7 @@ public struct MinimumVolumeEllipsoid: Sendable {
 
     /// The same by a clock of the caller's.
     package init(source: some PointSource, settings: Settings, clock: @escaping EffortBudget.Clock) throws(GeometryError) {
+        defer { if settings.processes.count > 1 { _ = settings.processes.broadcast([]) } }
         try settings.validate()
         let n = source.pointCount
         guard source.dimension >= 1 else { throw .invalidDimension(source.dimension) }
