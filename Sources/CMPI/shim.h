@@ -3,11 +3,11 @@
 #define CMPI_SHIM_H
 
 #if !__has_include(<mpi.h>)
-#error "mpi.h is missing: apt-get install libopenmpi-dev openmpi-bin (the MPI trait needs it)"
+#error "mpi.h is missing: apt-get install libopenmpi-dev openmpi-bin (the trait MPI needs it)"
 #endif
 #include <mpi.h>
 
-// Calls of several threads, one at a time.
+// Calls of several threads, one at a time. 0 where that cannot be had.
 static inline int cmpi_start(void) {
     int provided = 0;
     return MPI_Init_thread(NULL, NULL, MPI_THREAD_SERIALIZED, &provided) == MPI_SUCCESS && provided >= MPI_THREAD_SERIALIZED;
@@ -19,12 +19,11 @@ static inline void cmpi_finish(void) {
 static inline void cmpi_abort(int code) { MPI_Abort(MPI_COMM_WORLD, code); }
 static inline int cmpi_rank(void) { int rank = 0; MPI_Comm_rank(MPI_COMM_WORLD, &rank); return rank; }
 static inline int cmpi_count(void) { int count = 1; MPI_Comm_size(MPI_COMM_WORLD, &count); return count; }
-static inline int cmpi_broadcast(void *bytes, int count) { return MPI_Bcast(bytes, count, MPI_BYTE, 0, MPI_COMM_WORLD); }
-static inline int cmpi_gather_size(long size, long *sizes) {
-    return MPI_Gather(&size, 1, MPI_LONG, sizes, 1, MPI_LONG, 0, MPI_COMM_WORLD);
-}
-static inline int cmpi_gather(const void *bytes, int count, void *all, const int *counts, const int *places) {
-    return MPI_Gatherv(bytes, count, MPI_BYTE, all, counts, places, MPI_BYTE, 0, MPI_COMM_WORLD);
+// An error of these ends all ranks, which is what MPI does unless told otherwise.
+static inline void cmpi_broadcast(void *bytes, int count) { MPI_Bcast(bytes, count, MPI_BYTE, 0, MPI_COMM_WORLD); }
+static inline void cmpi_send(const void *bytes, int count, int rank) { MPI_Send(bytes, count, MPI_BYTE, rank, 0, MPI_COMM_WORLD); }
+static inline void cmpi_receive(void *bytes, int count, int rank) {
+    MPI_Recv(bytes, count, MPI_BYTE, rank, 0, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
 }
 
 #endif

@@ -23,7 +23,7 @@ enum EntryPoint {
                 try command.run()
             }
         } catch let error as CommandFailure {
-            finish(error.status, error.message.map { "\(name): \($0)" })
+            finish(error.status, error.message.map { "\(name): \(Ranks.prefix)\($0)" })
         } catch {
             let code = Loewner.exitCode(for: error)
             switch code {
@@ -36,15 +36,15 @@ enum EntryPoint {
                 if let typed = words.first, !typed.hasPrefix("-"), name == "loewner" {
                     message += Spelling.suggestion(for: typed, among: verbs).map { ", did you mean \($0)?" } ?? ""
                 }
-                finish(.usage, "\(name): \(message); see \(name) --help")
+                finish(.usage, Ranks.speaks(for: words.first ?? "") ? "\(name): \(message); see \(name) --help" : nil)
             default:
-                finish(.failure, "\(name): \(describe(error))")
+                finish(.failure, "\(name): \(Ranks.prefix)\(describe(error))")
             }
         }
     }
 
     private static func finish(_ status: ExitStatus, _ message: String?) -> Never {
-        if let message, Ranks.speaks { Console.warn(clipped(singleLine(message))) }
+        if let message { Console.warn(clipped(singleLine(message))) }
         exit(status.rawValue)
     }
 

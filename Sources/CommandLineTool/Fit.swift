@@ -148,17 +148,13 @@ struct Fit: ParsableCommand {
             let earlier = Ranks.isFirst ? try start.map { try Self.earlierFit($0) } : nil
             return (try input.read(isLocal: !centered && trim == nil), earlier)
         }
-        guard Ranks.isFirst else {
-            for _ in 0..<repeats where points.count > 0 {
-                try points.withPieces { MinimumVolumeEllipsoid.shareReads(of: $0, with: Ranks.all, threads: threads) }
-            }
-            return
-        }
-        let before = Ranks.all.traffic
+        guard Ranks.isFirst else { return try Ranks.shareReads(of: points, threads: threads) }
         let bar = ProgressBar(quiet: format.json)
         var settings = settings(threads: threads, bar)
         settings.start = earlier
-        let (fit, seconds, kept) = try trim.map { try trimmed(points, share: $0, settings) } ?? solve(points, settings)
+        let ((fit, seconds, kept), cost) = try Ranks.lead {
+            try trim.map { try trimmed(points, share: $0, settings) } ?? solve(points, settings)
+        }
         bar.clear()
 
         let status = Self.name(of: fit.status)
@@ -173,9 +169,8 @@ struct Fit: ParsableCommand {
                 ? (0..<points.dimension).map { axes.directions.row($0) } : nil,
             hasShape: fit.ellipsoid.shape != nil, notes: Self.notes(on: fit),
             supportCount: fit.support.count, keptCount: kept?.count, seed: kept == nil ? nil : seed, iterations: fit.iterations,
-            dataPasses: fit.dataPasses, ranks: Ranks.all.count > 1 ? Ranks.all.count : nil,
-            messages: Ranks.all.count > 1 ? Ranks.all.traffic.since(before).messages / repeats : nil,
-            bytesSent: Ranks.all.count > 1 ? Ranks.all.traffic.since(before).bytesSent / repeats : nil, seconds: seconds,
+            dataPasses: fit.dataPasses, ranks: cost?.ranks, messages: cost?.perSolve(repeats).traffic.messages,
+            bytesSent: cost?.perSolve(repeats).traffic.bytesSent, seconds: seconds,
             readSeconds: points.readSeconds, method: MethodArgument.name(of: fit.method), coreType: BLASConfiguration.selection.coreType,
             threads: threads)
         if let output { try archive(fit, kept: kept).write(to: output, force: overwrite.force) }

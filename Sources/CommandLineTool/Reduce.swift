@@ -94,6 +94,10 @@ struct Reduce: ParsableCommand {
         let error: Double
         let spreadError: Double
         let massError: Double
+        /// Processes, and per reduction collectives and bytes that left one for another; absent for one process.
+        var ranks: Int?
+        var messages: Int?
+        var bytesSent: Int?
         let seconds: Double
         let readSeconds: Double
         let threads: Int
@@ -114,25 +118,39 @@ struct Reduce: ParsableCommand {
             let points = try input.read()
             return (points, try weights.map { try VectorFile.read($0, count: points.count, of: "weights, one per point") })
         }
-        if let target {
-            if Ranks.isFirst { try combine(points, target: target, threads: threads) }
-            return
-        }
         guard Ranks.isFirst else { return try help(points, given) }
-        let (count, dimension) = (points.count, points.dimension)
+        if let target {
+            Ranks.workAlone(because: "a target is not looked for by shares")
+            return try Ranks.lead { try combine(points, target: target, threads: threads) }.0
+        }
         var settings = CaratheodoryReduction.Settings(method: method == .direct ? .direct : .oneRead, minimal: minimal)
         settings.memoryLimit = Int(clamping: ProcessInfo.processInfo.physicalMemory / 10 * 8)
 
-        let (reduction, seconds) = try withWeights(given) { weights in
+        let ((reduction, seconds), cost) = try Ranks.lead { try reduce(points, given, settings) }
+        try write(indices: reduction.indices, weights: reduction.weights)
+        let report = Report(
+            pointCount: points.count, dimension: points.dimension, featureCount: reduction.featureCount,
+            supportCount: reduction.indices.count, rank: reduction.rank, error: reduction.error, spreadError: reduction.spreadError,
+            massError: reduction.massError, ranks: cost?.ranks, messages: cost?.perSolve(repetitions).traffic.messages,
+            bytesSent: cost?.perSolve(repetitions).traffic.bytesSent, seconds: seconds, readSeconds: points.readSeconds, threads: threads)
+        if format.json { try JSONOutput.show(report) } else { show(report) }
+    }
+
+    /// The last answer and the median time.
+    private func reduce(
+        _ points: PointFiles, _ given: [Double]?, _ settings: CaratheodoryReduction.Settings
+    ) throws -> (CaratheodoryReduction, Double) {
+        let (count, dimension) = (points.count, points.dimension)
+        return try withWeights(given) { weights in
             if let keepsSecondMoments = keepsSecondMomentsByBlocks(points) {
                 return try points.withPieces { points in
                     try timed {
-                        // Rank 0 has the answer.
-                        try CaratheodoryReduction.shared(
-                            points: points, weights: weights, keepsSecondMoments: keepsSecondMoments, with: Ranks.all)!
+                        try CaratheodoryReduction(
+                            points: points, weights: weights, keepsSecondMoments: keepsSecondMoments, processes: Ranks.all)
                     }
                 }
             }
+            Ranks.workAlone(because: "blocks are shared of more than 2^26 numbers or several files, without lifts beyond covariance")
             guard let file = points.single else {
                 let joined = try points.matrix().elements
                 return try joined.withUnsafeBufferPointer { points in
@@ -156,24 +174,14 @@ struct Reduce: ParsableCommand {
                     }
                 })
         }
-
-        try write(indices: reduction.indices, weights: reduction.weights)
-        let report = Report(
-            pointCount: points.count, dimension: points.dimension, featureCount: reduction.featureCount,
-            supportCount: reduction.indices.count, rank: reduction.rank, error: reduction.error, spreadError: reduction.spreadError,
-            massError: reduction.massError, seconds: seconds, readSeconds: points.readSeconds, threads: threads)
-        if format.json { try JSONOutput.show(report) } else { show(report) }
     }
 
-    /// What the other ranks do: their share of the blocks, where there are any. Rank 0 says what is wrong.
+    /// What the other ranks do: their share of the blocks, where there are any.
     private func help(_ points: PointFiles, _ given: [Double]?) throws {
-        guard let keepsSecondMoments = keepsSecondMomentsByBlocks(points), points.count > 0 else { return }
+        guard let keepsSecondMoments = keepsSecondMomentsByBlocks(points), points.count > 0 else { return Ranks.all.serve { _ in } }
         try withWeights(given) { weights in
-            try points.withPieces { points in
-                for _ in 0..<repetitions {
-                    _ = try CaratheodoryReduction.shared(
-                        points: points, weights: weights, keepsSecondMoments: keepsSecondMoments, with: Ranks.all)
-                }
+            try points.withPieces {
+                CaratheodoryReduction.shareBlocks(of: $0, weights: weights, keepsSecondMoments: keepsSecondMoments, with: Ranks.all)
             }
         }
     }

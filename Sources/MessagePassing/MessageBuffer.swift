@@ -6,21 +6,22 @@ public struct MessageBuffer: Sendable {
     /// A message to be written, or one to be read.
     public init(_ bytes: [UInt8] = []) { self.bytes = bytes }
 
-    /// Whether there is more to be read.
-    public var hasMore: Bool { position < bytes.count }
+    /// A message of a few numbers.
+    public init(_ values: [Int]) {
+        bytes = []
+        write(values)
+    }
 
-    /// Adds what another message holds.
-    public mutating func append(_ other: [UInt8]) { bytes += other }
+    /// What has not been read.
+    public var rest: [UInt8] { Array(bytes[position...]) }
 
     public mutating func write(_ values: [Double]) { append(values) }
     public mutating func write(_ values: [Int]) { append(values) }
-    public mutating func write(_ value: Double) { append([value]) }
-    public mutating func write(_ value: Int) { append([value]) }
+    public mutating func write(_ values: [UInt8]) { append(values) }
 
     public mutating func readDoubles() -> [Double] { next(0.0) }
     public mutating func readInts() -> [Int] { next(0) }
-    public mutating func readDouble() -> Double { readDoubles()[0] }
-    public mutating func readInt() -> Int { readInts()[0] }
+    public mutating func readBytes() -> [UInt8] { next(0) }
 
     private mutating func append<Value: BitwiseCopyable>(_ values: [Value]) {
         withUnsafeBytes(of: values.count) { bytes.append(contentsOf: $0) }
@@ -31,8 +32,12 @@ public struct MessageBuffer: Sendable {
         bytes.withUnsafeBytes { raw in
             let count = raw.loadUnaligned(fromByteOffset: position, as: Int.self)
             position += MemoryLayout<Int>.size
-            defer { position += count * MemoryLayout<Value>.size }
-            return (0..<count).map { raw.loadUnaligned(fromByteOffset: position + $0 * MemoryLayout<Value>.size, as: Value.self) }
+            defer { position += count * MemoryLayout<Value>.stride }
+            return [Value](unsafeUninitializedCapacity: count) { out, initialized in
+                UnsafeMutableRawBufferPointer(out).copyMemory(
+                    from: UnsafeRawBufferPointer(rebasing: raw[position..<position + count * MemoryLayout<Value>.stride]))
+                initialized = count
+            }
         }
     }
 }

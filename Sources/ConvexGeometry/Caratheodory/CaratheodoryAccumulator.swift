@@ -126,21 +126,20 @@ public struct CaratheodoryAccumulator: Sendable {
 }
 
 extension CaratheodoryAccumulator {
-    /// As a message.
-    var bytes: [UInt8] {
-        var message = MessageBuffer()
+    /// Adds it to a message.
+    func write(to message: inout MessageBuffer) {
         message.write([dimension, keepsSecondMoments ? 1 : 0, pointCount, moments == nil ? 0 : 1, anchor == nil ? 0 : 1])
         message.write(indices)
         for values in [weights, points.elements, [error, spreadError, massError], anchor ?? []] { message.write(values) }
         if let moments {
-            message.write(moments.width)
+            message.write([moments.width])
             for values in [
                 moments.high, moments.low, moments.centeredMagnitude, moments.spread, moments.magnitude, moments.center, moments.shift,
             ] { message.write(values) }
         }
-        return message.bytes
     }
 
+    /// Reads it from a message.
     init(message: inout MessageBuffer) {
         let (sizes, names, shares, elements) = (message.readInts(), message.readInts(), message.readDoubles(), message.readDoubles())
         let (errors, about) = (message.readDoubles(), message.readDoubles())
@@ -150,7 +149,7 @@ extension CaratheodoryAccumulator {
         (error, spreadError, massError) = (errors[0], errors[1], errors[2])
         anchor = sizes[4] == 1 ? about : nil
         guard sizes[3] == 1 else { return }
-        let width = message.readInt()
+        let width = message.readInts()[0]
         let sums = (0..<7).map { _ in message.readDoubles() }
         moments = InputMoments(
             high: sums[0], low: sums[1], centeredMagnitude: sums[2], spread: sums[3], magnitude: sums[4], center: sums[5],

@@ -13,75 +13,88 @@ extension CaratheodoryReduction {
     /// - Parameters:
     ///   - weights: n non-negative weights; `nil` stands for 1/n each.
     ///   - keepsSecondMoments: whether Σw·ppᵀ is kept as well.
-    /// - Throws: `nonFinite`, `invalidWeight`, `dimensionMismatch`, `notRepresentable`, `factorization`.
+    ///   - processes: who share the blocks, of which this is rank 0; the others call `shareBlocks`. The answer has the same bytes for
+    ///     any number of them.
+    /// - Throws: `nonFinite`, `invalidWeight`, `dimensionMismatch`, `notRepresentable`, `factorization`; `onRank` of those.
     public init(
-        points: ConcatenatedPoints, weights: UnsafeBufferPointer<Double>? = nil, keepsSecondMoments: Bool = false
+        points: ConcatenatedPoints, weights: UnsafeBufferPointer<Double>? = nil, keepsSecondMoments: Bool = false,
+        processes: any ProcessGroup = SingleProcess()
     ) throws(GeometryError) {
-        let reduction = try Self.shared(points: points, weights: weights, keepsSecondMoments: keepsSecondMoments, with: SingleProcess())
-        guard let reduction else { throw .breakdown("a process on its own is not rank 0") }
-        self = reduction
+        let blocks = PointBlocks(points: points, weights: weights, keepsSecondMoments: keepsSecondMoments)
+        self = try blocks.reduction(processes)
     }
 
-    /// The same by several processes, each of which can read all points and has all weights; the reduction at rank 0, nil elsewhere.
-    ///
-    /// The answer has the same bytes for any number of processes.
-    public static func shared(
-        points: ConcatenatedPoints, weights: UnsafeBufferPointer<Double>? = nil, keepsSecondMoments: Bool = false,
+    /// Shares the blocks of reductions that rank 0 of a group makes of the same points and weights with these `processes`, until it
+    /// releases the group. Every process must be able to read all points.
+    public static func shareBlocks(
+        of points: ConcatenatedPoints, weights: UnsafeBufferPointer<Double>? = nil, keepsSecondMoments: Bool = false,
         with processes: any ProcessGroup
-    ) throws(GeometryError) -> CaratheodoryReduction? {
+    ) {
         let blocks = PointBlocks(points: points, weights: weights, keepsSecondMoments: keepsSecondMoments)
-        if let weights, weights.count != points.pointCount {
-            throw .dimensionMismatch(expected: points.pointCount, found: weights.count)
-        }
-        guard processes.count > 1 else {
-            var tree = MergeTree()
-            try blocks.reduce(0..<blocks.count) { (leaf) throws(GeometryError) in try tree.append(leaf) }
-            return try blocks.assemble(tree)
-        }
-        func share(_ rank: Int) -> Range<Int> {
-            blocks.count * rank / processes.count..<blocks.count * (rank + 1) / processes.count
-        }
-        // Rank 0 has its own blocks from memory; an error of another one is found again, by the block it was in.
-        var (own, message, failure) = ([CaratheodoryAccumulator](), MessageBuffer(), GeometryError?.none)
-        do throws(GeometryError) {
-            try blocks.reduce(share(processes.rank)) { (leaf) throws(GeometryError) in
-                if processes.rank == 0 { own.append(leaf) } else { message.append(leaf.bytes) }
-            }
-        } catch {
-            failure = error
-        }
-        let answers = processes.gather(message.bytes)
-        guard processes.rank == 0 else { return nil }
-        if let failure { throw failure }
-        var tree = MergeTree()
-        for leaf in own { try tree.append(leaf) }
-        for (rank, answer) in answers.enumerated().dropFirst() {
-            var message = MessageBuffer(answer)
-            for block in share(rank) {
-                guard message.hasMore else {
-                    try blocks.reduce(block..<block + 1) { (leaf) throws(GeometryError) in try tree.append(leaf) }
-                    continue
-                }
-                try tree.append(CaratheodoryAccumulator(message: &message))
-            }
-        }
-        return try blocks.assemble(tree)
+        processes.serve { _ in _ = blocks.join(processes) }
     }
 }
 
 /// Runs of consecutive points that are reduced on their own.
-private struct PointBlocks {
+package struct PointBlocks {
     let points: ConcatenatedPoints
     let weights: UnsafeBufferPointer<Double>?
     let keepsSecondMoments: Bool
+    /// Points of a block. By default 16 MB in double precision: a block outweighs the D³ of its elimination, and several fit the memory
+    /// of any machine.
+    let length: Int
 
-    /// 16 MB in double precision: a block outweighs the D³ of its elimination, and several fit the memory of any machine.
-    private var length: Int { Swift.max(256, (1 << 21) / Swift.max(1, points.dimension)) }
+    package init(
+        points: ConcatenatedPoints, weights: UnsafeBufferPointer<Double>?, keepsSecondMoments: Bool, length: Int? = nil
+    ) {
+        (self.points, self.weights, self.keepsSecondMoments) = (points, weights, keepsSecondMoments)
+        self.length = length ?? Swift.max(256, (1 << 21) / Swift.max(1, points.dimension))
+    }
 
-    var count: Int { (points.pointCount + length - 1) / length }
+    /// The reduction by all ranks of a group, at rank 0.
+    package func reduction(_ processes: any ProcessGroup) throws(GeometryError) -> CaratheodoryReduction {
+        if let weights, weights.count != points.pointCount {
+            throw .dimensionMismatch(expected: points.pointCount, found: weights.count)
+        }
+        do throws(GeometryError) {
+            guard processes.count > 1 else { return try assemble(try tree(0..<points.pointCount)) }
+            // Everything is known already; it is only to be done.
+            _ = processes.broadcast([1])
+            guard let all = join(processes) else { throw .breakdown("a reduction was asked for by a process of another rank") }
+            return try assemble(try MergeTree(message: all))
+        } catch {
+            throw error.byRank(of: processes, pointCount: points.pointCount, inRunsOf: length)
+        }
+    }
+
+    /// Reduces the blocks of a rank's share, and merges what it came to with what others have; a tree or an error at rank 0, nil
+    /// elsewhere.
+    package func join(_ processes: any ProcessGroup) -> [UInt8]? {
+        let share = processes.share(of: points.pointCount, inRunsOf: length, rank: processes.rank)
+        let own = Result { () throws(GeometryError) in try tree(share) }
+        return processes.combine(MergeTree.message(own)) { first, second in
+            MergeTree.message(
+                Result { () throws(GeometryError) in
+                    var tree = try MergeTree(message: first)
+                    try tree.append(try MergeTree(message: second))
+                    return tree
+                })
+        }
+    }
+
+    /// What the blocks of a range come to.
+    private func tree(_ range: Range<Int>) throws(GeometryError) -> MergeTree {
+        var tree = MergeTree()
+        try reduce(range.lowerBound / length..<(range.upperBound + length - 1) / length) { (block, leaf) throws(GeometryError) in
+            try tree.append(leaf, block: block)
+        }
+        return tree
+    }
 
     /// Gives `body` the accumulators of some blocks in order, two for each thread at a time.
-    func reduce(_ range: Range<Int>, _ body: (CaratheodoryAccumulator) throws(GeometryError) -> Void) throws(GeometryError) {
+    private func reduce(
+        _ range: Range<Int>, _ body: (_ block: Int, CaratheodoryAccumulator) throws(GeometryError) -> Void
+    ) throws(GeometryError) {
         let team = ThreadTeam(BLASConfiguration.configuredThreads)
         try BLASConfiguration.withSingleThread { () throws(GeometryError) in
             for start in stride(from: range.lowerBound, to: range.upperBound, by: 2 * team.count) {
@@ -94,7 +107,7 @@ private struct PointBlocks {
                         target.pointer[place] = Result { () throws(GeometryError) in try leaf(group.lowerBound + place) }
                     }
                 }
-                for leaf in leaves { if let leaf { try body(try leaf.get()) } }
+                for (block, leaf) in zip(group, leaves) { if let leaf { try body(block, try leaf.get()) } }
             }
         }
     }
@@ -119,7 +132,7 @@ private struct PointBlocks {
         return result
     }
 
-    func assemble(_ tree: MergeTree) throws(GeometryError) -> CaratheodoryReduction {
+    private func assemble(_ tree: MergeTree) throws(GeometryError) -> CaratheodoryReduction {
         var tree = tree
         guard let all = try tree.finish(), all.totalWeight > 0 else { throw .invalidWeight(index: 0, value: weights?.first ?? 0) }
         let pairs = points.dimension * (points.dimension + 1) / 2
@@ -127,31 +140,5 @@ private struct PointBlocks {
             indices: all.indices, weights: all.weights, featureCount: points.dimension + (keepsSecondMoments ? pairs : 0),
             pointCount: points.pointCount, totalWeight: all.totalWeight, rank: nil, error: all.error, spreadError: all.spreadError,
             massError: all.massError)
-    }
-}
-
-/// Accumulators of consecutive points, merged in pairs that have seen equally many blocks.
-private struct MergeTree {
-    private var levels: [(height: Int, accumulator: CaratheodoryAccumulator)] = []
-
-    init() {}
-
-    /// Takes in the accumulator of the next block.
-    mutating func append(_ leaf: CaratheodoryAccumulator) throws(GeometryError) {
-        levels.append((0, leaf))
-        while levels.count > 1, levels[levels.count - 1].height == levels[levels.count - 2].height {
-            let right = levels.removeLast()
-            try levels[levels.count - 1].accumulator.merge(right.accumulator)
-            levels[levels.count - 1].height += 1
-        }
-    }
-
-    /// All of them together; nil when there were none.
-    mutating func finish() throws(GeometryError) -> CaratheodoryAccumulator? {
-        while levels.count > 1 {
-            let right = levels.removeLast()
-            try levels[levels.count - 1].accumulator.merge(right.accumulator)
-        }
-        return levels.first?.accumulator
     }
 }

@@ -41,7 +41,7 @@ extension EllipsoidSolver {
             }
         }
         surveyed = images
-        try keep(FarthestPoints(all: kappa), metric)
+        try keepAll(kappa, metric)
     }
 
     /// κ of all points from their images in the frame.
@@ -51,12 +51,14 @@ extension EllipsoidSolver {
         kappa.withUnsafeMutableBufferPointer {
             metric.factor.leverages(ofImages: images, count: $0.count, base: base, into: $0.baseAddress!, team: team)
         }
-        try keep(FarthestPoints(all: kappa), metric)
+        try keepAll(kappa, metric)
     }
 
-    /// Remembers what a read found; throws when a κ was not finite.
-    private mutating func keep(_ found: FarthestPoints?, _ metric: Metric) throws(GeometryError) {
-        guard let found else { throw source.firstNonFinite() ?? .notRepresentable(reason: "coordinates that overflow") }
+    /// Remembers κ of all points; throws when one is not finite.
+    private mutating func keepAll(_ kappa: [Double], _ metric: Metric) throws(GeometryError) {
+        guard let found = FarthestPoints(all: kappa) else {
+            throw source.firstNonFinite() ?? .notRepresentable(reason: "coordinates that overflow")
+        }
         (far, self.metric) = (found, metric)
     }
 
@@ -82,7 +84,8 @@ extension EllipsoidSolver {
         budget.dataPasses += 1
         let capacity = isOwnPool ? source.pointCount : poolSize
         let bar = isOwnPool ? -.infinity : floor ?? promisingFloor(metric, capacity)
-        try keep(read(metric, capacity: capacity, floor: bar).farthest(source, processes: settings.processes, team: team), metric)
+        let found = try read(metric, capacity: capacity, floor: bar).farthest(source, processes: settings.processes, team: team)
+        (far, self.metric) = (found, metric)
     }
 
     /// A κ that about 1.25·count + 2σ of the points exceed, from a sample; −∞ when a sample cannot tell. It spares a read the points

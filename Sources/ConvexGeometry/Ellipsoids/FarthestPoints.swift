@@ -132,7 +132,7 @@ final class FarthestPointsCollector: Sendable {
             state.indices += other.indices
             state.kappa += other.kappa
             state.runs.append((first, other.indices.count))
-            if state.kappa.count > 2 * capacity + Self.slack || state.isTrimmed && state.kappa.count > capacity { trim(&state) }
+            if state.kappa.count > 2 * capacity + Self.slack || state.isTrimmed && state.kappa.count >= capacity { trim(&state) }
         }
     }
 
@@ -195,9 +195,7 @@ extension FarthestPoints {
         return message.bytes
     }
 
-    /// nil for an empty message: a leverage was not finite.
-    init?(bytes: [UInt8]) {
-        guard !bytes.isEmpty else { return nil }
+    init(bytes: [UInt8]) {
         var message = MessageBuffer(bytes)
         let (indices, kappa, numbers) = (message.readInts(), message.readDoubles(), message.readDoubles())
         self.init(indices: indices, kappa: kappa, largest: numbers[0], floor: numbers[1], isTrimmed: numbers[2] != 0)

@@ -33,7 +33,10 @@ struct LeverageMap: Sendable {
     }
 
     /// Points per block: what a block occupies fits the second-level cache, and the product has columns enough.
-    var blockSize: Int { Swift.max(256, 32768 / Swift.max(dimension, rank) / 8 * 8) }
+    var blockSize: Int { Self.blockSize(Swift.max(dimension, rank)) }
+
+    /// The same for points of a dimension, of whatever rank.
+    static func blockSize(_ dimension: Int) -> Int { Swift.max(256, 32768 / dimension / 8 * 8) }
 
     /// κ of the first `count` points of `source` into `out`; bytes do not depend on the team.
     func leverages(of source: some PointSource, count: Int, into out: UnsafeMutablePointer<Double>, team: ThreadTeam) {

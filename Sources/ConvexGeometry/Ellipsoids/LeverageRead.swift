@@ -20,15 +20,6 @@ struct LeverageRead {
         let noise: Double
     }
 
-    /// Where ranks begin: shares are cut where tasks are, so that every point is in the same place of the same block of the same loop
-    /// whoever reads it.
-    func share(of rank: Int, among count: Int, pointCount n: Int) -> Range<Int> {
-        let task = map.taskSize
-        let tasks = (n + task - 1) / task
-        func bound(_ rank: Int) -> Int { Swift.min(n, tasks * rank / count * task) }
-        return bound(rank)..<bound(rank + 1)
-    }
-
     /// The farthest points of a range; nil when a leverage is not finite.
     func farthest(_ source: some PointSource, _ range: Range<Int>, team: ThreadTeam) -> FarthestPoints? {
         let collector = FarthestPointsCollector(capacity: capacity, floor: floor)
@@ -68,7 +59,7 @@ extension LeverageRead {
         if let careful {
             message.write(careful.transform)
             message.write(careful.origin)
-            message.write(careful.noise)
+            message.write([careful.noise])
         }
         return message.bytes
     }
@@ -83,50 +74,85 @@ extension LeverageRead {
         (order, capacity, floor) = (sizes[2], sizes[3], numbers[1])
         careful =
             sizes[4] == 0
-            ? nil : CarefulFrame(transform: message.readDoubles(), origin: message.readDoubles(), noise: message.readDouble())
+            ? nil : CarefulFrame(transform: message.readDoubles(), origin: message.readDoubles(), noise: message.readDoubles()[0])
     }
 
-    /// The farthest points of all, at rank 0, by all ranks of a group: one broadcast of the map, one gather of candidates.
-    func farthest(_ source: some PointSource, processes: any ProcessGroup, team: ThreadTeam) -> FarthestPoints? {
-        guard processes.count > 1 else { return farthest(source, 0..<source.pointCount, team: team) }
+    /// The farthest points of all points, found by all ranks of a group, at rank 0: one broadcast of the map, one tree of candidates.
+    /// - Throws: `nonFinite`, and `notRepresentable` where leverages overflow.
+    func farthest(
+        _ source: some PointSource, processes: any ProcessGroup, team: ThreadTeam
+    ) throws(GeometryError) -> FarthestPoints {
+        guard processes.count > 1 else { return try find(source, 0..<source.pointCount, team) }
         _ = processes.broadcast(bytes)
-        let answers = processes.gather(answer(source, processes, team))
-        let collector = FarthestPointsCollector(capacity: capacity, floor: floor)
-        for answer in answers {
-            guard let part = FarthestPoints(bytes: answer) else { return nil }
-            collector.take(part)
-        }
-        return collector.finish()
+        guard let found = try join(source, processes, team) else { throw .breakdown("a read was asked for by a process of another rank") }
+        return found
     }
 
-    /// What a rank finds in its share.
-    fileprivate func answer(_ source: some PointSource, _ processes: any ProcessGroup, _ team: ThreadTeam) -> [UInt8] {
-        let range = share(of: processes.rank, among: processes.count, pointCount: source.pointCount)
-        return farthest(source, range, team: team)?.bytes ?? []
+    /// Finds what is farthest in a rank's share; what all have found at rank 0, nil elsewhere.
+    @discardableResult
+    func join(_ source: some PointSource, _ processes: any ProcessGroup, _ team: ThreadTeam) throws(GeometryError) -> FarthestPoints? {
+        let share = processes.share(of: source.pointCount, inRunsOf: map.blockSize, rank: processes.rank)
+        let own = Result { () throws(GeometryError) in try find(source, share, team) }
+        let all = processes.combine(Self.message(own)) { Self.message(merged(Self.result($0), Self.result($1))) }
+        guard let all else { return nil }
+        return try Self.result(all).get()
+    }
+
+    private func find(_ source: some PointSource, _ range: Range<Int>, _ team: ThreadTeam) throws(GeometryError) -> FarthestPoints {
+        guard let found = farthest(source, range, team: team) else {
+            throw source.firstNonFinite(in: range) ?? .notRepresentable(reason: "coordinates that overflow")
+        }
+        return found
+    }
+
+    private typealias Finding = Result<FarthestPoints, GeometryError>
+
+    /// What two neighbors found, the first of them earlier points. A number that is none comes before all else, as in a scan of all.
+    private func merged(_ first: Finding, _ second: Finding) -> Finding {
+        switch (first, second) {
+        case (.success(let first), .success(let second)):
+            let collector = FarthestPointsCollector(capacity: capacity, floor: floor)
+            collector.take(first)
+            collector.take(second)
+            return collector.finish().map { .success($0) } ?? .failure(.notRepresentable(reason: "coordinates that overflow"))
+        case (.failure(.nonFinite), _), (.failure, .success): return first
+        case (_, .failure(.nonFinite)), (.success, .failure): return second
+        case (.failure, .failure): return first
+        }
+    }
+
+    private static func message(_ finding: Finding) -> [UInt8] {
+        switch finding {
+        case .success(let found): [0] + found.bytes
+        case .failure(let error): [1] + error.bytes
+        }
+    }
+
+    private static func result(_ bytes: [UInt8]) -> Finding {
+        let rest = Array(bytes.dropFirst())
+        return bytes.first == 0 ? .success(FarthestPoints(bytes: rest)) : .failure(GeometryError(bytes: rest))
     }
 }
 
 extension MinimumVolumeEllipsoid {
-    /// Shares the reads of a fit that rank 0 of a group makes with these `processes` in its settings, until that fit is done.
+    /// Shares the reads of fits that rank 0 of a group makes with these `processes` in its settings, until it releases the group.
     ///
     /// Every process must be able to read all points (files on a common file system, say), and reads its share of them:
     ///
     /// ```swift
     /// if processes.rank > 0 { return MinimumVolumeEllipsoid.shareReads(of: points, with: processes) }
+    /// defer { processes.release() }
     /// let fit = try MinimumVolumeEllipsoid(points: points, settings: settings)    // settings.processes = processes
     /// ```
     ///
     /// The answer has the same bytes for any number of processes.
     public static func shareReads(
-        of points: ConcatenatedPoints, with processes: any ProcessGroup, threads: Int = BLASConfiguration.configuredThreads
+        of points: some PointSource, with processes: any ProcessGroup, threads: Int = BLASConfiguration.configuredThreads
     ) {
         let team = ThreadTeam(threads)
         BLASConfiguration.withSingleThread {
-            while true {
-                let request = processes.broadcast([])
-                guard !request.isEmpty else { return }
-                _ = processes.gather(LeverageRead(bytes: request).answer(points, processes, team))
-            }
+            // What is wrong is said by rank 0.
+            processes.serve { _ = try? LeverageRead(bytes: $0).join(points, processes, team) }
         }
     }
 }

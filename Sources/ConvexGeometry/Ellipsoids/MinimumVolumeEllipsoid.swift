@@ -91,7 +91,8 @@ public struct MinimumVolumeEllipsoid: Sendable {
         /// Threads that share reads and products; by default as many as BLAS may use. BLAS itself uses one in each of them,
         /// and the answer does not depend on their number.
         public var threads = BLASConfiguration.configuredThreads
-        /// Processes that share the reads; the others call ``MinimumVolumeEllipsoid/shareReads(of:with:threads:)``.
+        /// Processes that share the reads, of which this is rank 0; the others call
+        /// ``MinimumVolumeEllipsoid/shareReads(of:with:threads:)``.
         public var processes: any ProcessGroup = SingleProcess()
         /// Called before every iteration; returning false cancels.
         public var observer: (@Sendable (Progress) -> Bool)?
@@ -191,16 +192,19 @@ public struct MinimumVolumeEllipsoid: Sendable {
 
     /// The same by a clock of the caller's.
     package init(source: some PointSource, settings: Settings, clock: @escaping EffortBudget.Clock) throws(GeometryError) {
-        defer { if settings.processes.count > 1 { _ = settings.processes.broadcast([]) } }
         try settings.validate()
         let n = source.pointCount
         guard source.dimension >= 1 else { throw .invalidDimension(source.dimension) }
         guard n >= 1 else { throw .noPoints }
         guard source.dimension < Int(Int32.max) else { throw .tooLarge(source.dimension) }
         try settings.start?.validate(pointCount: n)
-        self = try BLASConfiguration.withSingleThread { () throws(GeometryError) -> MinimumVolumeEllipsoid in
-            var solver = try EllipsoidSolver(source, settings, clock)
-            return try solver.solve()
+        do throws(GeometryError) {
+            self = try BLASConfiguration.withSingleThread { () throws(GeometryError) -> MinimumVolumeEllipsoid in
+                var solver = try EllipsoidSolver(source, settings, clock)
+                return try solver.solve()
+            }
+        } catch {
+            throw error.byRank(of: settings.processes, pointCount: n, inRunsOf: LeverageMap.blockSize(source.dimension))
         }
     }
 
