@@ -25,18 +25,28 @@ enum Ranks {
     /// Verbs that share their work.
     static let verbs: Set = ["fit", "reduce", "coreset"]
 
+    /// Whether the tool was built with MPI.
+    static var canBeSeveral: Bool {
+        #if MPI
+            return true
+        #else
+            return false
+        #endif
+    }
+
     /// Whether several processes share the work of this verb.
     static var areSeveral: Bool { all.count > 1 }
 
     /// Whether this process prints and writes.
     static var isFirst: Bool { all.rank == 0 }
 
-    /// Whether this process reports words on the command line that are wrong, which all ranks find before MPI starts.
-    static func speaks(for verb: String) -> Bool {
+    /// Whether this process is one whose work another one reports on, failures included, as long as it does not fail in a way of its own.
+    /// Known before MPI starts.
+    static func isHelper(for verb: String?) -> Bool {
         #if MPI
-            return !verbs.contains(verb) || launched?.rank ?? 0 == 0
+            return verb.map(verbs.contains) ?? false && launched?.rank ?? 0 > 0
         #else
-            return true
+            return false
         #endif
     }
 
@@ -69,11 +79,13 @@ enum Ranks {
         }
         let verdict = all.broadcast(all.combine(own) { $0.isEmpty ? $1 : $0 } ?? [])
         guard let code = verdict.first else { return try result.get() }
+        guard isFirst else {
+            all.serve { _ in }
+            throw CommandFailure(status: .success, message: nil)
+        }
         all.release()
-        if !isFirst { all.serve { _ in } }
         throw CommandFailure(
-            status: ExitStatus(rawValue: Int32(code)) ?? .failure,
-            message: isFirst ? String(decoding: verdict.dropFirst(), as: UTF8.self) : nil)
+            status: ExitStatus(rawValue: Int32(code)) ?? .failure, message: String(decoding: verdict.dropFirst(), as: UTF8.self))
     }
 
     /// What rank 0 does while the others help, and what that has cost.

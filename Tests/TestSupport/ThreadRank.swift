@@ -39,24 +39,22 @@ package struct ThreadRank: ProcessGroup {
     package func receive(from other: Int) -> [UInt8] { channels[other * count + rank].receive() }
 
     /// Runs `body` on `count` threads that are the ranks of a group; what they return, in the order of ranks.
-    package static func run<Value: Sendable>(_ count: Int, _ body: @Sendable (ThreadRank) -> Value) -> [Value] {
+    package static func run<Value: Sendable>(_ count: Int, _ body: @escaping @Sendable (ThreadRank) -> Value) -> [Value] {
         let channels = (0..<count * count).map { _ in Channel() }
         let meter = MessageMeter()
         let results = Mutex([Value?](repeating: nil, count: count))
         // Not concurrentPerform: on few processors it would let ranks wait for others that have not begun.
         let group = DispatchGroup()
-        withoutActuallyEscaping(body) { body in
-            for rank in 0..<count {
-                let member = ThreadRank(rank: rank, count: count, meter: meter, channels: channels)
-                group.enter()
-                Thread.detachNewThread {
-                    let value = body(member)
-                    results.withLock { $0[rank] = value }
-                    group.leave()
-                }
+        for rank in 0..<count {
+            let member = ThreadRank(rank: rank, count: count, meter: meter, channels: channels)
+            group.enter()
+            Thread.detachNewThread {
+                let value = body(member)
+                results.withLock { $0[rank] = value }
+                group.leave()
             }
-            group.wait()
         }
+        group.wait()
         return results.withLock { $0.compactMap { $0 } }
     }
 }

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// Answers of several processes, which are threads here: the same bytes as those of one.
-@Suite struct SharedWorkTests {
+@Suite struct SharedReadsTests {
     private static let counts = [2, 3, 7]
 
     /// What rank 0 of a group makes of points while the others share its reads.
