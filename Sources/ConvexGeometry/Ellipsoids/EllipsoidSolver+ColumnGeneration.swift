@@ -31,9 +31,7 @@ extension EllipsoidSolver {
                 tolerance = tightest
             }
             let design = WeightedDesign(indices: work.positions.map { pool.indices[$0] }, weights: work.weights)
-            // Another round will look for candidates as far from D as its gap is large.
-            let mayBeFar = best.map { tuning.margin.gaps * $0.gap > tuning.margin.least } ?? true
-            guard let certified = try certify(design, images: gather(pool, work.positions), mayBeFar: mayBeFar) else {
+            guard let certified = try certify(design, images: gather(pool, work.positions)) else {
                 if let best { return try recertify(best) }
                 throw .breakdown("the support does not span the affine hull")
             }

@@ -79,24 +79,11 @@ extension EllipsoidSolver {
         budget.settle()
     }
 
-    /// What a read keeps, as far as there is room for it.
-    enum Wanted {
-        /// As many points as may be candidates.
-        case farthest
-        /// Those above a κ, and where a farther read would be needed to find candidates as many as may be ones.
-        case atLeast(Double, andFarthest: Bool = false)
-    }
-
-    /// One read of the data: the points with the largest κ.
-    mutating func readLeverages(_ metric: Metric, _ wanted: Wanted = .farthest) throws(GeometryError) {
+    /// One read of the data: the points with the largest κ, as many as may be candidates, or those above a floor.
+    mutating func readLeverages(_ metric: Metric, floor: Double? = nil) throws(GeometryError) {
         budget.dataPasses += 1
         let capacity = isOwnPool ? source.pointCount : poolSize
-        let bar =
-            switch wanted {
-            case _ where isOwnPool: -Double.infinity
-            case .farthest: promisingFloor(metric, capacity)
-            case .atLeast(let bound, let andFarthest): andFarthest ? Swift.min(bound, promisingFloor(metric, capacity)) : bound
-            }
+        let bar = isOwnPool ? -.infinity : floor ?? promisingFloor(metric, capacity)
         let found = try read(metric, capacity: capacity, floor: bar).farthest(source, processes: settings.processes, team: team)
         (far, self.metric) = (found, metric)
     }

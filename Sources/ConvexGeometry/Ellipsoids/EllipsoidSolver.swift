@@ -125,9 +125,8 @@ struct EllipsoidSolver<Source: PointSource> {
     /// - Parameters:
     ///   - images: of the design's points in the frame, where they are known.
     ///   - isFirst: whether candidates are still to be found, however far from D.
-    ///   - mayBeFar: whether the design may be so far from its goal that points farther from D are candidates after it.
     mutating func certify(
-        _ design: WeightedDesign, images known: [Double]? = nil, isFirst: Bool = false, mayBeFar: Bool = false
+        _ design: WeightedDesign, images known: [Double]? = nil, isFirst: Bool = false
     ) throws(GeometryError) -> CertifiedDesign? {
         let images = known ?? frame.images(source, design.indices, team)
         guard let factor = DesignFactor(images: images, rank: frame.rank, weights: design.weights, isCentered: isCentered, team: team)
@@ -137,9 +136,8 @@ struct EllipsoidSolver<Source: PointSource> {
             try findLeverages(Metric(factor: factor, map: map), surveyed)
         } else {
             // What a change of weights could lift to D, and all that is beyond it.
-            let near = Double(order) * (1 - tuning.margin.least)
-            try readLeverages(
-                Metric(factor: factor, map: map), isFirst ? .farthest : mayBeFar ? .atLeast(near, andFarthest: true) : .atLeast(near))
+            let floor = isFirst ? nil : Double(order) * (1 - tuning.margin.read)
+            try readLeverages(Metric(factor: factor, map: map), floor: floor)
         }
         let kappa = leverages(design.indices)
         if let most = kappa.max() { far.raise(to: most) }
