@@ -6,7 +6,7 @@ let package = Package(
     name: "loewner",
     platforms: [.macOS(.v15)],
     products: [
-        .library(name: "ConvexGeometry", targets: ["ConvexGeometry", "LinearAlgebra"]),
+        .library(name: "ConvexGeometry", targets: ["ConvexGeometry", "LinearAlgebra", "MessagePassing"]),
         .library(name: "Coresets", targets: ["Coresets"]),
         .library(name: "TensorFiles", targets: ["TensorFiles"]),
         .library(name: "NeuralNetworks", targets: ["NeuralNetworks"]),
@@ -17,6 +17,7 @@ let package = Package(
     traits: [
         .trait(name: "Networks", description: "Files and networks: swift-protobuf."),
         .trait(name: "Tool", description: "The command line: swift-argument-parser.", enabledTraits: ["Networks"]),
+        .trait(name: "MPI", description: "fit, reduce and coreset by several processes: Open MPI or MPICH.", enabledTraits: ["Tool"]),
         .default(enabledTraits: ["Networks", "Tool"]),
     ],
     dependencies: [
@@ -32,6 +33,9 @@ let package = Package(
 
         .systemLibrary(name: "CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg-dev"]), .brew(["jpeg-turbo"])]),
         .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"]), .brew(["libpng"])]),
+
+        // For the trait MPI alone.
+        .systemLibrary(name: "CMPI", pkgConfig: "mpi-c", providers: [.apt(["libopenmpi-dev", "openmpi-bin"]), .brew(["open-mpi"])]),
 
         // What signal handlers need to know of files: fixed tables that TensorFiles fills and the tool's handlers read.
         .target(name: "CFileGuard"),
@@ -55,8 +59,11 @@ let package = Package(
         .target(name: "RandomNumbers"),
         .target(name: "LinearAlgebra", dependencies: ["CLapack", "CKernels"]),
 
+        // What the processes that share a read say to each other.
+        .target(name: "MessagePassing", dependencies: [.target(name: "CMPI", condition: .when(traits: ["MPI"]))]),
+
         // 2
-        .target(name: "ConvexGeometry", dependencies: ["LinearAlgebra", "RandomNumbers"]),
+        .target(name: "ConvexGeometry", dependencies: ["LinearAlgebra", "RandomNumbers", "MessagePassing"]),
         .target(
             name: "TensorFiles",
             dependencies: [
@@ -65,7 +72,7 @@ let package = Package(
             exclude: ["ONNX/onnx.proto"]),
 
         // 3
-        .target(name: "Coresets", dependencies: ["ConvexGeometry", "LinearAlgebra", "RandomNumbers"]),
+        .target(name: "Coresets", dependencies: ["ConvexGeometry", "LinearAlgebra", "RandomNumbers", "MessagePassing"]),
         .target(name: "NeuralNetworks", dependencies: ["TensorFiles", "LinearAlgebra"]),
 
         // 4
@@ -78,7 +85,7 @@ let package = Package(
             name: "CommandLineTool",
             dependencies: [
                 "Pruning", "Coresets", "ConvexGeometry", "NeuralNetworks", "TensorFiles", "LinearAlgebra",
-                "RandomNumbers", "BenchmarkSuite", "ImageFiles", "CFileGuard", "CStartup",
+                "RandomNumbers", "MessagePassing", "BenchmarkSuite", "ImageFiles", "CFileGuard", "CStartup",
                 .product(name: "ArgumentParser", package: "swift-argument-parser", condition: .when(traits: ["Tool"])),
             ]),
         .target(
@@ -105,11 +112,13 @@ let package = Package(
         // Tests
         .target(
             name: "TestSupport",
-            dependencies: ["LinearAlgebra", "ReferenceImplementations", "TensorFiles"], path: "Tests/TestSupport"),
+            dependencies: ["LinearAlgebra", "MessagePassing", "ReferenceImplementations", "TensorFiles"], path: "Tests/TestSupport"),
+        .testTarget(name: "MessagePassingTests", dependencies: ["MessagePassing", "TestSupport"]),
         .testTarget(name: "RandomNumbersTests", dependencies: ["RandomNumbers"]),
         .testTarget(name: "LinearAlgebraTests", dependencies: ["LinearAlgebra", "ReferenceImplementations", "TestSupport"]),
         .testTarget(
-            name: "ConvexGeometryTests", dependencies: ["ConvexGeometry", "LinearAlgebra", "ReferenceImplementations", "TestSupport"]),
+            name: "ConvexGeometryTests",
+            dependencies: ["ConvexGeometry", "LinearAlgebra", "MessagePassing", "ReferenceImplementations", "TestSupport"]),
         .testTarget(name: "CoresetsTests", dependencies: ["Coresets", "ConvexGeometry", "LinearAlgebra", "RandomNumbers", "TestSupport"]),
         .testTarget(name: "ImageFilesTests", dependencies: ["ImageFiles"]),
         .testTarget(name: "TensorFilesTests", dependencies: ["TensorFiles", "TestSupport"], resources: [.copy("Fixtures")]),

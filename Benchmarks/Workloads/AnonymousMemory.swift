@@ -28,9 +28,15 @@ final class AnonymousMemory: Sendable {
         peak.withLock { $0 = max($0, bytes) }
     }
 
-    /// `RssAnon` of proc_pid_status(5); 0 where there is none.
-    private static func resident() -> Int {
-        guard let status = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8),
+    /// Processes that another one has started; none where the system does not say.
+    static func children(of process: Int32) -> [Int32] {
+        let list = try? String(contentsOfFile: "/proc/\(process)/task/\(process)/children", encoding: .utf8)
+        return (list ?? "").split(separator: " ").compactMap { Int32($0) }
+    }
+
+    /// `RssAnon` of proc_pid_status(5), of this process unless another is named; 0 where there is none.
+    static func resident(_ process: String = "self") -> Int {
+        guard let status = try? String(contentsOfFile: "/proc/\(process)/status", encoding: .utf8),
             let line = status.split(separator: "\n").first(where: { $0.hasPrefix("RssAnon:") }),
             let kilobytes = line.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first.flatMap({ Int($0) })
         else { return 0 }

@@ -6,6 +6,7 @@ package enum BenchmarkError: Error, CustomStringConvertible {
     case nothingToMeasure(String)
     case noPeers(path: String, reason: String)
     case peerFailed(String, String)
+    case ranksFailed(Int)
 
     package var description: String {
         switch self {
@@ -14,6 +15,7 @@ package enum BenchmarkError: Error, CustomStringConvertible {
         case .nothingToMeasure(let name): "expected a layer that may be cut in \(name), found none"
         case .noPeers(let path, let reason):
             "expected at \(path) a command that follows the protocol of peers or a folder of them, found \(reason)"
+        case .ranksFailed(let count): "expected a fit by mpirun -n \(count), found that it failed; is Open MPI installed?"
         case .peerFailed(let name, let reason): "\(name): \(reason)"
         case .unreadableBaseline(let path, let reason): "expected a results file of this tool at \(path), found \(reason)"
         }

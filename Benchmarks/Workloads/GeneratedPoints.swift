@@ -1,4 +1,6 @@
 import ConvexGeometry
+import Foundation
+import TensorFiles
 
 /// Points that are computed whenever they are read: sets of any size in no memory at all.
 ///
@@ -35,5 +37,30 @@ package struct GeneratedPoints: PointSource {
             // Three uniforms on [0, 2²¹) have the deviation 2²⁰; sums below 2²⁴ are exact.
             out[k] = Float(sum &- 0x2F_FFFF) * 0x1p-20
         }
+    }
+}
+
+extension GeneratedPoints {
+    /// Calls `body` with the coordinates of some consecutive points, a run after the other.
+    func forEachRun(of range: Range<Int>, _ body: (UnsafeRawBufferPointer) throws -> Void) rethrows {
+        let step = 1 << 16
+        var buffer = [Float](repeating: 0, count: step * dimension)
+        for start in stride(from: range.lowerBound, to: range.upperBound, by: step) {
+            let part = start..<min(start + step, range.upperBound)
+            try buffer.withUnsafeMutableBufferPointer {
+                guard let base = $0.baseAddress else { return }
+                fill(part, base)
+                try body(UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: $0[..<(part.count * dimension)])))
+            }
+        }
+    }
+
+    /// Writes some consecutive points as a `.npy` file.
+    func writeNPY(_ range: Range<Int>, to path: String) throws {
+        FileManager.default.createFile(atPath: path, contents: nil)
+        let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
+        defer { try? file.close() }
+        try file.write(contentsOf: Data(NPY.header(dtype: .f32, shape: [range.count, dimension])))
+        try forEachRun(of: range) { try file.write(contentsOf: Data($0)) }
     }
 }

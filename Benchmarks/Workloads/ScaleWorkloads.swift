@@ -49,16 +49,7 @@ package enum ScaleWorkloads {
     /// Points in a file that has no name.
     private static func write(_ points: GeneratedPoints, _ range: Range<Int>) throws -> MappedFile {
         let spool = try SpoolFile()
-        let step = 1 << 16
-        var buffer = [Float](repeating: 0, count: step * points.dimension)
-        for start in stride(from: range.lowerBound, to: range.upperBound, by: step) {
-            let part = start..<min(start + step, range.upperBound)
-            try buffer.withUnsafeMutableBufferPointer {
-                guard let base = $0.baseAddress else { return }
-                points.fill(part, base)
-                try spool.append(UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: $0[..<(part.count * points.dimension)])))
-            }
-        }
+        try points.forEachRun(of: range) { try spool.append($0) }
         return try MappedFile(path: try spool.flush())
     }
 

@@ -18,6 +18,9 @@ struct BenchmarkRunCommand: ParsableCommand {
     @Option(help: "Thread counts; the first is that of the ordinary lines. Default: 1 and every processor.")
     var threads: String?
 
+    @Option(help: ArgumentHelp("Suite scale: a fit shared by so many processes, started by mpirun, against one.", valueName: "n"))
+    var ranks: Int?
+
     @Flag(help: "Fewer sizes and repetitions; under a minute.")
     var quick = false
 
@@ -66,10 +69,15 @@ struct BenchmarkRunCommand: ParsableCommand {
         for path in report where ReportKind(path: path) == nil {
             throw ValidationError("expected a report named .html or .md, found \(path)")
         }
+        if let ranks {
+            guard ranks >= 2, ranks <= 1024 else { throw ValidationError("expected --ranks from 2 to 1024, found \(ranks)") }
+            guard suites == ["scale"] else { throw ValidationError("expected --ranks with suite scale alone, found other suites") }
+        }
         if quick, large { throw ValidationError("expected --quick or --large, found both") }
     }
 
     func run() throws {
+        if let ranks { return try RankScalingTable.measure(ranks: ranks, pointsPerRank: quick ? 200_000 : 10_000_000, format: format) }
         let model = try subject.subject()
         let workloads = try selectedWorkloads(model)
         if list {

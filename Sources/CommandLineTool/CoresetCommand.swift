@@ -67,6 +67,10 @@ struct CoresetCommand: ParsableCommand {
         var epsilon: Double?
         var seed: UInt64?
         var guarantee: String
+        /// Processes, collectives and bytes that left one for another; absent for one process.
+        var ranks: Int?
+        var messages: Int?
+        var bytesSent: Int?
         var seconds: Double
         var readSeconds: Double
         var threads: Int
@@ -80,14 +84,23 @@ struct CoresetCommand: ParsableCommand {
     }
 
     func run() throws {
-        try overwrite.check(output, inputs: input.paths)
         let threads = threading.apply()
-        let file = try input.read()
+        let file = try Ranks.agree {
+            if Ranks.isFirst { try overwrite.check(output, inputs: input.paths) }
+            return try input.read()
+        }
+        guard Ranks.isFirst else { return try Ranks.shareReads(of: file, threads: threads) }
         if construction == .johnSupport, !sensitivities, sample == nil,
             file.files.count > 1 || file.count > Self.mostNumbers / file.dimension
         {
             return try selectFromPieces(file, threads: threads)
         }
+        Ranks.workAlone(
+            because: "reads are shared for john-support without sensitivities and samples, of more than 2^26 numbers or several files")
+        try Ranks.lead { try selectInMemory(file, threads: threads) }.0
+    }
+
+    private func selectInMemory(_ file: PointFiles, threads: Int) throws {
         let points = try file.matrix()
         let settings = LInfinityCoreset.Settings(
             construction: construction, centering: freeCenter ? .free : .origin, gap: gap)
@@ -129,8 +142,10 @@ struct CoresetCommand: ParsableCommand {
     /// The contact points of sets that need not fit into memory; the factor attained is not measured.
     private func selectFromPieces(_ file: PointFiles, threads: Int) throws {
         let start = ContinuousClock.now
-        let maximum = try file.withPieces {
-            try LInfinityCoreset(johnSupportOf: $0, centering: freeCenter ? .free : .origin, gap: gap)
+        let (maximum, cost) = try Ranks.lead {
+            try file.withPieces {
+                try LInfinityCoreset(johnSupportOf: $0, centering: freeCenter ? .free : .origin, gap: gap, processes: Ranks.all)
+            }
         }
         let coreset = Coreset(
             points: WeightedPoints(indices: maximum.indices, weights: maximum.weights),
@@ -140,6 +155,7 @@ struct CoresetCommand: ParsableCommand {
         let report = Report(
             construction: construction.rawValue, pointCount: file.count, dimension: file.dimension, rank: maximum.rank,
             size: coreset.count, provenFactor: maximum.provenFactor.ifFinite, peels: 1, guarantee: coreset.guarantee.statement,
+            ranks: cost?.ranks, messages: cost?.traffic.messages, bytesSent: cost?.traffic.bytesSent,
             seconds: seconds, readSeconds: file.readSeconds, threads: threads)
         if format.json { try JSONOutput.show(report) } else { show(report, isMeasured: false) }
     }

@@ -14,6 +14,8 @@ enum EntryPoint {
         var name = "loewner"
         if let typed = words.first, verbs.contains(typed) { name += " \(typed)" }
         Interruption.install(program: name)
+        let isHelper = Ranks.isHelper(for: words.first)
+        if isHelper { Interruption.endQuietly() }
         do {
             words = try ConfigurationFile.expanding(words)
             var command = try Loewner.parseAsRoot(words)
@@ -23,7 +25,7 @@ enum EntryPoint {
                 try command.run()
             }
         } catch let error as CommandFailure {
-            finish(error.status, error.message.map { "\(name): \($0)" })
+            finish(error.status, error.message.map { "\(name): \(Ranks.prefix)\($0)" })
         } catch {
             let code = Loewner.exitCode(for: error)
             switch code {
@@ -36,9 +38,10 @@ enum EntryPoint {
                 if let typed = words.first, !typed.hasPrefix("-"), name == "loewner" {
                     message += Spelling.suggestion(for: typed, among: verbs).map { ", did you mean \($0)?" } ?? ""
                 }
-                finish(.usage, "\(name): \(message); see \(name) --help")
+                // All ranks find the same; one that failed would have the first one ended before it can speak.
+                finish(isHelper ? .success : .usage, isHelper ? nil : "\(name): \(message); see \(name) --help")
             default:
-                finish(.failure, "\(name): \(describe(error))")
+                finish(.failure, "\(name): \(Ranks.prefix)\(describe(error))")
             }
         }
     }

@@ -109,6 +109,10 @@ struct Fit: ParsableCommand {
         let seed: UInt64?
         let iterations: Int
         let dataPasses: Int
+        /// Processes, and per solve collectives and bytes that left one for another; absent for one process.
+        let ranks: Int?
+        let messages: Int?
+        let bytesSent: Int?
         let seconds: Double
         let readSeconds: Double
         let method: String
@@ -134,14 +138,23 @@ struct Fit: ParsableCommand {
     }
 
     func run() throws {
-        try overwrite.check(output, inputs: input.paths + [start].compactMap { $0 })
-        try overwrite.check(plot, inputs: input.paths + [start].compactMap { $0 })
         let threads = threading.apply()
-        let points = try input.read(isLocal: !centered && trim == nil)
+        let (points, earlier) = try Ranks.agree {
+            if Ranks.isFirst {
+                try overwrite.check(output, inputs: input.paths + [start].compactMap { $0 })
+                try overwrite.check(plot, inputs: input.paths + [start].compactMap { $0 })
+            }
+            if trim != nil, Ranks.all.count > 1 { throw CommandFailure.usage("expected --trim in one process, found \(Ranks.all.count)") }
+            let earlier = Ranks.isFirst ? try start.map { try Self.earlierFit($0) } : nil
+            return (try input.read(isLocal: !centered && trim == nil), earlier)
+        }
+        guard Ranks.isFirst else { return try Ranks.shareReads(of: points, threads: threads) }
         let bar = ProgressBar(quiet: format.json)
         var settings = settings(threads: threads, bar)
-        settings.start = try start.map { try Self.earlierFit($0) }
-        let (fit, seconds, kept) = try trim.map { try trimmed(points, share: $0, settings) } ?? solve(points, settings)
+        settings.start = earlier
+        let ((fit, seconds, kept), cost) = try Ranks.lead {
+            try trim.map { try trimmed(points, share: $0, settings) } ?? solve(points, settings)
+        }
         bar.clear()
 
         let status = Self.name(of: fit.status)
@@ -156,7 +169,8 @@ struct Fit: ParsableCommand {
                 ? (0..<points.dimension).map { axes.directions.row($0) } : nil,
             hasShape: fit.ellipsoid.shape != nil, notes: Self.notes(on: fit),
             supportCount: fit.support.count, keptCount: kept?.count, seed: kept == nil ? nil : seed, iterations: fit.iterations,
-            dataPasses: fit.dataPasses, seconds: seconds,
+            dataPasses: fit.dataPasses, ranks: cost?.ranks, messages: cost?.perSolve(repeats).traffic.messages,
+            bytesSent: cost?.perSolve(repeats).traffic.bytesSent, seconds: seconds,
             readSeconds: points.readSeconds, method: MethodArgument.name(of: fit.method), coreType: BLASConfiguration.selection.coreType,
             threads: threads)
         if let output { try archive(fit, kept: kept).write(to: output, force: overwrite.force) }
@@ -230,6 +244,7 @@ struct Fit: ParsableCommand {
     private func settings(threads: Int, _ bar: ProgressBar) -> MinimumVolumeEllipsoid.Settings {
         var settings = MinimumVolumeEllipsoid.Settings(centering: centered ? .origin : .free, method: method.method, gap: gap)
         settings.threads = threads
+        settings.processes = Ranks.all
         settings.iterationLimit = iterationLimit
         settings.timeLimit = timeLimit.map { .seconds($0) }
         settings.observer = { progress in

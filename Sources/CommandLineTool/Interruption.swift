@@ -17,6 +17,9 @@ enum Interruption {
     /// From now on the first Ctrl-C only sets `requested`.
     static func `catch`() { file_guard_defer_interrupt() }
 
+    /// Ends without a word when a launcher ends all processes of a run: one of them has said why.
+    static func endQuietly() { for number in [SIGINT, SIGTERM, SIGHUP] { signal(number, SIG_DFL) } }
+
     /// Leaves Ctrl-C to the parent process.
     static func ignore() { signal(SIGINT, SIG_IGN) }
 

@@ -216,9 +216,9 @@ struct PointFile {
     }
 
     /// Brings the pages of a mapping into memory, so that reading is not timed as solving; files that would fill most
-    /// of the memory are left to be read as they are needed.
+    /// of the memory are left to be read as they are needed, and so are those of which this process needs its share only.
     private static func touch(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        guard UInt64(bytes.count) < ProcessInfo.processInfo.physicalMemory / 2 else { return false }
+        guard !Ranks.areSeveral, UInt64(bytes.count) < ProcessInfo.processInfo.physicalMemory / 2 else { return false }
         var sum: UInt8 = 0
         for offset in stride(from: 0, to: bytes.count, by: 4096) { sum &+= bytes[offset] }
         return sum == 0

@@ -54,23 +54,29 @@ struct PointFiles {
 
     /// Errors about a point of several files are about one of the files.
     private func naming<Result>(_ body: () throws -> Result) throws -> Result {
+        guard files.count > 1 else { return try body() }
         do {
             return try body()
-        } catch GeometryError.nonFinite(let point, let coordinate, let value) where files.count > 1 {
-            throw failure(point, coordinate, value)
-        } catch CoresetError.geometry(.nonFinite(let point, let coordinate, let value)) where files.count > 1 {
-            throw failure(point, coordinate, value)
+        } catch let error as GeometryError {
+            throw text(of: error).map { CommandFailure.failure($0) } ?? error
+        } catch CoresetError.geometry(let error) {
+            throw text(of: error).map { CommandFailure.failure($0) } ?? CoresetError.geometry(error)
         }
     }
 
-    private func failure(_ point: Int, _ coordinate: Int, _ value: Double) -> CommandFailure {
-        var index = point
-        for file in files {
-            if index < file.count {
-                return .failure("\(file.name): \(GeometryError.nonFinite(point: index, coordinate: coordinate, value: value))")
+    private func text(of error: GeometryError) -> String? {
+        switch error {
+        case .onRank(let rank, let count, let error): return text(of: error).map { "rank \(rank) of \(count): \($0)" }
+        case .nonFinite(let point, let coordinate, let value):
+            var index = point
+            for file in files {
+                if index < file.count {
+                    return "\(file.name): \(GeometryError.nonFinite(point: index, coordinate: coordinate, value: value))"
+                }
+                index -= file.count
             }
-            index -= file.count
+            return nil
+        default: return nil
         }
-        return .failure("\(GeometryError.nonFinite(point: point, coordinate: coordinate, value: value))")
     }
 }

@@ -24,5 +24,8 @@ struct PointOptions: ParsableArguments {
     /// What to call all of them in messages.
     var name: String { paths.count == 1 ? paths[0] : "\(paths[0]) and \(paths.count - 1) more" }
 
-    func read(isLocal: Bool = false) throws -> PointFiles { try PointFiles(paths: paths, tensor: tensor, isLocal: isLocal) }
+    func read(isLocal: Bool = false) throws -> PointFiles {
+        if Ranks.areSeveral, paths.contains("-") { throw CommandFailure.usage("expected files that every process can read, found -") }
+        return try PointFiles(paths: paths, tensor: tensor, isLocal: isLocal)
+    }
 }

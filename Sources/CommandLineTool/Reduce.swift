@@ -94,6 +94,10 @@ struct Reduce: ParsableCommand {
         let error: Double
         let spreadError: Double
         let massError: Double
+        /// Processes, and per reduction collectives and bytes that left one for another; absent for one process.
+        var ranks: Int?
+        var messages: Int?
+        var bytesSent: Int?
         let seconds: Double
         let readSeconds: Double
         let threads: Int
@@ -108,21 +112,45 @@ struct Reduce: ParsableCommand {
     }
 
     func run() throws {
-        try overwrite.check(output, inputs: input.paths + [weights, target].compactMap { $0 })
         let threads = threading.apply()
-        let points = try input.read()
-        if let target { return try combine(points, target: target, threads: threads) }
-        let given = try weights.map { try VectorFile.read($0, count: points.count, of: "weights, one per point") }
-        let (count, dimension) = (points.count, points.dimension)
+        let (points, given) = try Ranks.agree {
+            if Ranks.isFirst { try overwrite.check(output, inputs: input.paths + [weights, target].compactMap { $0 }) }
+            let points = try input.read()
+            return (points, try weights.map { try VectorFile.read($0, count: points.count, of: "weights, one per point") })
+        }
+        guard Ranks.isFirst else { return try help(points, given) }
+        if let target {
+            Ranks.workAlone(because: "a target is not looked for by shares")
+            return try Ranks.lead { try combine(points, target: target, threads: threads) }.0
+        }
         var settings = CaratheodoryReduction.Settings(method: method == .direct ? .direct : .oneRead, minimal: minimal)
         settings.memoryLimit = Int(clamping: ProcessInfo.processInfo.physicalMemory / 10 * 8)
 
-        let (reduction, seconds) = try withWeights(given) { weights in
+        let ((reduction, seconds), cost) = try Ranks.lead { try reduce(points, given, settings) }
+        try write(indices: reduction.indices, weights: reduction.weights)
+        let report = Report(
+            pointCount: points.count, dimension: points.dimension, featureCount: reduction.featureCount,
+            supportCount: reduction.indices.count, rank: reduction.rank, error: reduction.error, spreadError: reduction.spreadError,
+            massError: reduction.massError, ranks: cost?.ranks, messages: cost?.perSolve(repetitions).traffic.messages,
+            bytesSent: cost?.perSolve(repetitions).traffic.bytesSent, seconds: seconds, readSeconds: points.readSeconds, threads: threads)
+        if format.json { try JSONOutput.show(report) } else { show(report) }
+    }
+
+    /// The last answer and the median time.
+    private func reduce(
+        _ points: PointFiles, _ given: [Double]?, _ settings: CaratheodoryReduction.Settings
+    ) throws -> (CaratheodoryReduction, Double) {
+        let (count, dimension) = (points.count, points.dimension)
+        return try withWeights(given) { weights in
             if let keepsSecondMoments = keepsSecondMomentsByBlocks(points) {
                 return try points.withPieces { points in
-                    try timed { try CaratheodoryReduction(points: points, weights: weights, keepsSecondMoments: keepsSecondMoments) }
+                    try timed {
+                        try CaratheodoryReduction(
+                            points: points, weights: weights, keepsSecondMoments: keepsSecondMoments, processes: Ranks.all)
+                    }
                 }
             }
+            Ranks.workAlone(because: "blocks are shared of more than 2^26 numbers or several files, without lifts beyond covariance")
             guard let file = points.single else {
                 let joined = try points.matrix().elements
                 return try joined.withUnsafeBufferPointer { points in
@@ -146,13 +174,16 @@ struct Reduce: ParsableCommand {
                     }
                 })
         }
+    }
 
-        try write(indices: reduction.indices, weights: reduction.weights)
-        let report = Report(
-            pointCount: points.count, dimension: points.dimension, featureCount: reduction.featureCount,
-            supportCount: reduction.indices.count, rank: reduction.rank, error: reduction.error, spreadError: reduction.spreadError,
-            massError: reduction.massError, seconds: seconds, readSeconds: points.readSeconds, threads: threads)
-        if format.json { try JSONOutput.show(report) } else { show(report) }
+    /// What the other ranks do: their share of the blocks, where there are any.
+    private func help(_ points: PointFiles, _ given: [Double]?) throws {
+        guard let keepsSecondMoments = keepsSecondMomentsByBlocks(points), points.count > 0 else { return Ranks.all.serve { _ in } }
+        try withWeights(given) { weights in
+            try points.withPieces {
+                CaratheodoryReduction.shareBlocks(of: $0, weights: weights, keepsSecondMoments: keepsSecondMoments, with: Ranks.all)
+            }
+        }
     }
 
     /// Coordinates up to which one file is reduced by one tree of sums, which takes a sixteenth as much memory: 32 MB.

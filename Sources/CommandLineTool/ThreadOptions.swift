@@ -7,7 +7,7 @@ import LinearAlgebra
 
 /// `--threads`.
 struct ThreadOptions: ParsableArguments {
-    @Option(help: "BLAS threads; 0 uses every processor. Default: what OpenBLAS chooses.")
+    @Option(help: "BLAS threads; 0 uses every processor. Default: what OpenBLAS chooses, by rank its part of the host.")
     var threads: Int?
 
     func validate() throws {
@@ -19,7 +19,12 @@ struct ThreadOptions: ParsableArguments {
     /// Sets the thread count of this process and returns the one in force.
     @discardableResult
     func apply() -> Int {
-        guard let threads else { return BLASConfiguration.threads }
+        guard let threads else {
+            // Of processors that several ranks share, each takes its part.
+            let part = max(1, BLASConfiguration.processorCount / max(1, Ranks.countOnHost))
+            if part < BLASConfiguration.threads { BLASConfiguration.threads = part }
+            return BLASConfiguration.threads
+        }
         let wanted = threads == 0 ? BLASConfiguration.processorCount : threads
         let running = BLASConfiguration.threads
         // Every thread beyond those that run maps 128 MB, without end where the system refuses.

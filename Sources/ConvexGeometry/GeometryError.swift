@@ -32,6 +32,8 @@ public enum GeometryError: Error, Equatable, Sendable, CustomStringConvertible {
     case factorization(FactorizationError)
     /// A computation came to an end without a result, though its input was sound.
     case breakdown(String)
+    /// The same, by one of several processes that share the work.
+    indirect case onRank(Int, of: Int, GeometryError)
 
     public var description: String {
         switch self {
@@ -52,6 +54,7 @@ public enum GeometryError: Error, Equatable, Sendable, CustomStringConvertible {
         case .invalidWeight(let index, let value):
             "expected finite weights ≥ 0 with a positive sum, found \(value) at index \(index)"
         case .factorization(let cause): "expected a factorization to succeed: \(cause)"
+        case .onRank(let rank, let count, let error): "rank \(rank) of \(count): \(error)"
         case .breakdown(let reason): "expected the computation to end with a result, found that \(reason)"
         }
     }

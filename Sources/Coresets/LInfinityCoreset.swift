@@ -14,6 +14,7 @@
 
 import ConvexGeometry
 import LinearAlgebra
+public import MessagePassing
 
 /// A subset of points that bounds every linear functional on all of them, up to a proven factor.
 ///
@@ -98,15 +99,19 @@ public struct LInfinityCoreset: Sendable, Equatable {
     }
 
     /// Selects some of points in pieces: the contact points of their ellipsoid, in memory that does not depend on their number.
+    /// - Parameter processes: who share the reads of the fit, of which this is rank 0; the others call
+    ///   `MinimumVolumeEllipsoid.shareReads`.
     /// - Throws: `geometry` for bad points, `invalidValue` for bad settings.
-    public init(johnSupportOf points: ConcatenatedPoints, centering: MinimumVolumeEllipsoid.Centering = .origin, gap: Double = 1e-4)
-        throws(CoresetError)
-    {
+    public init(
+        johnSupportOf points: ConcatenatedPoints, centering: MinimumVolumeEllipsoid.Centering = .origin, gap: Double = 1e-4,
+        processes: any ProcessGroup = SingleProcess()
+    ) throws(CoresetError) {
         guard gap > 0, gap.isFinite else { throw .invalidValue(name: "gap", expected: "a positive number", found: gap) }
         let isCentered = centering == .origin
         do throws(GeometryError) {
             var fitting = MinimumVolumeEllipsoid.Settings(centering: centering, gap: gap)
             fitting.supportDeficit = max(fitting.supportDeficit, gap)
+            fitting.processes = processes
             let fit = try MinimumVolumeEllipsoid(points: points, settings: fitting)
             (rank, self.gap) = (fit.rank, fit.certificate.gap)
             if fit.rank > 0 {

@@ -12,7 +12,12 @@ public enum NPY {
 
     /// The bytes of a `.npy` file; throws `unsupported` for bf16 and the 8-bit floats, which numpy does not have.
     public static func encode(_ tensor: Tensor) throws(TensorFileError) -> [UInt8] {
-        try NPYHeader.bytes(dtype: tensor.dtype, shape: tensor.shape) + tensor.bytes
+        try header(dtype: tensor.dtype, shape: tensor.shape) + tensor.bytes
+    }
+
+    /// The header of a `.npy` file whose numbers follow, row by row in little-endian order.
+    public static func header(dtype: DType, shape: [Int]) throws(TensorFileError) -> [UInt8] {
+        try NPYHeader.bytes(dtype: dtype, shape: shape)
     }
 
     static func decode(_ source: ByteSource) throws(TensorFileError) -> Tensor {

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Points that nobody holds: computed at every read.
-private struct ComputedPoints: PointSource {
+struct ComputedPoints: PointSource {
     let pointCount: Int
     let dimension: Int
     let coordinate: @Sendable (_ point: Int, _ k: Int) -> Double

@@ -5,6 +5,7 @@
 // the number of blocks. O(D²) memory beside the block at hand.
 
 import LinearAlgebra
+import MessagePassing
 
 /// A running reduction: append blocks of points, read off a representation at any time, merge two of them.
 ///
@@ -121,6 +122,38 @@ public struct CaratheodoryAccumulator: Sendable {
             let e = try system.correct()
             return (system.points, (e.error, e.spread, e.mass))
         }
+    }
+}
+
+extension CaratheodoryAccumulator {
+    /// Adds it to a message.
+    func write(to message: inout MessageBuffer) {
+        message.write([dimension, keepsSecondMoments ? 1 : 0, pointCount, moments == nil ? 0 : 1, anchor == nil ? 0 : 1])
+        message.write(indices)
+        for values in [weights, points.elements, [error, spreadError, massError], anchor ?? []] { message.write(values) }
+        if let moments {
+            message.write([moments.width])
+            for values in [
+                moments.high, moments.low, moments.centeredMagnitude, moments.spread, moments.magnitude, moments.center, moments.shift,
+            ] { message.write(values) }
+        }
+    }
+
+    /// Reads it from a message.
+    init(message: inout MessageBuffer) {
+        let (sizes, names, shares, elements) = (message.readInts(), message.readInts(), message.readDoubles(), message.readDoubles())
+        let (errors, about) = (message.readDoubles(), message.readDoubles())
+        self.init(dimension: sizes[0], keepsSecondMoments: sizes[1] == 1)
+        (pointCount, indices, weights) = (sizes[2], names, shares)
+        points = Matrix(rows: dimension, columns: names.count, elements: elements)
+        (error, spreadError, massError) = (errors[0], errors[1], errors[2])
+        anchor = sizes[4] == 1 ? about : nil
+        guard sizes[3] == 1 else { return }
+        let width = message.readInts()[0]
+        let sums = (0..<7).map { _ in message.readDoubles() }
+        moments = InputMoments(
+            high: sums[0], low: sums[1], centeredMagnitude: sums[2], spread: sums[3], magnitude: sums[4], center: sums[5],
+            shift: sums[6], width: width)
     }
 }
 

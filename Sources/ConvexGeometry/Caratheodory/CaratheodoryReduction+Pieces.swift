@@ -2,9 +2,10 @@
 //
 // Blocks are cut by their numbers alone and merged in pairs of equal height, like the digits of a binary counter. So the answer depends
 // neither on the files that the points are in nor on who reduces which block, and memory is that of the blocks at hand and of D points
-// for every level of the tree.
+// for every level of the tree. Of several processes each reduces a run of blocks; rank 0 merges what they found.
 
 import LinearAlgebra
+public import MessagePassing
 
 extension CaratheodoryReduction {
     /// Reduces points in pieces, in memory that does not depend on their number.
@@ -12,79 +13,113 @@ extension CaratheodoryReduction {
     /// - Parameters:
     ///   - weights: n non-negative weights; `nil` stands for 1/n each.
     ///   - keepsSecondMoments: whether Σw·ppᵀ is kept as well.
-    /// - Throws: `nonFinite`, `invalidWeight`, `dimensionMismatch`, `notRepresentable`, `factorization`.
+    ///   - processes: who share the blocks, of which this is rank 0; the others call `shareBlocks`. The answer has the same bytes for
+    ///     any number of them.
+    /// - Throws: `nonFinite`, `invalidWeight`, `dimensionMismatch`, `notRepresentable`, `factorization`; `onRank` of those.
     public init(
-        points: ConcatenatedPoints, weights: UnsafeBufferPointer<Double>? = nil, keepsSecondMoments: Bool = false
+        points: ConcatenatedPoints, weights: UnsafeBufferPointer<Double>? = nil, keepsSecondMoments: Bool = false,
+        processes: any ProcessGroup = SingleProcess()
     ) throws(GeometryError) {
-        let n = points.pointCount
-        if let weights, weights.count != n { throw .dimensionMismatch(expected: n, found: weights.count) }
+        let blocks = PointBlocks(points: points, weights: weights, keepsSecondMoments: keepsSecondMoments)
+        self = try blocks.reduction(processes)
+    }
+
+    /// Shares the blocks of reductions that rank 0 of a group makes of the same points and weights with these `processes`, until it
+    /// releases the group. Every process must be able to read all points.
+    public static func shareBlocks(
+        of points: ConcatenatedPoints, weights: UnsafeBufferPointer<Double>? = nil, keepsSecondMoments: Bool = false,
+        with processes: any ProcessGroup
+    ) {
+        let blocks = PointBlocks(points: points, weights: weights, keepsSecondMoments: keepsSecondMoments)
+        processes.serve { _ in _ = blocks.join(processes) }
+    }
+}
+
+/// Runs of consecutive points that are reduced on their own.
+package struct PointBlocks {
+    let points: ConcatenatedPoints
+    let weights: UnsafeBufferPointer<Double>?
+    let keepsSecondMoments: Bool
+    /// Points of a block. By default 16 MB in double precision: a block outweighs the D³ of its elimination, and several fit the memory
+    /// of any machine.
+    let length: Int
+
+    package init(
+        points: ConcatenatedPoints, weights: UnsafeBufferPointer<Double>?, keepsSecondMoments: Bool, length: Int? = nil
+    ) {
+        (self.points, self.weights, self.keepsSecondMoments) = (points, weights, keepsSecondMoments)
+        self.length = length ?? Swift.max(256, (1 << 21) / Swift.max(1, points.dimension))
+    }
+
+    /// The reduction by all ranks of a group, at rank 0.
+    package func reduction(_ processes: any ProcessGroup) throws(GeometryError) -> CaratheodoryReduction {
+        if let weights, weights.count != points.pointCount {
+            throw .dimensionMismatch(expected: points.pointCount, found: weights.count)
+        }
+        do throws(GeometryError) {
+            guard processes.count > 1 else { return try assemble(try tree(0..<points.pointCount)) }
+            // Everything is known already; it is only to be done.
+            _ = processes.broadcast([1])
+            guard let all = join(processes) else { throw .breakdown("a reduction was asked for by a process of another rank") }
+            return try assemble(try MergeTree(message: all))
+        } catch {
+            throw error.byRank(of: processes, pointCount: points.pointCount, inRunsOf: length)
+        }
+    }
+
+    /// Reduces the blocks of a rank's share, and merges what it came to with what others have; a tree or an error at rank 0, nil
+    /// elsewhere.
+    package func join(_ processes: any ProcessGroup) -> [UInt8]? {
+        let share = processes.share(of: points.pointCount, inRunsOf: length, rank: processes.rank)
+        let own = Result { () throws(GeometryError) in try tree(share) }
+        return processes.combine(MergeTree.message(own)) { first, second in
+            MergeTree.message(
+                Result { () throws(GeometryError) in
+                    var tree = try MergeTree(message: first)
+                    try tree.append(try MergeTree(message: second))
+                    return tree
+                })
+        }
+    }
+
+    /// What the blocks of a range come to.
+    private func tree(_ range: Range<Int>) throws(GeometryError) -> MergeTree {
         var tree = MergeTree()
-        let block = Self.pointsPerBlock(points.dimension)
+        try reduce(range.lowerBound / length..<(range.upperBound + length - 1) / length) { (block, leaf) throws(GeometryError) in
+            try tree.append(leaf, block: block)
+        }
+        return tree
+    }
+
+    /// Gives `body` the accumulators of some blocks in order, two for each thread at a time.
+    private func reduce(
+        _ range: Range<Int>, _ body: (_ block: Int, CaratheodoryAccumulator) throws(GeometryError) -> Void
+    ) throws(GeometryError) {
         let team = ThreadTeam(BLASConfiguration.configuredThreads)
-        let group = block * 2 * team.count
         try BLASConfiguration.withSingleThread { () throws(GeometryError) in
-            for start in stride(from: 0, to: n, by: group) {
-                let count = Swift.min(group, n - start)
-                var leaves = [Result<CaratheodoryAccumulator, GeometryError>?](repeating: nil, count: (count + block - 1) / block)
+            for start in stride(from: range.lowerBound, to: range.upperBound, by: 2 * team.count) {
+                let group = start..<Swift.min(start + 2 * team.count, range.upperBound)
+                var leaves = [Result<CaratheodoryAccumulator, GeometryError>?](repeating: nil, count: group.count)
                 leaves.withUnsafeMutableBufferPointer { leaves in
                     guard let base = leaves.baseAddress else { return }
                     let target = SharedPointer(base)
-                    team.share(count, inRunsOf: block) { range in
-                        let range = start + range.lowerBound..<start + range.upperBound
-                        target.pointer[(range.lowerBound - start) / block] = Result { () throws(GeometryError) in
-                            try CaratheodoryAccumulator(points, range, weights, keepsSecondMoments: keepsSecondMoments)
-                        }
+                    team.share(group.count) { place in
+                        target.pointer[place] = Result { () throws(GeometryError) in try leaf(group.lowerBound + place) }
                     }
                 }
-                for leaf in leaves { if let leaf { try tree.append(try leaf.get()) } }
+                for (block, leaf) in zip(group, leaves) { if let leaf { try body(block, try leaf.get()) } }
             }
         }
-        guard let all = try tree.finish(), all.totalWeight > 0 else { throw .invalidWeight(index: 0, value: weights?.first ?? 0) }
-        let pairs = points.dimension * (points.dimension + 1) / 2
-        self.init(
-            indices: all.indices, weights: all.weights, featureCount: points.dimension + (keepsSecondMoments ? pairs : 0),
-            pointCount: n, totalWeight: all.totalWeight, rank: nil, error: all.error, spreadError: all.spreadError,
-            massError: all.massError)
     }
 
-    /// 16 MB in double precision: a block outweighs the D³ of its elimination, and several fit the memory of any machine.
-    private static func pointsPerBlock(_ dimension: Int) -> Int { Swift.max(256, (1 << 21) / Swift.max(1, dimension)) }
-}
-
-/// Accumulators of consecutive points, merged in pairs that have seen equally many blocks.
-private struct MergeTree {
-    private var levels: [(height: Int, accumulator: CaratheodoryAccumulator)] = []
-
-    /// Takes in the accumulator of the next block.
-    mutating func append(_ leaf: CaratheodoryAccumulator) throws(GeometryError) {
-        levels.append((0, leaf))
-        while levels.count > 1, levels[levels.count - 1].height == levels[levels.count - 2].height {
-            let right = levels.removeLast()
-            try levels[levels.count - 1].accumulator.merge(right.accumulator)
-            levels[levels.count - 1].height += 1
-        }
-    }
-
-    /// All of them together; nil when there were none.
-    mutating func finish() throws(GeometryError) -> CaratheodoryAccumulator? {
-        while levels.count > 1 {
-            let right = levels.removeLast()
-            try levels[levels.count - 1].accumulator.merge(right.accumulator)
-        }
-        return levels.first?.accumulator
-    }
-}
-
-extension CaratheodoryAccumulator {
-    /// Some consecutive points of a set; positions count from the first of them.
-    fileprivate init(
-        _ source: ConcatenatedPoints, _ range: Range<Int>, _ weights: UnsafeBufferPointer<Double>?, keepsSecondMoments: Bool
-    ) throws(GeometryError) {
-        self.init(dimension: source.dimension, keepsSecondMoments: keepsSecondMoments)
-        let block = Matrix(rows: dimension, columns: range.count, elements: source.copy(range))
-        let share = 1 / Double(source.pointCount)
+    private func leaf(_ block: Int) throws(GeometryError) -> CaratheodoryAccumulator {
+        let range = block * length..<Swift.min((block + 1) * length, points.pointCount)
+        let share = 1 / Double(points.pointCount)
+        var result = CaratheodoryAccumulator(dimension: points.dimension, keepsSecondMoments: keepsSecondMoments)
         do {
-            try append(block, weights: weights.map { Array($0[range]) } ?? [Double](repeating: share, count: range.count))
+            try result.append(
+                Matrix(rows: points.dimension, columns: range.count, elements: points.copy(range)),
+                weights: weights.map { Array($0[range]) } ?? [Double](repeating: share, count: range.count))
         } catch {
             // By its place in the set.
             switch error {
@@ -94,5 +129,16 @@ extension CaratheodoryAccumulator {
             default: throw error
             }
         }
+        return result
+    }
+
+    private func assemble(_ tree: MergeTree) throws(GeometryError) -> CaratheodoryReduction {
+        var tree = tree
+        guard let all = try tree.finish(), all.totalWeight > 0 else { throw .invalidWeight(index: 0, value: weights?.first ?? 0) }
+        let pairs = points.dimension * (points.dimension + 1) / 2
+        return CaratheodoryReduction(
+            indices: all.indices, weights: all.weights, featureCount: points.dimension + (keepsSecondMoments ? pairs : 0),
+            pointCount: points.pointCount, totalWeight: all.totalWeight, rank: nil, error: all.error, spreadError: all.spreadError,
+            massError: all.massError)
     }
 }

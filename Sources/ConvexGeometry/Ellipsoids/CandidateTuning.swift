@@ -14,8 +14,10 @@ struct CandidateTuning: Sendable {
     /// Candidates between reads: 4000 + 12·D hold the contact points of any set that is not on a quadric, n/100 of them at most
     /// 100 000 keep the second read from finding many more.
     var pool = (base: 4000, perOrder: 12, share: 100, most: 100_000)
-    /// After a read of good weights, candidates are those which a change by so many gaps, or by this share of D, could lift to D.
-    var margin = (gaps: 8.0, least: 0.02)
+    /// After a read of good weights, candidates are those which a change by so many gaps, or by this share of D, could lift to D. The
+    /// read keeps what a gap of 0.1/8 would ask for: the first certificate of 10⁵×50 finds 0.004, and another read for its candidates
+    /// would cost a third more.
+    var margin = (gaps: 8.0, least: 0.02, read: 0.1)
     /// First working set, by order, and at least.
     var working = (perOrder: 6, least: 200)
     /// Violators that join at once, by order, and at least.

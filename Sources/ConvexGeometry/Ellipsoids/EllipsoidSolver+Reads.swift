@@ -41,7 +41,7 @@ extension EllipsoidSolver {
             }
         }
         surveyed = images
-        try keep(FarthestPoints(all: kappa), metric)
+        try keepAll(kappa, metric)
     }
 
     /// κ of all points from their images in the frame.
@@ -51,12 +51,14 @@ extension EllipsoidSolver {
         kappa.withUnsafeMutableBufferPointer {
             metric.factor.leverages(ofImages: images, count: $0.count, base: base, into: $0.baseAddress!, team: team)
         }
-        try keep(FarthestPoints(all: kappa), metric)
+        try keepAll(kappa, metric)
     }
 
-    /// Remembers what a read found; throws when a κ was not finite.
-    private mutating func keep(_ found: FarthestPoints?, _ metric: Metric) throws(GeometryError) {
-        guard let found else { throw source.firstNonFinite() ?? .notRepresentable(reason: "coordinates that overflow") }
+    /// Remembers κ of all points; throws when one is not finite.
+    private mutating func keepAll(_ kappa: [Double], _ metric: Metric) throws(GeometryError) {
+        guard let found = FarthestPoints(all: kappa) else {
+            throw source.firstNonFinite() ?? .notRepresentable(reason: "coordinates that overflow")
+        }
         (far, self.metric) = (found, metric)
     }
 
@@ -82,12 +84,8 @@ extension EllipsoidSolver {
         budget.dataPasses += 1
         let capacity = isOwnPool ? source.pointCount : poolSize
         let bar = isOwnPool ? -.infinity : floor ?? promisingFloor(metric, capacity)
-        let collector = FarthestPointsCollector(capacity: capacity, floor: bar)
-        metric.map.leverages(of: source, team: team) { first, kappa, count in
-            refine(metric, first, kappa, count)
-            collector.take(kappa, first: first, count: count)
-        }
-        try keep(collector.finish(), metric)
+        let found = try read(metric, capacity: capacity, floor: bar).farthest(source, processes: settings.processes, team: team)
+        (far, self.metric) = (found, metric)
     }
 
     /// A κ that about 1.25·count + 2σ of the points exceed, from a sample; −∞ when a sample cannot tell. It spares a read the points
@@ -133,21 +131,6 @@ extension EllipsoidSolver {
         return result
     }
 
-    /// Thin, slanted sets: κ of plain arithmetic is noisy, so whatever may matter is recomputed with compensated sums.
-    private func refine(_ metric: Metric, _ first: Int, _ kappa: UnsafeMutablePointer<Double>, _ count: Int) {
-        guard frame.isDelicate else { return }
-        // The largest κ is D or more, since that is the mean over the weights, and the noise may hide it.
-        let noise = Swift.min(1, 64 * frame.noise * Double(order))
-        let threshold = noise < 0.1 ? Double(order) * (1 - noise) * (1 - noise) * 0.9 : -.infinity
-        // What is not finite must be seen as it is.
-        let candidates = (0..<count).filter { kappa[$0] >= threshold }
-        guard !candidates.isEmpty else { return }
-        let images = frame.images(source, candidates.map { first + $0 }, .single)
-        var values = [Double](repeating: 0, count: candidates.count)
-        metric.factor.leverages(ofImages: images, count: candidates.count, base: base, into: &values, team: .single)
-        for (value, position) in zip(values, candidates) { kappa[position] = value }
-    }
-
     /// Gives `body` all points whose κ by the last read is at least `bound`, in runs of bounded length, in order of their indices; one
     /// more read of the data where that read could not keep so many.
     mutating func forEachRun(atLeast bound: Double, _ body: (_ indices: [Int], _ kappa: [Double]) -> Void) {
@@ -162,7 +145,7 @@ extension EllipsoidSolver {
         }
         guard let metric else { return }
         budget.dataPasses += 1
-        let (n, task) = (source.pointCount, metric.map.taskSize)
+        let (n, task, read) = (source.pointCount, metric.map.taskSize, read(metric))
         let chunk = Swift.max(1, (1 << 20) / (task * frame.dimension)) * team.count
         for start in stride(from: 0, to: n, by: task * chunk) {
             let end = Swift.min(n, start + task * chunk)
@@ -172,7 +155,7 @@ extension EllipsoidSolver {
                 let target = SharedPointer(base)
                 team.share(end - start, inRunsOf: task) { range in
                     metric.map.leverages(of: source, in: start + range.lowerBound..<start + range.upperBound) { first, kappa, count in
-                        refine(metric, first, kappa, count)
+                        read.refine(source, first, kappa, count)
                         let near = (0..<count).filter { kappa[$0] >= bound }
                         target.pointer[range.lowerBound / task] = (near.map { first + $0 }, near.map { kappa[$0] })
                     }

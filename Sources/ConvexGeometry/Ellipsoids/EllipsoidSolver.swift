@@ -45,6 +45,14 @@ struct EllipsoidSolver<Source: PointSource> {
         let map: LeverageMap
     }
 
+    /// A read by a metric for the points beyond a floor, or for as many as may be candidates.
+    func read(_ metric: Metric, capacity: Int = 1, floor: Double = -.infinity) -> LeverageRead {
+        LeverageRead(
+            factor: metric.factor, map: metric.map,
+            careful: frame.isDelicate ? .init(transform: frame.transform, origin: frame.origin, noise: frame.noise) : nil, order: order,
+            capacity: capacity, floor: floor)
+    }
+
     /// The largest κ of the last read.
     var largest: Double { far.largest }
     /// D
@@ -128,7 +136,7 @@ struct EllipsoidSolver<Source: PointSource> {
             try findLeverages(Metric(factor: factor, map: map), surveyed)
         } else {
             // What a change of weights could lift to D, and all that is beyond it.
-            let floor = isFirst ? nil : Double(order) * (1 - tuning.margin.least)
+            let floor = isFirst ? nil : Double(order) * (1 - tuning.margin.read)
             try readLeverages(Metric(factor: factor, map: map), floor: floor)
         }
         let kappa = leverages(design.indices)

@@ -6,6 +6,7 @@
 // index, so that what remains depends neither on threads nor on the order of arrival.
 
 import LinearAlgebra
+import MessagePassing
 import Synchronization
 
 /// The farthest points of a read: those beyond a bound, or as many as may be kept.
@@ -18,12 +19,14 @@ struct FarthestPoints: Sendable {
     private(set) var largest: Double
     /// Points that are not here have leverages of at most this; −∞ when all are here.
     let floor: Double
+    /// Whether points above the floor that was asked for had to go, because they were too many.
+    fileprivate let isTrimmed: Bool
 
     /// Nothing is known yet.
     static let none = FarthestPoints(indices: [], kappa: [], largest: 0, floor: .infinity)
 
-    fileprivate init(indices: [Int], kappa: [Double], largest: Double, floor: Double) {
-        (self.indices, self.kappa, self.largest, self.floor) = (indices, kappa, largest, floor)
+    fileprivate init(indices: [Int], kappa: [Double], largest: Double, floor: Double, isTrimmed: Bool = false) {
+        (self.indices, self.kappa, self.largest, self.floor, self.isTrimmed) = (indices, kappa, largest, floor, isTrimmed)
     }
 
     /// All points, by their leverages; nil when one is not finite.
@@ -120,6 +123,19 @@ final class FarthestPointsCollector: Sendable {
         }
     }
 
+    /// Takes in what a read of other points came to, all of which come later.
+    func take(_ other: FarthestPoints) {
+        state.withLock { state in
+            state.largest = Swift.max(state.largest, other.largest)
+            state.isTrimmed = state.isTrimmed || other.isTrimmed
+            guard let first = other.indices.first else { return }
+            state.indices += other.indices
+            state.kappa += other.kappa
+            state.runs.append((first, other.indices.count))
+            if state.kappa.count > 2 * capacity + Self.slack || state.isTrimmed && state.kappa.count >= capacity { trim(&state) }
+        }
+    }
+
     /// What came together; nil when a leverage was not finite.
     func finish() -> FarthestPoints? {
         state.withLock { state in
@@ -129,7 +145,7 @@ final class FarthestPointsCollector: Sendable {
             // Of those that were never kept, none reached the floor; of those that had to go, some were as far as the last that stayed.
             return FarthestPoints(
                 indices: state.indices, kappa: state.kappa, largest: state.largest,
-                floor: state.isTrimmed ? state.bar.kappa : state.bar.kappa.nextDown)
+                floor: state.isTrimmed ? state.bar.kappa : state.bar.kappa.nextDown, isTrimmed: state.isTrimmed)
         }
     }
 
@@ -166,6 +182,23 @@ final class FarthestPointsCollector: Sendable {
         let least = state.kappa.min() ?? state.bar.kappa
         state.bar = (least, state.kappa.lastIndex(of: least).map { state.indices[$0] } ?? .max)
         state.isTrimmed = true
+    }
+}
+
+extension FarthestPoints {
+    /// As a message.
+    var bytes: [UInt8] {
+        var message = MessageBuffer()
+        message.write(indices)
+        message.write(kappa)
+        message.write([largest, floor, isTrimmed ? 1 : 0])
+        return message.bytes
+    }
+
+    init(bytes: [UInt8]) {
+        var message = MessageBuffer(bytes)
+        let (indices, kappa, numbers) = (message.readInts(), message.readDoubles(), message.readDoubles())
+        self.init(indices: indices, kappa: kappa, largest: numbers[0], floor: numbers[1], isTrimmed: numbers[2] != 0)
     }
 }
 

@@ -33,7 +33,10 @@ struct LeverageMap: Sendable {
     }
 
     /// Points per block: what a block occupies fits the second-level cache, and the product has columns enough.
-    var blockSize: Int { Swift.max(256, 32768 / Swift.max(dimension, rank) / 8 * 8) }
+    var blockSize: Int { Self.blockSize(Swift.max(dimension, rank)) }
+
+    /// The same for points of a dimension, of whatever rank.
+    static func blockSize(_ dimension: Int) -> Int { Swift.max(256, 32768 / dimension / 8 * 8) }
 
     /// κ of the first `count` points of `source` into `out`; bytes do not depend on the team.
     func leverages(of source: some PointSource, count: Int, into out: UnsafeMutablePointer<Double>, team: ThreadTeam) {
@@ -41,12 +44,14 @@ struct LeverageMap: Sendable {
         team.share(count, inRunsOf: taskSize) { run(source, $0, target.pointer + $0.lowerBound) }
     }
 
-    /// κ of all points of `source` in runs of consecutive ones that threads share: nothing is kept. `body` may write over κ.
+    /// κ of the points of a range in runs of consecutive ones that threads share: nothing is kept. `body` may write over κ.
     func leverages(
-        of source: some PointSource, team: ThreadTeam,
+        of source: some PointSource, in range: Range<Int>, team: ThreadTeam,
         _ body: (_ first: Int, _ kappa: UnsafeMutablePointer<Double>, _ count: Int) -> Void
     ) {
-        team.share(source.pointCount, inRunsOf: taskSize) { leverages(of: source, in: $0, body) }
+        team.share(range.count, inRunsOf: taskSize) {
+            leverages(of: source, in: range.lowerBound + $0.lowerBound..<range.lowerBound + $0.upperBound, body)
+        }
     }
 
     /// κ of the points of a range, on the calling thread.

@@ -10,6 +10,7 @@
 // Math. 155 (2007); Harman & Pronzato, Stat. Probab. Lett. 77 (2007); Sun & Freund, Oper. Res. 52 (2004).
 
 import LinearAlgebra
+public import MessagePassing
 
 /// The ellipsoid of least volume that contains a set of points.
 ///
@@ -90,6 +91,9 @@ public struct MinimumVolumeEllipsoid: Sendable {
         /// Threads that share reads and products; by default as many as BLAS may use. BLAS itself uses one in each of them,
         /// and the answer does not depend on their number.
         public var threads = BLASConfiguration.configuredThreads
+        /// Processes that share the reads, of which this is rank 0; the others call
+        /// ``MinimumVolumeEllipsoid/shareReads(of:with:threads:)``.
+        public var processes: any ProcessGroup = SingleProcess()
         /// Called before every iteration; returning false cancels.
         public var observer: (@Sendable (Progress) -> Bool)?
 
@@ -194,9 +198,13 @@ public struct MinimumVolumeEllipsoid: Sendable {
         guard n >= 1 else { throw .noPoints }
         guard source.dimension < Int(Int32.max) else { throw .tooLarge(source.dimension) }
         try settings.start?.validate(pointCount: n)
-        self = try BLASConfiguration.withSingleThread { () throws(GeometryError) -> MinimumVolumeEllipsoid in
-            var solver = try EllipsoidSolver(source, settings, clock)
-            return try solver.solve()
+        do throws(GeometryError) {
+            self = try BLASConfiguration.withSingleThread { () throws(GeometryError) -> MinimumVolumeEllipsoid in
+                var solver = try EllipsoidSolver(source, settings, clock)
+                return try solver.solve()
+            }
+        } catch {
+            throw error.byRank(of: settings.processes, pointCount: n, inRunsOf: LeverageMap.blockSize(source.dimension))
         }
     }
 

@@ -138,7 +138,7 @@ extension DesignFactor {
         DesignFactor(rank: rank, mean: [Double](repeating: 0, count: rank), inverse: Matrix.identity(rank).elements, logDeterminant: 0)
     }
 
-    private init(rank: Int, mean: [Double], inverse: [Double], logDeterminant: Double) {
+    init(rank: Int, mean: [Double], inverse: [Double], logDeterminant: Double) {
         self.rank = rank
         self.mean = mean
         self.inverse = inverse

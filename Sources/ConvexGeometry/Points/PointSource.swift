@@ -137,13 +137,14 @@ extension PointSource {
         }
     }
 
-    /// The first non-finite coordinate, found by a scan.
-    func firstNonFinite() -> GeometryError? {
+    /// The first non-finite coordinate of all points, or of those of a range, found by a scan.
+    func firstNonFinite(in points: Range<Int>? = nil) -> GeometryError? {
         let d = dimension
         var found: GeometryError?
         let step = Swift.max(1, 65536 / d)
-        for start in stride(from: 0, to: pointCount, by: step) where found == nil {
-            let range = start..<Swift.min(start + step, pointCount)
+        let points = points ?? 0..<pointCount
+        for start in stride(from: points.lowerBound, to: points.upperBound, by: step) where found == nil {
+            let range = start..<Swift.min(start + step, points.upperBound)
             withBlock(range) { block in
                 switch block {
                 case .double(let p):
