@@ -7,8 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-// More files than any verb writes or maps at a time.
-enum { slot_count = 64 };
+// More files than any verb writes or maps at a time, those of a folder that is being written included.
+enum { slot_count = 1024 };
 
 // A name belongs to a slot from the exchange that sets it to the one that clears it. A handler on another thread may be reading it then,
 // so that it is freed only by the next user of the slot.
@@ -94,6 +94,11 @@ static void remove_unfinished(void) {
     for (int i = 0; i < slot_count; i++) {
         const char *name = atomic_load(&unfinished[i].name);
         if (name) unlink(name);
+    }
+    // Folders of such files, which are empty now.
+    for (int i = 0; i < slot_count; i++) {
+        const char *name = atomic_load(&unfinished[i].name);
+        if (name) rmdir(name);
     }
 }
 

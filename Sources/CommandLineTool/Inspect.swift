@@ -12,9 +12,11 @@ struct Inspect: ParsableCommand {
             EXAMPLE:
               loewner inspect resnet20.safetensors --network resnet20-cifar
               loewner inspect resnet20.onnx --graph resnet20.svg
+
+            A folder of .safetensors shards, as large language models come in, is told by its headers; no weight is read.
             """)
 
-    @Argument(help: "The network.", completion: .file())
+    @Argument(help: "The network: a file, or a folder of .safetensors shards.", completion: .file())
     var model: String
 
     @Option(
@@ -83,6 +85,7 @@ struct Inspect: ParsableCommand {
     func run() throws {
         try overwrite.check(graph, inputs: [model] + network.inputPaths)
         threading.apply()
+        if let streamed = try StreamedModel(path: model) { return try show(streamed) }
         let file = try network.read(model)
         try overwrite.check(inputs: file.inputPaths)
         let network = try file.network.inferringShapes()

@@ -15,7 +15,7 @@ struct Prune: ParsableCommand {
               loewner prune lenet.safetensors -o small.safetensors --recipe paper --seed 1 --evaluate test.npz --report report.md
             """)
 
-    @Argument(help: "The network.", completion: .file())
+    @Argument(help: "The network: a file, or a folder of .safetensors shards, whose weights stay there.", completion: .file())
     var model: String
 
     @OptionGroup(title: "Most used")
@@ -69,6 +69,7 @@ struct Prune: ParsableCommand {
     }
 
     func run() throws {
+        if let streamed = try StreamedModel(path: model, from: streamsFrom) { return try prune(streamed) }
         let inputs = [model, files.calibration, files.evaluate].compactMap { $0 } + network.inputPaths
         if !running.dryRun { try overwrite.check(files.output, inputs: inputs) }
         try overwrite.check(files.plan, inputs: inputs)
@@ -118,6 +119,13 @@ struct Prune: ParsableCommand {
             if !running.forceQuality { throw CommandFailure.limited(message) }
             Console.warn(message)
         }
+    }
+
+    /// Bytes of a file of weights from which on they stay there: those that memory is not meant for, where weights alone decide.
+    private var streamsFrom: Int? {
+        let settings = options.settings(size.budget, images: images)
+        let isAlone = network.network == nil && files.evaluate == nil && files.calibration == nil && settings.learning == nil
+        return isAlone && StreamedPruning.goesByWeights(settings) ? settings.memory : nil
     }
 
     /// The plan of the size asked for, or of the smallest network that loses little enough, and what was tried for it.

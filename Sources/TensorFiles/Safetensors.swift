@@ -64,14 +64,25 @@ public enum Safetensors {
             throw .unsupported(format: .safetensors, expected: "another name than \(quoted(metadataKey))", found: "a tensor of that name")
         }
         let layout = canonicalLayout(of: archive)
-        if layout.header.count - 8 > maximumHeaderLength {
+        return (try checked(layout.header), layout.order)
+    }
+
+    /// A header of a length that readers accept.
+    static func checked(_ header: [UInt8]) throws(TensorFileError) -> [UInt8] {
+        if header.count - 8 > maximumHeaderLength {
             throw .unsupported(
-                format: .safetensors, expected: "a header of at most \(maximumHeaderLength) bytes", found: "\(layout.header.count - 8)")
+                format: .safetensors, expected: "a header of at most \(maximumHeaderLength) bytes", found: "\(header.count - 8)")
         }
-        return layout
+        return header
     }
 
     // MARK: Reading
+
+    /// The header of a file, and where its data begin.
+    static func header(of source: ByteSource) throws(TensorFileError) -> (header: SafetensorsHeader, dataStart: Int) {
+        let bytes = try headerBytes(of: source)
+        return (try SafetensorsHeader(scanning: bytes), 8 + bytes.count)
+    }
 
     private static func headerBytes(of source: ByteSource) throws(TensorFileError) -> [UInt8] {
         guard source.count >= 8 else {
@@ -137,7 +148,7 @@ public enum Safetensors {
     // MARK: Writing
 
     /// A tensor, or a member that is none here, with what the header says of it.
-    private struct Piece {
+    struct Piece {
         let name: String
         let dtype: String
         let shape: [Int]
@@ -161,14 +172,19 @@ public enum Safetensors {
                 Piece(name: member.name, dtype: dtype, shape: shape, byteCount: bytes.count, rank: bytes.count % 8 == 0 ? .max : -1))
         }
         entries.sort { $0.rank == $1.rank ? precedes($0.name, $1.name) : $0.rank > $1.rank }
+        return (header(of: entries, metadata: archive.metadata), entries.map(\.name))
+    }
+
+    /// The 8-byte length and the header of pieces whose bytes follow each other.
+    static func header(of entries: [Piece], metadata: [String: String]) -> [UInt8] {
         var json: [UInt8] = [UInt8(ascii: "{")]
-        if !archive.metadata.isEmpty {
+        if !metadata.isEmpty {
             json += Array(#""__metadata__":{"#.utf8)
-            for (index, key) in archive.metadata.keys.sorted(by: precedes).enumerated() {
+            for (index, key) in metadata.keys.sorted(by: precedes).enumerated() {
                 if index > 0 { json.append(UInt8(ascii: ",")) }
                 appendQuoted(key, to: &json)
                 json.append(UInt8(ascii: ":"))
-                appendQuoted(archive.metadata[key] ?? "", to: &json)
+                appendQuoted(metadata[key] ?? "", to: &json)
             }
             json.append(UInt8(ascii: "}"))
         }
@@ -185,11 +201,11 @@ public enum Safetensors {
         }
         json.append(UInt8(ascii: "}"))
         while json.count % 8 != 0 { json.append(0x20) }
-        return (littleEndianBytes(UInt64(json.count)) + json, entries.map(\.name))
+        return littleEndianBytes(UInt64(json.count)) + json
     }
 
     /// A JSON string with the least escaping that RFC 8259 allows, as the reference writes it.
-    private static func appendQuoted(_ text: String, to json: inout [UInt8]) {
+    static func appendQuoted(_ text: String, to json: inout [UInt8]) {
         json.append(UInt8(ascii: "\""))
         for byte in text.utf8 {
             switch byte {

@@ -13,6 +13,8 @@ public enum TensorFileError: Error, Equatable, Sendable, CustomStringConvertible
     case notRegularFile(path: String, found: String)
     /// The output exists and `force` was not given.
     case outputExists(path: String)
+    /// The output is a folder that exists, and folders are not replaced.
+    case folderExists(path: String)
     /// The content or the extension is of no format this module knows.
     case unrecognizedFormat(expected: String, found: String)
     /// The bytes break the rules of the format.
@@ -40,6 +42,8 @@ public enum TensorFileError: Error, Equatable, Sendable, CustomStringConvertible
             return "expected a regular file at \(clip(path)), found \(found)"
         case .outputExists(let path):
             return "expected no file at \(clip(path)), found one (overwriting needs force)"
+        case .folderExists(let path):
+            return "expected no file or folder at \(clip(path)), found one (folders are not overwritten)"
         case .unrecognizedFormat(let expected, let found):
             return "expected \(expected), found \(found)"
         case .malformed(let format, let tensor, let offset, let expected, let found):

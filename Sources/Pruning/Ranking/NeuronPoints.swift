@@ -84,6 +84,20 @@ package struct NeuronPoints: Sendable {
         }
     }
 
+    /// Points by the inner products of what they stand for, n×n.
+    init(_ representation: PointRepresentation, gram: Matrix, rank: RankRule) throws(FactorizationError) {
+        self.representation = representation
+        (points, retainedEnergy) = try NeuronPoints.embedded(gram, rank)
+    }
+
+    /// Points by coordinates in some orthonormal directions, of all that is there `energy`.
+    init(_ representation: PointRepresentation, coordinates: Matrix, rank: RankRule, energy: Double) throws(FactorizationError) {
+        self.representation = representation
+        let (points, share) = try NeuronPoints.reduced(coordinates, rank)
+        let inside = coordinates.frobeniusNorm
+        (self.points, retainedEnergy) = (points, energy > 0 ? Swift.min(1, share * (inside * inside / energy)) : share)
+    }
+
     /// The points' coordinates in their leading principal directions.
     private static func reduced(_ points: Matrix, _ rule: RankRule) throws(FactorizationError) -> (Matrix, Double) {
         // The eigenvectors of the smaller of the two Gram matrices suffice.

@@ -26,6 +26,8 @@ public enum PruningError: Error, Equatable, Sendable, CustomStringConvertible {
         case momentFormulas(upTo: String)
         /// Sampling by sensitivities, which gives the drawing probabilities.
         case sensitivitySampling
+        /// A network whose weights are in memory, where these stay in their files.
+        case networkInMemory
     }
 
     /// A setting lies outside its range.
@@ -68,6 +70,8 @@ public enum PruningError: Error, Equatable, Sendable, CustomStringConvertible {
     case cut(NetworkError)
     /// A target that no choice of channels reaches: the fraction asked for, and the least there is.
     case unreachableTarget(Budget, least: Double)
+    /// Weights could not be read.
+    case file(TensorFileError)
     /// The observer asked to stop.
     case cancelled
 
@@ -106,6 +110,7 @@ public enum PruningError: Error, Equatable, Sendable, CustomStringConvertible {
         case .cut(let cause): "expected a plan for groups that can be cut, found \(cause)"
         case .unreachableTarget(let budget, let least):
             "expected to reach \(name(budget.setting)) \(budget.fraction), found a fraction of \(least) at best, with as few channels per group as allowed"
+        case .file(let cause): "\(cause)"
         case .cancelled: "expected the run to finish, found a request to cancel"
         }
     }
@@ -122,6 +127,8 @@ extension PruningError.Requirement {
         case .imageShape: "a network on images, or \(name(.inputShape)) c,h,w,"
         case .singleInput: "a network with one input"
         case .momentFormulas(let layer): "layers with a moment formula up to \(layer)"
+        case .networkInMemory:
+            "a network in memory (weights that stay in their files are chosen by sensitivity, top, l1, l2 or uniform, with weights of the draw or none)"
         case .sensitivitySampling: "\(name(.selection)) \(Selection.sensitivity.rawValue) (it gives the drawing probabilities)"
         }
     }

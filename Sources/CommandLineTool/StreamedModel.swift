@@ -1,0 +1,80 @@
+// Models whose weights stay in their files: folders of shards, and files that are larger than the memory asked for.
+
+import Foundation
+import NeuralNetworks
+import Pruning
+import TensorFiles
+
+struct StreamedModel {
+    let path: String
+    let store: TensorStore
+    let topology: StreamedTopology
+    /// `config.json` of the folder.
+    private let configuration: JSONIntegers?
+
+    /// nil for a model that is read into memory as ever.
+    /// - Parameter limit: bytes of a file from which on its weights stay there; nil for whatever size.
+    init?(path: String, from limit: Int? = nil) throws {
+        var isFolder: ObjCBool = false
+        let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+        guard exists, isFolder.boolValue || limit.map({ Self.isLarge(path, $0) }) ?? false else { return nil }
+        self.path = path
+        store = try TensorStore(path: path)
+        let file = path + "/config.json"
+        if isFolder.boolValue, let bytes = FileManager.default.contents(atPath: file) {
+            do { configuration = try JSONIntegers(Array(bytes)) } catch { throw CommandFailure.failure("\(file): \(error)") }
+        } else {
+            configuration = nil
+        }
+        topology = StreamedTopology(store, configuration: configuration)
+    }
+
+    private static func isLarge(_ path: String, _ limit: Int) -> Bool {
+        guard path.lowercased().hasSuffix(".safetensors") else { return false }
+        let size = (try? FileManager.default.attributesOfItem(atPath: path))?[.size] as? Int
+        return size.map { $0 > limit } ?? false
+    }
+
+    /// Chooses by weights alone.
+    func pruning(_ settings: PruningSettings, _ observer: PruningObserver?) throws -> StreamedPruning {
+        try SettingFlags.naming { () throws(PruningError) in
+            try StreamedPruning(topology, in: store, settings: settings, configuration: configuration, observer: observer)
+        }
+    }
+
+    /// Writes the smaller model: a folder of as many shards, with the other files of the original, or a file.
+    func write(_ pruning: StreamedPruning, to output: String, force: Bool, _ willWrite: (_ share: Double) -> Void) throws -> Int {
+        var (done, total) = (0, max(1, store.byteCount))
+        if total == 0 { total = 1 }
+        return try store.write(cutting: pruning.cuts, others: try otherFiles(pruning), to: output, force: force) {
+            willWrite(Double(done) / Double(total))
+            done += $0.byteCount
+        }
+    }
+
+    /// Largest file that is copied along: tokenizers have some ten megabytes.
+    private static let largestCopied = 64 << 20
+
+    /// Descriptions, vocabularies and licenses of the folder; the configuration with the widths that are left. No weights of another format,
+    /// which would not be those of the smaller model.
+    private func otherFiles(_ pruning: StreamedPruning) throws -> [String: [UInt8]] {
+        guard store.isFolder else { return [:] }
+        var others: [String: [UInt8]] = [:]
+        for name in try FileManager.default.contentsOfDirectory(atPath: path) {
+            let place = path + "/" + name
+            let attributes = try? FileManager.default.attributesOfItem(atPath: (place as NSString).resolvingSymlinksInPath)
+            guard attributes?[.type] as? FileAttributeType == .typeRegular, let size = attributes?[.size] as? Int,
+                size <= Self.largestCopied,
+                name != TensorStore.indexName, !Self.weightEndings.contains(URL(fileURLWithPath: name).pathExtension.lowercased())
+            else { continue }
+            guard let bytes = FileManager.default.contents(atPath: place) else {
+                throw CommandFailure.failure("expected to read \(place), found that it cannot be read")
+            }
+            others[name] = Array(bytes)
+        }
+        if let configuration, !pruning.configuration.isEmpty { others["config.json"] = configuration.replacing(pruning.configuration) }
+        return others
+    }
+
+    private static let weightEndings: Set = ["safetensors", "bin", "pt", "pth", "ckpt", "h5", "msgpack", "gguf", "onnx", "ot"]
+}

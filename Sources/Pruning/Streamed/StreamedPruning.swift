@@ -1,0 +1,152 @@
+// Pruning of networks that do not fit into memory, by what their weights alone say: layer by layer, in memory of a few megabytes.
+//
+//   every group   norms of what reads a channel → points of its weights → sensitivities → a draw, or the highest → rows and columns
+//   then          the store is written once, cut tensors while they are read
+//
+// The choice is that of the same settings for a network in memory; nothing is known of inputs, so nothing is refitted.
+
+import Coresets
+import LinearAlgebra
+import RandomNumbers
+import TensorFiles
+
+/// What is cut of a store of weights.
+public struct StreamedPruning: Sendable {
+    /// One group.
+    public struct Layer: Sendable, Codable {
+        public let name: String
+        public let before: Int
+        public let after: Int
+        /// Proven factor of the kept channels in their points; nil where there is none.
+        public let provenFactor: Double?
+        /// Share of the weights' energy in the directions of the points.
+        public let retainedEnergy: Double?
+        public let seconds: Double
+    }
+
+    public private(set) var cuts: [String: TensorCut] = [:]
+    public private(set) var layers: [Layer] = []
+    public let parametersBefore: Int
+    public let parametersAfter: Int
+    /// Integers of the model's configuration that the cut changes, such as the width of feed-forward blocks.
+    public private(set) var configuration: [String: Int] = [:]
+
+    /// Chooses channels.
+    ///
+    /// - Parameters:
+    ///   - configuration: of the model, where there is one.
+    ///   - observer: told about every group; returning false cancels.
+    /// - Throws: `unsupported` for settings that need more than weights; `nothingToPrune`, `unknownLayer`, `unknownName`, `file`,
+    ///   `nonFiniteParameter`, `factorization`, `coreset`, `cancelled`.
+    public init(
+        _ topology: StreamedTopology, in store: TensorStore, settings: PruningSettings, configuration: JSONIntegers? = nil,
+        observer: PruningObserver? = nil
+    ) throws(PruningError) {
+        try settings.validate()
+        let (ratio, rank) = try StreamedPruning.checked(settings)
+        let groups = try StreamedPruning.chosen(topology, settings)
+        let clock = ContinuousClock()
+        for (index, group) in groups.enumerated() {
+            if let observer, !observer(PruningProgress(phase: .ranking(group: group.name), completed: index, total: groups.count + 1)) {
+                throw .cancelled
+            }
+            let start = clock.now
+            let multiple = group.kind == .neurons ? Budget.multiple(of: group.count, roundTo: settings.roundTo) : 1
+            let least = Swift.min(group.count, settings.leastChannels ?? 1)
+            let count = Swift.max(
+                least, Budget.count(of: group.count, ratio: settings.layerRatios[group.name] ?? ratio, multiple: multiple))
+            var generator = SeededGenerator(seed: settings.seed).stream(.group(index))
+            let choice = try StreamedChoice(group, keeping: count, in: store, settings, rank: rank, generator: &generator)
+            layers.append(
+                Layer(
+                    name: group.name, before: group.count, after: count, provenFactor: choice.provenFactor,
+                    retainedEnergy: choice.retainedEnergy, seconds: (clock.now - start).seconds))
+            guard count < group.count else { continue }
+            for (tensor, cut) in group.cuts(keeping: choice.kept, factors: settings.reweighting == .coreset ? choice.factors : nil) {
+                cuts[tensor] = StreamedPruning.merged(cuts[tensor], cut)
+            }
+        }
+        let cut = cuts
+        parametersBefore = store.entries.reduce(0) { $0 + $1.elementCount }
+        parametersAfter = store.entries.reduce(0) { $0 + (cut[$1.name]?.shape(of: $1.shape) ?? $1.shape).reduce(1, *) }
+        if let configuration { self.configuration = try StreamedPruning.changes(configuration, groups, layers) }
+    }
+
+    /// Whether settings need nothing but weights.
+    public static func goesByWeights(_ settings: PruningSettings) -> Bool { (try? checked(settings)) != nil }
+
+    /// The share that stays, and the directions to look at; refuses what needs inputs or a network in memory.
+    private static func checked(_ settings: PruningSettings) throws(PruningError) -> (ratio: Double, rank: Int) {
+        guard case .keep(let ratio) = settings.budget else {
+            throw .unsupported(settings.budget.setting, value: "\(settings.budget.fraction)", needs: .networkInMemory)
+        }
+        guard !settings.selection.usesMoments else {
+            throw .unsupported(.selection, value: settings.selection.rawValue, needs: .networkInMemory)
+        }
+        guard settings.reweighting == .coreset || settings.reweighting == .none else {
+            throw .unsupported(.reweighting, value: settings.reweighting.rawValue, needs: .networkInMemory)
+        }
+        guard settings.points == .product || settings.points == .incoming else {
+            throw .unsupported(.points, value: settings.points.rawValue, needs: .networkInMemory)
+        }
+        guard case .fixed(let rank) = settings.rank else { throw .unsupported(.rank, value: "by energy", needs: .networkInMemory) }
+        return (ratio, rank)
+    }
+
+    /// The groups that are cut: all but those that are excluded by name.
+    private static func chosen(_ topology: StreamedTopology, _ settings: PruningSettings) throws(PruningError) -> [StreamedGroup] {
+        guard !topology.groups.isEmpty else {
+            throw .nothingToPrune(reason: topology.whole.first.map { "\($0.name): \($0.reason)" } ?? "no names of tensors that are known")
+        }
+        var groups = topology.groups
+        for text in settings.excludedNames ?? [] {
+            let pattern = NamePattern(text)
+            let fits = topology.groups.filter { pattern.matches($0.name) || $0.name == text }.map(\.name)
+            guard !fits.isEmpty else {
+                throw .unknownName(
+                    .excludedNames, name: text, suggestion: Spelling.suggestion(for: text, among: topology.groups.map(\.name)))
+            }
+            groups.removeAll { fits.contains($0.name) }
+        }
+        guard !groups.isEmpty else { throw .nothingToPrune(reason: "all that may be cut is excluded") }
+        let names = groups.map(\.name)
+        for name in settings.layerRatios.keys.sorted() where !names.contains(name) { throw .unknownLayer(name: name, available: names) }
+        return groups
+    }
+
+    /// Two cuts of one tensor: rows by one group and columns by another, or rows of two parts that follow each other.
+    private static func merged(_ first: TensorCut?, _ second: TensorCut) -> TensorCut {
+        guard var result = first else { return second }
+        if let rows = second.rows { result.rows = (result.rows ?? []) + rows }
+        if let columns = second.columns { (result.columns, result.factors) = (columns, second.factors) }
+        return result
+    }
+
+    /// What a configuration says of widths and heads, as they are now.
+    private static func changes(
+        _ configuration: JSONIntegers, _ groups: [StreamedGroup], _ layers: [Layer]
+    ) throws(PruningError) -> [String: Int] {
+        var changes: [String: Int] = [:]
+        func change(_ key: String, _ value: Int, _ layer: Layer) throws(PruningError) {
+            if let other = changes.updateValue(value, forKey: key), other != value {
+                throw .invalidSetting(
+                    .layerRatios, expected: "one share for all layers whose size is \(key) in the configuration",
+                    found: "\(layer.name) with \(value), others with \(other)")
+            }
+        }
+        let widths = ["intermediate_size", "moe_intermediate_size", "shared_expert_intermediate_size", "ffn_dim", "n_inner", "d_ff"]
+        for (group, layer) in zip(groups, layers) {
+            switch group.kind {
+            case .neurons:
+                for key in widths where configuration[key] == layer.before { try change(key, layer.after, layer) }
+            case .heads(let queries, let length):
+                guard layer.after < layer.before || changes["num_attention_heads"] != nil else { continue }
+                try change("num_attention_heads", queries * layer.after, layer)
+                if configuration["num_key_value_heads"] != nil { try change("num_key_value_heads", layer.after, layer) }
+                // It is the quotient of what is left no more.
+                try change("head_dim", length, layer)
+            }
+        }
+        return changes
+    }
+}

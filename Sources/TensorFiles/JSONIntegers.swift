@@ -1,0 +1,47 @@
+/// The integers at the top of a JSON object, such as the `config.json` of a model, and the same text with others in their place.
+public struct JSONIntegers: Sendable {
+    private let bytes: [UInt8]
+    private var values: [String: (value: Int, place: Range<Int>)] = [:]
+
+    /// - Throws: `malformed` for what is no JSON object.
+    public init(_ bytes: [UInt8]) throws(TensorFileError) {
+        var scanner = ByteScanner(bytes, format: .text, offset: 0)
+        var values: [String: (value: Int, place: Range<Int>)] = [:]
+        try scanner.jsonObject { scanner, key, _ throws(TensorFileError) in
+            scanner.skipSpace()
+            let start = scanner.position
+            try scanner.skipJSON()
+            let place = start..<scanner.position
+            // Of a repeated key the last one counts, as for Python.
+            values[key] = Int(String(decoding: bytes[place], as: UTF8.self)).map { ($0, place) }
+        }
+        try scanner.expectEnd()
+        (self.bytes, self.values) = (bytes, values)
+    }
+
+    /// The integer of that key.
+    public subscript(key: String) -> Int? { values[key]?.value }
+
+    /// Keys with integers.
+    public var keys: [String] { values.keys.sorted(by: precedes) }
+
+    /// The text with other integers at some of its keys; those that are not there are added at the front.
+    public func replacing(_ others: [String: Int]) -> [UInt8] {
+        var result = bytes
+        let known = others.compactMap { key, value in values[key].map { (place: $0.place, value: value) } }
+        for (place, value) in known.sorted(by: { $0.place.lowerBound > $1.place.lowerBound }) {
+            result.replaceSubrange(place, with: Array("\(value)".utf8))
+        }
+        let added = others.filter { values[$0.key] == nil }.sorted { precedes($0.key, $1.key) }
+        guard !added.isEmpty, let brace = result.firstIndex(of: UInt8(ascii: "{")) else { return result }
+        let isEmpty = result[(brace + 1)...].first { ![0x20, 0x09, 0x0a, 0x0d].contains($0) } == UInt8(ascii: "}")
+        var text: [UInt8] = []
+        for (place, (key, value)) in added.enumerated() {
+            text += Array("\n  ".utf8)
+            Safetensors.appendQuoted(key, to: &text)
+            text += Array(": \(value)\(isEmpty && place == added.count - 1 ? "" : ",")".utf8)
+        }
+        result.insert(contentsOf: text, at: brace + 1)
+        return result
+    }
+}
