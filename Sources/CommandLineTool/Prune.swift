@@ -93,15 +93,16 @@ struct Prune: ParsableCommand {
         }
         bar.clear()
 
-        let prepared = try files.output.flatMap { running.dryRun ? nil : (try subject.file.prepared(pruned), $0) }
+        let model = try running.dryRun && files.report == nil ? nil : subject.file.prepared(pruned)
+        let record = try files.report.flatMap { _ in try model.map { try PruneRecord(subject, pruned: pruned, prepared: $0, self) } }
         let source = try emission?.source(of: pruned, in: subject.file)
         if let plan = files.plan { try AtomicFile.write(Array(try JSONOutput.text(made).utf8), to: plan, force: overwrite.force) }
-        if let report = files.report, let format = ReportFormat(path: report) {
-            try AtomicFile.write(Array(try format.render(account, made).utf8), to: report, force: overwrite.force)
+        if let report = files.report, let format = ReportFormat(path: report), let record {
+            try AtomicFile.write(Array(try format.render(account, made, record).utf8), to: report, force: overwrite.force)
         }
         try source?.write(force: overwrite.force)
         // The model last: where it is new, all that belongs to it is.
-        if let (model, path) = prepared { try model.write(to: path, force: overwrite.force) }
+        if let model, let path = files.output, !running.dryRun { try model.write(to: path, force: overwrite.force) }
         if format.json {
             try JSONOutput.show(PruneOutcome(report: account, search: found))
         } else {
@@ -194,9 +195,9 @@ enum ReportFormat: String {
 
     init?(path: String) { self.init(rawValue: URL(fileURLWithPath: path).pathExtension.lowercased()) }
 
-    func render(_ report: PruningReport, _ plan: PruningPlan) throws -> String {
+    func render(_ report: PruningReport, _ plan: PruningPlan, _ record: PruneRecord) throws -> String {
         switch self {
-        case .html: PruneReportPage.html(report, plan: plan)
+        case .html: PruneReportPage.html(report, plan: plan, record: record)
         case .md: report.markdown
         case .json: try JSONOutput.text(report)
         }
