@@ -76,7 +76,7 @@ import Testing
         var network = RandomNetwork(seed: 3)
         let input = try network.linear("fc", network.input([7, 4]), 6)
         let normal = try network.normalization("norm", input, kind: .layer, axis: 2, count: 6)
-        let turned = try network.apply("turn", .transpose(permutation: [1, 0]), normal)
+        let turned = try network.apply("turn", .transpose(permutation: [0, 2, 1]), normal)
         let graph = try DrawnGraph(network.network(outputs: turned))
         #expect(graph.boxes.map(DrawnGraph.channels) == [nil, "6", "6", nil])
     }
