@@ -168,6 +168,8 @@ enum PruneReportPage {
     /// Predicted error over the kept share, six layers to a chart.
     private static func curves(_ account: PruningReport) -> [(drawing: SVG, label: String)] {
         let layers = account.layers.filter { ($0.errorCurve?.count ?? 0) > 1 && $0.before > 0 }
+        // One scale for all charts.
+        let errors = layers.flatMap { ($0.errorCurve ?? []).map(\.error) }.filter { $0 > 1e-9 }
         return stride(from: 0, to: layers.count, by: ChartStyle.seriesCount).map { start in
             let group = layers[start..<min(start + ChartStyle.seriesCount, layers.count)]
             var series: [XYChart.Series] = []
@@ -185,7 +187,7 @@ enum PruneReportPage {
             let drawing = XYChart(
                 title: "Predicted error when one layer alone is cut (dots: chosen)", xLabel: "kept share of the channels",
                 yLabel: "error / variance", xScale: AxisScale(from: 0, to: 1, step: 0.2),
-                yScale: AxisScale(.logarithmic, covering: series.flatMap { $0.points.map(\.y) }.filter { $0 > 1e-9 }), series: series
+                yScale: AxisScale(.logarithmic, covering: errors), series: series
             ).drawing()
             return (drawing, "Predicted error over the kept share of the channels")
         }

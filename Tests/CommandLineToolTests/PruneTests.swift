@@ -93,6 +93,10 @@ enum ChainFile {
             let text = String(decoding: try folder.read(name), as: UTF8.self)
             for word in ["fc1", "fc2"] { #expect(text.contains(word)) }
         }
+        // Phases leave no gaps: their times are the total.
+        let phases = try #require(report["phases"] as? [String: Double]), total = try #require(report["totalSeconds"] as? Double)
+        #expect((phases.values.reduce(0, +) - total).magnitude <= 1e-9 * total && total >= (report["seconds"] as? Double ?? .infinity))
+        for phase in ["reading", "inputs", "moments", "ranking", "refit", "report", "writing"] { #expect(phases[phase] != nil, "\(phase)") }
         // The pruned file evaluates to the accuracy that the report gives.
         let check = try BuiltTool.run(["evaluate", "small.safetensors", "--data", "data.npz", "--json"], in: folder)
         #expect(try check.json()["accuracy"] as? Double == report["accuracyAfter"] as? Double)
