@@ -22,6 +22,17 @@ package struct BenchmarkResults: Codable, Sendable {
     /// False while the run goes on, and for ever when it was interrupted.
     package var complete: Bool
     package var seconds: Double
+    /// Tasks waiting for a processor over the minute before the run; absent where the system does not say.
+    package var loadBefore: Double? = nil
+
+    /// What the reader must know of other programs that ran meanwhile; nil where there was none to speak of.
+    package var busyNote: String? {
+        // Half a processor taken away moves a time by more than most comparisons are about.
+        guard let loadBefore, loadBefore >= 0.5 else { return nil }
+        let load = (loadBefore * 10).rounded() / 10
+        return
+            "The machine was busy: a load of \(load) on \(machine.processors) processors before the run began. Absolute times are those of a busy machine; ratios are of rounds in turns and suffer less."
+    }
 
     /// Whether every line that was measured is verified.
     package var verified: Bool { lines.allSatisfy(\.verified) }

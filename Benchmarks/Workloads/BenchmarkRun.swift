@@ -81,6 +81,7 @@ package struct BenchmarkRun {
         self.isCancelled = isCancelled
         self.observer = observer
         let machine = Machine.current()
+        let load = Machine.loadAverage()
         let before = BLASConfiguration.threads
         let peaks = configuration.threads.map { threads in
             BLASConfiguration.threads = threads
@@ -90,7 +91,7 @@ package struct BenchmarkRun {
         results = BenchmarkResults(
             machine: machine, coreType: machine.coreType, threads: configuration.threads, peakGflops: peaks[0].gflops,
             peaks: peaks, version: configuration.version, commit: Revision.current(), date: Date().ISO8601Format(),
-            quick: configuration.quick, lines: [], scaling: [], traces: [], curves: [], complete: false, seconds: 0)
+            quick: configuration.quick, lines: [], scaling: [], traces: [], curves: [], complete: false, seconds: 0, loadBefore: load)
     }
 
     /// How the gap falls, method by method; a report without it is still a report, so that failures leave it out.

@@ -9,12 +9,13 @@ enum BenchmarkCharts {
     /// Bars of the ratios against one baseline, at most 14 to a chart.
     static func speedups(_ results: BenchmarkResults, against baseline: String) -> [Labelled] {
         let lines = results.lines.filter { $0.baseline == baseline && $0.verified && $0.speedup != nil }
+        // One scale for all parts, so that bars can be compared between them.
+        let values: [Double] = lines.flatMap { line in [line.speedup, line.speedupLow, line.speedupHigh].compactMap { $0 } } + [1]
         // Charts of about equal length.
         let charts = max(1, (lines.count + 13) / 14)
         let bars = max(1, (lines.count + charts - 1) / charts)
         return stride(from: 0, to: lines.count, by: bars).map { start in
             let group = Array(lines[start..<min(start + bars, lines.count)])
-            let values: [Double] = group.flatMap { line in [line.speedup, line.speedupLow, line.speedupHigh].compactMap { $0 } } + [1]
             let part = lines.count > bars ? " (\(start / bars + 1) of \((lines.count + bars - 1) / bars))" : ""
             let title = "Time of \(BenchmarkRows.title(of: baseline)) / time here\(part)"
             let drawing = BarChart(

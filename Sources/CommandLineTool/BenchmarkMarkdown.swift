@@ -8,6 +8,7 @@ enum BenchmarkMarkdown {
         var text = "# loewner benchmark\n\n"
         for line in results.lines where !line.verified { text += "> **Failed:** \(line.identifier): \(line.failure ?? "check failed")\n\n" }
         if !results.complete { text += "> The run was interrupted.\n\n" }
+        if let note = results.busyNote { text += "> \(note)\n\n" }
         let machine = results.machine
         text += "\(machine.cpu), \(machine.processors) processors, \(results.coreType) kernels, \(machine.system), \(results.date)"
         text += results.commit.map { ", commit `\($0)`" } ?? ""

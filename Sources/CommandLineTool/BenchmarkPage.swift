@@ -16,6 +16,7 @@ enum BenchmarkPage {
             }
         }
         if !results.complete { page.note("The run was interrupted; what was measured until then is here.") }
+        if let note = results.busyNote { page.note(note) }
         page.paragraph(headline(results))
         page.tiles(tiles(results))
         speedups(results, &page)

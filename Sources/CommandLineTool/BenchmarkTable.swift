@@ -45,6 +45,7 @@ struct BenchmarkTable {
                 } ?? ""
             Console.say("\(fit.name)\(fit.fixed.isEmpty ? "" : " " + fit.fixed): time ∝ \(BenchmarkRows.law(fit))\(next)")
         }
+        if let note = results.busyNote { Console.say(note) }
         let peak = results.peaks[0]
         Console.say(
             "peak \(Format.fixed(peak.gflops, 1)) GFLOP/s, \(Format.fixed(peak.gigabytesPerSecond, 1)) GB/s (\(results.coreType), \(peak.threads) thread\(peak.threads == 1 ? "" : "s"))"

@@ -1,6 +1,7 @@
 // Standard output, standard error, and whether they may be decorated.
 
 import Foundation
+import Synchronization
 
 /// The terminal. Results go to standard output, everything else to standard error.
 ///
@@ -8,6 +9,7 @@ import Foundation
 enum Console {
     /// Prints a line of the result. A result that cannot be printed ends the process: nobody may take silence for success.
     static func say(_ line: String = "") {
+        erase()
         if let code = write(decorated(escaped(line)) + "\n", to: STDOUT_FILENO) { unprintable(code) }
     }
 
@@ -18,14 +20,49 @@ enum Console {
 
     /// Prints JSON, whose own escapes keep it whole.
     static func say(json: String) {
+        erase()
         if let code = write(jsonEscaped(json) + "\n", to: STDOUT_FILENO) { unprintable(code) }
     }
 
     /// Prints a line that is not part of the result: warnings, errors, progress.
-    static func warn(_ line: String) { _ = write(decorated(escaped(line)) + "\n", to: STDERR_FILENO) }
+    static func warn(_ line: String) {
+        erase()
+        _ = write(decorated(escaped(line)) + "\n", to: STDERR_FILENO)
+    }
 
-    /// Writes without a line break to standard error, control characters included: for redrawing a line of our own making.
-    static func writeError(_ text: String) { _ = write(text, to: STDERR_FILENO) }
+    // MARK: The line that is redrawn
+
+    private struct RedrawnLine {
+        var isVisible = false
+        var isOver = false
+    }
+
+    private static let redrawn = Mutex(RedrawnLine())
+
+    /// Shows `line`, as far as it fits, in the place of the one shown before. What is printed erases it first.
+    static func redraw(_ line: String) {
+        redrawn.withLock { state in
+            guard !state.isOver else { return }
+            state.isVisible = true
+            _ = write("\r\u{1b}[2K" + escaped(line).prefix(max(10, columns - 1)), to: STDERR_FILENO)
+        }
+    }
+
+    /// Erases the redrawn line.
+    static func erase() {
+        redrawn.withLock { state in
+            if state.isVisible { _ = write("\r\u{1b}[2K", to: STDERR_FILENO) }
+            state.isVisible = false
+        }
+    }
+
+    /// Erases the redrawn line for good: the process ends.
+    static func endRedrawing() {
+        erase()
+        redrawn.withLock { $0.isOver = true }
+    }
+
+    // MARK: Properties
 
     /// Whether standard output is a terminal that wants color (`NO_COLOR` is respected, see no-color.org).
     static let colorsOutput = isTerminal(STDOUT_FILENO) && allowsColor

@@ -105,7 +105,7 @@ struct CoresetCommand: ParsableCommand {
         let settings = LInfinityCoreset.Settings(
             construction: construction, centering: freeCenter ? .free : .origin, gap: gap)
         var generator = SeededGenerator(seed: seed)
-        let bar = ProgressBar(quiet: format.json)
+        let bar = ProgressBar(quiet: format.json, "selecting")
         let start = ContinuousClock.now
         let bounds = sensitivities || sample != nil ? try peel(points, settings, bar) : nil
         let coreset: Coreset

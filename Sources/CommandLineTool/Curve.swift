@@ -79,11 +79,11 @@ struct Curve: ParsableCommand {
         try overwrite.check(report, inputs: inputs)
         try overwrite.check(csv, inputs: inputs)
         let threads = threading.apply()
+        let bar = ProgressBar(quiet: format.json, "reading")
         let file = try network.read(model)
         try overwrite.check(inputs: file.inputPaths)
         let subject = try PruningSubject(
             file, calibration: calibration, evaluation: evaluate, images: images, inputShape: options.inputs.shape)
-        let bar = ProgressBar(quiet: format.json)
         let made = try sizes(subject, threads: threads, bar)
         bar.clear()
         if let report {

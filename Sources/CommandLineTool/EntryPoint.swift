@@ -47,6 +47,7 @@ enum EntryPoint {
     }
 
     private static func finish(_ status: ExitStatus, _ message: String?) -> Never {
+        Console.endRedrawing()
         if let message { Console.warn(clipped(singleLine(message))) }
         exit(status.rawValue)
     }

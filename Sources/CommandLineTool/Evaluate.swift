@@ -56,17 +56,18 @@ struct Evaluate: ParsableCommand {
     func run() throws {
         try overwrite.check(logits, inputs: [model, data] + network.inputPaths)
         let threads = threading.apply()
+        let bar = ProgressBar(quiet: format.json, "reading")
         let file = try network.read(model)
         try overwrite.check(inputs: file.inputPaths)
         let labelled = try images.read(data, needsLabels: true, for: file.network)
         let loaded = try file.resized(to: labelled.labelled.inputs.map(\.sampleShape))
         try loaded.network.validate()
         let evaluator = try Evaluator(loaded.network)
-        let bar = ProgressBar(quiet: format.json)
         let count = labelled.images.batchCount
         let start = ContinuousClock.now
         let result = try evaluator.logits(of: labelled.labelled.inputs, batch: batch) { done in
-            bar.update("classifying", fraction: Double(done) / Double(count))
+            bar.update(
+                "classifying", fraction: Double(done) / Double(count), count: .init(done: done, total: count, unit: "images"))
             return true
         }
         let seconds = start.duration(to: .now).seconds

@@ -139,6 +139,7 @@ struct Fit: ParsableCommand {
 
     func run() throws {
         let threads = threading.apply()
+        let bar = ProgressBar(quiet: format.json || !Ranks.isFirst, "reading")
         let (points, earlier) = try Ranks.agree {
             if Ranks.isFirst {
                 try overwrite.check(output, inputs: input.paths + [start].compactMap { $0 })
@@ -149,7 +150,7 @@ struct Fit: ParsableCommand {
             return (try input.read(isLocal: !centered && trim == nil), earlier)
         }
         guard Ranks.isFirst else { return try Ranks.shareReads(of: points, threads: threads) }
-        let bar = ProgressBar(quiet: format.json)
+        bar.update("fitting")
         var settings = settings(threads: threads, bar)
         settings.start = earlier
         let ((fit, seconds, kept), cost) = try Ranks.lead {

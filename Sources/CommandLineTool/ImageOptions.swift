@@ -55,6 +55,22 @@ struct ImageOptions: ParsableArguments {
         }
     }
 
+    /// The options as words, for other commands on the same data.
+    var words: [String] {
+        var words: [String] = []
+        func add(_ flag: String, _ value: String?) { if let value { words += [flag, value] } }
+        add("--mean", mean?.text)
+        add("--std", std?.text)
+        if raw { words.append("--raw") }
+        if pixelRange != 1 { add("--pixel-range", "\(pixelRange)") }
+        add("--resize", resize?.text)
+        add("--crop", crop?.text)
+        if interpolation != .bilinear { add("--interpolation", interpolation.rawValue) }
+        if channelOrder != .rgb { add("--channel-order", channelOrder.rawValue) }
+        add("--layout", layout?.rawValue)
+        return words
+    }
+
     /// The scaling that the flags describe, for images whose channel axis is the last or the second.
     func scaling(channelsLast: Bool = false) -> InputScaling {
         InputScaling(

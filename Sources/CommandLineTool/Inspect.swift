@@ -20,7 +20,7 @@ struct Inspect: ParsableCommand {
     var model: String
 
     @Option(
-        help: ArgumentHelp("Draw the graph, channel groups colored: .svg for a browser, .dot for Graphviz.", valueName: "file"),
+        help: ArgumentHelp("Draw the graph, what may be cut in color: .html or .svg for a browser, .dot for Graphviz.", valueName: "file"),
         completion: .file())
     var graph: String?
 
@@ -77,8 +77,8 @@ struct Inspect: ParsableCommand {
     }
 
     func validate() throws {
-        if let graph, !["svg", "dot"].contains(Self.fileExtension(graph)) {
-            throw ValidationError("expected --graph to end in .svg or .dot, found \(graph)")
+        if let graph, !["html", "svg", "dot"].contains(Self.fileExtension(graph)) {
+            throw ValidationError("expected --graph to end in .html, .svg or .dot, found \(graph)")
         }
     }
 
@@ -91,11 +91,26 @@ struct Inspect: ParsableCommand {
         let network = try file.network.inferringShapes()
         let report = try report(network, file)
         if let graph {
-            let drawing = try Self.fileExtension(graph) == "svg" ? network.svg() : network.dot()
+            let drawing =
+                switch Self.fileExtension(graph) {
+                case "svg": try network.svg()
+                case "dot": try network.dot()
+                default: try page(NetworkDrawing(network), report)
+                }
             try AtomicFile.write(Array(drawing.utf8), to: graph, force: overwrite.force)
         }
         for size in file.assumedSizes { Console.warn("note: \(model): \(size)") }
         if format.json { try JSONOutput.show(report) } else { show(report) }
+    }
+
+    private func page(_ drawing: NetworkDrawing, _ report: Report) -> String {
+        var page = HTMLPage(title: PathText.name(model))
+        let macs = report.macs.map { ", \(Format.count($0)) multiply–adds for one input" } ?? ""
+        page.byline(
+            "\(Format.count(report.parametersTotal)) parameters\(macs); \(Int((100 * report.prunableShare).rounded())) % of the parameters are in rows and columns that can be pruned"
+        )
+        page.graph(drawing)
+        return page.text()
     }
 
     private func report(_ network: Network, _ file: ModelFile) throws -> Report {

@@ -101,11 +101,11 @@ struct Learn: ParsableCommand {
         let given = [pruned, teacher, calibration, data].compactMap { $0 }
         try overwrite.check(output, inputs: given + network.inputPaths)
         let threads = threading.apply()
+        let bar = ProgressBar(quiet: format.json, "reading")
         let student = try network.read(pruned)
         try student.checkFormat(of: output)
         let original = try network.read(teacher)
         try overwrite.check(inputs: student.inputPaths + original.inputPaths)
-        let bar = ProgressBar(quiet: format.json)
         let labelled = try (data ?? calibration).map { try images.read($0, needsLabels: labels, for: original.network).labelled }
         let (samples, text) = try labelled.map { ($0.inputs, "\($0.labels.count) given inputs") } ?? drawn(for: original.network, bar)
 
@@ -123,7 +123,8 @@ struct Learn: ParsableCommand {
         let (better, report) = try lesson.run(resuming: checkpoint.state) { progress in
             bar.update(
                 "loss \(Format.fixed(progress.loss, 4)), held out \(Format.fixed(progress.heldOutError, 4))",
-                fraction: Double(progress.step) / Double(max(1, progress.steps)))
+                fraction: Double(progress.step) / Double(max(1, progress.steps)),
+                count: .init(done: progress.step, total: progress.steps, unit: "steps"))
             last = progress.state
             do { try checkpoint.save(progress.state) } catch { failure = error }
             return failure == nil && !Interruption.requested

@@ -19,6 +19,9 @@ struct NetworkOptions: ParsableArguments {
         return file
     }
 
+    /// The options as words, for other commands on the same file.
+    var words: [String] { network.map { ["--network", $0] } ?? [] }
+
     /// The description file, where one is named.
     var inputPaths: [String] { network.map { $0.lowercased().hasSuffix(".json") ? [$0] : [] } ?? [] }
 

@@ -75,6 +75,8 @@ struct Prune: ParsableCommand {
         try overwrite.check(files.plan, inputs: inputs)
         try overwrite.check(files.report, inputs: inputs)
         threading.apply()
+        let bar = ProgressBar(quiet: format.json, "reading")
+        let times = PhaseTimes("reading")
         let file = try network.read(model)
         try overwrite.check(inputs: file.inputPaths)
         let emission = TorchEmission(file, path: running.emitPython, output: files.output)
@@ -83,8 +85,8 @@ struct Prune: ParsableCommand {
         let subject = try PruningSubject(
             file, calibration: files.calibration, evaluation: files.evaluate, images: images, inputShape: options.inputs.shape)
 
-        let bar = ProgressBar(quiet: format.json)
-        let (made, found) = try made(subject, bar)
+        let (made, found) = try made(subject, PlanningProgress(bar, times), times)
+        times.begin("report")
         bar.update("measuring", fraction: 1)
         let (pruned, account) = try SettingFlags.naming { () throws(PruningError) in
             let account = try PruningReport(
@@ -92,24 +94,28 @@ struct Prune: ParsableCommand {
                 evaluation: subject.labelled, naming: SettingFlags.naming)
             return (try made.apply(to: subject.file.network), account)
         }
-        bar.clear()
 
-        let prepared = try files.output.flatMap { running.dryRun ? nil : (try subject.file.prepared(pruned), $0) }
+        let model = try running.dryRun && files.report == nil ? nil : subject.file.prepared(pruned)
+        let record = try files.report.flatMap { _ in try model.map { try PruneRecord(subject, pruned: pruned, prepared: $0, self) } }
         let source = try emission?.source(of: pruned, in: subject.file)
+        times.begin("writing")
+        bar.update("writing", fraction: 1)
         if let plan = files.plan { try AtomicFile.write(Array(try JSONOutput.text(made).utf8), to: plan, force: overwrite.force) }
-        if let report = files.report, let format = ReportFormat(path: report) {
-            try AtomicFile.write(Array(try format.render(account, made).utf8), to: report, force: overwrite.force)
+        if let report = files.report, let format = ReportFormat(path: report), let record {
+            try AtomicFile.write(Array(try format.render(account, made, record).utf8), to: report, force: overwrite.force)
         }
         try source?.write(force: overwrite.force)
         // The model last: where it is new, all that belongs to it is.
-        if let (model, path) = prepared { try model.write(to: path, force: overwrite.force) }
+        if let model, let path = files.output, !running.dryRun { try model.write(to: path, force: overwrite.force) }
+        bar.clear()
         if format.json {
-            try JSONOutput.show(PruneOutcome(report: account, search: found))
+            try JSONOutput.show(PruneOutcome(report: account, search: found, times: times))
         } else {
             if let fitted = subject.calibration { Console.say("calibration: \(fitted.account)") }
             if let judged = subject.evaluation { Console.say("evaluation: \(judged.account)") }
             found?.show()
             Prune.show(account)
+            times.show()
             if !running.dryRun, let output = files.output {
                 Console.say("wrote \(([output] + (emission?.outputs ?? [])).joined(separator: ", "))")
             }
@@ -129,8 +135,9 @@ struct Prune: ParsableCommand {
     }
 
     /// The plan of the size asked for, or of the smallest network that loses little enough, and what was tried for it.
-    private func made(_ subject: PruningSubject, _ bar: ProgressBar) throws -> (PruningPlan, SizeSearch?) {
-        let observer = PlanningProgress(bar)
+    private func made(
+        _ subject: PruningSubject, _ observer: PlanningProgress, _ times: PhaseTimes
+    ) throws -> (PruningPlan, SizeSearch?) {
         guard let maxDrop = search.maxDrop, let labelled = subject.labelled else {
             let settings = options.settings(size.budget, images: images)
             return try SettingFlags.naming { () throws(PruningError) in
@@ -144,6 +151,7 @@ struct Prune: ParsableCommand {
         let prepared = try SettingFlags.naming { () throws(PruningError) in
             try Pruner(network: subject.network, settings: settings).prepare(calibration: subject.samples, observer: observer.observer())
         }
+        times.begin("search")
         let found = try SizeSearch(prepared, subject.network, search.budget, maxDrop: maxDrop, on: labelled, observer)
         guard let plan = found.plan else {
             let closest = found.tries.compactMap { entry in entry.accuracy.map { (entry.share, $0) } }.max { $0.0 < $1.0 }
@@ -202,9 +210,9 @@ enum ReportFormat: String {
 
     init?(path: String) { self.init(rawValue: URL(fileURLWithPath: path).pathExtension.lowercased()) }
 
-    func render(_ report: PruningReport, _ plan: PruningPlan) throws -> String {
+    func render(_ report: PruningReport, _ plan: PruningPlan, _ record: PruneRecord) throws -> String {
         switch self {
-        case .html: PruneReportPage.html(report, plan: plan)
+        case .html: PruneReportPage.html(report, plan: plan, record: record)
         case .md: report.markdown
         case .json: try JSONOutput.text(report)
         }

@@ -2,16 +2,20 @@
 
 import Pruning
 
-/// The report, and beside its keys what a search tried.
+/// The report, and beside its keys what a search tried and how long every phase took: `phases` add up to `totalSeconds`.
 struct PruneOutcome: Encodable {
     let report: PruningReport
     let search: SizeSearch?
+    let times: PhaseTimes
 
-    private enum CodingKeys: CodingKey { case search }
+    private enum CodingKeys: CodingKey { case search, phases, totalSeconds }
 
     func encode(to encoder: any Encoder) throws {
         try report.encode(to: encoder)
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encodeIfPresent(search, forKey: .search)
+        let phases = times.seconds
+        try container.encode(Dictionary(phases.map { ($0.name, $0.seconds) }) { $0 + $1 }, forKey: .phases)
+        try container.encode(phases.reduce(0) { $0 + $1.seconds }, forKey: .totalSeconds)
     }
 }

@@ -46,18 +46,3 @@ enum SettingFlags {
         do { return try body() } catch { throw .failure(error.message(naming: naming)) }
     }
 }
-
-extension PruningProgress.Phase {
-    /// What is being done, for a person to read.
-    var text: String {
-        switch self {
-        case .inputs: "drawing inputs"
-        case .moments: "measuring activations"
-        case .ranking(let group): "ranking channels of \(group)"
-        case .errorCurves: "predicting errors"
-        case .refit: "refitting consumers"
-        case .learning(let step, let steps): "learning from the original, step \(step) of \(steps)"
-        case .finished: "finished"
-        }
-    }
-}

@@ -65,6 +65,7 @@ struct Verify: ParsableCommand {
 
     func run() throws {
         let threads = threading.apply()
+        let bar = ProgressBar(quiet: format.json, "reading")
         let plan = try PlanFile.read(self.plan)
         let (originalFile, prunedFile) = (try network.read(original), try network.read(pruned))
         let labelled = try data.map { try images.read($0, needsLabels: false, for: originalFile.network) }
@@ -76,7 +77,6 @@ struct Verify: ParsableCommand {
         let masked = try plan.masked(before.network)
         let inputs = try labelled?.labelled.inputs ?? before.network.drawnInputs(seed: seed)
 
-        let bar = ProgressBar(quiet: format.json)
         bar.update("comparing", fraction: 0.2)
         // The cut itself is compared in full precision; that the file holds it is compared tensor by tensor.
         let outputs = try [before.network, after.network, masked, replayed].map { try Evaluator($0).logits(of: inputs) }

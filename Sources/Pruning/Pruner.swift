@@ -69,7 +69,7 @@ public struct Pruner: Sendable {
     ///   - observer: told about every step; returning `false` cancels.
     /// - Throws: ``PruningError``.
     public func plan(calibration: ActivationTensor? = nil, observer: PruningObserver? = nil) throws(PruningError) -> PruningPlan {
-        let run = try begin(observer)
+        let run = try begin(observer, isGivenInputs: calibration != nil)
         // What costs nothing needs no inputs.
         if let plan = try losslessPlan(run, observer) { return plan }
         return try PreparedPruning(self, run, calibration: calibration, observer: observer).plan(budget: settings.budget)
@@ -82,14 +82,14 @@ public struct Pruner: Sendable {
     public func prepare(
         calibration: ActivationTensor? = nil, observer: PruningObserver? = nil
     ) throws(PruningError) -> PreparedPruning {
-        try PreparedPruning(self, begin(observer), calibration: calibration, observer: observer)
+        try PreparedPruning(self, begin(observer, isGivenInputs: calibration != nil), calibration: calibration, observer: observer)
     }
 
-    private func begin(_ observer: PruningObserver?) throws(PruningError) -> PruningRun {
+    private func begin(_ observer: PruningObserver?, isGivenInputs: Bool) throws(PruningError) -> PruningRun {
         let merges =
             settings.mergesRedundantChannels
             ? try ExactMerges(network, groups: groups) : ExactMerges(keeping: network, groupCount: groups.count)
-        return PruningRun(network, merges: merges, groups: groups, settings: settings, observer: observer)
+        return PruningRun(network, merges: merges, groups: groups, settings: settings, isGivenInputs: isGivenInputs, observer: observer)
     }
 
     /// The plan where the counts asked for cost nothing but redundant channels.

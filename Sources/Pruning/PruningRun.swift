@@ -22,13 +22,17 @@ struct PruningRun: Sendable {
     let evaluability: Evaluability
     /// What passes over inputs have cost so far.
     let meter = WorkMeter()
+    /// Whether inputs were given: then none are drawn.
+    let isGivenInputs: Bool
     private let observer: PruningObserver?
     private let clock = ContinuousClock()
     private let began: ContinuousClock.Instant
 
     init(
-        _ original: Network, merges: ExactMerges, groups: [ChannelGroup], settings: PruningSettings, observer: PruningObserver?
+        _ original: Network, merges: ExactMerges, groups: [ChannelGroup], settings: PruningSettings, isGivenInputs: Bool,
+        observer: PruningObserver?
     ) {
+        self.isGivenInputs = isGivenInputs
         self.original = original
         self.merges = merges
         self.groups = groups
@@ -43,7 +47,7 @@ struct PruningRun: Sendable {
 
     private init(_ run: PruningRun, settings: PruningSettings) {
         (original, merges, groups, self.settings) = (run.original, run.merges, run.groups, settings)
-        (evaluability, observer, began) = (run.evaluability, run.observer, run.began)
+        (evaluability, isGivenInputs, observer, began) = (run.evaluability, run.isGivenInputs, run.observer, run.began)
     }
 
     /// Up to so many entries, 8 MB, a covariance costs nothing worth thinking of.
@@ -88,11 +92,12 @@ struct PruningRun: Sendable {
             case .moments: 1
             case .ranking(let group): 2 + (groups.firstIndex { $0.id == group } ?? 0)
             case .errorCurves: 2 + groups.count
-            case .refit(let consumer): 2 + groups.count + Swift.min(consumer, groups.count - 1)
+            case .refit(let consumer, _): 2 + groups.count + Swift.min(consumer, groups.count - 1)
             case .learning(let step, let all): steps + steps * step / Swift.max(1, all)
             case .finished: total
             }
-        if !observer(PruningProgress(phase: phase, completed: completed, total: total)) { throw .cancelled }
+        let progress = PruningProgress(phase: phase, completed: completed, total: total, fraction: fraction(of: phase))
+        if !observer(progress) { throw .cancelled }
     }
 
     /// A result and how many seconds it took.

@@ -50,6 +50,15 @@ import Testing
         #expect(results.peakGflops > 0 && results.peaks.count == 1)
     }
 
+    @Test func aBusyMachineIsSaid() throws {
+        var results = try Self.perform([Self.workload("right")])
+        for (load, isBusy) in [(nil, false), (0.1, false), (0.5, true), (3.14, true)] as [(Double?, Bool)] {
+            results.loadBefore = load
+            #expect((results.busyNote != nil) == isBusy)
+        }
+        #expect(results.busyNote?.contains("3.1 on \(results.machine.processors) processors") == true)
+    }
+
     @Test(arguments: [0.75, .infinity, .nan]) func aWrongAnswerMarksItsLine(_ error: Double) throws {
         let results = try Self.perform([Self.workload("wrong", error: error), Self.workload("right")])
         #expect(results.complete && !results.verified)

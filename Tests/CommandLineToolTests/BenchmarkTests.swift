@@ -51,7 +51,7 @@ import Testing
                 + ["--only", "0"] + Self.short, in: folder)
         #expect(outcome.status == 0, "\(outcome.errors)")
         let page = String(decoding: try folder.read("r.html"), as: UTF8.self)
-        for word in ["http:", "https:", "<script", "<link", "<img", "src=", "href=", "url(", "@import"] {
+        for word in ["http:", "https:", "<script ", "<link", "<img", "src=", "href=", "url(", "@import"] {
             #expect(!page.contains(word), "\(word)")
         }
         #expect(page.hasPrefix("<!DOCTYPE html>\n"))

@@ -73,12 +73,19 @@ enum ExampleInputs {
         }
         model.graph.input = [input]
         model.graph.output = [output]
-        func node(_ name: String, _ operation: String, _ inputs: [String], _ made: String, _ integers: [String: [Int64]] = [:]) {
+        func node(
+            _ name: String, _ operation: String, _ inputs: [String], _ made: String, _ integers: [String: [Int64]] = [:], end: Int64? = nil
+        ) {
             var node = ONNXWireNode()
             (node.name, node.opType, node.input, node.output) = (name, operation, inputs, [made])
             for (key, values) in integers.sorted(by: { $0.key < $1.key }) {
                 var attribute = ONNXWireAttribute()
                 (attribute.name, attribute.type, attribute.ints) = (key, .ints, values)
+                node.attribute.append(attribute)
+            }
+            if let end {
+                var attribute = ONNXWireAttribute()
+                (attribute.name, attribute.type, attribute.i) = ("end", .int, end)
                 node.attribute.append(attribute)
             }
             model.graph.node.append(node)
@@ -92,7 +99,11 @@ enum ExampleInputs {
         let window = ["kernel_shape": [3, 3], "pads": [1, 1, 1, 1]] as [String: [Int64]]
         node("stem", "Conv", ["x", "stem.weight"], "a", window)
         node("relu1", "Relu", ["a"], "b")
-        node("conv1", "Conv", ["b", "conv1.weight"], "c", window)
+        // A bias of zero as torch's exporter writes it: like the activation, expanded to the filters.
+        node("filters", "Shape", ["conv1.weight"], "filters", end: 1)
+        node("like", "CastLike", ["zero", "b"], "zero.like")
+        node("zeros", "Expand", ["zero.like", "filters"], "zeros")
+        node("conv1", "Conv", ["b", "conv1.weight", "zeros"], "c", window)
         node("relu2", "Relu", ["c"], "d")
         node("conv2", "Conv", ["d", "conv2.weight"], "e", window)
         node("add", "Add", ["e", "b"], "f")
@@ -103,6 +114,7 @@ enum ExampleInputs {
         tensor("stem.weight", [8, 3, 3, 3], doubled(8, of: 27, isLast: false, &generator))
         tensor("conv1.weight", [16, 8, 3, 3], doubled(16, of: 72, isLast: false, &generator))
         tensor("conv2.weight", [8, 16, 3, 3], doubled(8, of: 144, isLast: false, &generator))
+        tensor("zero", [], [0])
         // Gemm without transB: (8, 10).
         tensor("fc.weight", [8, 10], generator.normals(80).map(Float.init))
         tensor("fc.bias", [10], generator.normals(10).map { Float(0.1 * $0) })

@@ -137,6 +137,23 @@ import Testing
         }
     }
 
+    @Test func aConstantCastLikeAnActivationIsABias() throws {
+        let folder = try ScratchFolder()
+        try ExampleInputs.write(to: folder)
+        let report = try BuiltTool.run(["inspect", "resnet.onnx", "--json"], in: folder).json()
+        #expect((report["unknownOperations"] as? [String])?.isEmpty == true)
+        let groups = try #require(report["groups"] as? [[String: Any]])
+        #expect(groups.contains { $0["name"] as? String == "conv1" && $0["prunable"] as? Bool == true })
+        // The weight that was asked for its extents is cut where it is: no copy of the whole one stays.
+        _ = try BuiltTool.run(
+            ["prune", "resnet.onnx", "-o", "small.onnx", "--select", "l2", "--reweight", "none", "--calibration", "test-rgb.npz", "--raw"],
+            in: folder)
+        let model = try ONNX.read(path: folder.path("small.onnx"))
+        #expect(try model.tensor(named: "conv1.weight").shape == [8, 8, 3, 3])
+        let weights = model.wire.graph.initializer.map(\.name).filter { $0.hasPrefix("conv") }
+        #expect(weights.sorted() == ["conv1.weight", "conv2.weight"])
+    }
+
     @Test func weightsThatAreNoNumbersAreRefused() throws {
         let folder = try ScratchFolder()
         try TensorArchive([("images", .float32([1, 2], shape: [1, 2])), ("labels", .int64([0], shape: [1]))]).write(

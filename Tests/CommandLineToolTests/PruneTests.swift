@@ -5,6 +5,10 @@ import TensorFiles
 import TestSupport
 import Testing
 
+#if canImport(FoundationXML)
+    import FoundationXML
+#endif
+
 /// Chains of linear layers with random weights, as files.
 enum ChainFile {
     static func archive(
@@ -89,9 +93,50 @@ enum ChainFile {
             let text = String(decoding: try folder.read(name), as: UTF8.self)
             for word in ["fc1", "fc2"] { #expect(text.contains(word)) }
         }
+        // Phases leave no gaps: their times are the total.
+        let phases = try #require(report["phases"] as? [String: Double]), total = try #require(report["totalSeconds"] as? Double)
+        #expect((phases.values.reduce(0, +) - total).magnitude <= 1e-9 * total && total >= (report["seconds"] as? Double ?? .infinity))
+        for phase in ["reading", "inputs", "moments", "ranking", "refit", "report", "writing"] { #expect(phases[phase] != nil, "\(phase)") }
         // The pruned file evaluates to the accuracy that the report gives.
         let check = try BuiltTool.run(["evaluate", "small.safetensors", "--data", "data.npz", "--json"], in: folder)
         #expect(try check.json()["accuracy"] as? Double == report["accuracyAfter"] as? Double)
+    }
+
+    /// A page of its own that says what was run, what came of it and what to do next.
+    @Test func `the page explains itself`() throws {
+        let folder = try ScratchFolder()
+        try ChainFile.archive(Self.widths).write(to: folder.path("net.safetensors"), force: false)
+        try ChainFile.images(count: 60, width: 16, classes: 5).write(to: folder.path("data.npz"), force: false)
+        let outcome = try BuiltTool.run(
+            [
+                "prune", "net.safetensors", "-o", "it's small.safetensors", "--keep", "0.5", "--evaluate", "data.npz", "--mean", "0.1",
+                "--report", "r.html", "--plan", "plan.json", "--force-quality", "--learn", "0",
+            ], in: folder)
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        let page = String(decoding: try folder.read("r.html"), as: UTF8.self)
+        let parser = XMLParser(data: Data(page.replacingOccurrences(of: "<!DOCTYPE html>", with: "").utf8))
+        #expect(parser.parse(), "\(parser.parserError.map { "\($0)" } ?? "")")
+        for word in ["http:", "https:", "<script ", "<link", "<img", "src=", "href=", "@import"] {
+            #expect(!page.contains(word), "\(word)")
+        }
+        // The command as a shell takes it, and commands on the same files read in the same way.
+        #expect(page.contains("loewner prune net.safetensors -o 'it'\\''s small.safetensors'"))
+        #expect(page.contains("loewner evaluate 'it'\\''s small.safetensors' --data data.npz --mean 0.1"))
+        #expect(page.contains("loewner apply plan.json net.safetensors"))
+        for text in ["loewner 0.", "UTC", "right answers", "multiply–adds", "parameters", "file, ", "as fast", "What to do next"] {
+            #expect(page.contains(text), "\(text)")
+        }
+        // 24 and 12 channels become half as many; 16·24 and 24·12 products a half and a quarter of that.
+        #expect(page.contains("24 → 12") && page.contains("12 → 6"))
+        #expect(page.contains(">384<") && page.contains(">192<") && page.contains(">72<"))
+        let bytes = try folder.read("it's small.safetensors").count
+        #expect(page.contains(">\(bytes < 1000 ? "\(bytes)" : String(format: "%.3g", Double(bytes) / 1000))\u{a0}"))
+        // A dry run writes the page alone.
+        let dry = try BuiltTool.run(
+            ["prune", "net.safetensors", "--dry-run", "--keep", "0.5", "--report", "dry.html", "--learn", "0", "--force-quality"],
+            in: folder)
+        #expect(dry.status == 0, "\(dry.errors)")
+        #expect(String(decoding: try folder.read("dry.html"), as: UTF8.self).contains("This was a dry run"))
     }
 
     @Test func `an answer that is not the original's any more ends with 3, after all is written`() throws {

@@ -27,6 +27,33 @@ import Testing
         #expect(closed.status == 1 && closed.errors.contains("standard output"), "\(verb): \(closed.status) \(closed.errors)")
     }
 
+    /// `script` runs the tool on a terminal of its own; eighty solves take long enough to be watched.
+    @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/script"), "no script(1) to make a terminal"))
+    func longWorkIsWatchedOnATerminalAndLeavesNothingBehind() throws {
+        let folder = try Self.folder()
+        var state: UInt64 = 1
+        let values = (0..<200_000).map { _ -> Float in
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Float(state >> 40) / Float(1 << 24)
+        }
+        try folder.write(NPY.encode(try .float32(values, shape: [10_000, 20])), to: "many.npy")
+        let fit = "fit many.npy --repeats 80"
+        let watched = try BuiltTool.shell("TERM=xterm script -qec \"$L \(fit)\" /dev/null; true", in: folder)
+        #expect(
+            watched.output.contains("\u{1b}[2Kiteration ") && watched.output.contains(" s\r\u{1b}[2K"), "\(watched.output.debugDescription)"
+        )
+        // The last line that was redrawn is erased before the result is printed.
+        let shown = watched.output.components(separatedBy: "\u{1b}[2K").last ?? ""
+        #expect(shown.contains("status") && !shown.contains("iteration "), "\(shown)")
+        for quiet in [
+            "TERM=dumb script -qec \"$L \(fit)\" /dev/null; true", "$L \(fit); true",
+            "script -qec \"$L \(fit) --json\" /dev/null; true",
+        ] {
+            let outcome = try BuiltTool.shell(quiet, in: folder)
+            #expect(!outcome.output.contains("\u{1b}[2K") && !outcome.errors.contains("\u{1b}[2K"))
+        }
+    }
+
     @Test func aFileNeverGetsWhatWasMeantForAClosedOutput() throws {
         let folder = try Self.folder()
         let outcome = try BuiltTool.shell("$L fit points.npy -o e.npz >&- 2>&-", in: folder)

@@ -112,6 +112,9 @@ struct TorchTests {
             refused(lambda t: t.update({"0.weight": torch.zeros(3, 3, 2, 2)}), ValueError)
             refused(lambda t: t.update({"0.weight": torch.zeros(9, 3, 3, 3)}), ValueError)
             refused(lambda t: t.update({"4.weight": torch.zeros(5)}), ValueError)
+            # A bias that the fit gave to a layer without one.
+            gained = load_pruned(nn.Sequential(nn.Linear(2, 3, bias=False)), {"0.weight": torch.ones(3, 2), "0.bias": torch.ones(3)})
+            assert torch.equal(gained(torch.ones(1, 2)), torch.full((1, 3), 3.0))
             print("fine")
             """, in: folder)
         #expect(outcome.status == 0 && outcome.output.contains("fine"), "\(outcome.errors)")

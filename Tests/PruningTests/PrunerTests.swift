@@ -210,6 +210,11 @@ private func distance(_ a: ActivationTensor, _ b: ActivationTensor) -> Float {
         }
         #expect(steps.all.first?.completed == 0)
         #expect(steps.all.last.map { $0.completed == $0.total } == true)
+        // Shares of the time rise from nothing to all; refits are counted.
+        let fractions = steps.all.map(\.fraction)
+        #expect(fractions.first == 0 && fractions.last == 1 && fractions == fractions.sorted())
+        let refits = steps.all.compactMap { if case .refit(let index, let count) = $0.phase { [index, count] } else { nil } }
+        #expect(!refits.isEmpty && refits.enumerated().allSatisfy { $1[0] == $0 && $1[1] == refits.count })
         #expect(throws: PruningError.cancelled) { try pruner.plan { $0.completed < 2 } }
     }
 

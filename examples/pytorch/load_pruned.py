@@ -33,7 +33,13 @@ def read_tensors(file):
         from onnx import numpy_helper
 
         graph = onnx.load(file).graph
-        return {tensor.name: torch.from_numpy(numpy_helper.to_array(tensor).copy()) for tensor in graph.initializer}
+        tensors = {tensor.name: torch.from_numpy(numpy_helper.to_array(tensor).copy()) for tensor in graph.initializer}
+        # A layer exported without a bias may have been given one, under a name of the graph.
+        for node in graph.node:
+            if node.op_type in ("Conv", "ConvTranspose", "Gemm") and len(node.input) == 3 and node.input[1].endswith(".weight"):
+                if node.input[2] in tensors:
+                    tensors.setdefault(node.input[1][: -len("weight")] + "bias", tensors.pop(node.input[2]))
+        return tensors
     return torch.load(file, map_location="cpu", weights_only=True)
 
 
@@ -79,18 +85,24 @@ def resize(module, name, shapes):
         raise ValueError(f"{name or type(module).__name__}: no rule to make a {type(module).__name__} smaller ({leaf} is {tuple(shape)} in the file)")
 
 
+def has_no_bias(layer):
+    return isinstance(layer, (nn.Linear, *CONVOLUTIONS, *TRANSPOSED)) and layer.bias is None
+
+
 def load_pruned(module, file, strict=True):
     """Makes `module` as small as the tensors of `file`, loads them, and returns it.
 
     strict: tensors of the file that the module has no place for are an error. Tensors of the module that the file lacks always are,
-    but for counters of batch normalization. Nothing is changed before everything fits.
+    but for counters of batch normalization. A layer without a bias gets the one that the file has for it. Nothing is changed before everything fits.
     """
     tensors = read_tensors(file)
     own = module.state_dict(keep_vars=True)
     missing = [name for name in own if name not in tensors and not name.endswith("num_batches_tracked")]
     if missing:
         raise KeyError(f"expected tensors for all of the module, found none for {', '.join(missing[:5])}")
-    unexpected = [name for name in tensors if name not in own and not name.endswith("num_batches_tracked")]
+    layers = dict(module.named_modules())
+    given = [name for name in tensors if name not in own and name.endswith(".bias") and has_no_bias(layers.get(name[: -len(".bias")]))]
+    unexpected = [name for name in tensors if name not in own and name not in given and not name.endswith("num_batches_tracked")]
     if strict and unexpected:
         raise KeyError(f"expected tensors of the module only, found {', '.join(unexpected[:5])}")
     for name, tensor in own.items():
@@ -119,6 +131,9 @@ def load_pruned(module, file, strict=True):
                     earlier.__dict__.update(values)
                 raise
             smaller.append((child, before))
+    for name in given:
+        layer = layers[name[: -len(".bias")]]
+        layer.bias = nn.Parameter(tensors[name].to(device=layer.weight.device, dtype=layer.weight.dtype).clone())
     # Then the tensors, in the type and place that the module has them.
     for path, child in module.named_modules():
         prefix = path + "." if path else ""

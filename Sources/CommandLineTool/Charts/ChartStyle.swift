@@ -1,15 +1,16 @@
 import Foundation
 
-/// Colors and strokes of every chart and report. One palette, told apart by lightness too, for light and dark paper.
+/// Colors and strokes of every chart and report, for light and dark paper. The six of the series are at least 30 apart in CIELAB for
+/// normal color vision, deuteranopia and protanopia (simulated after Machado, Oliveira & Fernandes 2009), and their lines differ in dashes.
 enum ChartStyle {
     private static let light: [(name: String, color: String)] = [
         ("paper", "#ffffff"), ("ink", "#1c2530"), ("soft", "#5b6875"), ("rule", "#d8dee5"), ("band", "#f4f6f8"),
-        ("c0", "#1f5fbf"), ("c1", "#d1661a"), ("c2", "#15803d"), ("c3", "#8a3fb0"), ("c4", "#0e7c86"), ("c5", "#a3223d"),
+        ("c0", "#1f5fbf"), ("c1", "#d9660a"), ("c2", "#21988f"), ("c3", "#3e0a5b"), ("c4", "#503907"), ("c5", "#341523"),
         ("good", "#15703a"), ("bad", "#b3261e"), ("warn", "#8a5a00"),
     ]
     private static let dark: [(name: String, color: String)] = [
         ("paper", "#14191f"), ("ink", "#e6ebf0"), ("soft", "#9aa7b4"), ("rule", "#313b46"), ("band", "#1c232b"),
-        ("c0", "#6ea8ff"), ("c1", "#ffa25e"), ("c2", "#5fd08a"), ("c3", "#cf9bf0"), ("c4", "#5cc8d1"), ("c5", "#ff8a9b"),
+        ("c0", "#6ea8ff"), ("c1", "#ffa25e"), ("c2", "#85d8d4"), ("c3", "#c225a1"), ("c4", "#f9f5c0"), ("c5", "#d66d6e"),
         ("good", "#5fd08a"), ("bad", "#ff8a80"), ("warn", "#f0c35a"),
     ]
 
@@ -29,6 +30,9 @@ enum ChartStyle {
     /// Number of series colors before they repeat.
     static let seriesCount = 6
 
+    /// Dashes of each series' lines.
+    private static let dashes = ["none", "9 3", "2 3", "9 3 2 3", "16 4", "5 5"]
+
     static let rules = """
         .paper{fill:var(--paper)}
         text{font:12px system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif;fill:var(--ink);paint-order:stroke;stroke:var(--paper);stroke-width:3px;stroke-linejoin:round}
@@ -37,6 +41,6 @@ enum ChartStyle {
         .cut{stroke:var(--bad);stroke-width:1.5;stroke-dasharray:5 3;fill:none} .bound{stroke:var(--soft);stroke-width:1.5;fill:none}
         .whisker{stroke:var(--ink);stroke-width:1;fill:none}
         .cloud{fill:var(--c0);fill-opacity:.35} .contact{fill:var(--c1);stroke:var(--paper);stroke-width:1} .hull{stroke:var(--c2);stroke-width:2;fill:none}
-        \((0..<seriesCount).map { ".line\($0){stroke:var(--c\($0));stroke-width:2;fill:none} .dash\($0){stroke:var(--c\($0));stroke-width:1.5;stroke-dasharray:4 3;fill:none} .dot\($0){fill:var(--c\($0))} .bar\($0){fill:var(--c\($0))} .pale\($0){fill:var(--c\($0));fill-opacity:.3}" }.joined(separator: "\n"))
+        \((0..<seriesCount).map { ".line\($0){stroke:var(--c\($0));stroke-width:2;stroke-dasharray:\(dashes[$0]);fill:none} .dash\($0){stroke:var(--c\($0));stroke-width:1.5;stroke-dasharray:4 3;fill:none} .dot\($0){fill:var(--c\($0))} .bar\($0){fill:var(--c\($0))} .pale\($0){fill:var(--c\($0));fill-opacity:.3}" }.joined(separator: "\n"))
         """
 }

@@ -1,4 +1,7 @@
-// One self-contained page: no scripts, no network, light and dark, printable, from 400 to any number of pixels wide.
+// One self-contained page: no network, light and dark, printable, from 400 to any number of pixels wide. Its one script sorts tables; all
+// else is there without it.
+
+import NeuralNetworks
 
 /// A page that grows section by section.
 struct HTMLPage {
@@ -8,20 +11,50 @@ struct HTMLPage {
     init(title: String) { self.title = title }
 
     /// A heading with whatever follows it.
-    mutating func section(_ heading: String) { body += "<h2>\(SVG.escape(heading))</h2>\n" }
+    mutating func section(_ heading: String) { body += "<h2>\(Self.text(heading))</h2>\n" }
 
-    mutating func paragraph(_ text: String) { body += "<p>\(SVG.escape(text))</p>\n" }
+    /// What follows is hidden until the reader opens it.
+    mutating func beginDetails(_ summary: String) { body += "<details><summary>\(Self.text(summary))</summary>\n" }
+
+    mutating func endDetails() { body += "</details>\n" }
+
+    /// A line below the title: when, with what, of which version.
+    mutating func byline(_ text: String) { body += "<p class=\"byline\">\(Self.text(text))</p>\n" }
+
+    /// A line for a shell, to be copied.
+    mutating func command(_ line: String) { body += "<pre>\(SVG.escape(line))</pre>\n" }
+
+    mutating func paragraph(_ text: String) { body += "<p>\(Self.text(text))</p>\n" }
 
     mutating func note(_ text: String, isBad: Bool = false) {
-        body += "<p class=\"note\(isBad ? " bad" : "")\">\(SVG.escape(text))</p>\n"
+        body += "<p class=\"note\(isBad ? " bad" : "")\">\(Self.text(text))</p>\n"
     }
 
-    /// Large numbers with a caption, side by side.
-    mutating func tiles(_ tiles: [(value: String, caption: String)]) {
+    /// Large numbers with a caption, side by side; below it, what the number means.
+    mutating func tiles(_ tiles: [Tile]) {
         guard !tiles.isEmpty else { return }
         body += "<div class=\"tiles\">\n"
-        for tile in tiles { body += "<div><b>\(SVG.escape(tile.value))</b><span>\(SVG.escape(tile.caption))</span></div>\n" }
+        for tile in tiles {
+            body += "<div><b>\(Self.text(tile.value))</b><span>\(Self.text(tile.caption))</span>"
+            body += (tile.meaning.map { "<small>\(Self.text($0))</small>" } ?? "") + "</div>\n"
+        }
         body += "</div>\n"
+    }
+
+    struct Tile {
+        let value: String
+        let caption: String
+        /// A sentence for those who meet the number for the first time.
+        var meaning: String?
+    }
+
+    mutating func tiles(_ tiles: [(value: String, caption: String)]) {
+        self.tiles(tiles.map { Tile(value: $0.value, caption: $0.caption) })
+    }
+
+    /// A network in a frame of its own, its legend in sight while the page scrolls through it.
+    mutating func graph(_ drawing: NetworkDrawing) {
+        body += "<div class=\"network\">\(drawing.legend)<div class=\"scroll\">\(drawing.fragment)</div></div>\n"
     }
 
     /// Charts in as many columns as fit.
@@ -32,23 +65,30 @@ struct HTMLPage {
         body += "</div>\n"
     }
 
-    /// A table; columns from `numeric` on are right-aligned. Wide tables scroll inside their own frame.
+    /// A table that its headers sort; columns from `numeric` on are right-aligned. Wide tables scroll inside their own frame.
     mutating func table(_ headers: [String], _ rows: [[String]], numericFrom numeric: Int = 1, markBad: (Int) -> Bool = { _ in false }) {
-        body += "<div class=\"scroll\"><table><thead><tr>"
-        for (column, header) in headers.enumerated() { body += "<th\(column >= numeric ? " class=\"n\"" : "")>\(SVG.escape(header))</th>" }
+        body += "<div class=\"scroll table\"><table><thead><tr>"
+        for (column, header) in headers.enumerated() {
+            body += "<th\(column >= numeric ? " class=\"n\"" : "")><button type=\"button\">\(Self.text(header))</button></th>"
+        }
         body += "</tr></thead><tbody>\n"
         for (index, row) in rows.enumerated() {
             body += markBad(index) ? "<tr class=\"bad\">" : "<tr>"
-            for (column, cell) in row.enumerated() { body += "<td\(column >= numeric ? " class=\"n\"" : "")>\(SVG.escape(cell))</td>" }
+            for (column, cell) in row.enumerated() { body += "<td\(column >= numeric ? " class=\"n\"" : "")>\(Self.text(cell))</td>" }
             body += "</tr>\n"
         }
         body += "</tbody></table></div>\n"
     }
 
+    /// Escaped, and numbers kept on one line with their thousands and their units.
+    private static func text(_ text: String) -> String {
+        SVG.escape(text).replacing(/([0-9]) (?=[0-9]{3}(?:[^0-9]|$)|(?:%|[nµm]?s|min|[kMGT]?B)(?:[^A-Za-z]|$))/) { "\($0.output.1)\u{a0}" }
+    }
+
     /// Names and values, one pair per line.
     mutating func definitions(_ entries: [(name: String, value: String)]) {
         body += "<dl>\n"
-        for entry in entries { body += "<dt>\(SVG.escape(entry.name))</dt><dd>\(SVG.escape(entry.value))</dd>\n" }
+        for entry in entries { body += "<dt>\(Self.text(entry.name))</dt><dd>\(Self.text(entry.value))</dd>\n" }
         body += "</dl>\n"
     }
 
@@ -61,17 +101,19 @@ struct HTMLPage {
         <meta charset="utf-8"/>
         <meta name="viewport" content="width=device-width, initial-scale=1"/>
         <meta name="color-scheme" content="light dark"/>
-        <title>\(SVG.escape(title))</title>
+        <title>\(Self.text(title))</title>
         <style>
         \(ChartStyle.variables)
         \(ChartStyle.rules)
         \(Self.rules)
+        \(NetworkDrawing.style)
         </style>
         </head>
         <body>
         <main>
-        <h1>\(SVG.escape(title))</h1>
+        <h1>\(Self.text(title))</h1>
         \(body)</main>
+        \(body.contains("<table>") ? "<script>\(Self.sorting)</script>" : "")
         </body>
         </html>
 
@@ -86,13 +128,40 @@ struct HTMLPage {
         p{margin:8px 0;max-width:75ch;overflow-wrap:anywhere}
         .note{border-left:4px solid var(--warn);background:var(--band);padding:8px 12px} .note.bad{border-color:var(--bad)}
         .tiles{display:grid;grid-template-columns:repeat(auto-fill,minmax(150px,1fr));gap:10px;margin:12px 0}
-        .tiles div{background:var(--band);padding:10px 12px;border-radius:6px} .tiles b{display:block;font-size:1.25rem;line-height:1.3;overflow-wrap:anywhere} .tiles span{color:var(--soft);font-size:.85rem}
+        .tiles div{background:var(--band);padding:10px 12px;border-radius:6px} .tiles b{display:block;font-size:1.25rem;line-height:1.3;overflow-wrap:anywhere} .tiles span{color:var(--soft);font-size:.85rem} .tiles small{display:block;margin-top:6px;font-size:.8rem;line-height:1.4}
+        .byline{color:var(--soft);font-size:.9rem;margin:0 0 4px} pre{background:var(--band);padding:8px 12px;border-radius:6px;white-space:pre-wrap;overflow-wrap:anywhere;font-size:.82rem;margin:6px 0 12px}
+        details{margin:14px 0} summary{cursor:pointer;color:var(--soft)} .network{margin:10px 0}
         .charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,370px),1fr));gap:22px 30px;align-items:start}
         figure{margin:0;min-width:0} svg.chart{width:100%;height:auto;display:block;overflow:visible}
-        .scroll{overflow-x:auto;margin:10px 0} table{border-collapse:collapse;font-size:.85rem;white-space:nowrap}
-        th,td{padding:4px 10px 4px 0;border-bottom:1px solid var(--rule);text-align:left;vertical-align:top} th{color:var(--soft);font-weight:600} .n{text-align:right;font-variant-numeric:tabular-nums} tr.bad td{color:var(--bad)}
+        .scroll{overflow-x:auto;margin:10px 0} .scroll.table{max-height:620px;overflow-y:auto} thead th{position:sticky;top:0;background:var(--paper)} table{border-collapse:collapse;font-size:.85rem;white-space:nowrap}
+        th,td{padding:4px 10px 4px 0;border-bottom:1px solid var(--rule);text-align:left;vertical-align:top} th{color:var(--soft);font-weight:600} th button{all:unset;cursor:pointer} th button:focus-visible{outline:2px solid var(--c0)} th[aria-sort=ascending] button::after{content:" ↑"} th[aria-sort=descending] button::after{content:" ↓"} .n{text-align:right;font-variant-numeric:tabular-nums} tr.bad td{color:var(--bad)}
         dl{display:grid;grid-template-columns:max-content minmax(0,1fr);gap:3px 16px;font-size:.9rem} dt{color:var(--soft)} dd{margin:0;overflow-wrap:anywhere}
         @media (max-width:520px){dl{grid-template-columns:1fr} dd{margin-bottom:6px}}
-        @media print{main{max-width:none;padding:0} figure,.tiles div,tr{break-inside:avoid} .scroll{overflow:visible} table{font-size:.65rem;white-space:normal}}
+        @media print{main{max-width:none;padding:0} figure,.tiles div,tr{break-inside:avoid} .scroll,.scroll.table{overflow:visible;max-height:none} details{display:block} table{font-size:.65rem;white-space:normal}}
+        """
+
+    /// Sorts a table by the column whose header is pressed, again to turn it round: numbers first, by value and unit, then words. Well-formed
+    /// as XML, too: no character that has to be escaped.
+    private static let sorting = """
+        var units = {G: 1e9, M: 1e6, k: 1e3, m: 1e-3, "µ": 1e-6, n: 1e-9}
+        function key(cell) {
+        var text = cell.textContent.replace(/[ \\u00a0\\u202f\\u2009,](?=\\d)/g, ""), number = parseFloat(text)
+        if (isNaN(number)) return [1, text]
+        var unit = /(?:^|[\\d. ])([GMkmµn])(?:B|s)?$/.exec(text)
+        return [0, number * (/min$/.test(text) ? 60 : unit ? units[unit[1]] : 1)]
+        }
+        function order(a, b) { return a[0] - b[0] || (a[0] ? a[1].localeCompare(b[1], undefined, {numeric: true}) : a[1] - b[1]) }
+        document.querySelectorAll("table").forEach(function (table) {
+        var heads = table.querySelectorAll("th")
+        heads.forEach(function (head, column) {
+        head.firstChild.onclick = function () {
+        var turn = head.getAttribute("aria-sort") == "ascending" ? -1 : 1, body = table.tBodies[0]
+        heads.forEach(function (other) { other.removeAttribute("aria-sort") })
+        head.setAttribute("aria-sort", turn == 1 ? "ascending" : "descending")
+        Array.from(body.rows).sort(function (a, b) { return turn * order(key(a.cells[column]), key(b.cells[column])) })
+        .forEach(function (row) { body.appendChild(row) })
+        }
+        })
+        })
         """
 }

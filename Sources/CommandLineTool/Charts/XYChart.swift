@@ -94,7 +94,7 @@ struct XYChart {
         var rows: [[Series]] = []
         var used = 0.0
         for entry in series where entry.inLegend {
-            let needed = 34 + Double(entry.name.count) * Self.characterWidth
+            let needed = 44 + Double(entry.name.count) * Self.characterWidth
             if rows.isEmpty || used + needed > Self.width {
                 rows.append([])
                 used = 0
@@ -112,15 +112,15 @@ struct XYChart {
             for entry in entries {
                 let color = entry.color % ChartStyle.seriesCount
                 switch entry.mark {
-                case .points: svg.circle(x + 8, y - 4, radius: 3.5, "dot\(color)")
-                case .dashes: svg.line(x, y - 4, x + 16, y - 4, "dash\(color)")
-                case .line: svg.line(x, y - 4, x + 16, y - 4, "line\(color)")
+                case .points: svg.circle(x + 13, y - 4, radius: 3.5, "dot\(color)")
+                case .dashes: svg.line(x, y - 4, x + 26, y - 4, "dash\(color)")
+                case .line: svg.line(x, y - 4, x + 26, y - 4, "line\(color)")
                 case .linePoints:
-                    svg.line(x, y - 4, x + 16, y - 4, "line\(color)")
-                    svg.circle(x + 8, y - 4, radius: 3, "dot\(color)")
+                    svg.line(x, y - 4, x + 26, y - 4, "line\(color)")
+                    svg.circle(x + 13, y - 4, radius: 3, "dot\(color)")
                 }
-                svg.text(x + 21, y, entry.name)
-                x += 34 + Double(entry.name.count) * Self.characterWidth
+                svg.text(x + 31, y, entry.name)
+                x += 44 + Double(entry.name.count) * Self.characterWidth
             }
         }
     }

@@ -1,49 +1,38 @@
 // The graph for Graphviz.
 
 extension Network {
-    /// The graph in the DOT language, channel groups colored.
+    /// The graph in the DOT language: what may be cut in color, what repeats once.
+    /// - Parameter smaller: this network after pruning; arrows then say how many channels it has.
     /// - Throws: ``NetworkError`` when a layer's tensors are missing or misshapen.
-    public func dot() throws(NetworkError) -> String {
-        let graph = try DrawnGraph(self)
+    public func dot(comparedWith smaller: Network? = nil) throws(NetworkError) -> String {
+        let graph = try DrawnGraph(self, comparedWith: smaller)
         var lines = [
             "digraph network {",
             "  node [shape=box, style=\"rounded,filled\", fillcolor=\"#ffffff\", fontname=\"Helvetica\", fontsize=10];",
-            "  edge [color=\"#777777\", arrowsize=0.6];",
+            "  edge [color=\"#777777\", arrowsize=0.6, fontname=\"Helvetica\", fontsize=9];",
         ]
         func quoted(_ text: String) -> String {
             "\"" + text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing("\n", with: "\\n") + "\""
         }
-        for (index, box) in graph.boxes.enumerated() {
+        func line(_ index: Int) -> String {
+            let box = graph.boxes[index], color = GraphPalette.light(box.kind)
             var attributes = ["label=" + quoted(([box.title] + box.lines).joined(separator: "\n")), "tooltip=" + quoted(box.details)]
-            if let group = box.group {
-                attributes.append("fillcolor=\"\(GroupPalette.color(group))\"")
-            } else if box.isBarrier {
-                attributes.append("fillcolor=\"\(GroupPalette.barrier)\"")
-            }
-            lines.append("  n\(index) [\(attributes.joined(separator: ", "))];")
+            attributes.append("fillcolor=\"\(color.fill)\", color=\"\(color.stroke)\"")
+            return "n\(index) [\(attributes.joined(separator: ", "))];"
         }
-        for arrow in graph.arrows { lines.append("  n\(arrow.from) -> n\(arrow.to);") }
+        for (number, repetition) in graph.repetitions.enumerated() {
+            lines.append(
+                "  subgraph cluster_\(number) { label=\"× \(repetition.times)\"; style=\"rounded,dashed\"; fontname=\"Helvetica\";")
+            lines += repetition.boxes.map { "    " + line($0) }
+            lines.append("  }")
+        }
+        for index in graph.boxes.indices where !graph.repetitions.contains(where: { $0.boxes.contains(index) }) {
+            lines.append("  " + line(index))
+        }
+        for arrow in graph.arrows {
+            let label = DrawnGraph.channels(graph.boxes[arrow.from]).map { " [label=\(quoted($0))]" } ?? ""
+            lines.append("  n\(arrow.from) -> n\(arrow.to)\(label);")
+        }
         return lines.joined(separator: "\n") + "\n}\n"
-    }
-}
-
-/// Light fills that stay apart: hues by the golden angle.
-enum GroupPalette {
-    static let barrier = "#e4e4e4"
-
-    static func color(_ index: Int) -> String {
-        let hue = (Double(index) * 137.50776 + 25).truncatingRemainder(dividingBy: 360)
-        // Lightness alternates so that neighbours on the circle differ as well.
-        return rgb(hue: hue, saturation: 0.65, lightness: index % 2 == 0 ? 0.82 : 0.74)
-    }
-
-    private static func rgb(hue: Double, saturation: Double, lightness: Double) -> String {
-        let amplitude = saturation * min(lightness, 1 - lightness)
-        let channels = [0.0, 8, 4].map { offset -> String in
-            let k = (offset + hue / 30).truncatingRemainder(dividingBy: 12)
-            let value = Int(((lightness - amplitude * max(-1, min(k - 3, 9 - k, 1))) * 255).rounded())
-            return (value < 16 ? "0" : "") + String(value, radix: 16)
-        }
-        return "#" + channels.joined()
     }
 }

@@ -124,7 +124,7 @@ extension ONNXImporter {
         return try unary(node, .identity)
     }
 
-    private func targetType(_ node: ONNXNodeReader) throws(NetworkError) -> Int? {
+    func targetType(_ node: ONNXNodeReader) throws(NetworkError) -> Int? {
         if let value = activation(node, 1) { return integerValues.contains(value) ? 7 : 1 }
         return try constant(node, 1).map { $0.dtype.isFloatingPoint ? 1 : $0.dtype == .bool ? 9 : 7 }
     }

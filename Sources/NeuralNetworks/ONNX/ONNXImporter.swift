@@ -264,6 +264,11 @@ struct ONNXImporter {
             let range = try node.shapeRange(rank: extents.count)
             return [.vector(Array(extents[range]), elementSources: range.map { [ONNXAxis(value: value, axis: $0)] })]
         }
+        // A constant made to be like an activation: exporters write biases of zero so, expanded to the rows of a weight.
+        if node.operation == "CastLike", let data = try constant(node, 0), let type = try targetType(node) {
+            let isSameKind = data.dtype.isFloatingPoint && type == 1
+            return isSameKind ? [data] : folding.cast(data, to: type).map { [$0] }
+        }
         guard !node.wire.input.isEmpty, node.wire.capturedNames.isEmpty else { return nil }
         var inputs: [ONNXConstant?] = []
         for slot in node.wire.input.indices {

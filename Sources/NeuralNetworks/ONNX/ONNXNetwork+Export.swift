@@ -103,6 +103,12 @@ struct ONNXExporter {
             for name in node.capturedNames { users[name, default: 0] += 1 << 20 }
         }
         for output in graph.output { users[output.name, default: 0] += 1 << 20 }
+        // Exporters ask a weight for its extents, to make a bias of zeros: what was answered then is stated now.
+        var sizes: [String: [(node: Int, extents: [Int])]] = [:]
+        for (index, node) in graph.node.enumerated() where node.opType == "Shape" && node.domain.isEmpty {
+            guard let name = node.input.first, let extents = node.output.first.flatMap({ source.constants[$0]?.integers }) else { continue }
+            sizes[name, default: []].append((index, extents))
+        }
         let usesByParameter = Dictionary(grouping: source.uses, by: \.parameter)
         for (name, parameter) in changed.parameters.sorted(by: { $0.key < $1.key }) {
             guard let binding = source.bindings[name] else { continue }
@@ -114,14 +120,24 @@ struct ONNXExporter {
             }
             let uses = usesByParameter[name] ?? []
             let tensor = try tensor(of: parameter, name: name, binding: binding)
-            if users[binding.constant] == uses.count, try replace(binding.constant, by: tensor) {
+            let measures = sizes[binding.constant] ?? []
+            if users[binding.constant] == uses.count + measures.count, try replace(binding.constant, by: tensor) {
                 storedShapes[binding.constant] = tensor.shape
+                for (node, extents) in measures { state(extents, at: node) }
             } else {
                 let fresh = try addInitializer(near: binding.constant, tensor)
                 for use in uses { graph.node[use.node].input[use.slot] = fresh }
             }
         }
         for (old, new) in zip(source.network.nodes, changed.nodes) { try writeNewBias(old, new) }
+    }
+
+    /// Makes a node a constant of integers.
+    private mutating func state(_ extents: [Int], at node: Int) {
+        var (tensor, attribute) = (ONNXWireTensor(), ONNXWireAttribute())
+        (tensor.dims, tensor.dataType, tensor.int64Data) = ([Int64(extents.count)], 7, extents.map(Int64.init))
+        (attribute.name, attribute.type, attribute.t) = ("value", .tensor, tensor)
+        (graph.node[node].opType, graph.node[node].input, graph.node[node].attribute) = ("Constant", [], [attribute])
     }
 
     /// Integers on the parameter's grid in the place of those there, and the grid where it changed.

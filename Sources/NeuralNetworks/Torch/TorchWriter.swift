@@ -35,7 +35,7 @@ struct TorchWriter {
         constants = network.constantValues
         for (place, value) in network.inputs.enumerated() {
             let name = network.inputs.count == 1 ? "x" : PythonText.identifier(network.values[value].name)
-            variables[value] = variables.values.contains(name) || Self.isNumbered(name) ? "input_\(place)" : name
+            variables[value] = variables.values.contains(name) || Self.isNumbered(name) ? "argument_\(place)" : name
         }
     }
 

@@ -9,7 +9,8 @@ extension Pruner {
     /// - Throws: `unsupported` where no model fits, and what drawing throws.
     public func drawnInputs() throws(PruningError) -> (inputs: ActivationTensor, provenance: InputProvenance) {
         let run = PruningRun(
-            network, merges: ExactMerges(keeping: network, groupCount: groups.count), groups: groups, settings: settings, observer: nil)
+            network, merges: ExactMerges(keeping: network, groupCount: groups.count), groups: groups, settings: settings,
+            isGivenInputs: false, observer: nil)
         let drawn = try RunInputs(nil, for: run)
         guard let samples = drawn.samples else {
             throw .unsupported(.inputModel, value: settings.inputModel.rawValue, needs: .calibrationImages)

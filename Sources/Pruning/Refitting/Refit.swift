@@ -49,7 +49,7 @@ struct Refit: Sendable {
         var refit = OneShotRefit(inputs, run)
         var outcomes: [GroupOutcome] = []
         for (g, group) in ranking.groups.enumerated() {
-            try run.begin(.refit(consumer: g))
+            try run.begin(.refit(consumer: g, of: ranking.groups.count))
             let (outcome, seconds) = try run.timed { () throws(PruningError) in
                 let (kept, factors) = try group.choice(keeping: counts[g])
                 let errors = kept.count < group.count ? try refit.cut(group, kept: kept, factors: factors) : []

@@ -50,7 +50,7 @@ struct SequentialRefit: Sendable {
             try ActivationFrontier(samples, in: run, bytes: run.frontierBytes(samples)), isPaired: true)
         let firstOfTail = run.settings.refitsClassifier ? DenseTail(run.network).firstNode(in: run.network) : nil
         for (index, site) in sites.enumerated() {
-            try run.begin(.refit(consumer: index))
+            try run.begin(.refit(consumer: index, of: sites.count))
             let (errors, seconds): (ConsumerErrors?, Double) = try run.timed { () throws(PruningError) in
                 if let firstOfTail, tail == nil, site.consumer.layer.node >= firstOfTail {
                     try streams.advance(to: firstOfTail, in: original, masked)

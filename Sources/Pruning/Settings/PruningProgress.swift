@@ -12,8 +12,8 @@ public struct PruningProgress: Sendable, Equatable {
         case ranking(group: String)
         /// Predicting what cutting each group alone costs.
         case errorCurves
-        /// Refitting the consumer of this number, in forward order.
-        case refit(consumer: Int)
+        /// Refitting the consumer of this number, in forward order, of so many.
+        case refit(consumer: Int, of: Int)
         /// All weights learning together: steps made, and how many there will be.
         case learning(step: Int, of: Int)
         /// The plan is made.
@@ -26,6 +26,8 @@ public struct PruningProgress: Sendable, Equatable {
     public var completed: Int
     /// All steps of the run; `completed` reaches it at the end.
     public var total: Int
+    /// Share of the run's time that has passed by now, as long as phases usually take (0…1); it falls where another way is tried.
+    public var fraction: Double
 }
 
 /// Called between steps; returning `false` cancels the run.
