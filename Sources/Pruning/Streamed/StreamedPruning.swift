@@ -47,7 +47,12 @@ public struct StreamedPruning: Sendable {
         let groups = try StreamedPruning.chosen(topology, settings)
         let clock = ContinuousClock()
         for (index, group) in groups.enumerated() {
-            if let observer, !observer(PruningProgress(phase: .ranking(group: group.name), completed: index, total: groups.count + 1)) {
+            if let observer,
+                !observer(
+                    PruningProgress(
+                        phase: .ranking(group: group.name), completed: index, total: groups.count + 1,
+                        fraction: Double(index) / Double(groups.count + 1)))
+            {
                 throw .cancelled
             }
             let start = clock.now
