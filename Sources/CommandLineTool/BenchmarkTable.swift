@@ -45,12 +45,23 @@ struct BenchmarkTable {
                 } ?? ""
             Console.say("\(fit.name)\(fit.fixed.isEmpty ? "" : " " + fit.fixed): time ∝ \(BenchmarkRows.law(fit))\(next)")
         }
-        if let note = results.busyNote { Console.say(note) }
+        results.busyNote.map(BenchmarkTable.lines)?.forEach { Console.say($0) }
         let peak = results.peaks[0]
         Console.say(
             "peak \(Format.fixed(peak.gflops, 1)) GFLOP/s, \(Format.fixed(peak.gigabytesPerSecond, 1)) GB/s (\(results.coreType), \(peak.threads) thread\(peak.threads == 1 ? "" : "s"))"
         )
         Console.say("▲ faster  ▼ slower  = same within noise  ✗ failed its check")
+    }
+
+    /// A text in lines as wide as the table.
+    private static func lines(_ text: String) -> [String] {
+        text.split(separator: " ").reduce(into: []) { lines, word in
+            if let last = lines.last, last.count + 1 + word.count <= 80 {
+                lines[lines.count - 1] += " \(word)"
+            } else {
+                lines.append(String(word))
+            }
+        }
     }
 
     private func mark(_ line: BenchmarkLine) -> String {
