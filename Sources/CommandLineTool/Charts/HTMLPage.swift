@@ -22,7 +22,7 @@ struct HTMLPage {
     mutating func byline(_ text: String) { body += "<p class=\"byline\">\(Self.text(text))</p>\n" }
 
     /// A line for a shell, to be copied.
-    mutating func command(_ line: String) { body += "<pre>\(SVG.escape(line))</pre>\n" }
+    mutating func command(_ line: String) { body += "<pre>\(SVGText.escaped(line))</pre>\n" }
 
     mutating func paragraph(_ text: String) { body += "<p>\(Self.text(text))</p>\n" }
 
@@ -82,7 +82,9 @@ struct HTMLPage {
 
     /// Escaped, and numbers kept on one line with their thousands and their units.
     private static func text(_ text: String) -> String {
-        SVG.escape(text).replacing(/([0-9]) (?=[0-9]{3}(?:[^0-9]|$)|(?:%|[nµm]?s|min|[kMGT]?B)(?:[^A-Za-z]|$))/) { "\($0.output.1)\u{a0}" }
+        SVGText.escaped(text).replacing(/([0-9]) (?=[0-9]{3}(?:[^0-9]|$)|(?:%|[nµm]?s|min|[kMGT]?B)(?:[^A-Za-z]|$))/) {
+            "\($0.output.1)\u{a0}"
+        }
     }
 
     /// Names and values, one pair per line.

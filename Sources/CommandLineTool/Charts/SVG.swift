@@ -1,6 +1,7 @@
 // SVG as text. Coordinates are rounded to a tenth of a unit; everything from outside is escaped.
 
 import Foundation
+import NeuralNetworks
 
 /// A growing SVG drawing.
 struct SVG {
@@ -27,7 +28,7 @@ struct SVG {
 
     mutating func circle(_ x: Double, _ y: Double, radius: Double, _ style: String, title: String? = nil) {
         body += "<circle cx=\"\(n(x))\" cy=\"\(n(y))\" r=\"\(n(radius))\" class=\"\(style)\""
-        body += title.map { "><title>\(Self.escape($0))</title></circle>\n" } ?? "/>\n"
+        body += title.map { "><title>\(SVGText.escaped($0))</title></circle>\n" } ?? "/>\n"
     }
 
     mutating func ellipse(_ x: Double, _ y: Double, _ rx: Double, _ ry: Double, _ style: String) {
@@ -36,19 +37,19 @@ struct SVG {
 
     mutating func rectangle(_ x: Double, _ y: Double, _ width: Double, _ height: Double, _ style: String, title: String? = nil) {
         body += "<rect x=\"\(n(x))\" y=\"\(n(y))\" width=\"\(n(max(0, width)))\" height=\"\(n(max(0, height)))\" class=\"\(style)\""
-        body += title.map { "><title>\(Self.escape($0))</title></rect>\n" } ?? "/>\n"
+        body += title.map { "><title>\(SVGText.escaped($0))</title></rect>\n" } ?? "/>\n"
     }
 
     mutating func text(_ x: Double, _ y: Double, _ text: String, anchor: Anchor = .start, style: String = "label", rotated: Bool = false) {
         let turn = rotated ? " transform=\"rotate(-90 \(n(x)) \(n(y)))\"" : ""
         body +=
-            "<text x=\"\(n(x))\" y=\"\(n(y))\" text-anchor=\"\(anchor.rawValue)\" class=\"\(style)\"\(turn)>\(Self.escape(text))</text>\n"
+            "<text x=\"\(n(x))\" y=\"\(n(y))\" text-anchor=\"\(anchor.rawValue)\" class=\"\(style)\"\(turn)>\(SVGText.escaped(text))</text>\n"
     }
 
     /// A drawing for an HTML page whose style sheet holds `ChartStyle.rules`; as wide as its container.
     func inline(label: String) -> String {
         """
-        <svg viewBox="0 0 \(n(width)) \(n(height))" role="img" aria-label="\(Self.escape(label))" class="chart">
+        <svg viewBox="0 0 \(n(width)) \(n(height))" role="img" aria-label="\(SVGText.escaped(label))" class="chart">
         \(body)</svg>
         """
     }
@@ -57,7 +58,7 @@ struct SVG {
     func standalone(label: String) -> String {
         """
         <?xml version="1.0" encoding="UTF-8"?>
-        <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 \(n(width)) \(n(height))" width="\(n(width))" height="\(n(height))" role="img" aria-label="\(Self.escape(label))">
+        <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 \(n(width)) \(n(height))" width="\(n(width))" height="\(n(height))" role="img" aria-label="\(SVGText.escaped(label))">
         <style>
         \(ChartStyle.plainRules)
         @supports (color:var(--paper)){
@@ -69,22 +70,6 @@ struct SVG {
         \(body)</svg>
 
         """
-    }
-
-    static func escape(_ text: String) -> String {
-        var result = ""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "&": result += "&amp;"
-            case "<": result += "&lt;"
-            case ">": result += "&gt;"
-            case "\"": result += "&quot;"
-            // Control characters are not allowed in XML at all.
-            case _ where scalar.value < 32 && scalar != "\n" && scalar != "\t": result += "\u{fffd}"
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result
     }
 
     private func n(_ value: Double) -> String {
