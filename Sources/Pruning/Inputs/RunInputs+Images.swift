@@ -110,14 +110,16 @@ private struct ImageChoice {
 
     /// Images that learning sees beside those of the fit, so that it finds less to learn by heart: as many as it takes in, and memory
     /// holds.
-    private func others(_ kind: ImageDrawing.Kind, beside count: Int) -> ActivationTensor? {
+    private func others(_ kind: ImageDrawing.Kind, beside count: Int) -> (@Sendable () -> ActivationTensor)? {
         guard let learning = settings.learning else { return nil }
         // One pass of the original, three of the smaller network.
         let seen = Int(Swift.min(learning.work / (4 * multiplyAdds), Double(ImageChoice.mostLearned)))
         let number = Swift.min(seen, run.workBudget.inputs(ofSize: drawing.shape.reduce(1, *))) - count
         guard number > 0 else { return nil }
-        var generator = SeededGenerator(seed: settings.seed).stream(.learnedImages)
-        return drawing.images(kind, count: number, using: &generator)
+        return { [drawing, seed = settings.seed] in
+            var generator = SeededGenerator(seed: seed).stream(.learnedImages)
+            return drawing.images(kind, count: number, using: &generator)
+        }
     }
 
     private func comparedCount(_ limits: ClosedRange<Int>) -> Int {

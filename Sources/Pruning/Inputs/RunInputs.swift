@@ -28,14 +28,14 @@ struct RunInputs: Sendable {
     let warnings: [PruningWarning]
     /// What the fit does not see.
     let unseen: Judge
-    /// Inputs like those of the fit, as drawn and never moved: what learning sees beside them.
-    let others: ActivationTensor?
+    /// Draws inputs like those of the fit, which are never moved: what learning sees beside them.
+    let others: (@Sendable () -> ActivationTensor)?
     /// The network as a chain of affine maps, when it is one: what its inputs are drawn with.
     let chain: DenseChain?
 
     init(
         _ content: Content, _ provenance: InputProvenance, chain: DenseChain?,
-        warnings: [PruningWarning] = [], unseen: Judge = .none, others: ActivationTensor? = nil
+        warnings: [PruningWarning] = [], unseen: Judge = .none, others: (@Sendable () -> ActivationTensor)? = nil
     ) {
         (self.content, self.provenance, self.chain) = (content, provenance, chain)
         (self.warnings, self.unseen, self.others) = (warnings, unseen, others)

@@ -90,11 +90,6 @@ public struct Distillation: Sendable {
                 all, teacher: self.teacher, pairs: matched.outputs, isLogits: settings.outputsAreLogits)
             self.inputs = try all.adjusted(
                 to: self.student, judgedBy: plain, teacher: self.teacher)
-            var judge = plain
-            if labels.isEmpty, let augmentation = self.inputs.augmentation {
-                judge = try plain.augmented(
-                    by: augmentation, seed: settings.seed, teacher: self.teacher, pairs: matched.outputs)
-            }
             let shapes = self.inputs.networkShapes
             // A few inputs show which values are the same, and how much they vary.
             let probe = self.inputs.probe(of: self.teacher)
@@ -106,11 +101,14 @@ public struct Distillation: Sendable {
                 self.teacher, observing: observed.map(\.teacher), inputShapes: shapes)
             let seen = try answers.forwardInLanes(probe)
             let variances = seen.map(\.variancePerSample)
-            let classes = judge.isLogits ? seen.last?.sampleSize ?? 0 : 0
+            let classes = plain.isLogits ? seen.last?.sampleSize ?? 0 : 0
             loss = DistillationLoss(
                 features: Array(variances.prefix(pairs.count)), outputs: Array(variances.dropFirst(pairs.count)),
-                centersOutputs: judge.isLogits, matchesProbabilities: self.inputs.showsClasses(classes), usesLabels: !labels.isEmpty)
-            heldOut = labels.isEmpty ? try judge.judged(by: loss, teacher: self.teacher, pairs: observed) : judge
+                centersOutputs: plain.isLogits, matchesProbabilities: self.inputs.showsClasses(classes), usesLabels: !labels.isEmpty)
+            heldOut =
+                labels.isEmpty
+                ? try plain.judged(
+                    by: loss, on: self.inputs.augmentation, seed: settings.seed, teacher: self.teacher, pairs: observed) : plain
             tensors = try LearnedTensors(
                 self.student, probe: probe, inputShapes: shapes,
                 frozen: self.student.frozenTensors(rows: self.inputs.count))
@@ -240,17 +238,10 @@ public struct Distillation: Sendable {
         let (samples, labels) = inputs.batch(step, of: batch)
         let targets = try answers.forwardInLanes(samples)
         let loss = self.loss
-        let sizes = targets.map(\.sampleSize)
         let (value, slopes) = try gradient.gradient(at: samples) { sample, values, slopes in
-            func descend(_ index: Int, _ given: [UnsafeBufferPointer<Float>]) -> Double {
-                guard index < targets.count else {
-                    return loss(values, targets: given, label: labels.isEmpty ? nil : labels[sample], slopes: slopes)
-                }
-                return targets[index].values.withUnsafeBufferPointer {
-                    descend(index + 1, given + [UnsafeBufferPointer(rebasing: $0[sample * sizes[index]..<(sample + 1) * sizes[index]])])
-                }
+            targets.withSample(sample) {
+                loss(values, targets: $0, label: labels.isEmpty ? nil : labels[sample], slopes: slopes)
             }
-            return descend(0, [])
         }
         let scale = 1 / Float(Swift.max(1, batch))
         return (value / Double(Swift.max(1, batch)), zip(slopes, tensors.units).map { $0 * $1 * scale })

@@ -84,30 +84,14 @@ package struct DistillationLoss: Sendable {
     ///   - values, targets: of the smaller network and the original: features, then outputs.
     func mean(_ values: [ActivationTensor], targets: [ActivationTensor]) -> Double {
         let count = values.first?.batchCount ?? 0
-        let sizes = values.map(\.sampleSize)
-        let slopes = sizes.map { [Float](repeating: 0, count: $0) }
-        func views(
-            _ tensors: [ActivationTensor], _ sample: Int, _ found: [UnsafeBufferPointer<Float>],
-            _ body: ([UnsafeBufferPointer<Float>]) -> Double
-        ) -> Double {
-            guard found.count < tensors.count else { return body(found) }
-            let size = tensors[found.count].sampleSize
-            return tensors[found.count].values.withUnsafeBufferPointer {
-                views(tensors, sample, found + [UnsafeBufferPointer(rebasing: $0[sample * size..<(sample + 1) * size])], body)
-            }
+        let slopes = values.map { tensor in
+            let slope = UnsafeMutableBufferPointer<Float>.allocate(capacity: tensor.sampleSize)
+            slope.initialize(repeating: 0)
+            return slope
         }
-        func scratch(_ found: [UnsafeMutableBufferPointer<Float>], _ body: ([UnsafeMutableBufferPointer<Float>]) -> Double) -> Double {
-            guard found.count < sizes.count else { return body(found) }
-            var own = slopes[found.count]
-            return own.withUnsafeMutableBufferPointer { scratch(found + [$0], body) }
-        }
-        let total = scratch([]) { slopes in
-            (0..<count).reduce(0.0) { sum, sample in
-                sum
-                    + views(values, sample, []) { given in
-                        views(targets, sample, []) { self(given, targets: $0, label: nil, slopes: slopes) }
-                    }
-            }
+        defer { for slope in slopes { slope.deallocate() } }
+        let total = (0..<count).reduce(0.0) { sum, sample in
+            sum + values.withSample(sample) { given in targets.withSample(sample) { self(given, targets: $0, label: nil, slopes: slopes) } }
         }
         return total / Double(max(1, count))
     }
@@ -164,6 +148,20 @@ package struct DistillationLoss: Sendable {
         let given = LogSoftmax(z, temperature: 1)
         for i in z.indices { slope[i] += Float(weight * (Elementary.exp(given.logarithm(i)) - (i == label ? 1 : 0))) }
         return -weight * given.logarithm(label)
+    }
+}
+
+extension [ActivationTensor] {
+    /// The values of one sample in every tensor.
+    func withSample<Result>(_ sample: Int, _ body: ([UnsafeBufferPointer<Float>]) -> Result) -> Result {
+        func view(_ found: [UnsafeBufferPointer<Float>]) -> Result {
+            guard found.count < count else { return body(found) }
+            let size = self[found.count].sampleSize
+            return self[found.count].values.withUnsafeBufferPointer {
+                view(found + [UnsafeBufferPointer(rebasing: $0[sample * size..<(sample + 1) * size])])
+            }
+        }
+        return view([])
     }
 }
 

@@ -7,7 +7,8 @@ import RandomNumbers
 struct HeldOutInputs: Sendable {
     private var inputs: [ActivationTensor]
     private let labels: [Int]
-    private var answers: [ActivationTensor]
+    /// Of the original, on the inputs as given.
+    private let answers: [ActivationTensor]
     private let outputs: [Network.ValueID]
     private var objective: Objective?
     /// Whether the outputs count up to a common shift.
@@ -54,18 +55,6 @@ struct HeldOutInputs: Sendable {
         self.isLogits = isLogits ?? (!labels.isEmpty || sureness >= HeldOutInputs.leastSureness)
     }
 
-    /// The same with images flipped, cropped and shifted in place of those given: a closed form may have been fitted on those.
-    func augmented(
-        by augmentation: ImageAugmentation, seed: UInt64, teacher: Network, pairs: [ValuePair]
-    ) throws(NetworkError) -> HeldOutInputs {
-        var generator = SeededGenerator(seed: seed).stream(.heldOut)
-        var result = self
-        let twice = Array(0..<count) + Array(0..<count)
-        result.inputs = [augmentation.atFullSize()(inputs[0], at: twice, using: &generator)]
-        result.answers = try Evaluator(teacher, observing: pairs.map(\.teacher)).forwardInLanes(result.inputs)
-        return result
-    }
-
     fileprivate static func largest(_ values: UnsafeBufferPointer<Float>) -> Int {
         var best = 0
         for i in values.indices where values[i] > values[best] { best = i }
@@ -74,16 +63,25 @@ struct HeldOutInputs: Sendable {
 
     /// The same, judged by what steps descend.
     ///
-    /// - Parameter pairs: values of the loss: features, then outputs.
-    func judged(by loss: DistillationLoss, teacher: Network, pairs: [ValuePair]) throws(NetworkError) -> HeldOutInputs {
-        let inside = pairs.dropLast(answers.count)
-        let size = inside.reduce(0) { $0 + (teacher.values[$1.teacher].shape?.reduce(1, *) ?? 0) }
-        let keepsAll = size * count <= HeldOutInputs.mostFloats
-        let seen = keepsAll ? Array(pairs) : Array(pairs.suffix(answers.count))
+    /// - Parameters:
+    ///   - augmentation: flips, crops and shifts images, which judge in place of those given: a closed form may have been fitted on those.
+    ///   - pairs: values of the loss: features, then outputs.
+    func judged(
+        by loss: DistillationLoss, on augmentation: ImageAugmentation?, seed: UInt64, teacher: Network, pairs: [ValuePair]
+    ) throws(NetworkError) -> HeldOutInputs {
         var result = self
+        if let augmentation {
+            var generator = SeededGenerator(seed: seed).stream(.heldOut)
+            let twice = Array(0..<count) + Array(0..<count)
+            result.inputs = [augmentation.atFullSize()(inputs[0], at: twice, using: &generator)]
+        }
+        let inside = pairs.dropLast(outputs.count)
+        let size = inside.reduce(0) { $0 + (teacher.values[$1.teacher].shape?.reduce(1, *) ?? 0) }
+        let keepsAll = size * result.count <= HeldOutInputs.mostFloats
+        let seen = keepsAll ? Array(pairs) : Array(pairs.suffix(outputs.count))
         result.objective = Objective(
             loss: keepsAll ? loss : loss.ofOutputs, values: seen.map(\.student),
-            targets: try Evaluator(teacher, observing: seen.map(\.teacher)).forwardInLanes(inputs))
+            targets: try Evaluator(teacher, observing: seen.map(\.teacher)).forwardInLanes(result.inputs))
         return result
     }
 

@@ -41,7 +41,7 @@ extension PruningPlan {
             var samples = inputs.likeTheFit, groups.contains(where: { $0.kept.count < $0.channels })
         else { return self }
         settings.seed = run.settings.seed
-        if let others = inputs.others {
+        if let others = inputs.others?() {
             samples = ActivationTensor(
                 shape: [samples.batchCount + others.batchCount] + samples.sampleShape, values: samples.values + others.values)
         }
