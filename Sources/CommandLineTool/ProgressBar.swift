@@ -26,7 +26,6 @@ final class ProgressBar: Sendable {
         var countBegan: (done: Int, at: ContinuousClock.Instant)?
         /// Seconds that are left, as of then.
         var left: (seconds: Double, at: ContinuousClock.Instant)?
-        var isOver = false
     }
 
     private static let interval = 0.25
@@ -41,12 +40,13 @@ final class ProgressBar: Sendable {
         guard enabled else { return }
         let thread = Thread { [weak self] in
             Thread.sleep(forTimeInterval: 0.3)
-            while let bar = self, bar.tick() { Thread.sleep(forTimeInterval: Self.interval) }
+            while let bar = self {
+                bar.tick()
+                Thread.sleep(forTimeInterval: Self.interval)
+            }
         }
         thread.start()
     }
-
-    deinit { state.withLock { $0.isOver = true } }
 
     /// Shows `label`, with a bar filled to `fraction` (0…1) and a rate where there are such.
     func update(_ label: String, fraction: Double? = nil, count: Count? = nil) {
@@ -75,13 +75,10 @@ final class ProgressBar: Sendable {
         }
     }
 
-    /// Draws the line; false when nobody will see another.
-    private func tick() -> Bool {
+    /// Draws the line, where there is something to say.
+    private func tick() {
         state.withLock { state in
-            if state.isOver { return false }
-            guard state.label != nil else { return true }
-            Console.redraw(Self.line(state, at: .now))
-            return true
+            if state.label != nil { Console.redraw(Self.line(state, at: .now)) }
         }
     }
 

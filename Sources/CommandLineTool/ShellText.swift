@@ -5,10 +5,9 @@ enum ShellText {
 
     static func quoted(_ word: String) -> String {
         let plain = word.unicodeScalars.allSatisfy { scalar in
-            scalar.properties.isAlphabetic || ("0"..."9").contains(scalar) || "-_./=,:+@%*".unicodeScalars.contains(scalar)
+            scalar.properties.isAlphabetic || ("0"..."9").contains(scalar) || "-_./=,:+@%".unicodeScalars.contains(scalar)
         }
-        // Patterns are quoted as they were.
-        if plain, !word.isEmpty, !word.contains("*") { return word }
+        if plain, !word.isEmpty { return word }
         return "'" + word.replacingOccurrences(of: "'", with: "'\\''") + "'"
     }
 }

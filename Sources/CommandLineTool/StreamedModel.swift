@@ -44,8 +44,8 @@ struct StreamedModel {
 
     /// Writes the smaller model: a folder of as many shards, with the other files of the original, or a file.
     func write(_ pruning: StreamedPruning, to output: String, force: Bool, _ willWrite: (_ share: Double) -> Void) throws -> Int {
-        var (done, total) = (0, max(1, store.byteCount))
-        if total == 0 { total = 1 }
+        let total = max(1, store.byteCount)
+        var done = 0
         return try store.write(cutting: pruning.cuts, others: try otherFiles(pruning), to: output, force: force) {
             willWrite(Double(done) / Double(total))
             done += $0.byteCount
