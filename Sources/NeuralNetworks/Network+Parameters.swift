@@ -33,9 +33,9 @@ extension Network {
         guard shape.count == 2, shape[0] > 0, shape[1] > 0 else {
             throw .wrongTensorShape(name: layer.weight, node: node.name, expected: "a matrix", found: shape)
         }
-        let outputs = layer.isTransposed ? shape[1] : shape[0]
-        try checkVectors([layer.bias], count: outputs, node)
-        return (outputs, layer.isTransposed ? shape[0] : shape[1])
+        let widths = layer.widths(of: shape)
+        try checkVectors([layer.bias], count: widths.outputs, node)
+        return widths
     }
 
     /// Output channels, input channels and kernel extents of a convolution.

@@ -7,7 +7,7 @@ extension ChannelAnalysis {
         if let input = ownership(of: node.inputs[0]) {
             rank = input.rank
             if let symbols = input.symbols(along: input.rank - 1), symbols.count == extents.inputs {
-                bind(layer.weight, axis: layer.isTransposed ? 0 : 1, node: index, role: .consumer, symbols)
+                bind(layer.weight, axis: layer.inputAxis, node: index, role: .consumer, symbols)
             } else {
                 block(node.inputs[0], "linear layer \(node.name) does not run over its channel axis")
             }
@@ -15,7 +15,7 @@ extension ChannelAnalysis {
             rank = network.values[node.inputs[0]].shape?.count ?? network.values[node.outputs[0]].shape?.count ?? 1
         }
         let rows = makeSymbols(extents.outputs)
-        bind(layer.weight, axis: layer.isTransposed ? 1 : 0, node: index, role: .producer, rows)
+        bind(layer.weight, axis: layer.outputAxis, node: index, role: .producer, rows)
         if let bias = layer.bias { bindVector(bias, node: index, role: .producer, rows) }
         setOrigin(node.outputs[0], .owned(ChannelOwnership(rank: rank, axis: rank - 1, symbols: rows)))
     }

@@ -269,10 +269,7 @@ struct PlanBuilder {
             var isTransposed = layer.isTransposed
             epilogue.bias = try network.vector(layer.bias, count: extents.outputs, of: node) ?? []
             if let affine {
-                if isTransposed {
-                    parameter = parameter.transposed()
-                    isTransposed = false
-                }
+                (parameter, isTransposed) = (layer.outputRows(of: parameter), false)
                 Self.fold(affine, into: &parameter.values, bias: &epilogue.bias, rowLength: extents.inputs)
             }
             return .dense(

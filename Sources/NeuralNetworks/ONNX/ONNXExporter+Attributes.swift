@@ -5,7 +5,7 @@ import TensorFiles
 extension ONNXExporter {
     /// Brings the nodes of the model behind one node of the network up to date.
     mutating func writeAttributes(_ old: Network.Node, _ new: Network.Node) throws(NetworkError) {
-        guard let origin = source.origins[new.name], let input = new.inputs.first else { return }
+        guard let origin = source.provenance.origins[new.name], let input = new.inputs.first else { return }
         let inputChanged = source.network.values[input].shape != changed.values[input].shape
         // A whole value's layer counts one axis more than the model.
         let isWhole = source.wholes.contains(input)

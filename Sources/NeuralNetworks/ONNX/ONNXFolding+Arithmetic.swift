@@ -179,7 +179,8 @@ extension ONNXFolding {
         let stated = try node.axes(given)
         if stated?.isEmpty ?? true, try node.integer("noop_with_empty_axes") ?? 0 != 0 { return data }
         let axes =
-            (stated?.isEmpty ?? true) ? Array(data.shape.indices) : (stated ?? []).compactMap { Self.position($0, rank: data.shape.count) }
+            (stated?.isEmpty ?? true)
+            ? Array(data.shape.indices) : (stated ?? []).compactMap { RowMajor.position($0, rank: data.shape.count) }
         guard stated == nil || stated?.isEmpty == true || axes.count == stated?.count else { return nil }
         let keeps = try node.integer("keepdims") ?? 1 == 1
         let shape =
@@ -217,7 +218,8 @@ extension ONNXFolding {
         if scales.count == 1 {
             result = values.map { ($0 - zeros[0]) * scales[0] }
         } else {
-            guard let axis = Self.position(try node.integer("axis") ?? 1, rank: data.shape.count), data.shape[axis] == scales.count else {
+            guard let axis = RowMajor.position(try node.integer("axis") ?? 1, rank: data.shape.count), data.shape[axis] == scales.count
+            else {
                 return nil
             }
             let inner = data.shape[(axis + 1)...].reduce(1, *)

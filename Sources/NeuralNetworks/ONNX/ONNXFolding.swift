@@ -51,7 +51,7 @@ struct ONNXFolding {
             guard let target, try node.integer("allowzero") ?? 0 == 0 else { return nil }
             return Self.resolve(target, from: first.shape).map(first.reshaped)
         case "Flatten":
-            guard let axis = Self.position(try node.integer("axis") ?? 1, rank: first.shape.count + 1) else { return nil }
+            guard let axis = RowMajor.position(try node.integer("axis") ?? 1, rank: first.shape.count + 1) else { return nil }
             return first.reshaped([first.shape[..<axis].reduce(1, *), first.shape[axis...].reduce(1, *)])
         case "Unsqueeze":
             guard let axes = try node.axes(input(1)) else { return nil }
@@ -168,16 +168,10 @@ struct ONNXFolding {
         return RowMajor.count(result) == count ? result : nil
     }
 
-    /// An axis counted from the front; `nil` when there is none such.
-    static func position(_ axis: Int, rank: Int) -> Int? {
-        let position = axis < 0 ? axis &+ rank : axis
-        return (0..<max(rank, 0)).contains(position) ? position : nil
-    }
-
     static func unsqueezed(_ shape: [Int], _ axes: [Int]) -> [Int]? {
         guard axes.count <= 64 else { return nil }
         let rank = shape.count + axes.count
-        let positions = axes.compactMap { position($0, rank: rank) }
+        let positions = axes.compactMap { RowMajor.position($0, rank: rank) }
         guard positions.count == axes.count, Set(positions).count == axes.count else { return nil }
         var rest = shape[...]
         return (0..<rank).map { positions.contains($0) ? 1 : rest.removeFirst() }
@@ -186,14 +180,14 @@ struct ONNXFolding {
     /// Without axes every extent of 1 goes.
     static func squeezed(_ shape: [Int], _ axes: [Int]?) -> [Int]? {
         guard let axes else { return shape.filter { $0 != 1 } }
-        let positions = axes.compactMap { position($0, rank: shape.count) }
+        let positions = axes.compactMap { RowMajor.position($0, rank: shape.count) }
         guard positions.count == axes.count, positions.allSatisfy({ shape[$0] == 1 }) else { return nil }
         return shape.indices.filter { !positions.contains($0) }.map { shape[$0] }
     }
 
     private func concatenated(_ inputs: [ONNXConstant?], axis: Int) -> ONNXConstant? {
         let parts = inputs.compactMap { $0 }
-        guard parts.count == inputs.count, let first = parts.first, let axis = Self.position(axis, rank: first.shape.count),
+        guard parts.count == inputs.count, let first = parts.first, let axis = RowMajor.position(axis, rank: first.shape.count),
             parts.allSatisfy({ part in
                 part.shape.count == first.shape.count && part.shape.indices.allSatisfy { $0 == axis || part.shape[$0] == first.shape[$0] }
             }),
@@ -227,9 +221,9 @@ struct ONNXFolding {
     }
 
     private func gathered(_ data: ONNXConstant, _ indices: ONNXConstant, axis: Int) -> ONNXConstant? {
-        guard let axis = Self.position(axis, rank: data.shape.count), let wanted = indices.integers else { return nil }
+        guard let axis = RowMajor.position(axis, rank: data.shape.count), let wanted = indices.integers else { return nil }
         let extent = data.shape[axis]
-        let rows = wanted.compactMap { Self.position($0, rank: extent) }
+        let rows = wanted.compactMap { RowMajor.position($0, rank: extent) }
         guard rows.count == wanted.count else { return nil }
         let outer = data.shape[..<axis].reduce(1, *), inner = data.shape[(axis + 1)...].reduce(1, *)
         let shape = Array(data.shape[..<axis]) + indices.shape + Array(data.shape[(axis + 1)...])
@@ -256,7 +250,7 @@ struct ONNXFolding {
     }
 
     private func split(_ node: ONNXNodeReader, _ data: ONNXConstant, _ sizes: ONNXConstant?) throws(NetworkError) -> [ONNXConstant]? {
-        guard let axis = Self.position(try node.integer("axis") ?? 0, rank: data.shape.count),
+        guard let axis = RowMajor.position(try node.integer("axis") ?? 0, rank: data.shape.count),
             let sizes = try node.splitSizes(sizes, extent: data.shape[axis])
         else { return nil }
         var result: [ONNXConstant] = []

@@ -45,8 +45,8 @@ extension ONNXImporter {
 
     mutating func lowerSoftmax(_ node: ONNXNodeReader) throws(NetworkError) -> Bool {
         let isLater = node.version >= 13
-        guard let given = activation(node, 0), let shape = extents(given),
-            let axis = ONNXFolding.position(try node.integer("axis") ?? (isLater ? -1 : 1), rank: shape.count)
+        guard let given = activation(node, 0), let shape = draft.extents(given),
+            let axis = RowMajor.position(try node.integer("axis") ?? (isLater ? -1 : 1), rank: shape.count)
         else { return false }
         func layer(_ axis: Int) -> Layer {
             switch node.operation {
@@ -58,20 +58,20 @@ extension ONNXImporter {
         if isLater || shape[axis...].filter({ $0 != 1 }).count <= 1 {
             // Before version 13 everything from the axis on was one; the same where only one extent is not 1.
             let place = isLater ? axis : shape[axis...].firstIndex { $0 != 1 } ?? axis
-            let (input, offset) = frame(given, using: [place])
+            let (input, offset) = draft.frame(given, using: [place])
             try emit(layer(place + offset), node, inputs: [input])
             return true
         }
         let sizes = try Network.size(of: shape, node: node.name)
         let outer = shape[..<axis].reduce(1, *)
-        let flat = view(given, as: [outer, sizes / max(outer, 1)], isWhole: true)
+        let flat = draft.view(given, as: [outer, sizes / max(outer, 1)], isWhole: true)
         let result = try emit(layer(2), node, inputs: [flat], outputs: [""])
-        setResult(node, view(result, as: shape, isWhole: true))
+        setResult(node, draft.view(result, as: shape, isWhole: true))
         return true
     }
 
     mutating func lowerAlongAxis(_ node: ONNXNodeReader) throws(NetworkError) -> Bool {
-        guard let given = activation(node, 0), let shape = extents(given) else { return false }
+        guard let given = activation(node, 0), let shape = draft.extents(given) else { return false }
         let stated: Int?
         let operation: AxisOperation
         switch node.operation {
@@ -87,9 +87,9 @@ extension ONNXImporter {
             operation = .localResponse(
                 size: size, alpha: try node.float("alpha") ?? 1e-4, beta: try node.float("beta") ?? 0.75, bias: try node.float("bias") ?? 1)
         }
-        guard let axis = stated.flatMap({ ONNXFolding.position($0, rank: shape.count) }) else { return false }
+        guard let axis = stated.flatMap({ RowMajor.position($0, rank: shape.count) }) else { return false }
         if case .normalize(let power) = operation { guard power == 1 || power == 2 else { return false } }
-        let (input, offset) = frame(given, using: [axis])
+        let (input, offset) = draft.frame(given, using: [axis])
         try emit(.alongAxis(operation, axis: axis + offset), node, inputs: [input])
         return true
     }
@@ -103,13 +103,13 @@ extension ONNXImporter {
             // Floating point: the numbers stay.
             case 1, 10, 11, 16:
                 try emit(.identity, node, inputs: [input])
-                integerValues.subtract(network.nodes[network.nodes.count - 1].outputs)
+                draft.setLastOutputs(areIntegers: false)
             case 2...7, 12, 13:
-                try emit(integerValues.contains(input) ? .identity : .activation(.function(.truncation)), node, inputs: [input])
-                integerValues.formUnion(network.nodes[network.nodes.count - 1].outputs)
+                try emit(draft.isInteger(input) ? .identity : .activation(.function(.truncation)), node, inputs: [input])
+                draft.setLastOutputs(areIntegers: true)
             case 9:
                 try emit(.activation(.function(.isNonzero)), node, inputs: [input])
-                integerValues.formUnion(network.nodes[network.nodes.count - 1].outputs)
+                draft.setLastOutputs(areIntegers: true)
             default: return false
             }
             return true
@@ -125,7 +125,7 @@ extension ONNXImporter {
     }
 
     func targetType(_ node: ONNXNodeReader) throws(NetworkError) -> Int? {
-        if let value = activation(node, 1) { return integerValues.contains(value) ? 7 : 1 }
+        if let value = activation(node, 1) { return draft.isInteger(value) ? 7 : 1 }
         return try constant(node, 1).map { $0.dtype.isFloatingPoint ? 1 : $0.dtype == .bool ? 9 : 7 }
     }
 
@@ -141,7 +141,7 @@ extension ONNXImporter {
         guard let input = activation(node, 0), let scale = try constant(node, 1)?.scalar, scale > 0, scale.isFinite else { return false }
         if node.operation == "DequantizeLinear" {
             // Behind a QuantizeLinear the values are on the grid already.
-            guard quantizedValues[input] == scale else { return false }
+            guard draft.traits[input].step == scale else { return false }
             return try unary(node, .identity)
         }
         let zero: Float
@@ -161,13 +161,15 @@ extension ONNXImporter {
         }
         let result = try emit(
             .activation(.function(.quantized(scale: scale, zero: zero, minimum: range.0, maximum: range.1))), node, inputs: [input])
-        quantizedValues[result] = scale
+        draft.setStep(result, scale)
         return true
     }
 
     /// One triangle of matrices: a product with a constant mask.
     mutating func lowerTriangle(_ node: ONNXNodeReader) throws(NetworkError) -> Bool {
-        guard let input = activation(node, 0), let shape = extents(input), shape.count >= 2, try !isOpen(node, 1) else { return false }
+        guard let input = activation(node, 0), let shape = draft.extents(input), shape.count >= 2, try !isOpen(node, 1) else {
+            return false
+        }
         let (rows, columns) = (shape[shape.count - 2], shape[shape.count - 1])
         let shift = try constant(node, 1)?.integers?.first ?? 0
         guard shift.magnitude < 1 << 40, try Network.size(of: [rows, columns], node: node.name) <= 1 << 24 else { return false }
@@ -176,7 +178,7 @@ extension ONNXImporter {
             let (row, column) = (index / columns, index % columns)
             return (isUpper ? column >= row + shift : column <= row + shift) ? 1 : 0
         }
-        let name = addParameter(near: node.name + " mask", Parameter(shape: [rows, columns], values: mask))
+        let name = draft.addParameter(near: node.name + " mask", Parameter(shape: [rows, columns], values: mask))
         try emit(.multiply, node, inputs: [input, constantValue(parameter: name)])
         return true
     }

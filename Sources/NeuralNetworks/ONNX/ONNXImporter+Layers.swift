@@ -55,18 +55,18 @@ extension ONNXImporter {
                 ? .clippedReLU(maximum: parameters[1]) : .function(.clip(minimum: parameters[0], maximum: parameters[1]))
         default: return false
         }
-        guard let name = node.wire.output.first, try lower(&self, node), case .activation(let sum)? = facts[name] else { return false }
+        guard let name = node.wire.output.first, try lower(&self, node), let sum = facts.activation(name) else { return false }
         guard function != .identity else { return true }
         // The name is that of what follows; the layer keeps the node.
-        network.values[sum].name = ""
+        draft.network.values[sum].name = ""
         try emit(.activation(function), node, inputs: [sum])
-        forgetOrigin()
+        draft.forgetOrigin()
         return true
     }
 
     mutating func lowerConvolutionTranspose(_ node: ONNXNodeReader) throws(NetworkError) -> Bool {
         guard let input = activation(node, 0), let shape = weightShape(node, 1), shape.count == 3 || shape.count == 4,
-            node.input(2) == nil || weightShape(node, 2) != nil, let sample = self.shape(input), sample.count == shape.count - 1
+            node.input(2) == nil || weightShape(node, 2) != nil, let sample = draft.shape(input), sample.count == shape.count - 1
         else { return false }
         let spatial = shape.count - 2
         let kernel = Array(shape[2...])
@@ -126,8 +126,8 @@ extension ONNXImporter {
         var input = given
         switch node.operation {
         case "MeanVarianceNormalization":
-            guard let rank = extents(given)?.count, try node.integers("axes") ?? [0, 2, 3] == [0] + Array(2..<rank),
-                let value = batched(given)
+            guard let rank = draft.extents(given)?.count, try node.integers("axes") ?? [0, 2, 3] == [0] + Array(2..<rank),
+                let value = draft.batched(given)
             else { return false }
             // One sample is a batch of its own.
             try emit(.normalization(.init(kind: .instance, axis: 1, scale: nil, shift: nil, epsilon: 1e-9)), node, inputs: [value])
@@ -141,7 +141,7 @@ extension ONNXImporter {
             kind = node.operation.hasSuffix("LayerNormalization") && !node.operation.contains("Simplified") ? .layer : .rms
             axis = try node.integer("axis") ?? -1
             if axis >= 0 {
-                let placed = frame(given, using: [axis])
+                let placed = draft.frame(given, using: [axis])
                 input = placed.value
                 axis += placed.offset
             }
@@ -159,15 +159,16 @@ extension ONNXImporter {
     mutating func lowerSkipNormalization(_ node: ONNXNodeReader) throws(NetworkError) -> Bool {
         let isSimplified = node.operation.contains("Simplified")
         let biasSlot = isSimplified ? 3 : 4
-        guard let left = activation(node, 0), let right = activation(node, 1), extents(left) == extents(right), weightShape(node, 2) != nil,
+        guard let left = activation(node, 0), let right = activation(node, 1), draft.extents(left) == draft.extents(right),
+            weightShape(node, 2) != nil,
             isSimplified || node.input(3) == nil || weightShape(node, 3) != nil,
             node.input(biasSlot) == nil || weightShape(node, biasSlot) != nil
         else { return false }
         var sum = try emit(.add, node, inputs: [left, right], outputs: [""])
-        forgetOrigin()
+        draft.forgetOrigin()
         if node.input(biasSlot) != nil {
             sum = try emit(.add, node, inputs: [sum, try constantValue(node, biasSlot)], outputs: [""])
-            forgetOrigin()
+            draft.forgetOrigin()
         }
         let scale = try parameter(node, 2)
         let shift = isSimplified || node.input(3) == nil ? nil : try parameter(node, 3)
@@ -210,7 +211,7 @@ extension ONNXImporter {
     }
 
     mutating func lowerGlobalPooling(_ node: ONNXNodeReader) throws(NetworkError) -> Bool {
-        guard let input = activation(node, 0), let shape = shape(input), shape.count >= 2 else { return false }
+        guard let input = activation(node, 0), let shape = draft.shape(input), shape.count >= 2 else { return false }
         let power = try node.integer("p") ?? 2
         guard node.operation == "GlobalMaxPool" || power == 1 || power == 2 else { return false }
         let kind: Reduction.Kind = node.operation == "GlobalMaxPool" ? .maximum : power == 1 ? .absoluteSum : .norm
@@ -219,10 +220,10 @@ extension ONNXImporter {
 
     /// A mean over all spatial axes or the tokens of a sequence has a layer of its own.
     mutating func lowerMean(_ node: ONNXNodeReader) throws(NetworkError) -> Bool {
-        guard let input = activation(node, 0), !wholes.contains(input), let rank = shape(input).map({ $0.count + 1 }), rank > 2,
+        guard let input = activation(node, 0), !draft.isWhole(input), let rank = draft.shape(input).map({ $0.count + 1 }), rank > 2,
             try !isOpen(node, 1), let stated = try node.axes(constant(node, 1))
         else { return try lowerReduction(node) }
-        let axes = stated.compactMap { ONNXFolding.position($0, rank: rank) }.sorted()
+        let axes = stated.compactMap { RowMajor.position($0, rank: rank) }.sorted()
         let keepsAxes = try node.integer("keepdims") ?? 1 != 0
         if axes == Array(2..<rank), axes.count == stated.count {
             return try unary(node, .globalAveragePooling(keepsSpatialAxes: keepsAxes))
@@ -231,38 +232,38 @@ extension ONNXImporter {
     }
 
     mutating func lowerReduction(_ node: ONNXNodeReader) throws(NetworkError) -> Bool {
-        guard let given = activation(node, 0), let shape = extents(given), let kind = Reduction.Kind(rawValue: node.operation) else {
+        guard let given = activation(node, 0), let shape = draft.extents(given), let kind = Reduction.Kind(rawValue: node.operation) else {
             return false
         }
         let keepsAxes = try node.integer("keepdims") ?? 1 != 0
         var axes: [Int]
         if kind == .firstMaximum || kind == .firstMinimum {
             guard try node.integer("select_last_index") ?? 0 == 0,
-                let axis = ONNXFolding.position(try node.integer("axis") ?? 0, rank: shape.count)
+                let axis = RowMajor.position(try node.integer("axis") ?? 0, rank: shape.count)
             else { return false }
             axes = [axis]
         } else {
             guard try !isOpen(node, 1) else { return false }
             let stated = try node.axes(constant(node, 1)) ?? []
             if stated.isEmpty, try node.integer("noop_with_empty_axes") ?? 0 != 0 { return try unary(node, .identity) }
-            let places = stated.compactMap { ONNXFolding.position($0, rank: shape.count) }
+            let places = stated.compactMap { RowMajor.position($0, rank: shape.count) }
             guard places.count == stated.count else {
                 throw .invalidNode(name: node.name, reason: "expected axes below \(shape.count), found \(stated)")
             }
             axes = stated.isEmpty ? Array(shape.indices) : Set(places).sorted()
         }
-        var (input, offset) = (given, wholes.contains(given) ? 1 : 0)
+        var (input, offset) = (given, draft.isWhole(given) ? 1 : 0)
         if axes.contains(0), offset == 0 {
             if keepsAxes, kind == .mean || kind == .maximum || kind == .minimum || kind == .sum, axes.count > 1 {
                 // The batch of one sample reduces to itself.
                 axes.removeFirst()
             } else {
-                (input, offset) = (whole(given), 1)
+                (input, offset) = (draft.whole(given), 1)
             }
         }
         let result = try emit(
             .reduction(Reduction(kind: kind, axes: axes.map { $0 + offset }, keepsAxes: keepsAxes)), node, inputs: [input])
-        if wholes.contains(result) { setResult(node, result) }
+        if draft.isWhole(result) { setResult(node, result) }
         return true
     }
 
@@ -285,7 +286,7 @@ extension ONNXImporter {
             return window.flatMap { _ in [0, 0] }
         case let mode where mode == "SAME_UPPER" || mode == "SAME_LOWER":
             // As many positions as strides fit into the axis.
-            guard let shape = shape(input), shape.count == window.count + 1 else { return nil }
+            guard let shape = draft.shape(input), shape.count == window.count + 1 else { return nil }
             var before: [Int] = [], after: [Int] = []
             for axis in window.indices {
                 guard strides[axis] > 0, (1..<1 << 31).contains(window[axis]), (1..<1 << 31).contains(dilations[axis]) else { return nil }

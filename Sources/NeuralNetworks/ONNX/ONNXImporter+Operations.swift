@@ -14,15 +14,17 @@ extension ONNXImporter {
 
     /// Appends the layer a node stands for.
     /// - Returns: false when there is none.
-    mutating func lower(_ node: ONNXNodeReader) throws(NetworkError) -> Bool {
+    mutating func lower(_ given: ONNXNodeReader) throws(NetworkError) -> Bool {
+        var node = given
         try node.checkInputs()
-        if Self.batchOperations.contains(node.operation), let name = node.input(0), let value = activation(node, 0) {
-            guard let batched = batched(value) else { return false }
-            overrides[name] = batched
+        if Self.batchOperations.contains(node.operation), let value = activation(node, 0) {
+            guard let batched = draft.batched(value) else { return false }
+            node.batchedInput = batched
         }
-        defer { overrides = [:] }
         // Second outputs (masks, indices, statistics) have no layer.
-        if !["Split", "LSTM", "GRU", "RNN", "If"].contains(node.operation), node.wire.output.dropFirst().contains(where: isRead) {
+        if !["Split", "LSTM", "GRU", "RNN", "If"].contains(node.operation),
+            node.wire.output.dropFirst().contains(where: { graph.useCount($0) > 0 })
+        {
             return false
         }
         switch node.operation {
@@ -81,14 +83,6 @@ extension ONNXImporter {
         }
     }
 
-    private func isRead(_ name: String) -> Bool { useCounts[name, default: 0] > 0 }
-
-    mutating func unary(_ node: ONNXNodeReader, _ layer: Layer) throws(NetworkError) -> Bool {
-        guard let input = activation(node, 0) else { return false }
-        try emit(layer, node, inputs: [input])
-        return true
-    }
-
     // MARK: Sums and products
 
     private mutating func lowerSum(_ node: ONNXNodeReader) throws(NetworkError) -> Bool {
@@ -109,7 +103,7 @@ extension ONNXImporter {
         var ranks: [Int?] = []
         for slot in slots {
             if let value = activation(node, slot) {
-                ranks.append(extents(value)?.count)
+                ranks.append(draft.extents(value)?.count)
             } else {
                 ranks.append(try constant(node, slot)?.shape.count)
             }
@@ -126,25 +120,25 @@ extension ONNXImporter {
         }
         var keepsBatch = false
         for slot in slots where ranks[slot] == rank {
-            if let value = activation(node, slot), !wholes.contains(value) { keepsBatch = true }
+            if let value = activation(node, slot), !draft.isWhole(value) { keepsBatch = true }
         }
         for slot in slots where ranks[slot] == rank {
             if let value = activation(node, slot) {
-                if wholes.contains(value), extents(value)?.first != 1 { keepsBatch = false }
+                if draft.isWhole(value), draft.extents(value)?.first != 1 { keepsBatch = false }
             } else if rank > 0, try constant(node, slot)?.shape[0] != 1 {
                 keepsBatch = false
             }
         }
         var values: [Network.ValueID?] = []
         for slot in slots {
-            guard let value = activation(node, slot), let shape = extents(value) else {
+            guard let value = activation(node, slot), let shape = draft.extents(value) else {
                 values.append(nil)
                 continue
             }
             if keepsBatch, shape.count == rank {
-                values.append(batched(value))
+                values.append(draft.batched(value))
             } else {
-                values.append(whole(value))
+                values.append(draft.whole(value))
             }
         }
         return try emitOperands(node, layer, values, isWhole: !keepsBatch)
@@ -161,26 +155,6 @@ extension ONNXImporter {
         return true
     }
 
-    func isInteger(_ node: ONNXNodeReader, _ slot: Int) throws(NetworkError) -> Bool {
-        if let value = activation(node, slot) { return integerValues.contains(value) }
-        guard let constant = try constant(node, slot) else { return false }
-        if case .integers = constant.elements { return true }
-        return false
-    }
-
-    /// Every operand is an activation or a constant of numbers, and one at least an activation.
-    func canBeOperands(_ node: ONNXNodeReader, _ slots: Range<Int>) throws(NetworkError) -> Bool {
-        var hasActivation = false
-        for slot in slots {
-            if activation(node, slot) != nil {
-                hasActivation = true
-            } else if try constant(node, slot)?.floats == nil {
-                return false
-            }
-        }
-        return hasActivation
-    }
-
     /// x − c and x / c as a sum and a product.
     private mutating func lowerWithConstant(_ node: ONNXNodeReader, _ layer: Layer, transform: ONNXBinding.Transform) throws(NetworkError)
         -> Bool
@@ -190,11 +164,11 @@ extension ONNXImporter {
             try !isInteger(node, 0) || operation == .subtract,
             // A quotient by what has no finite reciprocal stays one.
             operation == .subtract || numbers.allSatisfy({ $0 != 0 && (1 / $0).isFinite && 1 / $0 != 0 }),
-            let rank = extents(input)?.count,
+            let rank = draft.extents(input)?.count,
             operand.shape.count < rank || operand.shape.count == rank && (rank == 0 || operand.shape[0] == 1)
         else { return try lowerElementwise(node, .elementwise(operation)) }
         let constant = try constantValue(node, 1, transform: transform)
-        let value = wholes.contains(input) && operand.shape.count == rank && rank > 0 ? batched(input) ?? input : input
+        let value = draft.isWhole(input) && operand.shape.count == rank && rank > 0 ? draft.batched(input) ?? input : input
         try emit(layer, node, inputs: [value, constant])
         return true
     }
@@ -204,24 +178,24 @@ extension ONNXImporter {
         guard node.wire.input.count == 2 else { return false }
         for slot in 0...1 {
             guard let shape = weightShape(node, slot), let producer = soleProducer(of: node.input(1 - slot)) else { continue }
-            let value = network.nodes[producer].outputs[0]
-            let rank = extents(value)?.count
-            switch network.nodes[producer].layer {
+            let value = draft.network.nodes[producer].outputs[0]
+            let rank = draft.extents(value)?.count
+            switch draft.network.nodes[producer].layer {
             case .linear(var layer) where layer.bias == nil:
-                let width = network.parameters[layer.weight]?.shape[layer.isTransposed ? 1 : 0] ?? 0
+                let width = draft.network.parameters[layer.weight]?.shape[layer.outputAxis] ?? 0
                 // The vector lies along the last axis, and adds none.
                 guard shape.last == width, shape.dropLast().allSatisfy({ $0 == 1 }), shape.count <= rank ?? 1 else { continue }
                 layer.bias = try parameter(node, slot, shape: [width])
                 absorb(node, into: producer, layer: .linear(layer))
                 return true
             case .convolution(var layer) where layer.bias == nil:
-                let width = network.parameters[layer.weight]?.shape[0] ?? 0
+                let width = draft.network.parameters[layer.weight]?.shape[0] ?? 0
                 guard isChannelVector(shape, width: width, spatial: layer.strides.count) else { continue }
                 layer.bias = try parameter(node, slot, shape: [width])
                 absorb(node, into: producer, layer: .convolution(layer))
                 return true
             case .convolutionTranspose(var layer) where layer.bias == nil:
-                let width = (network.parameters[layer.weight]?.shape[1] ?? 0) * layer.groups
+                let width = (draft.network.parameters[layer.weight]?.shape[1] ?? 0) * layer.groups
                 guard isChannelVector(shape, width: width, spatial: layer.strides.count) else { continue }
                 layer.bias = try parameter(node, slot, shape: [width])
                 absorb(node, into: producer, layer: .convolutionTranspose(layer))

@@ -7,7 +7,7 @@ extension ONNXImporter {
         guard let given = activation(node, 0) else { return false }
         let alpha = try node.float("alpha") ?? 1, beta = try node.float("beta") ?? 1
         let turnsLeft = try node.integer("transA") ?? 0 != 0, turnsRight = try node.integer("transB") ?? 0 != 0
-        guard let shape = weightShape(node, 1), shape.count == 2, !turnsLeft, extents(given).map({ $0.count == 2 }) ?? true else {
+        guard let shape = weightShape(node, 1), shape.count == 2, !turnsLeft, draft.extents(given).map({ $0.count == 2 }) ?? true else {
             return try lowerGeneralGemm(node, alpha: alpha, beta: beta, turnsLeft: turnsLeft, turnsRight: turnsRight)
         }
         let width = shape[turnsRight ? 0 : 1]
@@ -35,7 +35,9 @@ extension ONNXImporter {
         let constant = try constantValue(node, 2, transform: beta == 1 ? .same : .scaled(beta))
         try emit(
             .add, node,
-            inputs: [wholes.contains(product) || sum?.shape.first == 1 || (sum?.shape.count ?? 0) < 2 ? product : whole(product), constant])
+            inputs: [
+                draft.isWhole(product) || sum?.shape.first == 1 || (sum?.shape.count ?? 0) < 2 ? product : draft.whole(product), constant,
+            ])
         return true
     }
 
@@ -50,18 +52,18 @@ extension ONNXImporter {
                 operands.append(value)
                 continue
             }
-            guard !constantIDs.contains(value) else { return false }
+            guard !draft.isConstant(value) else { return false }
             operands.append(try emit(.transpose(permutation: [0, 2, 1]), node, inputs: [value], outputs: [""], isWhole: true))
         }
         let hasSum = node.input(2) != nil
         let product = try emit(.matrixProduct, node, inputs: operands, outputs: hasSum ? [""] : nil, isWhole: true)
         guard hasSum else {
-            if let name = node.wire.output.first, case .activation(let value)? = facts[name] { setResult(node, value) }
+            if let name = node.wire.output.first, let value = facts.activation(name) { setResult(node, value) }
             return true
         }
         let other: Network.ValueID
         if let value = activation(node, 2) {
-            other = whole(value)
+            other = draft.whole(value)
         } else {
             guard try constant(node, 2)?.floats != nil else { return false }
             other = try constantValue(node, 2)
@@ -72,7 +74,7 @@ extension ONNXImporter {
 
     /// An operand of two axes, all of them counted.
     private mutating func matrix(_ node: ONNXNodeReader, _ slot: Int) throws(NetworkError) -> Network.ValueID? {
-        if let value = activation(node, slot) { return extents(value)?.count == 2 ? whole(value) : nil }
+        if let value = activation(node, slot) { return draft.extents(value)?.count == 2 ? draft.whole(value) : nil }
         guard let constant = try constant(node, slot), constant.floats != nil, constant.shape.count == 2 else { return nil }
         return try constantValue(node, slot)
     }
@@ -91,7 +93,7 @@ extension ONNXImporter {
         var shapes: [[Int]] = []
         for slot in 0..<2 {
             let known: [Int]?
-            if let value = activation(node, slot) { known = extents(value) } else { known = try constant(node, slot)?.shape }
+            if let value = activation(node, slot) { known = draft.extents(value) } else { known = try constant(node, slot)?.shape }
             guard let shape = known, shape.count >= 1 else { return false }
             shapes.append(shape)
         }
@@ -104,8 +106,8 @@ extension ONNXImporter {
         var values: [Network.ValueID] = []
         for slot in 0..<2 {
             if let value = activation(node, slot) {
-                let full = view(value, as: padded[slot], isWhole: true)
-                values.append(keepsBatch && padded[slot].count == rank ? batched(full) ?? full : full)
+                let full = draft.view(value, as: padded[slot], isWhole: true)
+                values.append(keepsBatch && padded[slot].count == rank ? draft.batched(full) ?? full : full)
             } else {
                 guard !isVector[slot] else { return false }
                 values.append(try constantValue(node, slot))
@@ -113,10 +115,10 @@ extension ONNXImporter {
         }
         let needsView = isVector.contains(true)
         let result = try emit(.matrixProduct, node, inputs: values, outputs: needsView ? [""] : nil, isWhole: !keepsBatch)
-        if needsView, var shape = extents(result) {
+        if needsView, var shape = draft.extents(result) {
             if isVector[1] { shape.removeLast() }
             if isVector[0] { shape.remove(at: shape.count - (isVector[1] ? 1 : 2)) }
-            setResult(node, view(result, as: shape, isWhole: true))
+            setResult(node, draft.view(result, as: shape, isWhole: true))
         } else if !needsView {
             setResult(node, result)
         }
@@ -126,23 +128,23 @@ extension ONNXImporter {
     /// onnxruntime's product with a factor and transposed operands.
     mutating func lowerFusedMatMul(_ node: ONNXNodeReader) throws(NetworkError) -> Bool {
         guard try node.integer("transA") ?? 0 == 0, try node.integer("transBatchA") ?? 0 == 0, try node.integer("transBatchB") ?? 0 == 0,
-            let a = activation(node, 0), let b = activation(node, 1), let left = extents(a), let right = extents(b),
+            let a = activation(node, 0), let b = activation(node, 1), let left = draft.extents(a), let right = draft.extents(b),
             left.count == right.count,
             left.count >= 2
         else { return false }
         let alpha = try node.float("alpha") ?? 1
-        var other = whole(b)
+        var other = draft.whole(b)
         if try node.integer("transB") ?? 0 != 0 {
             var permutation = Array(0...right.count)
             permutation.swapAt(right.count - 1, right.count)
             other = try emit(.transpose(permutation: permutation), node, inputs: [other], outputs: [""], isWhole: true)
         }
-        let product = try emit(.matrixProduct, node, inputs: [whole(a), other], outputs: alpha == 1 ? nil : [""], isWhole: true)
+        let product = try emit(.matrixProduct, node, inputs: [draft.whole(a), other], outputs: alpha == 1 ? nil : [""], isWhole: true)
         guard alpha != 1 else {
             setResult(node, product)
             return true
         }
-        let factor = addParameter(near: node.name + " alpha", Parameter(shape: [], values: [alpha]))
+        let factor = draft.addParameter(near: node.name + " alpha", Parameter(shape: [], values: [alpha]))
         let scaled = try emit(.multiply, node, inputs: [product, constantValue(parameter: factor)], isWhole: true)
         setResult(node, scaled)
         return true
@@ -163,7 +165,9 @@ extension ONNXImporter {
         let output = sides.count == 2 ? Array(sides[1]) : counts.filter { $0.value == 1 }.keys.sorted()
         var values: [Network.ValueID] = [], extents: [Character: Int] = [:]
         for slot in node.wire.input.indices {
-            guard let value = activation(node, slot).map({ whole($0) }), let shape = shape(value), shape.count == terms[slot].count else {
+            guard let value = activation(node, slot).map({ draft.whole($0) }), let shape = draft.shape(value),
+                shape.count == terms[slot].count
+            else {
                 return false
             }
             for (label, extent) in zip(terms[slot], shape) {
@@ -196,14 +200,14 @@ extension ONNXImporter {
             let product = try emit(
                 .matrixProduct, node,
                 inputs: [
-                    view(a, as: shape + [size(left), size(sums)], isWhole: true),
-                    view(b, as: shape + [size(sums), size(right)], isWhole: true),
+                    draft.view(a, as: shape + [size(left), size(sums)], isWhole: true),
+                    draft.view(b, as: shape + [size(sums), size(right)], isWhole: true),
                 ], outputs: [""], isWhole: true)
             order = batch + left + right
-            result = view(product, as: order.map { extents[$0] ?? 1 }, isWhole: true)
+            result = draft.view(product, as: order.map { extents[$0] ?? 1 }, isWhole: true)
         }
         result = try ordered(result, order, output, node)
-        forgetOrigin()
+        draft.forgetOrigin()
         setResult(node, result)
         return true
     }

@@ -4,12 +4,12 @@ import TensorFiles
 
 extension ONNXImporter {
     mutating func lowerRecurrent(_ node: ONNXNodeReader) throws(NetworkError) -> Bool {
-        guard let given = activation(node, 0), let shape = extents(given), shape.count == 3, let weight = weightShape(node, 1),
+        guard let given = activation(node, 0), let shape = draft.extents(given), shape.count == 3, let weight = weightShape(node, 1),
             let recurrence = weightShape(node, 2), weight.count == 3, recurrence.count == 3
         else { return false }
         let batchFirst = try node.integer("layout") ?? 0 != 0
         // A batch that the model fixes cannot be the steps; one step of an open batch can.
-        guard shape[batchFirst ? 0 : 1] == 1, batchFirst || wholes.contains(given) || fixedBatch ?? 1 == 1 else { return false }
+        guard shape[batchFirst ? 0 : 1] == 1, batchFirst || draft.isWhole(given) || sizes.fixedBatch ?? 1 == 1 else { return false }
         // Sequences of other lengths than the longest, clipped cells and coupled gates have no layer.
         if node.input(4) != nil {
             guard let lengths = try constant(node, 4)?.integers, lengths.allSatisfy({ $0 == shape[batchFirst ? 1 : 0] }) else {
@@ -32,11 +32,11 @@ extension ONNXImporter {
             kind: kind, direction: direction, hidden: hidden, weight: try parameter(node, 1), recurrence: try parameter(node, 2),
             bias: node.input(3) == nil ? nil : try parameter(node, 3), peepholes: node.input(7) == nil ? nil : try parameter(node, 7))
         let steps = shape[batchFirst ? 1 : 0]
-        var inputs = [view(given, as: [steps, shape[2]], isWhole: true)]
+        var inputs = [draft.view(given, as: [steps, shape[2]], isWhole: true)]
         for slot in [5, 6] where node.input(slot) != nil && (slot == 5 || kind == .lstm) {
             if let state = activation(node, slot) {
-                guard let extents = extents(state), extents.reduce(1, *) == directions * hidden else { return false }
-                inputs.append(view(state, as: [directions, hidden], isWhole: true))
+                guard let extents = draft.extents(state), extents.reduce(1, *) == directions * hidden else { return false }
+                inputs.append(draft.view(state, as: [directions, hidden], isWhole: true))
             } else {
                 guard let constant = try constant(node, slot), let values = constant.floats, values.count == directions * hidden else {
                     return false
@@ -59,9 +59,9 @@ extension ONNXImporter {
             } else {
                 shape = batchFirst ? [1, directions, hidden] : [directions, 1, hidden]
             }
-            let value = view(first + place, as: shape, isWhole: true)
-            let result = batched(value) ?? value
-            network.values[result].name = name
+            let value = draft.view(first + place, as: shape, isWhole: true)
+            let result = draft.batched(value) ?? value
+            draft.network.values[result].name = name
             facts[name] = .activation(result)
         }
         return true

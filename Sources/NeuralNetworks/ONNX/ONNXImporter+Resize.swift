@@ -13,14 +13,16 @@ import TensorFiles
 
 extension ONNXImporter {
     mutating func lowerResize(_ node: ONNXNodeReader) throws(NetworkError) -> Bool {
-        guard let given = activation(node, 0), let shape = extents(given), let scaling = try scaling(node, shape) else { return false }
+        guard let given = activation(node, 0), let shape = draft.extents(given), let scaling = try scaling(node, shape) else {
+            return false
+        }
         let touched = shape.indices.filter { scaling.scales[$0] != 1 || scaling.sizes[$0] != shape[$0] }
         _ = try Network.size(of: scaling.sizes, node: node.name)
         guard let last = touched.last else {
             setResult(node, given)
             return true
         }
-        var (value, offset) = frame(given, using: touched)
+        var (value, offset) = draft.frame(given, using: touched)
         for axis in touched {
             guard scaling.sizes[axis] < 1 << 20, shape[axis] > 0 else { return false }
             let taps = scaling.taps(from: shape[axis], to: scaling.sizes[axis], scale: scaling.scales[axis])
@@ -30,7 +32,7 @@ extension ONNXImporter {
                 : .interpolation(
                     Interpolation(axis: axis + offset, positions: taps.positions, weights: taps.weights, tapCount: taps.count))
             value = try emit(layer, node, inputs: [value], outputs: axis == last ? nil : [""])
-            if axis != last { forgetOrigin() }
+            if axis != last { draft.forgetOrigin() }
         }
         return true
     }
@@ -51,7 +53,7 @@ extension ONNXImporter {
             }
         }
         if let axes = try node.integers("axes") {
-            let places = axes.compactMap { ONNXFolding.position($0, rank: rank) }
+            let places = axes.compactMap { RowMajor.position($0, rank: rank) }
             guard places.count == axes.count, (scales ?? []).isEmpty || scales?.count == axes.count,
                 sizes == nil || sizes?.count == axes.count
             else { return nil }
@@ -69,7 +71,7 @@ extension ONNXImporter {
         var result = ONNXScaling(scales: [], sizes: [])
         if var sizes {
             guard sizes.count == rank, sizes.allSatisfy({ $0 > 0 }) else { return nil }
-            if let fixedBatch, fixedBatch > 1, sizes[0] == fixedBatch, shape[0] == 1 { sizes[0] = 1 }
+            if let fixedBatch = self.sizes.fixedBatch, fixedBatch > 1, sizes[0] == fixedBatch, shape[0] == 1 { sizes[0] = 1 }
             let policy = try node.string("keep_aspect_ratio_policy") ?? "stretch"
             guard policy == "stretch" else { return nil }
             result.sizes = sizes

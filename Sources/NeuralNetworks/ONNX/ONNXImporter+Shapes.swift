@@ -1,5 +1,5 @@
 // Operations that rearrange: split, slice, pad, reshape, transpose, gather, repeat. Where they touch the batch axis, the value is
-// taken whole (see ONNXImporter+Frames).
+// taken whole (see ONNXDraft+Frames).
 
 import TensorFiles
 
@@ -7,12 +7,12 @@ extension ONNXImporter {
     mutating func lowerConcatenation(_ node: ONNXNodeReader) throws(NetworkError) -> Bool {
         let slots = node.wire.input.indices
         guard let stated = try node.integer("axis"), try canBeOperands(node, slots) else { return false }
-        let ranks = slots.compactMap { activation(node, $0) }.compactMap { extents($0)?.count }
-        guard let rank = ranks.max(), ranks.allSatisfy({ $0 == rank }), let axis = ONNXFolding.position(stated, rank: rank) else {
+        let ranks = slots.compactMap { activation(node, $0) }.compactMap { draft.extents($0)?.count }
+        guard let rank = ranks.max(), ranks.allSatisfy({ $0 == rank }), let axis = RowMajor.position(stated, rank: rank) else {
             return false
         }
         let values = slots.map { activation(node, $0) }
-        var isWhole = axis == 0 || values.contains { $0.map { wholes.contains($0) && extents($0)?.first != 1 } ?? false }
+        var isWhole = axis == 0 || values.contains { $0.map { draft.isWhole($0) && draft.extents($0)?.first != 1 } ?? false }
         for slot in slots where values[slot] == nil {
             // Before the batch axis a constant is repeated for every sample only if the model says so.
             guard let shape = try constant(node, slot)?.shape, shape.count == rank else { return false }
@@ -21,7 +21,7 @@ extension ONNXImporter {
         var inputs: [Network.ValueID] = []
         for slot in slots {
             if let value = values[slot] {
-                inputs.append(isWhole ? whole(value) : batched(value) ?? value)
+                inputs.append(isWhole ? draft.whole(value) : draft.batched(value) ?? value)
             } else {
                 inputs.append(try constantValue(node, slot))
             }
@@ -31,17 +31,17 @@ extension ONNXImporter {
     }
 
     mutating func lowerSplit(_ node: ONNXNodeReader) throws(NetworkError) -> Bool {
-        guard let given = activation(node, 0), let shape = extents(given), !node.wire.output.isEmpty,
-            let axis = ONNXFolding.position(try node.integer("axis") ?? 0, rank: shape.count), try !isOpen(node, 1),
+        guard let given = activation(node, 0), let shape = draft.extents(given), !node.wire.output.isEmpty,
+            let axis = RowMajor.position(try node.integer("axis") ?? 0, rank: shape.count), try !isOpen(node, 1),
             let sizes = try node.splitSizes(try constant(node, 1), extent: shape[axis])
         else { return false }
-        let (input, offset) = frame(given, using: [axis])
+        let (input, offset) = draft.frame(given, using: [axis])
         try emit(.split(axis: axis + offset, sizes: sizes), node, inputs: [input], outputs: node.wire.output)
         return true
     }
 
     mutating func lowerSlice(_ node: ONNXNodeReader) throws(NetworkError) -> Bool {
-        guard let given = activation(node, 0), let shape = extents(given) else { return false }
+        guard let given = activation(node, 0), let shape = draft.extents(given) else { return false }
         var inputs: [ONNXConstant?] = []
         for slot in 1..<5 {
             let constant = try constant(node, slot)
@@ -56,7 +56,7 @@ extension ONNXImporter {
             let taken = slices[axis].resolved(extent: shape[axis])
             return slices[axis] != SliceRange() && (axis > 0 || !(taken.start == 0 && taken.count == shape[0] && slices[0].step == 1))
         }
-        let (input, offset) = frame(given, using: touched)
+        let (input, offset) = draft.frame(given, using: touched)
         var ranges = slices
         if offset == 1 { ranges.insert(SliceRange(), at: 0) } else { ranges[0] = SliceRange() }
         try emit(.slice(ranges), node, inputs: [input])
@@ -69,14 +69,14 @@ extension ONNXImporter {
         // Whether it has a layer or not, what it asks for must fit in memory.
         _ = try Network.size(of: target.compactMap(\.known).map { $0 == -1 ? 1 : $0 }, node: node.name)
         if let shape = weightShape(node, 0), let output = node.wire.output.first, shape.count == target.count, shape.count > 1,
-            shape[0] == 1, target[0] == .batch || target[0].known != nil && target[0].known == fixedBatch,
+            shape[0] == 1, target[0] == .batch || target[0].known != nil && target[0].known == sizes.fixedBatch,
             zip(shape, target).dropFirst().allSatisfy({ $1 == .known(1) || $1 == .known(-1) || $1 == .known($0) }),
             try constant(node, 0)?.isLiteral == true
         {
             facts[output] = .activation(constantValue(parameter: try parameter(node, 0, shape: Array(shape.dropFirst()))))
             return true
         }
-        guard let given = activation(node, 0), let shape = extents(given) else { return false }
+        guard let given = activation(node, 0), let shape = draft.extents(given) else { return false }
         let wanted = target.map { $0.atOneSample ?? -1 }
         guard wanted.allSatisfy({ $0 >= -1 }), let result = RowMajor.broadcast(shape, wanted.map { $0 == -1 ? 1 : $0 }) else {
             return false
@@ -89,7 +89,7 @@ extension ONNXImporter {
     }
 
     mutating func lowerTile(_ node: ONNXNodeReader) throws(NetworkError) -> Bool {
-        guard let given = activation(node, 0), let shape = extents(given), let repeats = try constant(node, 1)?.integers,
+        guard let given = activation(node, 0), let shape = draft.extents(given), let repeats = try constant(node, 1)?.integers,
             repeats.count == shape.count, repeats.allSatisfy({ $0 >= 0 })
         else { return false }
         for (extent, times) in zip(shape, repeats) {
@@ -112,17 +112,17 @@ extension ONNXImporter {
     ) throws(NetworkError) -> Bool {
         let changes = shape.indices.compactMap { axis in indices(axis).map { (axis: axis, indices: $0) } }
         guard let last = changes.last else {
-            setResult(node, view(given, as: shape, isWhole: true))
+            setResult(node, draft.view(given, as: shape, isWhole: true))
             return true
         }
-        var value = view(given, as: shape, isWhole: true)
-        if !changes.contains(where: { $0.axis == 0 }), shape.first == 1, let kept = batched(value) { value = kept }
+        var value = draft.view(given, as: shape, isWhole: true)
+        if !changes.contains(where: { $0.axis == 0 }), shape.first == 1, let kept = draft.batched(value) { value = kept }
         for change in changes {
             let isLast = change.axis == last.axis
             value = try emit(
-                .gather(axis: change.axis + (wholes.contains(value) ? 1 : 0), indices: change.indices), node, inputs: [value],
+                .gather(axis: change.axis + (draft.isWhole(value) ? 1 : 0), indices: change.indices), node, inputs: [value],
                 outputs: isLast ? nil : [""])
-            if !isLast { forgetOrigin() }
+            if !isLast { draft.forgetOrigin() }
         }
         return true
     }
@@ -131,22 +131,22 @@ extension ONNXImporter {
     mutating func lowerGather(_ node: ONNXNodeReader) throws(NetworkError) -> Bool {
         let stated = try node.integer("axis") ?? 0
         if let table = weightShape(node, 0), let indices = activation(node, 1), table.count >= 1,
-            ONNXFolding.position(stated, rank: table.count) == 0
+            RowMajor.position(stated, rank: table.count) == 0
         {
             return try lowerEmbedding(node, table, indices, slot: 0)
         }
         // Operands in the other order have no meaning of their own: indices cannot be fractions.
-        if let table = weightShape(node, 1), let indices = activation(node, 0), integerValues.contains(indices), table.count == 2 {
+        if let table = weightShape(node, 1), let indices = activation(node, 0), draft.isInteger(indices), table.count == 2 {
             return try lowerEmbedding(node, table, indices, slot: 1)
         }
-        guard let given = activation(node, 0), let shape = extents(given), let constant = try constant(node, 1),
-            let integers = constant.integers, let axis = ONNXFolding.position(stated, rank: shape.count)
+        guard let given = activation(node, 0), let shape = draft.extents(given), let constant = try constant(node, 1),
+            let integers = constant.integers, let axis = RowMajor.position(stated, rank: shape.count)
         else { return false }
-        let places = integers.compactMap { ONNXFolding.position($0, rank: shape[axis]) }
+        let places = integers.compactMap { RowMajor.position($0, rank: shape[axis]) }
         guard places.count == integers.count else {
             throw .invalidNode(name: node.name, reason: "expected indices below \(shape[axis]), found \(integers.prefix(4))")
         }
-        let (input, offset) = frame(given, using: [axis])
+        let (input, offset) = draft.frame(given, using: [axis])
         let result = Array(shape[..<axis]) + constant.shape + Array(shape[(axis + 1)...])
         _ = try Network.size(of: result, node: node.name)
         let taken: Network.ValueID
@@ -159,11 +159,11 @@ extension ONNXImporter {
             ranges[axis + offset] = SliceRange(start: places[0], end: places[0] + 1)
             taken = try emit(.slice(ranges), node, inputs: [input], outputs: [""])
             // The numbers of the slice are not those of the node, which states no ranges.
-            forgetOrigin()
+            draft.forgetOrigin()
         } else {
             taken = try emit(.gather(axis: axis + offset, indices: places), node, inputs: [input], outputs: [""])
         }
-        setResult(node, view(taken, as: result, isWhole: true))
+        setResult(node, draft.view(taken, as: result, isWhole: true))
         return true
     }
 
@@ -175,12 +175,12 @@ extension ONNXImporter {
         let weight = try parameter(node, slot, shape: [table[0], width])
         let isPlain = table.count == 2
         let result = try emit(.embedding(weight: weight), node, inputs: [indices], weight: node.input(slot), outputs: isPlain ? nil : [""])
-        if !isPlain, let shape = extents(indices) { setResult(node, view(result, as: shape + table[1...], isWhole: true)) }
+        if !isPlain, let shape = draft.extents(indices) { setResult(node, draft.view(result, as: shape + table[1...], isWhole: true)) }
         return true
     }
 
     mutating func lowerPadding(_ node: ONNXNodeReader) throws(NetworkError) -> Bool {
-        guard let given = activation(node, 0), let shape = extents(given) else { return false }
+        guard let given = activation(node, 0), let shape = draft.extents(given) else { return false }
         let rank = shape.count
         let pads, axes: [Int]?
         let value: Float
@@ -197,7 +197,7 @@ extension ONNXImporter {
         }
         var before = [Int](repeating: 0, count: rank), after = before
         for (index, axis) in targets.enumerated() {
-            guard let axis = ONNXFolding.position(axis, rank: rank) else {
+            guard let axis = RowMajor.position(axis, rank: rank) else {
                 throw .invalidNode(name: node.name, reason: "expected an axis below \(rank), found \(axis)")
             }
             (before[axis], after[axis]) = (pads[index], pads[index + targets.count])
@@ -211,7 +211,7 @@ extension ONNXImporter {
         }
         let mode = try node.string("mode") ?? "constant"
         if mode == "constant", (before + after).allSatisfy({ $0 >= 0 }) {
-            let (input, offset) = frame(given, using: (0..<rank).filter { before[$0] != 0 || after[$0] != 0 })
+            let (input, offset) = draft.frame(given, using: (0..<rank).filter { before[$0] != 0 || after[$0] != 0 })
             if offset == 1 {
                 before.insert(0, at: 0)
                 after.insert(0, at: 0)
@@ -243,7 +243,7 @@ extension ONNXImporter {
 
     mutating func lowerTranspose(_ node: ONNXNodeReader) throws(NetworkError) -> Bool {
         guard let given = activation(node, 0) else { return false }
-        guard let shape = extents(given) else {
+        guard let shape = draft.extents(given) else {
             guard let permutation = try node.integers("perm"), permutation.first == 0, permutation.sorted() == Array(permutation.indices)
             else { return false }
             return try unary(node, .transpose(permutation: permutation))
@@ -251,23 +251,23 @@ extension ONNXImporter {
         let permutation = try node.integers("perm") ?? Array(shape.indices.reversed())
         guard permutation.sorted() == Array(shape.indices) else { return false }
         if permutation.first == 0 {
-            let isWhole = wholes.contains(given)
+            let isWhole = draft.isWhole(given)
             return try unary(node, .transpose(permutation: isWhole ? [0] + permutation.map { $0 + 1 } : permutation))
         }
         let result = permutation.map { shape[$0] }
         let moved = permutation.filter { shape[$0] != 1 }
         if moved == moved.sorted() {
             // Only axes of extent 1 change places, the batch for instance: nothing moves.
-            setResult(node, view(given, as: result, isWhole: true))
+            setResult(node, draft.view(given, as: result, isWhole: true))
             return true
         }
-        try emit(.transpose(permutation: [0] + permutation.map { $0 + 1 }), node, inputs: [whole(given)])
+        try emit(.transpose(permutation: [0] + permutation.map { $0 + 1 }), node, inputs: [draft.whole(given)])
         return true
     }
 
     mutating func lowerBlocks(_ node: ONNXNodeReader) throws(NetworkError) -> Bool {
         guard let block = try node.integer("blocksize"), block > 0, block < 1 << 20, let input = activation(node, 0),
-            shape(input)?.count == 3
+            draft.shape(input)?.count == 3
         else { return false }
         let mode = try node.string("mode") ?? "DCR"
         return try unary(
@@ -279,7 +279,7 @@ extension ONNXImporter {
 
     mutating func lowerReshape(_ node: ONNXNodeReader) throws(NetworkError) -> Bool {
         guard let given = activation(node, 0) else { return false }
-        guard let shape = extents(given) else {
+        guard let shape = draft.extents(given) else {
             guard let target = try openTarget(node) else { return false }
             return try unary(node, target)
         }
@@ -289,19 +289,19 @@ extension ONNXImporter {
                 name: node.name,
                 reason: "expected a shape of as many elements as \(NetworkError.text(shape)), found \(NetworkError.text(result))")
         }
-        let isWhole = wholes.contains(given)
-        if result.first == 1, let input = isWhole ? batched(given) : given {
+        let isWhole = draft.isWhole(given)
+        if result.first == 1, let input = isWhole ? draft.batched(given) : given {
             let sample = Array(result.dropFirst())
-            if self.shape(input) == sample { return try unaryView(node, .identity, input) }
+            if draft.shape(input) == sample { return try unaryView(node, .identity, input) }
             return try unaryView(node, sample.count == 1 ? .flatten(axis: 1) : .reshape(shape: [0] + sample), input)
         }
-        let value = whole(given)
+        let value = draft.whole(given)
         try emit(.reshape(shape: [0] + result), node, inputs: [value], isWhole: result.first != 1)
         if result.first == 1 {
             // The batch axis again apart.
-            let last = network.nodes.count - 1
-            network.nodes[last].layer = .reshape(shape: [0] + result.dropFirst())
-            network.values[network.nodes[last].outputs[0]].shape = Array(result.dropFirst())
+            let last = draft.network.nodes.count - 1
+            draft.network.nodes[last].layer = .reshape(shape: [0] + result.dropFirst())
+            draft.network.values[draft.network.nodes[last].outputs[0]].shape = Array(result.dropFirst())
         }
         return true
     }
@@ -315,7 +315,7 @@ extension ONNXImporter {
     private func reshaped(_ node: ONNXNodeReader, _ shape: [Int]) throws(NetworkError) -> [Int]? {
         switch node.operation {
         case "Flatten":
-            guard let axis = ONNXFolding.position(try node.integer("axis") ?? 1, rank: shape.count + 1) else { return nil }
+            guard let axis = RowMajor.position(try node.integer("axis") ?? 1, rank: shape.count + 1) else { return nil }
             return [
                 try Network.size(of: Array(shape[..<axis]), node: node.name), try Network.size(of: Array(shape[axis...]), node: node.name),
             ]
@@ -324,13 +324,15 @@ extension ONNXImporter {
             let axes = try node.axes(constant(node, 1))
             if node.operation == "Unsqueeze" { return axes.flatMap { ONNXFolding.unsqueezed(shape, $0) } }
             // Without axes the batch goes only where the model fixes it.
-            return ONNXFolding.squeezed(shape, axes ?? shape.indices.filter { shape[$0] == 1 && ($0 > 0 || fixedBatch == 1) })
+            return ONNXFolding.squeezed(shape, axes ?? shape.indices.filter { shape[$0] == 1 && ($0 > 0 || sizes.fixedBatch == 1) })
         default:
             let stated = try node.version >= 5 ? constant(node, 1)?.extents : node.integers("shape").map { $0.map(ONNXExtent.known) }
             guard var target = stated, try node.integer("allowzero") ?? 0 == 0 || !target.contains(.known(0)) else { return nil }
             // An extent of 0 is copied and one of -1 inferred; what the others ask for together must exist somewhere.
             _ = try Network.size(of: target.compactMap(\.known).filter { $0 != 0 && $0 != -1 }, node: node.name)
-            if let first = target.first, let fixedBatch, fixedBatch > 1, first == .known(fixedBatch) { target[0] = .known(1) }
+            if let first = target.first, let fixedBatch = sizes.fixedBatch, fixedBatch > 1, first == .known(fixedBatch) {
+                target[0] = .known(1)
+            }
             let open = target.indices.filter { target[$0] == .unknown }
             guard open.count + target.filter({ $0 == .known(-1) }).count <= 1 else { return nil }
             return ONNXFolding.resolve(target.map { $0.atOneSample ?? -1 }, from: shape)

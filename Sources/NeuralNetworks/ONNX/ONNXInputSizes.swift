@@ -30,7 +30,10 @@ struct ONNXInputSizes {
     private(set) var fixedBatch: Int?
     /// The model's name for the batch size.
     private(set) var batchSymbol: String?
-    private let requested: [String: [Int]]
+    /// Shapes asked for, by input.
+    let requested: [String: [Int]]
+    /// Which of the usual sizes open axes are tried at.
+    private let candidate: Int
     /// Inputs whose first axis is no batch: a recurrent layer runs along it.
     private var sequences: Set<String> = []
 
@@ -41,8 +44,10 @@ struct ONNXInputSizes {
     static let tokens = [32, 64, 128, 16, 512, 256, 77, 8]
     static let samples = [16000, 512, 32000, 480, 4096, 1024, 400, 160]
 
-    init(_ graph: ONNXWireGraph, requested: [String: [Int]], takesBatchWhole: Bool = false) {
+    /// - Parameter takesBatchWhole: a batch that the model fixes is one sample: for models that state numbers for it elsewhere.
+    init(_ graph: ONNXWireGraph, requested: [String: [Int]], candidate: Int = 0, takesBatchWhole: Bool = false) {
         self.requested = requested
+        self.candidate = candidate
         let names = Set(graph.initializer.map(\.name))
         let inputs = graph.input.filter { !names.contains($0.name) && $0.type.tensorType.hasShape }
         for node in graph.node where ["LSTM", "GRU", "RNN"].contains(node.opType) {
@@ -84,7 +89,7 @@ struct ONNXInputSizes {
     }
 
     /// Shape of one sample of an input.
-    func resolve(_ input: ONNXWireValueInfo, candidate: Int) throws(NetworkError) -> Resolved {
+    func resolve(_ input: ONNXWireValueInfo) throws(NetworkError) -> Resolved {
         let extents = input.type.tensorType.shape.dim
         let wanted = requested[input.name]
         var isWhole = extents.isEmpty || sequences.contains(input.name)
@@ -123,7 +128,7 @@ struct ONNXInputSizes {
                 continue
             }
             let place = open.firstIndex(of: axis) ?? 0
-            let size = asked?[axis] ?? usual(input, extents.count, place: place, openCount: open.count, candidate: candidate)
+            let size = asked?[axis] ?? usual(input, extents.count, place: place, openCount: open.count)
             sizes.append(
                 .init(input: input.name, axis: axis, symbol: extent.dimParam, extent: size, source: asked == nil ? .usual : .requested))
             result.append(size)
@@ -132,10 +137,18 @@ struct ONNXInputSizes {
         return Resolved(shape: result, isWhole: isWhole, sizes: sizes)
     }
 
+    /// A declared shape without its batch axis; nil when an extent is open or the first axis is another.
+    func sampleShape(_ shape: ONNXWireShape) -> [Int]? {
+        guard let first = shape.dim.first else { return nil }
+        if !first.dimParam.isEmpty, let batchSymbol, first.dimParam != batchSymbol { return nil }
+        if first.dimValue > 0, let fixedBatch, first.dimValue != fixedBatch { return nil }
+        let rest = shape.dim.dropFirst().map { $0.dimParam.isEmpty && $0.dimValue > 0 ? Int(clamping: $0.dimValue) : -1 }
+        return rest.allSatisfy({ $0 > 0 }) && RowMajor.count(rest) != nil ? rest : nil
+    }
+
     private func isBatch(_ extent: ONNXWireShape.Dimension) -> Bool { !extent.dimParam.isEmpty && extent.dimParam == batchSymbol }
 
-    private func usual(_ input: ONNXWireValueInfo, _ rank: Int, place: Int, openCount: Int, candidate: Int) -> Int {
-        let isInteger = [2, 3, 4, 5, 6, 7, 9, 12, 13].contains(input.type.tensorType.elemType)
+    private func usual(_ input: ONNXWireValueInfo, _ rank: Int, place: Int, openCount: Int) -> Int {
         if rank == 4 {
             let size = Self.images[candidate % Self.images.count]
             let known = input.type.tensorType.shape.dim.dropFirst().map(\.dimValue).filter { $0 > 4 }
@@ -144,38 +157,12 @@ struct ONNXInputSizes {
             if openCount > 2, place == 0 { return 3 }
             return place == openCount - 1 ? size.1 : size.0
         }
-        if isInteger || rank >= 3 { return Self.tokens[candidate % Self.tokens.count] }
+        if input.isInteger || rank >= 3 { return Self.tokens[candidate % Self.tokens.count] }
         return Self.samples[candidate % Self.samples.count]
     }
+}
 
-    /// The import at the first of the usual sizes at which everything fits, or at which most does.
-    static func bestImport(_ model: ONNXModel, inputShapes: [String: [Int]]) throws(NetworkError) -> ONNXImporter {
-        var best: ONNXImporter?
-        var failure: NetworkError?
-        var hasUsualSizes = true
-        // Sizes to try, then the batch as part of a sample.
-        for attempt in Array(0..<images.count) + [-1] {
-            if attempt < 0, let best, best.fixedBatch ?? 1 < 2 { break }
-            if attempt > 0, !hasUsualSizes { continue }
-            var importer = try ONNXImporter(
-                model, inputShapes: inputShapes, sizeCandidate: max(attempt, 0), takesBatchWhole: attempt < 0)
-            do throws(NetworkError) {
-                try importer.run()
-            } catch {
-                failure = failure ?? error
-                hasUsualSizes = importer.inputSizes.contains { $0.source == .usual }
-                continue
-            }
-            hasUsualSizes = importer.inputSizes.contains { $0.source == .usual }
-            if importer.barrierCount == 0 { return importer }
-            // Unknown operations do not depend on sizes: if the second try has as many, so will the others.
-            if let known = best, importer.barrierCount >= known.barrierCount {
-                hasUsualSizes = false
-            } else {
-                best = importer
-            }
-        }
-        if let best { return best }
-        throw failure ?? .invalidNetwork(reason: "expected sizes at which the model fits together, found none")
-    }
+extension ONNXWireValueInfo {
+    /// Whether it is declared as a tensor of integers or truth values.
+    var isInteger: Bool { [2, 3, 4, 5, 6, 7, 9, 12, 13].contains(type.tensorType.elemType) }
 }

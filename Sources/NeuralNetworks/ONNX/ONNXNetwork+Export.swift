@@ -22,7 +22,7 @@ extension ONNXNetwork {
     private func largestValues() -> (String) -> Float? {
         let types = Dictionary(model.wire.graph.initializer.map { ($0.name, $0.numericType) }, uniquingKeysWith: { first, _ in first })
         var limits: [String: Float] = [:]
-        for (name, binding) in bindings {
+        for (name, binding) in provenance.bindings {
             guard let largest = (types[binding.constant] ?? constants[binding.constant]?.dtype)?.largestRoundable else { continue }
             switch binding.transform {
             case .same: limits[name] = largest
@@ -32,7 +32,7 @@ extension ONNXNetwork {
             }
         }
         let least = limits.values.min()
-        return { limits[$0] ?? (bindings[$0] == nil ? least : nil) }
+        return { limits[$0] ?? (provenance.bindings[$0] == nil ? least : nil) }
     }
 }
 
@@ -109,9 +109,9 @@ struct ONNXExporter {
             guard let name = node.input.first, let extents = node.output.first.flatMap({ source.constants[$0]?.integers }) else { continue }
             sizes[name, default: []].append((index, extents))
         }
-        let usesByParameter = Dictionary(grouping: source.uses, by: \.parameter)
+        let usesByParameter = Dictionary(grouping: source.provenance.uses, by: \.parameter)
         for (name, parameter) in changed.parameters.sorted(by: { $0.key < $1.key }) {
-            guard let binding = source.bindings[name] else { continue }
+            guard let binding = source.provenance.bindings[name] else { continue }
             guard source.network.parameters[name] != parameter else { continue }
             isEdited = true
             if case .dequantized(let node) = binding.transform {
@@ -283,10 +283,10 @@ struct ONNXExporter {
         default: return
         }
         guard before != after else { return }
-        guard before == nil, let after, let parameter = changed.parameters[after], let origin = source.origins[new.name] else {
+        guard before == nil, let after, let parameter = changed.parameters[after], let origin = source.provenance.origins[new.name] else {
             throw .invalidNode(name: new.name, reason: "expected the bias of the model or a new one, found \(after ?? "none")")
         }
-        let dtype = source.bindings[weight].map { self.dtype(of: $0.constant) } ?? .f32
+        let dtype = source.provenance.bindings[weight].map { self.dtype(of: $0.constant) } ?? .f32
         let name = try addInitializer(
             near: after, Self.tensor(parameter.values, shape: [parameter.values.count], dtype: dtype, name: after))
         let hasSum = graph.node[origin.node].input.count > 2 && !graph.node[origin.node].input[2].isEmpty

@@ -29,7 +29,7 @@ public struct ONNXNetwork: Sendable {
         let sizes = Dictionary(model.wire.graph.initializer.map { ($0.name, $0.weightCount) }) { first, _ in first }
         var result: [String: Int] = [:]
         for node in network.nodes {
-            guard case .barrier = node.layer, let origin = origins[node.name] else { continue }
+            guard case .barrier = node.layer, let origin = provenance.origins[node.name] else { continue }
             let wire = model.wire.graph.node[origin.node]
             let read = Set(wire.input).union(wire.capturedNames).reduce(0) { $0 + (sizes[$1] ?? 0) }
             result[node.name] = read + wire.enclosedWeightCount
@@ -37,12 +37,8 @@ public struct ONNXNetwork: Sendable {
         return result
     }
 
-    /// Where parameters live in the model.
-    let bindings: [String: ONNXBinding]
-    /// Which inputs of which nodes read the parameters.
-    let uses: [ONNXParameterUse]
-    /// Which nodes of the model make up each node of the network, by its name.
-    let origins: [String: ONNXOrigin]
+    /// Which part of the network came from which part of the model.
+    let provenance: ONNXProvenance
     /// Sizes that the model leaves open, and what they were taken to be.
     public let inputSizes: [ONNXInputSize]
     /// Values whose samples have all axes of the model's tensor.
@@ -60,72 +56,16 @@ public struct ONNXNetwork: Sendable {
     /// - Throws: ``NetworkError`` naming node and tensor where the model contradicts itself.
     /// - Complexity: one read of the parameters; memory: one Float per parameter.
     public init(_ model: ONNXModel, inputShapes: [String: [Int]] = [:]) throws(NetworkError) {
-        let importer = try ONNXInputSizes.bestImport(model, inputShapes: inputShapes)
+        let importer = try ONNXImporter.best(model, inputShapes: inputShapes)
         self.model = model
-        network = importer.network
+        network = importer.draft.network
         warnings = importer.allWarnings
-        bindings = importer.bindings
-        uses = importer.uses
-        origins = importer.origins
+        provenance = importer.draft.provenance
         inputSizes = importer.inputSizes
-        wholes = importer.wholes
-        constants = importer.knownConstants
-        activations = importer.knownActivations
-        fixedBatch = importer.fixedBatch
-    }
-}
-
-/// A parameter's place in the model.
-struct ONNXBinding: Sendable, Equatable {
-    /// What the network's values are, compared with the model's.
-    enum Transform: Sendable, Hashable {
-        case same
-        /// Multiplied by a factor: a Gemm's alpha or beta, −1 for what is subtracted.
-        case scaled(Float)
-        /// One over the model's values: what is divided by.
-        case reciprocal
-        /// Integers on a grid in the model, by the DequantizeLinear at this position.
-        case dequantized(node: Int)
-    }
-
-    /// Name of the constant in the model.
-    var constant: String
-    /// Its shape there; the parameter may lack or add axes of extent 1.
-    var storedShape: [Int]
-    var transform: Transform
-}
-
-/// One input of one node of the model that reads a parameter.
-struct ONNXParameterUse: Sendable {
-    var node: Int
-    var slot: Int
-    var parameter: String
-}
-
-/// The nodes of the model that a node of the network stands for.
-struct ONNXOrigin: Sendable {
-    /// The one that computes, or the last of several.
-    var node: Int
-    /// Others that were merged into it.
-    var absorbed: [Int] = []
-}
-
-extension ONNXBinding.Transform {
-    func applied(to values: [Float]) -> [Float] {
-        switch self {
-        case .same, .dequantized: values
-        case .scaled(let factor): values.map { $0 * factor }
-        case .reciprocal: values.map { 1 / $0 }
-        }
-    }
-
-    /// The model's values from the network's.
-    func undone(on values: [Float]) -> [Float] {
-        switch self {
-        case .same, .dequantized: values
-        case .scaled(let factor): values.map { $0 / factor }
-        case .reciprocal: values.map { 1 / $0 }
-        }
+        wholes = importer.draft.wholes
+        constants = importer.facts.constants
+        activations = importer.facts.activations
+        fixedBatch = importer.sizes.fixedBatch
     }
 }
 

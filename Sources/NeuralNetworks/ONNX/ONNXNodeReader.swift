@@ -6,17 +6,29 @@ import TensorFiles
 /// One node of a model, for reading.
 struct ONNXNodeReader {
     let wire: ONNXWireNode
-    /// Position in the graph.
+    /// Position in the graph; −1 inside of a branch.
     let index: Int
     /// How messages name the node.
     let name: String
     /// Version of the operator set.
     let version: Int
+    /// How many branches of If nodes the node is inside of.
+    let depth: Int
+    /// The first input without the batch axis, where the operation reads it so.
+    var batchedInput: Network.ValueID?
     private let model: ONNXModel
 
-    init(_ wire: ONNXWireNode, index: Int, model: ONNXModel) {
+    init(_ wire: ONNXWireNode, index: Int, model: ONNXModel) { self.init(wire, index: index, depth: 0, model: model) }
+
+    /// A node of a branch that is read in the place of its If; it has no position of its own.
+    init(_ wire: ONNXWireNode, inside branch: ONNXNodeReader) {
+        self.init(wire, index: -1, depth: branch.depth + 1, model: branch.model)
+    }
+
+    private init(_ wire: ONNXWireNode, index: Int, depth: Int, model: ONNXModel) {
         self.wire = wire
         self.index = index
+        self.depth = depth
         self.model = model
         name = wire.name.isEmpty ? "\(wire.opType) number \(index)" : wire.name
         version = model.opset
@@ -130,7 +142,7 @@ struct ONNXNodeReader {
         }
         var result = [SliceRange](repeating: SliceRange(), count: rank)
         for (index, axis) in targets.enumerated() {
-            guard let position = ONNXFolding.position(axis, rank: rank) else {
+            guard let position = RowMajor.position(axis, rank: rank) else {
                 throw .invalidNode(name: name, reason: "expected an axis below \(rank), found \(axis)")
             }
             result[position] = SliceRange(start: starts[index], end: ends[index], step: steps?[index] ?? 1)

@@ -26,7 +26,7 @@ extension Network {
                 shift: shift(of: index))
         }
         switch node.layer {
-        case .linear(let layer): return reader(layer.weight, axis: layer.isTransposed ? 0 : 1)
+        case .linear(let layer): return reader(layer.weight, axis: layer.inputAxis)
         case .convolution(let layer): return reader(layer.weight, axis: 1)
         default: return nil
         }

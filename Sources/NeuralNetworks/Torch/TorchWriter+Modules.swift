@@ -25,7 +25,7 @@ extension TorchWriter {
 
     mutating func appendLinear(_ node: Network.Node, _ layer: Linear) throws(NetworkError) {
         let shape = try network.parameter(layer.weight, of: node).shape
-        let (outputs, inputs) = layer.isTransposed ? (shape[1], shape[0]) : (shape[0], shape[1])
+        let (outputs, inputs) = layer.widths(of: shape)
         let leaves: [Leaf] = [("weight", layer.weight, layer.isTransposed)] + (layer.bias.map { [("bias", $0, false)] } ?? [])
         let input = variable(node.inputs[0])
         if call(node, "nn.Linear(\(inputs), \(outputs)\(layer.bias == nil ? ", bias=False" : ""))", leaves, input: input) { return }

@@ -295,7 +295,7 @@ extension Network {
             var value = output
             while let node = nodes.last(where: { $0.outputs.contains(value) }), let input = node.inputs.first {
                 if case .linear(let layer) = node.layer, let shape = parameters[layer.weight]?.shape, shape.count == 2 {
-                    if rows < Network.rowsPerFeature * shape[layer.isTransposed ? 0 : 1] {
+                    if rows < Network.rowsPerFeature * shape[layer.inputAxis] {
                         names.formUnion([layer.weight, layer.bias].compactMap { $0 })
                     }
                     break

@@ -100,20 +100,21 @@ package struct GaussianPropagation {
         guard let parameter = network.parameters[layer.weight], parameter.shape.count == 2 else {
             throw .missingParameter(name: layer.weight, layer: node.name)
         }
-        let columns = layer.isTransposed ? parameter.shape[0] : parameter.shape[1]
+        let columns = layer.widths(of: parameter.shape).inputs
         let bias = try layer.bias.map { (name) throws(PruningError) in try network.values(of: name).map(Double.init) }
-        let stored = Matrix(rows: parameter.shape[1], columns: parameter.shape[0], elements: parameter.values.map(Double.init))
+        let rows = layer.outputRows(of: parameter)
+        // Row-major (out, in) is column-major (in, out).
+        let weight = Matrix(rows: rows.shape[1], columns: rows.shape[0], elements: rows.values.map(Double.init))
         if columns == field.moments.count {
-            let weight = layer.isTransposed ? stored : stored.transposed()
             return Field(
-                moments: field.moments.affineImage(weight: weight, bias: bias), extents: [], correlation: field.correlation,
+                moments: field.moments.affineImage(weight: weight.transposed(), bias: bias), extents: [], correlation: field.correlation,
                 isGuess: field.isGuess)
         }
         // Tokens or other leading axes: the moments of one position would be needed.
         guard columns == field.moments.count * field.area else { return nil }
         // A flattened image is read as a convolution as large as it.
         let patch = PatchModel(
-            weight: (layer.isTransposed ? stored.transposed() : stored).elements, outputs: parameter.values.count / columns,
+            weight: weight.elements, outputs: parameter.values.count / columns,
             inputs: field.moments.count, places: PatchModel.places(field.extents))
         return try image(of: field, under: patch, bias: bias, correlation: field.correlation, extents: [], name: node.name)
     }

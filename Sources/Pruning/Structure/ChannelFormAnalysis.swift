@@ -88,11 +88,12 @@ struct ChannelFormAnalysis: Sendable {
             let rank = network.values[node.inputs[0]].shape?.count,
             let inputs = inputForms(ofReader: node)
         else { return }
-        let (outputs, width) = layer.isTransposed ? (weight.shape[1], weight.shape[0]) : (weight.shape[0], weight.shape[1])
+        let (outputs, width) = layer.widths(of: weight.shape)
         guard inputs.count == width else { return }
+        let strides = layer.strides(outputs: outputs, inputs: width)
         let rows = WeightRows(
-            values: weight.values, outputs: 0..<outputs, forms: inputs, taps: 1, outputStride: layer.isTransposed ? 1 : width,
-            inputStride: layer.isTransposed ? outputs : 1, isPadded: false, one: one)
+            values: weight.values, outputs: 0..<outputs, forms: inputs, taps: 1, outputStride: strides.output,
+            inputStride: strides.input, isPadded: false, one: one)
         let forms = table.forms(rows, operation: [Operation.linear.rawValue])
         set(node.outputs[0], rank - 1, shifted(forms, by: layer.bias))
     }

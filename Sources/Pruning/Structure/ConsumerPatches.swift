@@ -15,7 +15,7 @@ import RandomNumbers
 struct ConsumerPatches: Sendable {
     private enum Kind: Sendable {
         /// Channels on the last axis; taps are positions on it.
-        case linear(isTransposed: Bool)
+        case linear(outputStride: Int, inputStride: Int)
         /// Channels on axis 1; taps are positions, then kernel rows, then kernel columns.
         case convolution(Convolution, kernelHeight: Int, kernelWidth: Int)
     }
@@ -62,7 +62,8 @@ struct ConsumerPatches: Sendable {
         (self.positions, self.members, blocks) = (positions, members, positions.count)
         switch network.nodes[consumer.layer.node].layer {
         case .linear(let layer):
-            kind = .linear(isTransposed: layer.isTransposed)
+            let strides = layer.strides(outputs: consumer.outputCount, inputs: consumer.shape[consumer.layer.axis])
+            kind = .linear(outputStride: strides.output, inputStride: strides.input)
             taps = size
             shares = 1
         case .convolution(let layer):
@@ -212,8 +213,7 @@ struct ConsumerPatches: Sendable {
         let inner = consumer.inner
         let (c, t) = (j / taps, j % taps)
         switch kind {
-        case .linear(isTransposed: true): return positions[c][t] * consumer.outputCount + o
-        case .linear: return o * inputsPerShare + positions[c][t]
+        case .linear(let outputStride, let inputStride): return o * outputStride + positions[c][t] * inputStride
         case .convolution: return (o * inputsPerShare + positions[c][t / inner]) * inner + t % inner
         }
     }

@@ -86,16 +86,12 @@ package struct DenseChain: Sendable {
                 guard let parameter = network.parameters[layer.weight], parameter.shape.count == 2 else {
                     throw .missingParameter(name: layer.weight, layer: node.name)
                 }
-                let (rows, columns) = (parameter.shape[0], parameter.shape[1])
-                let (outputs, inputs) = layer.isTransposed ? (columns, rows) : (rows, columns)
-                var weight = parameter.values
-                if layer.isTransposed {
-                    for o in 0..<outputs { for i in 0..<inputs { weight[o * inputs + i] = parameter.values[i * outputs + o] } }
-                }
+                let (outputs, inputs) = layer.widths(of: parameter.shape)
                 let bias = try layer.bias.map { (name) throws(PruningError) in try network.values(of: name) }
                 stages.append(
                     Stage(
-                        weight: weight, bias: bias ?? [Float](repeating: 0, count: outputs), inputs: inputs, outputs: outputs,
+                        weight: layer.outputRows(of: parameter).values, bias: bias ?? [Float](repeating: 0, count: outputs), inputs: inputs,
+                        outputs: outputs,
                         activation: .identity, parameter: layer.weight))
             case .activation(let activation):
                 guard let last = stages.indices.last, stages[last].activation == .identity else { return nil }

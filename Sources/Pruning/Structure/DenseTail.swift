@@ -19,7 +19,10 @@ struct DenseTail: Sendable {
         var outputs: Int
 
         /// Where the weight of an output and an input is stored.
-        func position(_ output: Int, _ input: Int) -> Int { layer.isTransposed ? input * outputs + output : output * inputs + input }
+        func position(_ output: Int, _ input: Int) -> Int {
+            let strides = layer.strides(outputs: outputs, inputs: inputs)
+            return output * strides.output + input * strides.input
+        }
     }
 
     private(set) var members: [Member] = []
@@ -37,7 +40,7 @@ struct DenseTail: Sendable {
                 guard let bias = layer.bias, let shape = network.parameters[layer.weight]?.shape, shape.count == 2,
                     !members.contains(where: { $0.layer.weight == layer.weight })
                 else { return }
-                let (outputs, inputs) = layer.isTransposed ? (shape[1], shape[0]) : (shape[0], shape[1])
+                let (outputs, inputs) = layer.widths(of: shape)
                 guard !members.isEmpty || outputs >= 2 else { return }
                 members.insert(
                     Member(

@@ -18,7 +18,8 @@ extension Network {
         switch nodes[node].layer {
         case .linear(let layer):
             guard let shape = parameters[layer.weight]?.shape, shape.count == 2 else { return nil }
-            return layer.isTransposed ? (shape[0], shape[1]) : (shape[1], shape[0])
+            let widths = layer.widths(of: shape)
+            return (widths.inputs, widths.outputs)
         case .convolution(let layer):
             guard let shape = parameters[layer.weight]?.shape, shape.count >= 3 else { return nil }
             return (shape[1] * layer.groups, shape[0])
