@@ -29,9 +29,6 @@ package struct LearningInputs: Sendable {
     private static let probeFloats = 1 << 26
     /// Inputs per class from which their mix of classes is not by chance.
     private static let inputsPerClass = 16
-    /// Weights per input from which images are mixed: four million weights find something to learn by heart in 218 images, while a
-    /// hundred thousand have enough to do with 448, and a mixture looks like none of them.
-    private static let weightsPerInput = 2000
     /// Images with sides from here on are learned from at a lower resolution where the network allows it.
     private static let reducedSide = 192
     private static let reducedShare = 0.72
@@ -90,7 +87,7 @@ package struct LearningInputs: Sendable {
         }
         let plain = ImageAugmentation(
             channels: channels, height: height, width: width, outHeight: outHeight, outWidth: outWidth, reach: 0, flips: false,
-            mixes: labels.isEmpty && network.cost.parameters > LearningInputs.weightsPerInput * count)
+            mixes: labels.isEmpty)
         // What the original hardly minds is harmless: digits are neither flipped nor moved far.
         func isHarmless(flips: Bool, reach: Int, share: Double) throws(NetworkError) -> Bool {
             try judge.survives(
