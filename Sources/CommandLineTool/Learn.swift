@@ -106,10 +106,10 @@ struct Learn: ParsableCommand {
         try student.checkFormat(of: output)
         let original = try network.read(teacher)
         try overwrite.check(inputs: student.inputPaths + original.inputPaths)
-        let labelled = try (data ?? calibration).map { try images.read($0, needsLabels: labels, for: original.network).labelled }
-        let (samples, text) = try labelled.map { ($0.inputs, "\($0.labels.count) given inputs") } ?? drawn(for: original.network, bar)
-
         let settings = LearningSettings(steps: steps, work: effort.work, rate: rate, seed: seed)
+        let labelled = try (data ?? calibration).map { try images.read($0, needsLabels: labels, for: original.network).labelled }
+        let (samples, text) = try labelled.map { ($0.inputs, "\($0.inputs.first?.batchCount ?? 0) given inputs") } ?? drawn(for: original.network, settings, bar)
+
         let lesson = try SettingFlags.naming { () throws(PruningError) in
             try Distillation(
                 teacher: original.network, student: student.network, inputs: samples, labels: labels ? labelled?.labels ?? [] : [],
@@ -158,9 +158,10 @@ struct Learn: ParsableCommand {
     }
 
     /// Inputs that the original's weights ask for.
-    private func drawn(for network: Network, _ bar: ProgressBar) throws -> ([ActivationTensor], String) {
+    private func drawn(for network: Network, _ learning: LearningSettings, _ bar: ProgressBar) throws -> ([ActivationTensor], String) {
         bar.update("drawing inputs", fraction: 0)
         var settings = PruningSettings(seed: seed)
+        settings.learning = learning
         settings.inputShift = images.mean?.values ?? []
         settings.inputScale = images.std?.values ?? []
         if inputMean != nil || inputStd != nil {

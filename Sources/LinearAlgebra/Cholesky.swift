@@ -14,24 +14,23 @@ public struct Cholesky: Sendable {
     /// Order of the matrix.
     public var order: Int { factor.rows }
 
-    /// Factors the lower triangle of `matrix`. Cost n³/3 flops.
+    /// Factors the lower triangle of `matrix`, in its memory where nobody else holds it. Cost n³/3 flops.
     /// - Throws: `notPositiveDefinite`, `notSquare`, `dimensionTooLarge`.
-    public init(_ matrix: Matrix) throws(FactorizationError) {
+    public init(_ matrix: consuming Matrix) throws(FactorizationError) {
         guard matrix.rows == matrix.columns else { throw .notSquare(rows: matrix.rows, columns: matrix.columns) }
         guard matrix.rows <= Int(Int32.max) else { throw .dimensionTooLarge(matrix.rows) }
         let n = matrix.rows
-        var storage = matrix.elements
         if n > 0 {
             // NaN passes through dpotrf's sign test on some builds; the diagonal check below catches it.
-            try storage.withUnsafeMutableBufferPointer { (a) throws(FactorizationError) in
+            try matrix.elements.withUnsafeMutableBufferPointer { (a) throws(FactorizationError) in
                 try LAPACK.potrf(.lower, n, a.baseAddress!, n)
             }
         }
         for j in 0..<n {
-            guard storage[j + j * n].isFinite else { throw .notPositiveDefinite(order: j + 1) }
-            for i in 0..<j { storage[i + j * n] = 0 }
+            guard matrix.elements[j + j * n].isFinite else { throw .notPositiveDefinite(order: j + 1) }
+            for i in 0..<j { matrix.elements[i + j * n] = 0 }
         }
-        factor = Matrix(rows: n, columns: n, elements: storage)
+        factor = matrix
     }
 
     /// Wraps a lower triangular factor with positive diagonal.

@@ -33,13 +33,13 @@ private struct ImageChoice {
     /// Rows that a refit is given per regressor, by as many images as it takes within these limits.
     private static let rowsPerRegressor = 8
     private static let imageCounts = (least: 96, usual: 256, most: 1024)
-    /// Multiply–adds that matching may spend, counted as one forward pass per round (three and a pass back are made): half a minute
-    /// to two of one processor. Rounds: ResNet-20 gained three to nine points at keep 0.3 from 20 to 50; EfficientNet-Lite0 has what
+    /// Multiply–adds that matching may spend at the default effort, counted as one forward pass per round (three and a pass back are
+    /// made): half a minute to two of one processor. Rounds: ResNet-20 gained three to nine points at keep 0.3 from 20 to 50; EfficientNet-Lite0 has what
     /// there is after 20.
     private static let matchingWork = 8e11
     private static let matchingRounds = (least: 4, most: 50)
     private static let usualRounds = 20.0
-    /// The same for images that climb towards classes, and how many are drawn when nothing else is set, as far as that allows: fully
+    /// The same for images that climb towards classes, at the default effort too, and how many are drawn when nothing else is set, as far as that allows: fully
     /// connected layers see one place per image.
     private static let climbingWork = 4e11
     private static let climbingSteps = 4
@@ -66,6 +66,8 @@ private struct ImageChoice {
     private var network: Network { run.network }
     private var settings: PruningSettings { run.settings }
     private var generator: SeededGenerator { SeededGenerator(seed: settings.seed).stream(.images) }
+    /// Work that the effort allows, in units of the default's.
+    private var effort: Double { settings.effort.passes / Effort.default.passes }
     private var multiplyAdds: Double { Swift.max(1, Double(network.cost.multiplyAdds ?? 1)) }
 
     /// What is said about a kind: photographs do not follow the prior, and their scale may be a guess.
@@ -146,12 +148,12 @@ private struct ImageChoice {
             return Swift.max(wanted, ImageChoice.rowsPerRegressor * weight.dropFirst().reduce(1, *) / places)
         }
         let work = multiplyAdds * ImageChoice.usualRounds
-        let affordable = Int(Swift.min(ImageChoice.matchingWork / work, Double(ImageChoice.imageCounts.most)))
+        let affordable = Int(Swift.min(effort * ImageChoice.matchingWork / work, Double(ImageChoice.imageCounts.most)))
         return Swift.max(ImageChoice.imageCounts.least, Swift.min(Swift.max(wanted, ImageChoice.imageCounts.usual), affordable))
     }
 
     private func matchingRounds(_ count: Int) -> Int {
-        let affordable = ImageChoice.matchingWork / (multiplyAdds * Double(Swift.max(1, count)))
+        let affordable = effort * ImageChoice.matchingWork / (multiplyAdds * Double(Swift.max(1, count)))
         return Swift.max(ImageChoice.matchingRounds.least, Int(Swift.min(affordable, Double(ImageChoice.matchingRounds.most))))
     }
 
@@ -200,7 +202,7 @@ private struct ImageChoice {
     private func fieldImages(chain: DenseChain?) -> RunInputs {
         var warnings = folded + priorWarnings
         let field = drawing.field
-        let passes = ImageChoice.climbingWork / multiplyAdds
+        let passes = effort * ImageChoice.climbingWork / multiplyAdds
         var climb = AscendedImages.Settings()
         let affordable = Int(Swift.min(passes / Double(climb.steps), Double(ImageChoice.fieldCount)))
         let fewest = Swift.min(ImageChoice.fewestFieldImages, run.workBudget.affordableInputs)

@@ -46,6 +46,13 @@ extension RunInputs {
         return samples
     }
 
+    /// What learning takes in: samples of the fit, and others of their kind where they can be drawn.
+    var learned: ActivationTensor? {
+        guard let samples = likeTheFit, let others = others?() else { return likeTheFit }
+        return ActivationTensor(
+            shape: [samples.batchCount + others.batchCount] + samples.sampleShape, values: samples.values + others.values)
+    }
+
     private func drawn(_ prior: ActivationMoments, strength: Double, _ run: PruningRun) throws(PruningError) -> ActivationTensor? {
         var generator = SeededGenerator(seed: run.settings.seed).stream(.agreement)
         return try chain?.samples(of: prior, count: RunInputs.freshCount, strength: strength, for: run, using: &generator)

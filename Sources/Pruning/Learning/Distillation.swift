@@ -40,7 +40,12 @@ public struct Distillation: Sendable {
     /// seen as long as they do not drive the error up for good: with 3e-3, 1e-2 and 3e-2 ResNet-20 at 0.3 comes to 65.0, 69.0 and
     /// 70.0 % without data, from 65.0, and to 70.8, 73.4 and 75.0 % with 512 images, from 68.4; LeNet-300-100 at 0.1 without data to
     /// 84.1, 84.2 and 81.7 %, from 82.6. Where it is too large, it is halved.
-    private static let rate = 1e-2
+    private static let mostRate = 1e-2
+    /// Steps that move every filter by a share η of itself add squared errors of about the order of (η/κ)²: fifty layers' and momenta's
+    /// worth of η². They may not exceed the share of the error that there is to take away, η = κ·√share. EfficientNet-Lite0 with 250
+    /// images at 0.9 of its multiply–adds, where .0024 of the error are left, comes from 86.9 to 87.1 % with 1e-3 and to 86.3 % with
+    /// 1e-2.
+    private static let ratePerRoot = 0.02
     /// Rounds through labelled inputs when nothing else is set.
     private static let epochs = 40
     private static let labelledBatch = 128
@@ -178,7 +183,12 @@ public struct Distillation: Sendable {
         let error = try heldOut.error(of: student)
         return LearningState(
             step: 0, values: start, first: zeros, second: zeros, momentSteps: 0, best: start, bestError: error, startError: error,
-            rate: settings.rate ?? Distillation.rate)
+            rate: settings.rate ?? rate(startingAt: error))
+    }
+
+    private func rate(startingAt error: HeldOutError) -> Double {
+        guard let share = heldOut.share(error), share.isFinite, share > 0 else { return Distillation.mostRate }
+        return Swift.min(Distillation.mostRate, Distillation.ratePerRoot * share.squareRoot())
     }
 
     private func checked(_ state: LearningState, count: Int) throws(PruningError) -> LearningState {
@@ -193,7 +203,7 @@ public struct Distillation: Sendable {
     private func descend(_ state: inout LearningState, observer: LearningObserver?) throws(NetworkError) {
         var gradient = prepared
         let interval = Swift.max(1, steps / Distillation.checks)
-        let leastRate = (settings.rate ?? Distillation.rate) * Distillation.leastRateFactor
+        let leastRate = (settings.rate ?? rate(startingAt: state.startError)) * Distillation.leastRateFactor
         var latest = state.bestError.error
         while state.step < steps, state.rate >= leastRate {
             try gradient.set(zip(state.values, tensors.units).map { $0 * $1 })

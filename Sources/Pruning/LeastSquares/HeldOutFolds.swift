@@ -78,9 +78,11 @@ struct HeldOutFolds {
         var sum = priorError
         guard let strength else { return sum }
         for fold in folds where !fold.isConstant {
-            var normal = fold.covariance
-            for (j, p) in fold.pull.enumerated() { normal[j, j] += strength * p }
-            let step = try Reconstruction.solve(normal, fold.residual)
+            let step = try Reconstruction.solve(fold.residual) {
+                var normal = fold.covariance
+                for (j, p) in fold.pull.enumerated() { normal[j, j] += strength * p }
+                return normal
+            }
             let image = fold.heldCovariance.times(step)
             var change = 0.0
             for k in step.elements.indices { change += step.elements[k] * (image.elements[k] - 2 * fold.heldResidual.elements[k]) }

@@ -3,10 +3,10 @@
 import LinearAlgebra
 
 extension MomentAccumulator {
-    /// The refit of these samples (Reconstruction, sequential form).
-    package func reconstruction(relativeRidge: Double, hasIntercept: Bool) -> Reconstruction {
-        var channelMoments = moments
+    /// The refit of these samples (Reconstruction, sequential form), in the memory of their sums where nobody else holds them.
+    package consuming func reconstruction(relativeRidge: Double, hasIntercept: Bool) -> Reconstruction {
         var crossMoments = crossCovariance
+        var channelMoments = takeMoments()
         var mean = targetMean
         var energies = targetEnergies
         if !hasIntercept {

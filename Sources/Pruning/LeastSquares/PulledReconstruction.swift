@@ -152,10 +152,13 @@ package struct PulledReconstruction: Sendable {
         var weights = prior
         if let strength, problem.channels.meanVariance > 0 {
             let covariance = problem.channels.covariance
-            var normal = covariance
-            for (j, p) in problem.pull.enumerated() { normal[j, j] += strength * p }
             let residual = problem.cross - covariance.times(prior, transposeOther: true)
-            weights = prior + (try Reconstruction.solve(normal, residual)).transposed()
+            let step = try Reconstruction.solve(residual) {
+                var normal = covariance
+                for (j, p) in problem.pull.enumerated() { normal[j, j] += strength * p }
+                return normal
+            }
+            weights = prior + step.transposed()
         }
         let fitted = weights.times(problem.channels.mean)
         return (weights, zip(problem.targetMean, fitted).map { $0 - $1 })

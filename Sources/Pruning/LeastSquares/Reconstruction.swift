@@ -65,12 +65,14 @@ package struct Reconstruction: Sendable {
     /// - Parameter prior: V₀, q×|S|: the ridge then pulls towards it, λ‖V' − V₀‖² in (1), instead of towards zero.
     package func fit(_ kept: [Int], prior: Matrix? = nil) throws(FactorizationError) -> Fit {
         let covariance = channels.covariance.selectingRows(kept).selectingColumns(kept)
-        var normal = covariance
-        for k in kept.indices { normal[k, k] += ridge }
         var right = cross.selectingRows(kept)
         let start = prior?.transposed()
         if let start { right = right - covariance.times(start) }
-        var solution = try Reconstruction.solve(normal, right)
+        var solution = try Reconstruction.solve(right) {
+            var normal = covariance
+            for k in kept.indices { normal[k, k] += ridge }
+            return normal
+        }
         if let start { solution = solution + start }
         let fitted = solution.times(kept.map { channels.mean[$0] }, transposeSelf: true)
         return Fit(
@@ -99,18 +101,20 @@ package struct Reconstruction: Sendable {
 
     /// Symmetric positive definite solve; a semidefinite matrix (duplicate or dead channels, no ridge) gets the
     /// minimum-norm solution.
-    static func solve(_ normal: Matrix, _ right: Matrix) throws(FactorizationError) -> Matrix {
+    ///
+    /// - Parameter normal: makes the matrix: it is factored in its own memory, and made once more where it is semidefinite.
+    static func solve(_ right: Matrix, normal: () -> Matrix) throws(FactorizationError) -> Matrix {
         // A Cholesky factor whose pivots fall to rounding level is as good as none.
-        if let factor = try? Cholesky(normal) {
+        if let factor = try? Cholesky(normal()) {
             let pivots = factor.factor.diagonal
-            let floor = Double(normal.rows) * Double.ulpOfOne
+            let floor = Double(right.rows) * Double.ulpOfOne
             if let least = pivots.min(), let most = pivots.max(), least * least > floor * most * most {
                 return factor.solve(right)
             }
         }
-        let eigen = try SymmetricEigendecomposition(normal)
+        let eigen = try SymmetricEigendecomposition(normal())
         let largest = eigen.values.last ?? 0
-        let cut = Double(normal.rows) * Double.ulpOfOne * Swift.max(largest, 0)
+        let cut = Double(right.rows) * Double.ulpOfOne * Swift.max(largest, 0)
         var rotated = eigen.vectors.times(right, transposeSelf: true)
         for i in 0..<rotated.rows {
             let scale = eigen.values[i] > cut ? 1 / eigen.values[i] : 0

@@ -57,12 +57,9 @@ package struct FoldedMoments: Sendable {
 
     /// The problem of all samples but one fold's; of all with `nil`.
     package func training(without fold: Int?, hasIntercept: Bool) -> Reconstruction {
-        var sum = MomentAccumulator(channels: channels, targets: targets)
-        var isFirst = true
-        for f in parts.indices where f != fold && parts[f].count > 0 {
-            if isFirst { sum = parts[f] } else { sum.combine(parts[f], sign: 1) }
-            isFirst = false
-        }
+        let taken = parts.indices.filter { $0 != fold && parts[$0].count > 0 }
+        var sum = taken.first.map { parts[$0] } ?? MomentAccumulator(channels: channels, targets: targets)
+        for f in taken.dropFirst() { sum.combine(parts[f], sign: 1) }
         return sum.reconstruction(relativeRidge: 0, hasIntercept: hasIntercept)
     }
 

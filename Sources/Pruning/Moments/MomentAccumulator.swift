@@ -180,11 +180,18 @@ package struct MomentAccumulator: Sendable {
 
     /// E h and Cov h (zero before any sample).
     package var moments: ActivationMoments {
+        var copy = self
+        return copy.takeMoments()
+    }
+
+    /// The same, in the memory of the sums where nobody else holds them; they are gone then.
+    mutating func takeMoments() -> ActivationMoments {
         guard count > 0 else {
             return ActivationMoments(mean: channelSum, covariance: Matrix(rows: channels, columns: channels))
         }
         let scale = 1 / Double(count)
         var covariance = gram
+        gram = Matrix(rows: 0, columns: 0)
         let offset = channelSum.map { $0 * scale }
         covariance.elements.withUnsafeMutableBufferPointer { values in
             for j in 0..<channels {

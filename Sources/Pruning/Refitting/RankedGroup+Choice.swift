@@ -16,7 +16,7 @@ extension RankedGroup {
     var isShared: Bool { consumers.count > 1 && rule.usesMoments }
 
     /// Greedy or backward choice of whole channels.
-    func select(_ problems: [BlockSelection.Problem], keeping m: Int) throws(PruningError) -> [Int] {
+    func select(_ problems: consuming [BlockSelection.Problem], keeping m: Int) throws(PruningError) -> [Int] {
         let n = problems.first?.blocks.count ?? m
         do {
             if rule == .backward {
@@ -30,7 +30,7 @@ extension RankedGroup {
     }
 
     /// All channels in the order of their removal.
-    func elimination(_ problems: [BlockSelection.Problem]) throws(PruningError) -> BlockSelection {
+    func elimination(_ problems: consuming [BlockSelection.Problem]) throws(PruningError) -> BlockSelection {
         do {
             if rule == .backward { return try BlockSelection.backward(problems, remaining: 0, first: redundant) }
             let path = try BlockSelection.forward(problems, count: problems.first?.blocks.count ?? 0, last: redundant)
