@@ -47,8 +47,7 @@ struct AssumedInputOptions: ParsableArguments {
         if inputMean != nil || inputStd != nil || inputCorrelation != nil {
             // Declaring a part leaves the rest at what the network's own normalization implies.
             settings.inputPrior = InputPrior(
-                mean: inputMean?.values ?? images.unitMean ?? [images.std == nil ? 0.5 : 0],
-                deviation: inputStd?.values ?? images.unitDeviation ?? [images.mean == nil ? (1.0 / 12).squareRoot() : 1],
+                mean: inputMean?.values ?? [], deviation: inputStd?.values ?? [],
                 correlation: inputCorrelation ?? InputPrior.defaultCorrelation)
         }
         settings.inputShape = shape

@@ -108,7 +108,9 @@ struct Learn: ParsableCommand {
         try overwrite.check(inputs: student.inputPaths + original.inputPaths)
         let settings = LearningSettings(steps: steps, work: effort.work, rate: rate, seed: seed)
         let labelled = try (data ?? calibration).map { try images.read($0, needsLabels: labels, for: original.network).labelled }
-        let (samples, text) = try labelled.map { ($0.inputs, "\($0.inputs.first?.batchCount ?? 0) given inputs") } ?? drawn(for: original.network, settings, bar)
+        let (samples, text) =
+            try labelled.map { ($0.inputs, "\($0.inputs.first?.batchCount ?? 0) given inputs") }
+            ?? drawn(for: original.network, settings, bar)
 
         let lesson = try SettingFlags.naming { () throws(PruningError) in
             try Distillation(
@@ -162,10 +164,10 @@ struct Learn: ParsableCommand {
         bar.update("drawing inputs", fraction: 0)
         var settings = PruningSettings(seed: seed)
         settings.learning = learning
-        settings.inputShift = images.mean?.values ?? []
-        settings.inputScale = images.std?.values ?? []
+        settings.inputShift = images.unitMean ?? []
+        settings.inputScale = images.unitDeviation ?? []
         if inputMean != nil || inputStd != nil {
-            settings.inputPrior = InputPrior(mean: inputMean?.values ?? [0], deviation: inputStd?.values ?? [1])
+            settings.inputPrior = InputPrior(mean: inputMean?.values ?? [], deviation: inputStd?.values ?? [])
         }
         let (inputs, provenance) = try SettingFlags.naming { () throws(PruningError) in
             try Pruner(network: network, settings: settings).drawnInputs()

@@ -38,7 +38,7 @@ struct ImageDrawing: Sendable {
     /// How pixels may be scaled: as declared, by the normalization or by mean and deviation of the data; else in every usual way.
     private var conventions: [PixelConvention] {
         if !shift.isEmpty || !scale.isEmpty { return [.declared] }
-        guard let prior else { return PixelConvention.undeclared(channels: shape[0]) }
+        guard let prior, !prior.hasNoMarginals else { return PixelConvention.undeclared(channels: shape[0]) }
         // Statistics of values in [0, 1] are below 1.
         return (prior.mean + prior.deviation).contains { $0.magnitude > 2 } ? [.bytes] : [.declared]
     }

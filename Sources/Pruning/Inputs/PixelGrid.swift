@@ -17,15 +17,18 @@ struct PixelGrid: Equatable {
     var area: Int { height * width }
     var count: Int { channels * area }
 
+    /// Plain vectors with fewer rows and columns than digits have (8×8) are features, whose number is a square by chance.
+    private static let leastSide = 8
+
     init(shape: [Int]) {
         switch shape.count {
         case 3: self.init(channels: shape[0], height: shape[1], width: shape[2], isImage: true)
         case 2: self.init(channels: 1, height: shape[0], width: shape[1], isImage: true)
         default:
             let features = shape.reduce(1, *)
-            if let side = PixelGrid.root(features), side > 1 {
+            if let side = PixelGrid.root(features), side >= PixelGrid.leastSide {
                 self.init(channels: 1, height: side, width: side, isImage: true)
-            } else if features % 3 == 0, let side = PixelGrid.root(features / 3), side > 1 {
+            } else if features % 3 == 0, let side = PixelGrid.root(features / 3), side >= PixelGrid.leastSide {
                 self.init(channels: 3, height: side, width: side, isImage: true)
             } else {
                 self.init(channels: features, height: 1, width: 1, isImage: false)

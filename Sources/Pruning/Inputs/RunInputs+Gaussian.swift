@@ -40,6 +40,19 @@ extension RunInputs {
         try samples(of: chain, strength: 0, for: run) { .gaussianSamples(samples: $0, prior: $1) }
     }
 
+    /// Draws that learning sees beside those of the fit: as many as it takes steps for, and memory holds. Climbing ones cost too much.
+    private static func others(of chain: DenseChain, beside count: Int, for run: PruningRun) -> (@Sendable () -> ActivationTensor?)? {
+        guard run.settings.learning != nil else { return nil }
+        let size = chain.inputCount
+        let number = Swift.min(LearningSettings.stepLimit * LearningSettings.batch(ofInputSize: size), run.workBudget.inputs(ofSize: size))
+        guard number > count else { return nil }
+        return {
+            var generator = SeededGenerator(seed: run.settings.seed).stream(.learnedImages)
+            guard let prior = try? chain.moments(of: chain.prior(for: run).prior, for: run) else { return nil }
+            return try? chain.samples(of: prior, count: number - count, strength: 0, for: run, using: &generator)
+        }
+    }
+
     private static func samples(
         of chain: DenseChain, strength: Double, for run: PruningRun, provenance: (Int, InputPrior) -> InputProvenance
     ) throws(PruningError) -> RunInputs {
@@ -48,32 +61,38 @@ extension RunInputs {
         let count = run.settings.sampleCount ?? chain.affordableSamples
         let drawn = try chain.samples(
             of: try chain.moments(of: prior, for: run), count: count, strength: strength, for: run, using: &generator)
-        return RunInputs(.samples(drawn), provenance(count, prior), chain: chain, warnings: warnings)
+        return RunInputs(
+            .samples(drawn), provenance(count, prior), chain: chain, warnings: warnings,
+            others: strength == 0 ? others(of: chain, beside: count, for: run) : nil)
     }
 }
 
 extension DenseChain {
     /// The declared statistics; without any, and with a normalizer of its own, those that the network normalizes away.
     func prior(for run: PruningRun) -> (prior: InputPrior, warnings: [PruningWarning]) {
-        guard statesInputs(of: run) else { return run.prior }
-        return (InputPrior(mean: [0], deviation: [1]), [])
+        var (prior, warnings) = statesInputs(of: run) ? (InputPrior.standard, []) : run.prior
+        if let declared = run.settings.inputPrior { prior.correlation = declared.correlation }
+        // Features have no neighbors.
+        if !PixelGrid(shape: run.inputShape ?? [inputCount]).isImage { prior.correlation = 0 }
+        return (prior, warnings)
     }
 
     /// Whether the network itself says what its inputs look like.
     private func statesInputs(of run: PruningRun) -> Bool {
-        normalizer?.scale.allSatisfy { $0 != 0 && $0.isFinite } == true && run.settings.inputPrior == nil
+        normalizer?.scale.allSatisfy { $0 != 0 && $0.isFinite } == true && run.settings.inputPrior?.hasNoMarginals ?? true
             && run.settings.inputShift.isEmpty && run.settings.inputScale.isEmpty
     }
 
     /// Moments of the network's input under a prior.
     func moments(of prior: InputPrior, for run: PruningRun) throws(PruningError) -> ActivationMoments {
         if statesInputs(of: run), let normalizer {
-            // Independent, of mean 0 and deviation 1 behind x' = a·x + b.
+            // Of mean 0 and deviation 1 behind x' = a·x + b.
             let count = normalizer.scale.count
+            let grid = PixelGrid(shape: run.inputShape ?? [inputCount])
             return ActivationMoments(
                 mean: zip(normalizer.scale, normalizer.shift).map { -Double($1) / Double($0) },
                 covariance: Matrix(rows: count, columns: count) { p, q in
-                    p == q ? 1 / (Double(normalizer.scale[p]) * Double(normalizer.scale[p])) : 0
+                    grid.correlation(p, q, neighbor: prior.correlation) / (Double(normalizer.scale[p]) * Double(normalizer.scale[q]))
                 })
         }
         let shape = run.inputShape ?? [inputCount]

@@ -112,7 +112,7 @@ private struct ImageChoice {
 
     /// Images that learning sees beside those of the fit, so that it finds less to learn by heart: as many as it takes in, and memory
     /// holds.
-    private func others(_ kind: ImageDrawing.Kind, beside count: Int) -> (@Sendable () -> ActivationTensor)? {
+    private func others(_ kind: ImageDrawing.Kind, beside count: Int) -> (@Sendable () -> ActivationTensor?)? {
         guard let learning = settings.learning else { return nil }
         // One pass of the original, three of the smaller network.
         let seen = Int(Swift.min(learning.work / (4 * multiplyAdds), Double(ImageChoice.mostLearned)))

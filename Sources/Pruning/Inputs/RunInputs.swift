@@ -29,13 +29,13 @@ struct RunInputs: Sendable {
     /// What the fit does not see.
     let unseen: Judge
     /// Draws inputs like those of the fit, which are never moved: what learning sees beside them.
-    let others: (@Sendable () -> ActivationTensor)?
+    let others: (@Sendable () -> ActivationTensor?)?
     /// The network as a chain of affine maps, when it is one: what its inputs are drawn with.
     let chain: DenseChain?
 
     init(
         _ content: Content, _ provenance: InputProvenance, chain: DenseChain?,
-        warnings: [PruningWarning] = [], unseen: Judge = .none, others: (@Sendable () -> ActivationTensor)? = nil
+        warnings: [PruningWarning] = [], unseen: Judge = .none, others: (@Sendable () -> ActivationTensor?)? = nil
     ) {
         (self.content, self.provenance, self.chain) = (content, provenance, chain)
         (self.warnings, self.unseen, self.others) = (warnings, unseen, others)
@@ -117,7 +117,15 @@ extension PruningRun {
 
     /// The declared statistics of the inputs, or what stands in for them, with a warning where it is a guess.
     var prior: (prior: InputPrior, warnings: [PruningWarning]) {
-        if let declared = settings.inputPrior { return (declared, []) }
+        guard var declared = settings.inputPrior else { return impliedPrior }
+        let (implied, warnings) = impliedPrior
+        let isWhole = !declared.mean.isEmpty && !declared.deviation.isEmpty
+        if declared.mean.isEmpty { declared.mean = implied.mean }
+        if declared.deviation.isEmpty { declared.deviation = implied.deviation }
+        return (declared, isWhole ? [] : warnings)
+    }
+
+    private var impliedPrior: (prior: InputPrior, warnings: [PruningWarning]) {
         if !settings.inputShift.isEmpty || !settings.inputScale.isEmpty {
             // After the network's own normalization a data set has mean 0 and deviation 1 by construction.
             let prior = InputPrior(

@@ -58,6 +58,8 @@ extension InputPrior {
     fileprivate var marginals: String { "mean \(Decimal.short(mean)), deviation \(Decimal.short(deviation))" }
 
     fileprivate var phrase: String {
-        "\(marginals), correlation \(correlation)^distance" + (scalesByColumnNorms ? ", scaled by the first layer's column norms" : "")
+        (correlation == 0 ? "\(marginals), independent" : "\(marginals), correlation \(correlation)^distance")
+            + (self == .standard ? ", behind the network's own normalization" : "")
+            + (scalesByColumnNorms ? ", scaled by the first layer's column norms" : "")
     }
 }
