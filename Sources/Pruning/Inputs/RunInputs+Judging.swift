@@ -49,9 +49,12 @@ extension RunInputs {
     /// What learning takes in: samples of the fit, and others of their kind where they can be drawn.
     var learned: ActivationTensor? {
         guard let samples = likeTheFit, let others = others?() else { return likeTheFit }
-        return ActivationTensor(
-            shape: [samples.batchCount + others.batchCount] + samples.sampleShape, values: samples.values + others.values)
+        return samples.followed(by: others)
     }
+
+    /// Inputs that judge what is learned: those of the user that the fit has not seen, on which its error is not known too small. Drawn
+    /// ones come with others that it has not seen either.
+    var judges: [ActivationTensor] { if case .heldOut(let inputs) = unseen { [inputs] } else { [] } }
 
     private func drawn(_ prior: ActivationMoments, strength: Double, _ run: PruningRun) throws(PruningError) -> ActivationTensor? {
         var generator = SeededGenerator(seed: run.settings.seed).stream(.agreement)

@@ -64,14 +64,16 @@ public struct Distillation: Sendable {
     ///   - teacher: the original network.
     ///   - student: the smaller network; values with the same name and shape in both are taken for the same.
     ///   - inputs: one tensor per input of the networks.
+    ///   - judges: inputs that no fit has seen, which decide what is kept; an eighth of `inputs` where there are none.
     ///   - labels: class per input for fine-tuning; empty to learn from the original alone.
     ///   - settings: see there.
     /// - Throws: `malformedNetwork`, `inputShape`, `nonFiniteData`, `invalidSetting`, `evaluation`.
     public init(
-        teacher: Network, student: Network, inputs: [ActivationTensor], labels: [Int] = [], settings: LearningSettings = LearningSettings()
+        teacher: Network, student: Network, inputs: [ActivationTensor], judges: [ActivationTensor] = [], labels: [Int] = [],
+        settings: LearningSettings = LearningSettings()
     ) throws(PruningError) {
         try settings.validate()
-        for tensor in inputs {
+        for tensor in inputs + judges {
             if let index = tensor.values.firstIndex(where: { !$0.isFinite }) { throw .nonFiniteData(index: index) }
         }
         for network in [teacher, student] {
@@ -89,7 +91,7 @@ public struct Distillation: Sendable {
             throw .network(error)
         }
         let matched = try MatchedValues(teacher: self.teacher, student: self.student)
-        let all = try LearningInputs(inputs, network: self.student, labels: labels, settings: settings)
+        let all = try LearningInputs(inputs, judges: judges, network: self.student, labels: labels, settings: settings)
         do throws(NetworkError) {
             let plain = try HeldOutInputs(
                 all, teacher: self.teacher, pairs: matched.outputs, isLogits: settings.outputsAreLogits)

@@ -38,8 +38,12 @@ package struct LearningInputs: Sendable {
     /// Shifts that are tried, as shares of the side; the largest harmless one serves.
     private static let shifts = [0.125, 0.0625, 0.04]
 
+    /// - Parameter judges: what is held out, one tensor per input; an eighth of the inputs where there is none.
     /// - Throws: `inputShape`.
-    package init(_ tensors: [ActivationTensor], network: Network, labels: [Int], settings: LearningSettings) throws(PruningError) {
+    package init(
+        _ given: [ActivationTensor], judges: [ActivationTensor] = [], network: Network, labels: [Int], settings: LearningSettings
+    ) throws(PruningError) {
+        let tensors = judges.isEmpty ? given : zip(given, judges).map { $0.followed(by: $1) }
         guard tensors.count == network.inputs.count, let count = tensors.first?.batchCount else {
             throw .inputShape(expected: "\(network.inputs.count) tensors, one per input", found: "\(tensors.count)")
         }
@@ -57,6 +61,11 @@ package struct LearningInputs: Sendable {
         self.labels = labels
         seed = settings.seed
         augments = settings.augments
+        if let own = judges.first?.batchCount, own > 0 {
+            heldOut = Array(count - own..<count)
+            used = Array(0..<count - own)
+            return
+        }
         var order = Array(0..<count)
         var generator = SeededGenerator(seed: settings.seed).stream(.heldOut)
         order.shuffle(using: &generator)
@@ -150,6 +159,12 @@ extension Network {
 }
 
 extension ActivationTensor {
+    /// These samples and then others of their shape.
+    package func followed(by others: ActivationTensor) -> ActivationTensor {
+        precondition(others.sampleShape == sampleShape, "samples must have one shape")
+        return ActivationTensor(shape: [batchCount + others.batchCount] + sampleShape, values: values + others.values)
+    }
+
     /// The samples at the given indices, in their order.
     package func rows(_ indices: [Int]) -> ActivationTensor {
         let size = sampleSize

@@ -8,15 +8,16 @@ extension PruningPlan {
     /// - Parameters:
     ///   - network: the network that the plan was made for.
     ///   - inputs: one tensor per input of the network; unlabelled.
+    ///   - judges: the same of inputs that the plan was not fitted on; an eighth of `inputs` where there are none.
     /// - Returns: the plan, its replacements those of the learned weights, and an account of the learning.
     /// - Throws: as ``apply(to:)`` and ``Distillation``.
     public func learning(
-        from network: Network, inputs: [ActivationTensor], settings: LearningSettings,
+        from network: Network, inputs: [ActivationTensor], judges: [ActivationTensor] = [], settings: LearningSettings,
         observer: LearningObserver? = nil
     ) throws(PruningError) -> (plan: PruningPlan, report: LearningReport) {
         let student = try apply(to: network)
         let (better, report) = try Distillation(
-            teacher: network, student: student, inputs: inputs, settings: settings
+            teacher: network, student: student, inputs: inputs, judges: judges, settings: settings
         ).run(observer: observer)
         var plan = self
         for name in better.parameters.keys.sorted() {
@@ -45,7 +46,8 @@ extension PruningPlan {
         var cancelled: PruningError?
         var result: PruningPlan
         do {
-            let (plan, report) = try learning(from: run.original, inputs: [samples], settings: settings) { progress in
+            let (plan, report) = try learning(from: run.original, inputs: [samples], judges: inputs.judges, settings: settings) {
+                progress in
                 do throws(PruningError) {
                     try run.begin(.learning(step: progress.step, of: progress.steps))
                 } catch {
