@@ -98,6 +98,8 @@ struct Fit: ParsableCommand {
         let logVolumeBound: Double?
         let volume: Double?
         let roundingCost: Double?
+        /// Of the farthest point from the flat of lower dimension, at most.
+        let distanceFromFlat: Double?
         let center: [Double]
         let semiaxes: [Double]
         /// Rows of the d×r matrix; left to the .npz file where it is large.
@@ -165,6 +167,7 @@ struct Fit: ParsableCommand {
             gap: fit.certificate.gap.ifFinite, supportDeficit: fit.certificate.supportDeficit.ifFinite,
             logVolume: fit.ellipsoid.logVolume.ifFinite, logVolumeBound: fit.certificate.logVolumeBound.ifFinite,
             volume: Elementary.exp(fit.ellipsoid.logVolume).ifNormal, roundingCost: fit.certificate.roundingCost.ifFinite,
+            distanceFromFlat: fit.rank < points.dimension ? fit.certificate.distanceFromFlat.ifFinite : nil,
             center: fit.ellipsoid.center, semiaxes: axes.lengths,
             axes: axes.directions.elements.count <= Self.printedEntries
                 ? (0..<points.dimension).map { axes.directions.row($0) } : nil,
@@ -196,8 +199,17 @@ struct Fit: ParsableCommand {
         var notes: [String] = []
         let (d, r) = (fit.ellipsoid.dimension, fit.rank)
         if r < d {
+            let distance = fit.certificate.distanceFromFlat
+            let largest = fit.ellipsoid.center.map(\.magnitude).max() ?? 0
+            let extent =
+                distance == 0
+                ? "exactly"
+                : "up to \(Format.number(distance))"
+                    + (largest > 0 ? ", \(Format.number(distance / largest)) of the center's largest coordinate" : "")
             notes.append(
-                "the points lie in a flat of dimension \(r), up to the rounding of their coordinates; volume and shape are those in it")
+                (r == 0 ? "the points are one point, " : "the points lie in a flat of dimension \(r), ") + extent
+                    + (distance == 0 ? "" : ", which is taken for the rounding of their coordinates")
+                    + (r == 0 ? "" : "; volume and shape are those in it"))
         }
         if fit.ellipsoid.shape == nil {
             notes.append(

@@ -19,7 +19,9 @@ final class PlanningProgress: Sendable {
             times.begin(progress.phase.name)
             var count: ProgressBar.Count?
             if case .learning(let step, let steps) = progress.phase { count = .init(done: step, total: steps, unit: "steps") }
-            bar.update(prefix.withLock { $0 } + progress.phase.text, fraction: progress.fraction, count: count)
+            // Before inputs are there nothing is known of the end; a bar that stands at nothing would say otherwise.
+            let fraction = progress.phase == .inputs ? nil : progress.fraction
+            bar.update(prefix.withLock { $0 } + progress.phase.text, fraction: fraction, count: count)
             return true
         }
     }

@@ -75,6 +75,10 @@ struct PointFile {
             guard name == nil else { throw Self.needlessTensor(file) }
             let table = try Self.table(path)
             (storage, shape, offset) = (.spooled(table.numbers), [table.rows, table.columns], nil)
+        } else if let array = try MappedArray.inArchive(path: path, tensor: name, verifies: !Ranks.areSeveral), array.isInPlace {
+            shape = array.shape
+            try Self.check(shape, file)
+            (storage, offset) = (try Self.storage(of: array), nil)
         } else {
             let archive = try TensorArchive.read(path: path)
             do {
@@ -235,4 +239,9 @@ enum VectorFile {
         }
         return try tensor.doubles()
     }
+}
+
+extension MappedArray {
+    /// Whether its numbers can be lent without a copy.
+    fileprivate var isInPlace: Bool { withUnsafeElements(Double.self) { _ in } != nil || withUnsafeElements(Float.self) { _ in } != nil }
 }

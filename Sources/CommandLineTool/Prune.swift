@@ -213,8 +213,8 @@ enum ReportFormat: String {
     func render(_ report: PruningReport, _ plan: PruningPlan, _ record: PruneRecord) throws -> String {
         switch self {
         case .html: PruneReportPage.html(report, plan: plan, record: record)
-        case .md: report.markdown
-        case .json: try JSONOutput.text(report)
+        case .md: report.markdown(origin: record.origin, further: record.rows)
+        case .json: try JSONOutput.text(PruneRecord.Account(report: report, record: record))
         }
     }
 }

@@ -116,7 +116,8 @@ enum PruneReportPage {
         if let latency = record.latency {
             tiles.append(
                 .init(
-                    value: "\(Format.fixed(latency.speedup, 2))× as fast",
+                    value: (latency.low...max(latency.low, latency.high)).contains(1)
+                        ? "about as fast" : "\(Format.fixed(latency.speedup, 2))× as fast",
                     caption: "one input in \(Format.seconds(latency.after)), \(Format.seconds(latency.before)) before",
                     meaning:
                         "Both timed here in turns, \(latency.threads) thread\(latency.threads == 1 ? "" : "s"); the ratio is between \(Format.fixed(latency.low, 2)) and \(Format.fixed(latency.high, 2)). Another program or machine gives another one."
@@ -149,17 +150,26 @@ enum PruneReportPage {
         return tiles
     }
 
+    /// Widths beside each other say nothing where some are dozens of times as large as others, such as heads and neurons.
+    private static let comparableWidths = 30
+
     private static func sizes(_ account: PruningReport) -> SVG {
-        BarChart(
-            title: "Channels of every layer", axisLabel: "channels",
-            scale: AxisScale(.linear, covering: account.layers.map { Double($0.before) }, includingZero: true),
+        let widths = account.layers.map(\.before)
+        let isRelative = (widths.max() ?? 0) > comparableWidths * max(1, widths.min() ?? 0)
+        func length(_ count: Int, _ layer: LayerReport) -> Double {
+            isRelative ? 100 * Double(count) / Double(max(1, layer.before)) : Double(count)
+        }
+        return BarChart(
+            title: "Channels of every layer", axisLabel: isRelative ? "channels, % of the layer's own" : "channels",
+            scale: isRelative
+                ? AxisScale(from: 0, to: 100, step: 25) : AxisScale(.linear, covering: widths.map(Double.init), includingZero: true),
             legend: [("before", 0, true), ("after", 0, false)],
             rows: account.layers.map { layer in
                 BarChart.Row(
                     label: layer.name,
                     bars: [
-                        BarChart.Bar(value: Double(layer.before), text: Format.count(layer.before), color: 0, isPale: true),
-                        BarChart.Bar(value: Double(layer.after), text: Format.count(layer.after), color: 0),
+                        BarChart.Bar(value: length(layer.before, layer), text: Format.count(layer.before), color: 0, isPale: true),
+                        BarChart.Bar(value: length(layer.after, layer), text: Format.count(layer.after), color: 0),
                     ])
             }
         ).drawing()

@@ -161,7 +161,7 @@ public enum AtomicFile {
     }
 
     /// Makes the rename durable. The file is complete either way, so a folder that cannot be synced is no error.
-    private static func syncFolder(_ folder: String) {
+    static func syncFolder(_ folder: String) {
         let descriptor = open(folder, O_RDONLY | O_CLOEXEC)
         if descriptor >= 0 {
             fsync(descriptor)

@@ -33,6 +33,8 @@ public enum AtomicFolder {
     public struct Writer: ~Copyable {
         private let path: String
         private let target: String
+        /// The folder it is put into.
+        private let parent: String
         private var files: [String] = []
         private var slots: [Int32]
 
@@ -49,6 +51,7 @@ public enum AtomicFolder {
             let slot = file_guard_add_unfinished(path)
             self.path = path
             self.target = target
+            self.parent = parent
             slots = [slot]
         }
 
@@ -77,6 +80,7 @@ public enum AtomicFolder {
         fileprivate mutating func move() throws(TensorFileError) {
             try Self.checkAbsent(target)
             if rename(path, target) != 0 { throw .fileSystem(action: "write", path: target, code: errno) }
+            AtomicFile.syncFolder(parent)
             release()
         }
 

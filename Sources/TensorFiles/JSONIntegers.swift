@@ -1,31 +1,31 @@
 /// The integers at the top of a JSON object, such as the `config.json` of a model, and the same text with others in their place.
 public struct JSONIntegers: Sendable {
     private let bytes: [UInt8]
-    private var values: [String: (value: Int, place: Range<Int>)] = [:]
+    private var values: [String: (value: Int?, place: Range<Int>)] = [:]
 
     /// - Throws: `malformed` for what is no JSON object.
     public init(_ bytes: [UInt8]) throws(TensorFileError) {
         var scanner = ByteScanner(bytes, format: .text, offset: 0)
-        var values: [String: (value: Int, place: Range<Int>)] = [:]
+        var values: [String: (value: Int?, place: Range<Int>)] = [:]
         try scanner.jsonObject { scanner, key, _ throws(TensorFileError) in
             scanner.skipSpace()
             let start = scanner.position
             try scanner.skipJSON()
             let place = start..<scanner.position
             // Of a repeated key the last one counts, as for Python.
-            values[key] = Int(String(decoding: bytes[place], as: UTF8.self)).map { ($0, place) }
+            values[key] = (Int(String(decoding: bytes[place], as: UTF8.self)), place)
         }
         try scanner.expectEnd()
         (self.bytes, self.values) = (bytes, values)
     }
 
     /// The integer of that key.
-    public subscript(key: String) -> Int? { values[key]?.value }
+    public subscript(key: String) -> Int? { values[key]?.value ?? nil }
 
     /// Keys with integers.
-    public var keys: [String] { values.keys.sorted(by: precedes) }
+    public var keys: [String] { values.filter { $0.value.value != nil }.keys.sorted(by: precedes) }
 
-    /// The text with other integers at some of its keys; those that are not there are added at the front.
+    /// The text with integers at some of its keys, whatever was there; those that are not there are added at the front.
     public func replacing(_ others: [String: Int]) -> [UInt8] {
         var result = bytes
         let known = others.compactMap { key, value in values[key].map { (place: $0.place, value: value) } }

@@ -1,4 +1,4 @@
-/// The array of a `.npy` file, read in place: for point sets too large to copy.
+/// The array of a `.npy` file, or one of a `.safetensors` or `.npz` archive, read in place: for point sets too large to copy.
 ///
 /// Rows are the first dimension, columns all the others together, so row i of an (n, d) array is point i. In C order a block of rows is at
 /// the same time a column-major d × n block of points. Every header is accepted that `NPY.decode` accepts.
@@ -34,6 +34,19 @@ public struct MappedArray: Sendable {
         isBigEndian = header.bigEndian
         dataOffset = header.dataOffset
         dataCount = header.dataByteCount
+    }
+
+    init(_ header: NPYHeader, in file: MappedFile, at dataOffset: Int) {
+        (self.file, self.dataOffset) = (file, dataOffset)
+        (dtype, shape, isBigEndian) = (header.dtype, header.shape, header.bigEndian)
+        isColumnMajor = header.fortranOrder && header.shape.count > 1
+        dataCount = header.dataByteCount
+    }
+
+    init(dtype: DType, shape: [Int], in file: MappedFile, bytes: Range<Int>) {
+        (self.file, self.dtype, self.shape) = (file, dtype, shape)
+        (isColumnMajor, isBigEndian) = (false, false)
+        (dataOffset, dataCount) = (bytes.lowerBound, bytes.count)
     }
 
     /// First dimension; 1 for a scalar.

@@ -93,6 +93,12 @@ enum ChainFile {
             let text = String(decoding: try folder.read(name), as: UTF8.self)
             for word in ["fc1", "fc2"] { #expect(text.contains(word)) }
         }
+        let stored = try #require(try JSONSerialization.jsonObject(with: Data(folder.read("report.json"))) as? [String: Any])
+        #expect(stored["bytesBefore"] as? Int == (try folder.read("net.safetensors").count))
+        #expect(stored["bytesAfter"] as? Int == (try folder.read("small.safetensors").count))
+        for key in ["secondsBefore", "secondsAfter", "speedup", "command", "date", "version"] { #expect(stored[key] != nil, "\(key)") }
+        let markdown = String(decoding: try folder.read("report.md"), as: UTF8.self)
+        #expect(markdown.contains("| file | ") && markdown.contains("| time of one input, ") && markdown.contains("loewner prune "))
         // Phases leave no gaps: their times are the total.
         let phases = try #require(report["phases"] as? [String: Double]), total = try #require(report["totalSeconds"] as? Double)
         #expect((phases.values.reduce(0, +) - total).magnitude <= 1e-9 * total && total >= (report["seconds"] as? Double ?? .infinity))

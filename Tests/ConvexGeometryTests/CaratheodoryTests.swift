@@ -373,6 +373,19 @@ import Testing
         }
     }
 
+    /// Weights whose sum is more than Double holds are not reduced to infinite ones.
+    @Test func weightsWhoseSumOverflows() {
+        for method in [CaratheodoryReduction.Method.oneRead, .direct] {
+            var settings = CaratheodoryReduction.Settings()
+            settings.method = method
+            #expect(
+                performing: {
+                    try CaratheodoryReduction(
+                        points: points(2, 5, 300), weights: [Double](repeating: 1e308, count: 300), settings: settings)
+                }, throws: { if case GeometryError.notRepresentable = $0 { true } else { false } })
+        }
+    }
+
     /// Denormal weights leave no room for the weights of fewer points: said, not hidden.
     @Test func denormalWeights() throws {
         let tiny = [Double](repeating: .leastNonzeroMagnitude, count: 300)

@@ -60,6 +60,19 @@ private struct SlowPoints: PointSource {
         #expect(budget.exhausted == .timeLimit && time.now == .seconds(1))
     }
 
+    /// One step that another process held up says little about the next: thousands of steps of a millisecond, one of a tenth of a second.
+    @Test func oneSlowStepIsNoPace() {
+        let time = CountedTime()
+        var budget = EffortBudget(iterationLimit: 100_000, timeLimit: .seconds(2), clock: { time.now })
+        budget.reserve = Effort(flops: 20_000)
+        var steps = 0
+        while budget.spendIteration(gap: 1, work: 1000) {
+            steps += 1
+            time.pass(.milliseconds(steps == 200 ? 100 : 1))
+        }
+        #expect(budget.exhausted == .timeLimit && time.now > .milliseconds(1900), "stopped at \(time.now)")
+    }
+
     /// Reads have their own pace: fast arithmetic must not make a slow read look short.
     @Test func readsHaveTheirOwnPace() {
         let time = CountedTime()

@@ -66,6 +66,31 @@ func checkStored(
         #expect(fit.isSolvedOrSaysWhatRoundingCosts(gap: settings.gap), "\(fit.certificate)")
     }
 
+    /// Far sets of which rounding leaves a few steps are no flats; a plane among them is one, and how far its points leave it is said.
+    @Test(arguments: [2, 3, 5], [1e12, 1e14, 1e15])
+    func farSetsKeepTheirRank(_ d: Int, _ offset: Double) throws {
+        let near = PointMuseum.gaussian(300, d, seed: 61)
+        let whole = try MinimumVolumeEllipsoid(points: Matrix(columns: near.map { $0.map { $0 + offset } }))
+        #expect(whole.rank == d && whole.certificate.distanceFromFlat == 0)
+        let plane = near.map { [$0[0] + offset, $0[0] + offset] + $0.dropFirst().map { $0 + offset } }
+        #expect(try MinimumVolumeEllipsoid(points: Matrix(columns: plane)).rank == d)
+        // Two coordinates that should be one, a rounding apart.
+        let rough = plane.enumerated().map { k, point in [point[0] + Double(k % 2) * offset.ulp] + point.dropFirst() }
+        let fit = try MinimumVolumeEllipsoid(points: Matrix(columns: rough))
+        #expect(fit.rank == d)
+        #expect(fit.certificate.distanceFromFlat > 0.2 * offset.ulp && fit.certificate.distanceFromFlat < 4 * offset.ulp)
+    }
+
+    /// All points within a rounding or two of each other are one point, which says how far they are.
+    @Test func onePointUpToRounding() throws {
+        let columns = (0..<50).map { [1e15 + 0.125 * Double($0 % 3), -1e15] }
+        let fit = try MinimumVolumeEllipsoid(points: Matrix(columns: columns))
+        #expect(fit.rank == 0 && fit.support.count == 1)
+        #expect(fit.certificate.distanceFromFlat >= 0.125 && fit.certificate.distanceFromFlat <= 0.25)
+        let same = try MinimumVolumeEllipsoid(points: Matrix(columns: [[0.1, 3], [0.1, 3]]))
+        #expect(same.rank == 0 && same.certificate.distanceFromFlat == 0)
+    }
+
     @Test(arguments: PointMuseum.valid)
     func awaySteps(_ exhibit: PointExhibit) throws {
         var settings = MinimumVolumeEllipsoid.Settings(method: .awaySteps)

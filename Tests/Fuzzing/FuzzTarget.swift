@@ -15,9 +15,9 @@ struct FuzzTarget: Sendable {
     /// Makes the function that tries one input: true when it was accepted, false when it was refused; anything else is a finding.
     let prepare: @Sendable () throws -> ([UInt8]) -> Bool
 
-    static let all = [plan, description, onnx, safetensors, npy, npz, text, state, png, jpeg]
+    static let all = [plan, description, onnx, safetensors, npy, npz, text, state, png, jpeg, shards, configuration]
 
-    private static func accepts(_ body: () throws -> Void) -> Bool {
+    static func accepts(_ body: () throws -> Void) -> Bool {
         do {
             try body()
             return true

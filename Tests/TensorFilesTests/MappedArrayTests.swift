@@ -31,6 +31,39 @@ private let files = Fixtures.named(".npy").filter { !$0.hasPrefix("refused") }
         mapped.prefetchRows(0..<mapped.rowCount)
     }
 
+    /// Tensors of archives in place: those of safetensors, stored members of npz, none that are deflated, absent or of no `.npy` type.
+    @Test func tensorsOfArchives() throws {
+        try withTemporaryFolder { folder in
+            let values = (0..<12).map { Double($0) }
+            let archive: TensorArchive = ["points": try .float64(values, shape: [4, 3]), "other": .float32([1, 2, 3])]
+            let (safetensors, stored, deflated) = (folder + "/a.safetensors", folder + "/a.npz", folder + "/b.npz")
+            try AtomicFile.write(try Safetensors.encode(archive), to: safetensors, force: false)
+            try AtomicFile.write(try NPZ.encode(archive), to: stored, force: false)
+            try AtomicFile.write(try NPZ.encode(archive, compression: .deflated), to: deflated, force: false)
+            for path in [safetensors, stored] {
+                let array = try #require(try MappedArray.inArchive(path: path, tensor: "points", verifies: true))
+                #expect(array.shape == [4, 3] && array.dtype == .f64)
+                let rows = [Double](unsafeUninitializedCapacity: 6) {
+                    array.copyRows(1..<3, into: UnsafeMutableBufferPointer(rebasing: $0[..<6]))
+                    $1 = 6
+                }
+                #expect(rows == Array(values[3..<9]))
+                #expect(try MappedArray.inArchive(path: path, tensor: nil, verifies: true) == nil)
+                #expect(try MappedArray.inArchive(path: path, tensor: "absent", verifies: true) == nil)
+            }
+            #expect(try MappedArray.inArchive(path: deflated, tensor: "points", verifies: true) == nil)
+            let half: TensorArchive = ["h": try Tensor(dtype: .bf16, shape: [1, 2], bytes: [0, 0, 0, 0])]
+            try AtomicFile.write(try Safetensors.encode(half), to: folder + "/h.safetensors", force: false)
+            #expect(try MappedArray.inArchive(path: folder + "/h.safetensors", tensor: nil, verifies: true) == nil)
+            // A damaged member is left to the reader that says so.
+            var bytes = try NPZ.encode(archive)
+            let place = try #require(bytes.firstIndex(of: 0x93)) + 130
+            bytes[place] ^= 1
+            try AtomicFile.write(bytes, to: folder + "/damaged.npz", force: false)
+            #expect(try MappedArray.inArchive(path: folder + "/damaged.npz", tensor: "points", verifies: true) == nil)
+        }
+    }
+
     /// More rows than a run of the transposition.
     @Test func tallColumnMajorArrays() throws {
         try withTemporaryFolder { folder in

@@ -135,6 +135,10 @@ import Testing
                 == "{\n  \"length\": 3,\"hidden_size\": 16, \"nested\": {\"hidden_size\": 1}, \"rate\": 1.5, \"heads\":2,\n \"name\": \"x\"}"
         )
         #expect(String(decoding: try JSONIntegers(Array("{ }".utf8)).replacing(["a": 1]), as: UTF8.self) == "{\n  \"a\": 1 }")
+        // A width that is none is replaced where it stands: a second one in front would lose to it.
+        let odd = try JSONIntegers(Array(#"{"a": [], "b": 1, "b": null}"#.utf8))
+        #expect(odd["a"] == nil && odd["b"] == nil && odd.keys.isEmpty)
+        #expect(String(decoding: odd.replacing(["a": 2, "b": 3]), as: UTF8.self) == #"{"a": 2, "b": 1, "b": 3}"#)
         #expect(throws: TensorFileError.self) { try JSONIntegers(Array("[1]".utf8)) }
     }
 }

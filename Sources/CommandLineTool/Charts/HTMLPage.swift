@@ -1,4 +1,4 @@
-// One self-contained page: no network, light and dark, printable, from 400 to any number of pixels wide. Its one script sorts tables; all
+// One self-contained page: no network, light and dark, printable, from 400 to any number of pixels wide. Its scripts sort tables and scroll; all
 // else is there without it.
 
 import NeuralNetworks
@@ -116,6 +116,7 @@ struct HTMLPage {
         <h1>\(Self.text(title))</h1>
         \(body)</main>
         \(body.contains("<table>") ? "<script>\(Self.sorting)</script>" : "")
+        \(body.contains("class=\"network\"") ? "<script>\(Self.centering)</script>" : "")
         </body>
         </html>
 
@@ -140,6 +141,16 @@ struct HTMLPage {
         dl{display:grid;grid-template-columns:max-content minmax(0,1fr);gap:3px 16px;font-size:.9rem} dt{color:var(--soft)} dd{margin:0;overflow-wrap:anywhere}
         @media (max-width:520px){dl{grid-template-columns:1fr} dd{margin-bottom:6px}}
         @media print{main{max-width:none;padding:0} figure,.tiles div,tr{break-inside:avoid} .scroll,.scroll.table{overflow:visible;max-height:none} details{display:block} table{font-size:.65rem;white-space:normal}}
+        """
+
+    /// Scrolls a wide network to its input: at the left there may be nothing to see.
+    private static let centering = """
+        document.querySelectorAll(".network .scroll").forEach(function (frame) {
+        var own = frame.getBoundingClientRect()
+        var boxes = Array.from(frame.querySelectorAll("rect")).map(function (box) { return box.getBoundingClientRect() })
+        var first = boxes.sort(function (a, b) { return a.top - b.top })[0]
+        if (first) frame.scrollLeft = first.left - own.left + (first.width - own.width) / 2
+        })
         """
 
     /// Sorts a table by the column whose header is pressed, again to turn it round: numbers first, by value and unit, then words. Well-formed

@@ -135,6 +135,7 @@ package struct PointBlocks {
     private func assemble(_ tree: MergeTree) throws(GeometryError) -> CaratheodoryReduction {
         var tree = tree
         guard let all = try tree.finish(), all.totalWeight > 0 else { throw .invalidWeight(index: 0, value: weights?.first ?? 0) }
+        try CaratheodoryReduction.checkTotal(all.totalWeight)
         let pairs = points.dimension * (points.dimension + 1) / 2
         return CaratheodoryReduction(
             indices: all.indices, weights: all.weights, featureCount: points.dimension + (keepsSecondMoments ? pairs : 0),

@@ -84,7 +84,8 @@ extension CaratheodoryReduction {
     ///   - points: d×n, one point per column.
     ///   - weights: n non-negative weights; `nil` stands for 1/n each, so that the mean is kept.
     /// - Throws: `nonFinite`, `invalidWeight` (also when all are zero), `dimensionMismatch`, `invalidSetting`, `tooLarge`,
-    ///   `tooMuchMemory`, `notRepresentable` for weights so small that Double cannot hold those of fewer points, `factorization`.
+    ///   `tooMuchMemory`, `notRepresentable` for weights so small or large that Double cannot hold those of fewer points,
+    ///   `factorization`.
     public init(points: Matrix, weights: [Double]? = nil, lift: Lift = .none, settings: Settings = .init()) throws(GeometryError) {
         if let weights, weights.count != points.columns {
             throw .dimensionMismatch(expected: points.columns, found: weights.count)
@@ -165,10 +166,17 @@ extension CaratheodoryReduction {
             let rank = settings.minimal ? try system.removeDependent() : nil
             var errors = try system.correct()
             if attempt.weightExponent != 0 { errors = try system.unscale(by: -attempt.weightExponent) ?? errors }
+            let total = Double(sign: .plus, exponent: -attempt.weightExponent, significand: moments.mass)
+            try Self.checkTotal(total)
             return CaratheodoryReduction(
                 indices: system.points.indices, weights: system.points.weights, featureCount: source.width, pointCount: source.count,
-                totalWeight: Double(sign: .plus, exponent: -attempt.weightExponent, significand: moments.mass), rank: rank,
+                totalWeight: total, rank: rank,
                 error: errors.error, spreadError: errors.spread, massError: errors.mass)
         }
+    }
+
+    /// Few points carry the weight of all: more than Double holds cannot be theirs.
+    static func checkTotal(_ weight: Double) throws(GeometryError) {
+        guard weight.isFinite else { throw .notRepresentable(reason: "weights so large that their sum overflows") }
     }
 }

@@ -30,8 +30,8 @@ package struct EffortBudget {
     private let timeLimit: Double?
     private let clock: Clock
     private let observer: (@Sendable (MinimumVolumeEllipsoid.Progress) -> Bool)?
-    /// Seconds per flop and per read of the last work announced; 0 before any.
-    private var pace = (flop: 0.0, read: 0.0)
+    /// Seconds per flop and per read.
+    private var pace = (flop: Pace(), read: Pace())
     private var announced: (work: Effort, start: Double)?
 
     package init(
@@ -61,7 +61,7 @@ package struct EffortBudget {
         guard let timeLimit else { return true }
         settle()
         let now = clock().seconds
-        let predicted = (work.flops + reserve.flops) * pace.flop + (work.reads + reserve.reads) * pace.read
+        let predicted = (work.flops + reserve.flops) * pace.flop.mean + (work.reads + reserve.reads) * pace.read.mean
         guard now < timeLimit, now + predicted <= timeLimit else { return exhaust(.timeLimit) }
         announced = (work, now)
         return true
@@ -73,14 +73,33 @@ package struct EffortBudget {
         announced = nil
         let seconds = clock().seconds - start
         if work.reads > 0 {
-            pace.read = seconds / work.reads
+            pace.read.add(work.reads, seconds)
         } else if work.flops > 0 {
-            pace.flop = seconds / work.flops
+            pace.flop.add(work.flops, seconds)
         }
     }
 
     private mutating func exhaust(_ status: MinimumVolumeEllipsoid.Status) -> Bool {
         exhausted = status
         return false
+    }
+}
+
+/// Seconds per unit of work, over the last pieces of it: another process on the processor during one of them says little about the next.
+private struct Pace {
+    private var work = 0.0
+    private var seconds = 0.0
+    private var pieces = 0
+
+    /// 0 before any work.
+    var mean: Double { work > 0 ? seconds / work : 0 }
+
+    mutating func add(_ work: Double, _ seconds: Double) {
+        self.work += work
+        self.seconds += seconds
+        pieces += 1
+        // Twice as many pieces as are remembered: the older half counts half.
+        guard pieces >= 64 else { return }
+        (self.work, self.seconds, pieces) = (self.work / 2, self.seconds / 2, 32)
     }
 }

@@ -30,7 +30,7 @@ extension EllipsoidSolver {
             status: status,
             certificate: .init(
                 gap: answer.gap, supportDeficit: answer.deficit, inflation: stored.inflation, roundingCost: stored.cost,
-                logVolumeBound: designBound + stored.cost),
+                logVolumeBound: designBound + stored.cost, distanceFromFlat: frame.distanceFromHull),
             iterations: budget.iterations, dataPasses: budget.dataPasses, rank: r, method: method, centering: settings.centering)
     }
 

@@ -105,19 +105,20 @@ struct EllipsoidSolver<Source: PointSource> {
         return try assemble(answer)
     }
 
-    /// All points coincide (or are all zero, when the center is the origin).
+    /// All points coincide, up to rounding (or are all zero, when the center is the origin).
     private func singlePoint() throws(GeometryError) -> MinimumVolumeEllipsoid {
         if let error = source.firstNonFinite() { throw error }
         var center = [Double](repeating: 0, count: frame.dimension)
         if !isCentered {
-            center = source.gather([0])
+            center = source.gather(frame.spanning)
             if let offset = source.offset { center = zip(center, offset).map { $0 + $1 } }
         }
         return MinimumVolumeEllipsoid(
             ellipsoid: Ellipsoid(
                 center: center, axes: Matrix(rows: frame.dimension, columns: 0), semiaxes: [], shape: Matrix(rows: 0, columns: 0)),
-            support: [0], weights: [1], status: .solved,
-            certificate: .init(gap: 0, supportDeficit: 0, inflation: 0, roundingCost: 0, logVolumeBound: 0),
+            support: frame.spanning, weights: [1], status: .solved,
+            certificate: .init(
+                gap: 0, supportDeficit: 0, inflation: 0, roundingCost: 0, logVolumeBound: 0, distanceFromFlat: frame.distanceFromHull),
             iterations: 0, dataPasses: 1, rank: 0, method: method, centering: settings.centering)
     }
 

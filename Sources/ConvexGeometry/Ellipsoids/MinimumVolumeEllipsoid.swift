@@ -133,11 +133,14 @@ public struct MinimumVolumeEllipsoid: Sendable {
         public let roundingCost: Double
         /// Upper bound on log vol E − log vol E*, E as it is stored and E* optimal: r/2·log(1 + ε⁺·D/r) + `roundingCost`.
         public let logVolumeBound: Double
+        /// How far a point is at most from the flat that the ellipsoid lies in, where that is of lower dimension: what rounding of the
+        /// coordinates explains. The points are inside up to it; 0 at full rank.
+        public let distanceFromFlat: Double
         /// 1/(1 + ε⁺), a lower bound on the D-efficiency of the weights as an experimental design.
         public var efficiency: Double { 1 / (1 + gap) }
     }
 
-    /// The ellipsoid; every point is inside.
+    /// The ellipsoid; every point is inside, up to `certificate.distanceFromFlat` across a flat.
     public let ellipsoid: Ellipsoid
     /// Indices of the points with positive weight, ascending.
     public let support: [Int]

@@ -6,8 +6,8 @@
 // known map that makes the covariance of a sample close to the identity.
 //
 // Rank. A stored number p carries an uncertainty of half a unit in its last place. A direction counts as flat when the
-// points leave it by no more than that noise allows: residual ≤ 4√d·ulp·‖p‖ in coordinates scaled to magnitude 1,
-// the size of the rounding of a d-term product. A slab that is thin but thicker than its rounding is a slab.
+// points leave it by no more than that noise allows (`RoundingOfPoints`), in coordinates scaled to magnitude 1. A slab that is
+// thin but thicker than its rounding is a slab. How far the points leave a flat is part of the answer.
 //
 // Fast path: Cholesky of the scaled sample covariance when it is well conditioned. Otherwise pivoted QR of the sample,
 // enlarged by the points farthest from its hull until no point is outside (one read of the data per enlargement).
@@ -32,6 +32,8 @@ struct PointFrame {
     let sample: [Int]
     /// Relative error of y computed in plain Double, from cancellation in T·(p − o).
     let noise: Double
+    /// Distance of any point from the hull, at most; 0 when r = d.
+    var distanceFromHull: Double
 
     /// Whether T is square and lower triangular.
     var isLowerTriangular: Bool {
@@ -42,7 +44,7 @@ struct PointFrame {
     func moved(to origin: [Double]) -> PointFrame {
         PointFrame(
             dimension: dimension, rank: rank, origin: origin, transform: transform, logDeterminant: logDeterminant, basis: basis,
-            spanning: spanning, sample: sample, noise: noise)
+            spanning: spanning, sample: sample, noise: noise, distanceFromHull: distanceFromHull)
     }
 
     /// Whether y must be computed with compensated sums: a certificate should be right to about 1e-9.
@@ -67,8 +69,10 @@ extension PointFrame {
         }
         // Every enlargement that matters raises the rank, so d + 1 rounds suffice.
         var found = try Self.rankRevealing(points, indices, d, isCentered, source.relativePrecision)
-        for _ in 0..<d where found.frame.rank < d && indices.count < n {
-            let outside = try found.pointsOutside(source, count: 4 * (d - found.frame.rank))
+        for _ in 0..<d where found.frame.rank < d {
+            let (outside, distance) = try found.pointsOutside(source, count: 4 * (d - found.frame.rank))
+            found.frame.distanceFromHull = distance
+            guard indices.count < n else { break }
             indices += outside
             points += source.gather(outside)
             let next = try Self.rankRevealing(points, indices, d, isCentered, source.relativePrecision)
@@ -155,7 +159,7 @@ extension PointFrame {
         let logDeterminant = -diagonal.reduce(0) { $0 + Elementary.log($1) } - scale.reduce(0) { $0 + Elementary.log($1) }
         return PointFrame(
             dimension: d, rank: d, origin: origin, transform: transform, logDeterminant: logDeterminant, basis: nil,
-            spanning: [], sample: indices, noise: worst * .ulpOfOne)
+            spanning: [], sample: indices, noise: worst * .ulpOfOne, distanceFromHull: 0)
     }
 }
 

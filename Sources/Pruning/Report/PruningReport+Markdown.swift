@@ -2,8 +2,16 @@
 
 extension PruningReport {
     /// The report as GitHub-flavored Markdown: warnings, sizes, accuracy, then one row per layer and the guarantees behind it.
-    public var markdown: String {
+    public var markdown: String { markdown() }
+
+    /// The same with what only the caller knows.
+    ///
+    /// - Parameters:
+    ///   - origin: lines below the title: model, date, command.
+    ///   - further: rows of the table of sizes: what is measured, before, after, and the share or ratio of the two.
+    public func markdown(origin: [String] = [], further: [(name: String, before: String, after: String, kept: String)] = []) -> String {
         var text = "# Pruning report\n\n"
+        for line in origin { text += "\(line)\n\n" }
         for warning in warnings { text += "> **Note:** \(warning)\n\n" }
         text += "Recipe \(recipePhrase), seed \(seed). Inputs: \(inputModel).\n\n"
         text += "| | before | after | kept |\n|---|---:|---:|---:|\n"
@@ -15,6 +23,7 @@ extension PruningReport {
             text += "| accuracy\(images) | \(Decimal.percent(before)) | \(Decimal.percent(after)) | "
             text += "\(Decimal.fixed(100 * (after - before), 2)) points |\n"
         }
+        for row in further { text += "| \(row.name) | \(row.before) | \(row.after) | \(row.kept) |\n" }
         text += "\n"
         if let learned { text += "\(learned.phrase).\n\n" }
         if let predictionPhrase { text += "\(predictionPhrase).\n\n" }
