@@ -102,6 +102,10 @@ let package = Package(
             dependencies: ["ReferenceImplementations", "Pruning", "NeuralNetworks", "RandomNumbers", "TensorFiles"],
             path: "Benchmarks/Retraining"),
 
+        // What stands beside each number of the ellipsoid's masters; run by scripts/measure-tuning.
+        .executableTarget(
+            name: "measure-tuning", dependencies: ["ConvexGeometry", "LinearAlgebra", "RandomNumbers"], path: "Benchmarks/Tuning"),
+
         // Plain Swift without BLAS: what tests check against and benchmarks compare with.
         .target(name: "ReferenceImplementations"),
 

@@ -57,7 +57,7 @@ extension GeneratedPoints {
 
     /// Writes some consecutive points as a `.npy` file.
     func writeNPY(_ range: Range<Int>, to path: String) throws {
-        FileManager.default.createFile(atPath: path, contents: nil)
+        try Data().write(to: URL(fileURLWithPath: path))
         let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
         defer { try? file.close() }
         try file.write(contentsOf: Data(NPY.header(dtype: .f32, shape: [range.count, dimension])))

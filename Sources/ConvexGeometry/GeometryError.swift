@@ -35,6 +35,7 @@ public enum GeometryError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The same, by one of several processes that share the work.
     indirect case onRank(Int, of: Int, GeometryError)
 
+    /// One sentence: what was expected, what was found, where.
     public var description: String {
         switch self {
         case .noPoints: "expected at least one point, found none"

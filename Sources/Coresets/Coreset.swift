@@ -16,6 +16,7 @@ public struct Coreset: Sendable, Equatable {
     /// Number of chosen points.
     public var count: Int { points.count }
 
+    /// A coreset of a set of `pointCount` points, with what is proven about it.
     public init(points: WeightedPoints, guarantee: Guarantee, pointCount: Int) {
         self.points = points
         self.guarantee = guarantee
@@ -23,6 +24,8 @@ public struct Coreset: Sendable, Equatable {
     }
 
     /// The ℓ∞-coreset of the columns of `points`; weights are shares of sum 1.
+    ///
+    /// - Complexity: as ``LInfinityCoreset``.
     public static func maximum(
         of points: Matrix, settings: LInfinityCoreset.Settings = .init(), representation: String = "the points as given"
     ) throws(CoresetError) -> Coreset {
@@ -33,6 +36,8 @@ public struct Coreset: Sendable, Equatable {
     }
 
     /// A sample for sums of |pᵀx|: `count` draws by the given sensitivities, or draws until `count` points are different.
+    ///
+    /// - Complexity: as ``SensitivityBounds``, the ellipsoids of all peels; drawing costs O(n).
     public static func sample(
         count: Int, bounds: SensitivityBounds, untilDistinct: Bool = false, representation: String = "the points as given",
         generator: inout some RandomNumberGenerator

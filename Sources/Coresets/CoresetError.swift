@@ -11,6 +11,7 @@ public enum CoresetError: Error, Equatable, Sendable, CustomStringConvertible {
     /// Two lists that must have the same length do not.
     case countMismatch(name: String, expected: Int, found: Int)
 
+    /// One sentence: what was expected and what was found.
     public var description: String {
         switch self {
         case .geometry(let error): error.description

@@ -23,6 +23,7 @@ public enum Guarantee: Sendable, Equatable, Codable {
         public let factor: Double
         /// Points in the coreset, and in the set.
         public let size: Int
+        /// Points in the set.
         public let pointCount: Int
     }
 
@@ -36,9 +37,11 @@ public enum Guarantee: Sendable, Equatable, Codable {
         public let failureProbability: Double
         /// Σs, and the number of draws m.
         public let totalSensitivity: Double
+        /// The number of draws m.
         public let drawCount: Int
         /// Different points in the sample, and points in the set.
         public let size: Int
+        /// Points in the set.
         public let pointCount: Int
         /// The factor of the coresets behind the sensitivities; nil when none could be peeled off, and all sensitivities are equal.
         public let provenFactor: Double?

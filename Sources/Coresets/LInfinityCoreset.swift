@@ -37,6 +37,7 @@ public struct LInfinityCoreset: Sendable, Equatable {
 
     /// What to compute.
     public struct Settings: Sendable {
+        /// How the points are chosen.
         public var construction: Construction
         /// `origin` for functionals pᵀx, the default; `free` also bounds pᵀx + b (for `axisCaratheodory`: pᵀx alone).
         public var centering: MinimumVolumeEllipsoid.Centering
@@ -45,6 +46,7 @@ public struct LInfinityCoreset: Sendable, Equatable {
         /// τ: how far above 1 a coefficient may stay in `volumeSubset`.
         public var coefficientSlack: Double
 
+        /// Settings with those given; by default the paper's construction about the origin.
         public init(
             construction: Construction = .axisCaratheodory, centering: MinimumVolumeEllipsoid.Centering = .origin, gap: Double = 1e-4,
             coefficientSlack: Double = 0.05
@@ -62,7 +64,9 @@ public struct LInfinityCoreset: Sendable, Equatable {
     public let weights: [Double]
     /// α of (1), proven for the points as given.
     public let provenFactor: Double
+    /// How the points were chosen.
     public let construction: Construction
+    /// Whether the center of the ellipsoid was free or at the origin.
     public let centering: MinimumVolumeEllipsoid.Centering
     /// Rank of the points: of their linear hull, or of the affine hull when the center is free.
     public let rank: Int
@@ -75,6 +79,7 @@ public struct LInfinityCoreset: Sendable, Equatable {
     ///
     /// Flat sets are handled in their hull; duplicates and zero points are allowed.
     /// - Throws: `geometry` for bad points, `invalidValue` for bad settings.
+    /// - Complexity: one fit (``MinimumVolumeEllipsoid``) and O(d³ + m·d²) for m contact points; `volumeSubset` n·d² a pass.
     public init(points: Matrix, settings: Settings = .init()) throws(CoresetError) {
         guard settings.gap > 0, settings.gap.isFinite else {
             throw .invalidValue(name: "gap", expected: "a positive number", found: settings.gap)

@@ -64,6 +64,7 @@ public struct SensitivityBounds: Sendable, Equatable {
     public let provenFactor: Double?
     /// Points at which peeling stopped.
     public let threshold: Int
+    /// How each coreset was chosen.
     public let construction: LInfinityCoreset.Construction
 
     /// Σ s.
@@ -82,6 +83,7 @@ public struct SensitivityBounds: Sendable, Equatable {
     ///   - threshold: when to stop; bounds stay valid at any.
     ///   - observer: called before every round; returning false stops peeling there.
     /// - Throws: as ``LInfinityCoreset``.
+    /// - Complexity: one coreset (``LInfinityCoreset``) of what is left in every round, n/size rounds at most.
     public init(
         points: Matrix, settings: LInfinityCoreset.Settings = .init(), threshold: Threshold = .fine,
         observer: ((Progress) -> Bool)? = nil

@@ -32,10 +32,12 @@ public struct SensitivitySampling: Sendable, Equatable {
     public let weights: [Double]
     /// Draws made: m of (1); 0 for `top`.
     public let drawCount: Int
+    /// How the points were drawn.
     public let mode: Mode
 
     /// `count` independent draws; fewer different points come out.
     /// - Throws: `invalidCount`, `invalidValue` (a sensitivity that is negative or not finite, or all zero).
+    /// - Complexity: O(n + count·log n).
     public static func draw(
         count: Int, sensitivities: [Double], generator: inout some RandomNumberGenerator
     ) throws(CoresetError) -> SensitivitySampling {
@@ -53,6 +55,8 @@ public struct SensitivitySampling: Sendable, Equatable {
     ///
     /// m of (1) is the number of draws made. Points without sensitivity are never drawn; when fewer than `count` have
     /// any, the rest is filled up in the order of ``top(count:sensitivities:norms:)`` with weight 1.
+    ///
+    /// - Complexity: O(n) and log n a draw.
     public static func drawDistinct(
         count: Int, sensitivities: [Double], norms: [Double]? = nil, generator: inout some RandomNumberGenerator
     ) throws(CoresetError) -> SensitivitySampling {
@@ -94,6 +98,8 @@ public struct SensitivitySampling: Sendable, Equatable {
     }
 
     /// The `count` points of largest sensitivity; ties go to the larger norm, then to the lower index.
+    ///
+    /// - Complexity: O(n·log n).
     public static func top(count: Int, sensitivities: [Double], norms: [Double]? = nil) throws(CoresetError) -> SensitivitySampling {
         let n = sensitivities.count
         guard count >= 0, count <= n else { throw .invalidCount(name: "number of points", expected: "0 … \(n)", found: count) }

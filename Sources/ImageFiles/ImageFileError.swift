@@ -7,6 +7,7 @@ public enum ImageFileError: Error, Equatable, Sendable, CustomStringConvertible 
     /// The picture does not have the size or the channels that were asked for.
     case unfit(expected: String, found: String)
 
+    /// One sentence: what was expected and what was found.
     public var description: String {
         switch self {
         case .unrecognizedFormat(let count):

@@ -21,15 +21,20 @@ public struct ImagePreparation: Sendable, Equatable {
         case nhwc
     }
 
+    /// How the picture comes to another size.
     public var resizing: Resizing
+    /// How new pixels are made of old ones.
     public var interpolation: Interpolation
     /// Size of the centered crop; nil keeps what resizing gives.
     public var crop: (width: Int, height: Int)?
     /// 1 or 3.
     public var channels: Int
+    /// Which color comes first.
     public var order: ChannelOrder
+    /// Where the color axis is.
     public var layout: Layout
 
+    /// A preparation with what is given; by default a picture as large as the crop needs, in RGB, channels first.
     public init(
         resizing: Resizing = .coverCrop, interpolation: Interpolation = .bilinear, crop: (width: Int, height: Int)? = nil,
         channels: Int = 3,
@@ -43,6 +48,7 @@ public struct ImagePreparation: Sendable, Equatable {
         self.layout = layout
     }
 
+    /// Whether every step is the same.
     public static func == (a: ImagePreparation, b: ImagePreparation) -> Bool {
         a.resizing == b.resizing && a.interpolation == b.interpolation && a.crop?.width == b.crop?.width && a.crop?.height == b.crop?.height
             && a.channels == b.channels && a.order == b.order && a.layout == b.layout

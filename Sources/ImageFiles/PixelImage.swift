@@ -10,7 +10,9 @@ internal import CImageCodecs
 
 /// A picture in memory: 8 bits per sample, rows from the top, samples interleaved.
 public struct PixelImage: Sendable, Equatable {
+    /// Pixels in a row.
     public let width: Int
+    /// Rows.
     public let height: Int
     /// 1 (gray) or 3 (red, green, blue).
     public let channels: Int

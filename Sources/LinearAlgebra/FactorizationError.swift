@@ -11,6 +11,7 @@ public enum FactorizationError: Error, Equatable, Sendable, CustomStringConverti
     /// The matrix must be square.
     case notSquare(rows: Int, columns: Int)
 
+    /// One sentence: what was expected and what was found.
     public var description: String {
         switch self {
         case .notPositiveDefinite(let order):

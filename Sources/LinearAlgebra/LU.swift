@@ -28,6 +28,7 @@ public struct LU: Sendable {
 
     /// A⁻¹·B for a square nonsingular matrix.
     /// - Throws: `singular`, `notSquare`.
+    /// - Complexity: n² multiply–adds for each column of b.
     public func solve(_ b: Matrix) throws(FactorizationError) -> Matrix {
         guard factors.rows == factors.columns else { throw .notSquare(rows: factors.rows, columns: factors.columns) }
         if let firstZeroPivot { throw .singular(pivot: firstZeroPivot) }

@@ -22,6 +22,8 @@ extension Matrix {
     }
 
     /// A·x, or Aᵀ·x.
+    ///
+    /// - Complexity: O(rows·columns).
     public func times(_ vector: [Double], transposeSelf: Bool = false) -> [Double] {
         precondition(vector.count == (transposeSelf ? rows : columns), "vector length must match the matrix")
         var result = [Double](repeating: 0, count: transposeSelf ? columns : rows)
@@ -33,6 +35,8 @@ extension Matrix {
     }
 
     /// A·diag(w)·Aᵀ with w ≥ 0 (all ones when `nil`): a symmetric matrix of order `rows`, both triangles filled.
+    ///
+    /// - Complexity: rows²·columns/2 multiply–adds.
     public func gram(weights: [Double]? = nil) -> Matrix {
         var scaled = self
         if let weights {
@@ -53,9 +57,12 @@ extension Matrix {
         return result
     }
 
+    /// Entry by entry. Precondition: the same shape. O(rows·columns).
     public static func + (a: Matrix, b: Matrix) -> Matrix { a.combined(with: b, +) }
+    /// Entry by entry. Precondition: the same shape. O(rows·columns).
     public static func - (a: Matrix, b: Matrix) -> Matrix { a.combined(with: b, -) }
 
+    /// Every entry times a number. O(rows·columns).
     public static func * (scale: Double, a: Matrix) -> Matrix {
         Matrix(rows: a.rows, columns: a.columns, elements: a.elements.map { scale * $0 })
     }

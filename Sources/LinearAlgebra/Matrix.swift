@@ -53,6 +53,7 @@ public struct Matrix: Sendable, Equatable {
         return result
     }
 
+    /// The entry of a row and a column, both from 0. Precondition: they exist.
     public subscript(row: Int, column: Int) -> Double {
         @inline(__always) get {
             precondition(row >= 0 && row < rows && column >= 0 && column < columns, "matrix index out of range")
@@ -74,6 +75,8 @@ public struct Matrix: Sendable, Equatable {
     public var diagonal: [Double] { (0..<Swift.min(rows, columns)).map { self[$0, $0] } }
 
     /// The transpose (a copy), written in cache-sized tiles.
+    ///
+    /// - Complexity: O(rows·columns), in blocks.
     public func transposed() -> Matrix {
         let tile = 32
         let result = [Double](unsafeUninitializedCapacity: elements.count) { out, count in
@@ -94,6 +97,8 @@ public struct Matrix: Sendable, Equatable {
     }
 
     /// The columns with the given indices, in that order.
+    ///
+    /// - Complexity: O(rows·indices).
     public func selectingColumns(_ indices: some Collection<Int>) -> Matrix {
         var storage: [Double] = []
         storage.reserveCapacity(rows * indices.count)
@@ -102,6 +107,8 @@ public struct Matrix: Sendable, Equatable {
     }
 
     /// The rows with the given indices, in that order.
+    ///
+    /// - Complexity: O(indices·columns).
     public func selectingRows(_ indices: [Int]) -> Matrix {
         let elements = [Double](unsafeUninitializedCapacity: indices.count * columns) { target, count in
             self.elements.withUnsafeBufferPointer { source in

@@ -36,6 +36,8 @@ public struct PivotedQR: Sendable {
     }
 
     /// The first `count` columns of Q, orthonormal; at most min(m, n).
+    ///
+    /// - Complexity: O(rows·columns·count).
     public func q(columns count: Int? = nil) -> Matrix {
         let k = count ?? tau.count
         precondition(k <= tau.count, "Q has min(m, n) columns")

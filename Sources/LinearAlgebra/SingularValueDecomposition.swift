@@ -11,6 +11,7 @@ public struct SingularValueDecomposition: Sendable {
 
     /// Decomposes `matrix` by divide and conquer.
     /// - Throws: `noConvergence`, `dimensionTooLarge`.
+    /// - Complexity: O(m·n·min(m, n)).
     public init(_ matrix: Matrix) throws(FactorizationError) {
         guard matrix.rows <= Int(Int32.max), matrix.columns <= Int(Int32.max) else {
             throw .dimensionTooLarge(Swift.max(matrix.rows, matrix.columns))

@@ -15,8 +15,11 @@
     /// A broken network or a lost process ends all of them: that is what MPI does by default. A process that exits while the others
     /// still share its work ends them too; otherwise MPI is finished when the process exits.
     public final class MPIProcess: ProcessGroup {
+        /// Which of the processes this is, from 0.
         public let rank: Int
+        /// How many processes `mpirun` has started.
         public let count: Int
+        /// What collectives have cost the network.
         public let meter = MessageMeter()
 
         /// Whether processes are waiting for each other: from the start until rank 0 releases the others.
@@ -35,6 +38,7 @@
         /// Bytes of one call at most: sizes are 32-bit integers.
         private static var longest: Int { 1 << 30 }
 
+        /// What rank 0 passes, to all; the others pass anything. Parts of 2³⁰ bytes.
         public func broadcast(_ bytes: [UInt8]) -> [UInt8] {
             var size = bytes.count
             withUnsafeMutableBytes(of: &size) { cmpi_broadcast($0.baseAddress, Int32($0.count)) }
@@ -47,12 +51,14 @@
             return result
         }
 
+        /// Hands a message to another process; returns when it may be overwritten. Precondition: `rank` is another one of 0..<`count`.
         public func send(_ bytes: [UInt8], to rank: Int) {
             var size = bytes.count
             withUnsafeMutableBytes(of: &size) { cmpi_send($0.baseAddress, Int32($0.count), Int32(rank)) }
             inParts(of: size) { start, count in bytes.withUnsafeBytes { cmpi_send($0.baseAddress! + start, count, Int32(rank)) } }
         }
 
+        /// Waits for the next message of another process. Precondition: `rank` is another one of 0..<`count`.
         public func receive(from rank: Int) -> [UInt8] {
             var size = 0
             withUnsafeMutableBytes(of: &size) { cmpi_receive($0.baseAddress, Int32($0.count), Int32(rank)) }

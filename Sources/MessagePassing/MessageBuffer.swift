@@ -1,5 +1,6 @@
 /// Numbers as bytes of a message, read back in the order they were written. Ranks run the same program on machines of one kind.
 public struct MessageBuffer: Sendable {
+    /// The whole message, read or not.
     public private(set) var bytes: [UInt8]
     private var position = 0
 
@@ -15,12 +16,18 @@ public struct MessageBuffer: Sendable {
     /// What has not been read.
     public var rest: [UInt8] { Array(bytes[position...]) }
 
+    /// Appends a list of numbers, its length in front.
     public mutating func write(_ values: [Double]) { append(values) }
+    /// Appends a list of numbers, its length in front.
     public mutating func write(_ values: [Int]) { append(values) }
+    /// Appends a list of bytes, its length in front.
     public mutating func write(_ values: [UInt8]) { append(values) }
 
+    /// The next list. Precondition: a list of Doubles was written there.
     public mutating func readDoubles() -> [Double] { next(0.0) }
+    /// The next list. Precondition: a list of Ints was written there.
     public mutating func readInts() -> [Int] { next(0) }
+    /// The next list. Precondition: a list of bytes was written there.
     public mutating func readBytes() -> [UInt8] { next(0) }
 
     private mutating func append<Value: BitwiseCopyable>(_ values: [Value]) {

@@ -7,6 +7,7 @@ public struct MessageTraffic: Sendable, Equatable {
     /// Bytes that left a process for another one.
     public var bytesSent: Int
 
+    /// Traffic of so many collectives and bytes.
     public init(messages: Int = 0, bytesSent: Int = 0) {
         self.messages = messages
         self.bytesSent = bytesSent
@@ -22,11 +23,13 @@ public struct MessageTraffic: Sendable, Equatable {
 public final class MessageMeter: Sendable {
     private let state = Mutex(MessageTraffic())
 
+    /// A meter at zero.
     public init() {}
 
     /// All so far.
     public var traffic: MessageTraffic { state.withLock { $0 } }
 
+    /// Counts further traffic. Safe from any thread.
     public func add(_ more: MessageTraffic) {
         state.withLock {
             $0.messages += more.messages

@@ -9,6 +9,7 @@ public enum AxisOperation: Sendable, Equatable {
     /// x/(bias + α/size·Σ x²)^β, summed over `size` neighbours: local response normalization.
     case localResponse(size: Int, alpha: Float, beta: Float, bias: Float)
 
+    /// The operation's name in ONNX.
     public var name: String {
         switch self {
         case .logSoftmax: "LogSoftmax"

@@ -2,11 +2,14 @@
 
 /// Outcome of classifying labelled images.
 public struct ClassificationAccuracy: Sendable, Equatable {
+    /// Images classified as labelled.
     public var correct: Int
+    /// Images in all.
     public var count: Int
     /// correct / count.
     public var fraction: Double { count > 0 ? Double(correct) / Double(count) : 0 }
 
+    /// So many right answers of so many. No precondition: a count of 0 has the fraction 0.
     public init(correct: Int, count: Int) {
         self.correct = correct
         self.count = count
@@ -47,6 +50,7 @@ extension Evaluator {
 
     /// Share of images whose largest logit (lowest index among equals) is the label's.
     /// - Throws: ``NetworkError`` when the labels do not fit the outputs.
+    /// - Complexity: a pass forward over all images; memory: activations of `batch` at a time.
     public func accuracy(on data: LabelledImages, batch: Int = 512, threads: Int? = nil) throws(NetworkError) -> ClassificationAccuracy {
         try Self.accuracy(logits: try logits(of: data.inputs, batch: batch, threads: threads), labels: data.labels)
     }

@@ -4,9 +4,11 @@
 public struct ConfusionSummary: Sendable, Equatable, Codable {
     /// One class among the labels.
     public struct Class: Sendable, Equatable, Codable {
+        /// The class, from 0.
         public var label: Int
         /// Samples with this label, and those of them that were named so.
         public var count: Int
+        /// How many of them were named so.
         public var correct: Int
 
         package init(label: Int, count: Int, correct: Int) { (self.label, self.count, self.correct) = (label, count, correct) }
@@ -14,8 +16,11 @@ public struct ConfusionSummary: Sendable, Equatable, Codable {
 
     /// Samples of one label that were taken for another.
     public struct Mistake: Sendable, Equatable, Codable {
+        /// The class on the label, from 0.
         public var label: Int
+        /// The class with the largest logit.
         public var predicted: Int
+        /// Samples of which that is so.
         public var count: Int
 
         package init(label: Int, predicted: Int, count: Int) {

@@ -23,6 +23,7 @@ public enum ElementwiseOperation: Sendable, Equatable {
         }
     }
 
+    /// The operation's name in messages and tables.
     public var name: String {
         switch self {
         case .subtract: "Subtract"

@@ -6,6 +6,7 @@ public struct Interpolation: Sendable, Equatable {
     public var positions: [Int]
     /// Their weights.
     public var weights: [Float]
+    /// Input positions that are summed for one output position.
     public var tapCount: Int
 
     /// Precondition: as many weights as positions, a multiple of `tapCount`.

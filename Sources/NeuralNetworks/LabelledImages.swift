@@ -6,6 +6,7 @@ import TensorFiles
 public struct InputScaling: Sendable, Equatable {
     /// Per channel, or one value for all; applied after the division by `unit`.
     public var mean: [Float]
+    /// Per channel, or one value for all; what the difference is divided by.
     public var standardDeviation: [Float]
     /// Pass stored values through unscaled.
     public var isRaw: Bool
@@ -36,6 +37,7 @@ public struct LabelledImages: Sendable {
     /// What the first, and mostly only, network input gets.
     public var images: ActivationTensor { inputs[0] }
 
+    /// Images for a network of one input. Throws `invalidData` unless labels are absent or one per image.
     public init(images: ActivationTensor, labels: [Int] = []) throws(NetworkError) {
         try self.init(inputs: [images], labels: labels)
     }
@@ -73,12 +75,7 @@ public struct LabelledImages: Sendable {
         let count = min(limit ?? stored.shape[0], stored.shape[0])
         guard count > 0 else { throw .invalidData(reason: "expected a limit of at least 1 image, found \(count)") }
         let shape = [count] + stored.shape.dropFirst()
-        var values: [Float]
-        do {
-            values = try stored.floats()
-        } catch {
-            throw .invalidData(reason: "images: \(error)")
-        }
+        var values = try Self.read("images") { () throws(TensorFileError) in try stored.floats() }
         values.removeLast(values.count - shape.reduce(1, *))
         if let index = values.firstIndex(where: { !$0.isFinite }) {
             throw .invalidData(reason: "expected finite images, found a non-finite value at position \(index)")
@@ -121,27 +118,26 @@ public struct LabelledImages: Sendable {
         try self.init(inputs: inputs, labels: labels)
     }
 
+    /// Numbers of an array, whose file may not have such.
+    private static func read<Value>(_ name: String, _ values: () throws(TensorFileError) -> Value) throws(NetworkError) -> Value {
+        do throws(TensorFileError) { return try values() } catch { throw .data(name: name, cause: error) }
+    }
+
     private static func unscaled(_ stored: Tensor, name: String) throws(NetworkError) -> ActivationTensor {
         guard !stored.shape.isEmpty, stored.shape.allSatisfy({ $0 > 0 }) else {
             throw .invalidData(reason: "expected \(name) of shape (N, …), found \(NetworkError.text(stored.shape))")
         }
-        do {
-            let values = try stored.floats()
-            if let index = values.firstIndex(where: { !$0.isFinite }) {
-                throw NetworkError.invalidData(reason: "expected finite values in \(name), found a non-finite one at position \(index)")
-            }
-            if !stored.dtype.isFloatingPoint, let index = values.firstIndex(where: { $0.magnitude > 0x1p24 }) {
-                throw NetworkError.invalidData(
-                    reason:
-                        "expected integers of at most 2²⁴ in \(name), which single precision holds, found about \(values[index]) at position \(index)"
-                )
-            }
-            return ActivationTensor(shape: stored.shape, values: values)
-        } catch let error as NetworkError {
-            throw error
-        } catch {
-            throw .invalidData(reason: "\(name): \(error)")
+        let values = try read(name) { () throws(TensorFileError) in try stored.floats() }
+        if let index = values.firstIndex(where: { !$0.isFinite }) {
+            throw .invalidData(reason: "expected finite values in \(name), found a non-finite one at position \(index)")
         }
+        if !stored.dtype.isFloatingPoint, let index = values.firstIndex(where: { $0.magnitude > 0x1p24 }) {
+            throw .invalidData(
+                reason:
+                    "expected integers of at most 2²⁴ in \(name), which single precision holds, found about \(values[index]) at position \(index)"
+            )
+        }
+        return ActivationTensor(shape: stored.shape, values: values)
     }
 
     private static func scale(
@@ -178,14 +174,8 @@ public struct LabelledImages: Sendable {
         guard stored.shape.first == expected, stored.elementCount == expected else {
             throw .invalidData(reason: "expected \(expected) labels, one per image, found shape \(NetworkError.text(stored.shape))")
         }
-        do {
-            let labels = try stored.int64s()
-            guard let bad = labels.first(where: { $0 < 0 }) else { return labels.map { Int($0) } }
-            throw NetworkError.invalidData(reason: "expected labels of at least 0, found \(bad)")
-        } catch let error as NetworkError {
-            throw error
-        } catch {
-            throw .invalidData(reason: "labels: \(error)")
-        }
+        let labels = try read("labels") { () throws(TensorFileError) in try stored.int64s() }
+        guard let bad = labels.first(where: { $0 < 0 }) else { return labels.map { Int($0) } }
+        throw .invalidData(reason: "expected labels of at least 0, found \(bad)")
     }
 }

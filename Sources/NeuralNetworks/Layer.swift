@@ -68,6 +68,7 @@ public struct Linear: Sendable, Equatable {
     /// The weight is stored (in, out), as ONNX MatMul and Gemm without transB have it.
     public var isTransposed: Bool
 
+    /// A layer over parameters by name; `bias` may be absent.
     public init(weight: String, bias: String?, isTransposed: Bool = false) {
         self.weight = weight
         self.bias = bias
@@ -81,12 +82,16 @@ public struct Convolution: Sendable, Equatable {
     public var weight: String
     /// Parameter of shape (out).
     public var bias: String?
+    /// Positions from one output to the next, per spatial axis.
     public var strides: [Int]
     /// Zero padding: top, left, bottom, right (1-D: left, right).
     public var padding: [Int]
+    /// Positions from one tap to the next, per spatial axis.
     public var dilations: [Int]
+    /// Shares of the channels that are convolved apart: inputs and outputs are multiples of it.
     public var groups: Int
 
+    /// A layer over parameters by name; lists have one number per spatial axis, the padding two.
     public init(weight: String, bias: String?, strides: [Int], padding: [Int], dilations: [Int], groups: Int = 1) {
         self.weight = weight
         self.bias = bias
@@ -99,12 +104,18 @@ public struct Convolution: Sendable, Equatable {
 
 /// y = γ·(x − mean)/√(variance + ε) + β per channel (axis 1), statistics frozen.
 public struct BatchNormalization: Sendable, Equatable {
+    /// Parameter γ of shape (channels); `nil` for 1.
     public var scale: String?
+    /// Parameter β of shape (channels); `nil` for 0.
     public var shift: String?
+    /// Parameter of shape (channels): the running mean.
     public var mean: String
+    /// Parameter of shape (channels): the running variance.
     public var variance: String
+    /// Added to the variance under the root.
     public var epsilon: Float
 
+    /// A layer over parameters by name.
     public init(scale: String?, shift: String?, mean: String, variance: String, epsilon: Float) {
         self.scale = scale
         self.shift = shift
@@ -116,14 +127,20 @@ public struct BatchNormalization: Sendable, Equatable {
 
 /// Normalization whose statistics come from the activation itself.
 public struct Normalization: Sendable, Equatable {
+    /// What the statistics are taken over: all normalized axes; the same without a mean; a share of the channels; one channel.
     public enum Kind: Sendable, Equatable { case layer, rms, group(Int), instance }
+    /// What the statistics are taken over.
     public var kind: Kind
     /// First normalized axis (layer, RMS); 1 for group and instance.
     public var axis: Int
+    /// Parameter the normalized values are multiplied by; `nil` for 1.
     public var scale: String?
+    /// Parameter that is added then; `nil` for 0.
     public var shift: String?
+    /// Added to the variance under the root.
     public var epsilon: Float
 
+    /// A layer over parameters by name.
     public init(kind: Kind, axis: Int, scale: String?, shift: String?, epsilon: Float) {
         self.kind = kind
         self.axis = axis
@@ -168,20 +185,26 @@ public enum Activation: Sendable, Equatable {
 
 /// Windowed pooling over the spatial axes.
 public struct Pooling: Sendable, Equatable {
+    /// What is made of the values in a window.
     public enum Kind: Sendable, Equatable {
         case maximum, average(countsPadding: Bool)
         /// (Σ|x|^p)^(1/p).
         case norm(power: Int)
     }
+    /// What is made of the values in a window.
     public var kind: Kind
+    /// Extent of the window, per spatial axis.
     public var window: [Int]
+    /// Positions from one window to the next, per spatial axis.
     public var strides: [Int]
     /// Top, left, bottom, right (1-D: left, right).
     public var padding: [Int]
+    /// Whether the number of windows is rounded up: a last one may reach beyond the padding.
     public var ceilMode: Bool
     /// Steps between the taps of a maximum; empty for 1.
     public var dilations: [Int]
 
+    /// A pooling; lists have one number per spatial axis, the padding two.
     public init(kind: Kind, window: [Int], strides: [Int], padding: [Int], ceilMode: Bool = false, dilations: [Int] = []) {
         self.dilations = dilations
         self.kind = kind
@@ -194,10 +217,14 @@ public struct Pooling: Sendable, Equatable {
 
 /// A strided range of one axis; `end` is exclusive and may exceed the axis.
 public struct SliceRange: Sendable, Equatable {
+    /// First position; negative ones count from the end.
     public var start: Int
+    /// The position behind the last one.
     public var end: Int
+    /// From one position to the next, not 0; negative ones run backwards.
     public var step: Int
 
+    /// The whole axis unless said otherwise.
     public init(start: Int = 0, end: Int = .max, step: Int = 1) {
         self.start = start
         self.end = end

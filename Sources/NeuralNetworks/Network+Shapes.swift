@@ -16,6 +16,7 @@ extension Network {
     /// A shape that does not follow (an unknown operation, an unknown input) is left as it was.
     /// - Parameter inputShapes: shapes of the inputs without the batch axis, in the order of `inputs`; `nil` keeps those in `values`.
     /// - Throws: ``NetworkError`` naming the node whose tensors or inputs contradict each other.
+    /// - Complexity: O(nodes).
     public func inferringShapes(inputShapes: [[Int]]? = nil) throws(NetworkError) -> Network {
         var result = self
         if let inputShapes {

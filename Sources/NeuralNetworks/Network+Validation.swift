@@ -31,6 +31,8 @@ extension Network {
     }
 
     /// The graph half of ``validate()``, without reading a parameter.
+    ///
+    /// - Complexity: O(nodes).
     public func validateGraph() throws(NetworkError) {
         var names: Set<String> = []
         var made: Set<ValueID> = []

@@ -12,10 +12,14 @@ public struct Network: Sendable {
     public struct Node: Sendable, Equatable {
         /// Unique name, the file's where it has one (`layer1.0.conv1`).
         public var name: String
+        /// What it computes.
         public var layer: Layer
+        /// The values it reads, in the order the layer expects.
         public var inputs: [ValueID]
+        /// The values it makes.
         public var outputs: [ValueID]
 
+        /// A node over values by their indices.
         public init(name: String, layer: Layer, inputs: [ValueID], outputs: [ValueID]) {
             self.name = name
             self.layer = layer
@@ -26,19 +30,25 @@ public struct Network: Sendable {
 
     /// An activation that flows between nodes.
     public struct Value: Sendable, Equatable {
+        /// The file's name for it; may be empty.
         public var name: String
         /// Shape without the batch axis; `nil` when unknown.
         public var shape: [Int]?
 
+        /// A value of known or unknown shape.
         public init(name: String, shape: [Int]? = nil) {
             self.name = name
             self.shape = shape
         }
     }
 
+    /// In topological order: makers before readers.
     public var nodes: [Node]
+    /// What flows between the nodes.
     public var values: [Value]
+    /// The values that a caller gives, in order.
     public var inputs: [ValueID]
+    /// The values that a caller gets, in order.
     public var outputs: [ValueID]
     /// Trained tensors by name.
     public var parameters: [String: Parameter]
@@ -48,6 +58,7 @@ public struct Network: Sendable {
     /// surgery may change them. False for files that hold weights only: the program that loads those fixes all attributes.
     public var storesAttributes: Bool
 
+    /// A network of these parts. Nothing is checked here; see ``validateGraph()`` and ``inferringShapes()``.
     public init(
         nodes: [Node], values: [Value], inputs: [ValueID], outputs: [ValueID], parameters: [String: Parameter],
         storesAttributes: Bool = true

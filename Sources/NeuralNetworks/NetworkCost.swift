@@ -7,6 +7,7 @@ public struct NetworkCost: Sendable, Equatable {
     /// Multiplications with an addition each, for one sample; `nil` when a shape is unknown.
     public var multiplyAdds: Int?
 
+    /// Counts as given.
     public init(parameters: Int, multiplyAdds: Int?) {
         self.parameters = parameters
         self.multiplyAdds = multiplyAdds
@@ -39,25 +40,10 @@ extension Network {
     }
 
     private func multiplyAdds(of node: Node) -> Int? {
-        func size(_ shape: [Int]) -> Int { shape.reduce(1) { $0.multipliedReportingOverflow(by: $1).partialValue } }
         switch node.layer {
-        case .linear(let layer):
-            guard let shape = values[node.inputs[0]].shape, let weight = parameters[layer.weight] else { return nil }
-            return size(shape.dropLast()) * weight.values.count
-        case .convolution(let layer):
-            guard let shape = values[node.outputs[0]].shape, let weight = parameters[layer.weight] else { return nil }
-            return size(Array(shape.dropFirst())) * weight.values.count
-        case .convolutionTranspose(let layer):
-            guard let shape = values[node.inputs[0]].shape, let weight = parameters[layer.weight] else { return nil }
-            return size(Array(shape.dropFirst())) * weight.values.count
-        case .recurrent(let layer):
-            guard let steps = values[node.inputs[0]].shape?.first, let weight = parameters[layer.weight],
-                let recurrence = parameters[layer.recurrence]
-            else { return nil }
-            return steps * (weight.values.count + recurrence.values.count)
         case .matrixProduct:
             guard let shape = values[node.outputs[0]].shape, let inner = values[node.inputs[0]].shape?.last else { return nil }
-            return size(shape) * inner
+            return Network.count(shape) * inner
         case .attention(_, _):
             let shapes = node.inputs.map { values[$0].shape }
             guard shapes.count == 3, let q = shapes[0], let k = shapes[1], let v = shapes[2], q.count == 2, k.count == 2, v.count == 2
@@ -66,14 +52,39 @@ extension Network {
         case .barrier:
             return nil
         default:
-            return 0
+            var sum = 0
+            for use in weightUses(of: node) {
+                guard let places = use.places, let weight = parameters[use.weight] else { return nil }
+                sum += places * weight.values.count
+            }
+            return sum
         }
+    }
+
+    /// Weights of a node and how often one sample meets each of their numbers: places for a linear layer or a convolution, steps for a
+    /// recurrent layer; `nil` where a shape is unknown. Everything that counts multiply–adds goes by this.
+    package func weightUses(of node: Node) -> [(weight: String, places: Int?)] {
+        func shape(_ values: [ValueID]) -> [Int]? { values.first.flatMap { self.values[$0].shape } }
+        switch node.layer {
+        case .linear(let layer): return [(layer.weight, shape(node.inputs).map { Network.count($0.dropLast()) })]
+        case .convolution(let layer): return [(layer.weight, shape(node.outputs).map { Network.count($0.dropFirst()) })]
+        case .convolutionTranspose(let layer): return [(layer.weight, shape(node.inputs).map { Network.count($0.dropFirst()) })]
+        case .recurrent(let layer):
+            let steps = shape(node.inputs)?.first
+            return [(layer.weight, steps), (layer.recurrence, steps)]
+        default: return []
+        }
+    }
+
+    /// Elements of a shape; a product beyond Int wraps, sizes have been checked where it matters.
+    private static func count(_ shape: some Sequence<Int>) -> Int {
+        shape.reduce(1) { $0.multipliedReportingOverflow(by: $1).partialValue }
     }
 }
 
 extension Layer {
     /// Parameters without running statistics and constants of the graph that nobody trains.
-    var trainedParameterNames: [String] {
+    package var trainedParameterNames: [String] {
         switch self {
         case .batchNormalization(let layer): [layer.scale, layer.shift].compactMap { $0 }
         default: parameterNames

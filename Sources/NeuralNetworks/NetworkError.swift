@@ -10,6 +10,10 @@ public enum NetworkError: Error, Sendable, Equatable {
     case nonFiniteTensor(name: String, index: Int)
     /// A tensor of a kind that cannot be a trained parameter.
     case unreadableTensor(name: String, reason: String)
+    /// A tensor that its file cannot give as numbers, or cannot take.
+    case tensor(name: String, cause: TensorFileError)
+    /// The model's file contradicts itself.
+    case file(TensorFileError)
     /// An activation of the wrong shape (without the batch axis) arrives at a node.
     case wrongInputShape(node: String, expected: String, found: [Int])
     /// The graph contradicts itself at a node: wrong number of inputs, an undefined value, a cycle, impossible attributes.
@@ -28,9 +32,12 @@ public enum NetworkError: Error, Sendable, Equatable {
     case cannotCut(group: String, reason: String)
     /// Labelled or calibration data that do not fit.
     case invalidData(reason: String)
+    /// An array of such data that its file cannot give as numbers.
+    case data(name: String, cause: TensorFileError)
 }
 
 extension NetworkError: CustomStringConvertible {
+    /// One sentence: what was expected, what was found, where.
     public var description: String {
         switch self {
         case .missingTensor(let name, let node):
@@ -41,6 +48,10 @@ extension NetworkError: CustomStringConvertible {
             "tensor \(name): expected finite values, found a non-finite one at position \(index)"
         case .unreadableTensor(let name, let reason):
             "tensor \(name): \(reason)"
+        case .tensor(let name, let cause):
+            "tensor \(name): \(cause)"
+        case .file(let cause):
+            "network: \(cause)"
         case .wrongInputShape(let node, let expected, let found):
             "node \(node): expected \(expected) as input, found shape \(Self.text(found))"
         case .invalidNode(let name, let reason):
@@ -60,6 +71,8 @@ extension NetworkError: CustomStringConvertible {
             "channel group \(group): \(reason)"
         case .invalidData(let reason):
             "data: \(reason)"
+        case .data(let name, let cause):
+            "data: \(name): \(cause)"
         }
     }
 

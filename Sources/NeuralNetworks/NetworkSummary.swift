@@ -2,13 +2,17 @@
 
 /// Nodes, shapes, costs and channel groups of a network.
 public struct NetworkSummary: Sendable, Codable, Equatable {
+    /// One node.
     public struct Node: Sendable, Codable, Equatable {
+        /// The node's name.
         public var name: String
+        /// What it computes, as tables call it.
         public var operation: String
         /// Names of the nodes and inputs that it reads.
         public var inputs: [String]
         /// Shape of the first output without the batch axis; absent when unknown.
         public var shape: [Int]?
+        /// Trained numbers that it reads.
         public var parameters: Int
         /// For one sample; absent when unknown.
         public var multiplyAdds: Int?
@@ -20,10 +24,15 @@ public struct NetworkSummary: Sendable, Codable, Equatable {
         public var remark: String?
     }
 
+    /// Channels that are cut together.
     public struct Group: Sendable, Codable, Equatable {
+        /// The group's name.
         public var name: String
+        /// How many channels.
         public var channels: Int
+        /// Names of the nodes that make the channels.
         public var producers: [String]
+        /// Names of the nodes that read them.
         public var consumers: [String]
         /// No addition ties it to another producer.
         public var isInner: Bool
@@ -37,17 +46,25 @@ public struct NetworkSummary: Sendable, Codable, Equatable {
 
     /// A node that keeps channels whole, and what that costs.
     public struct Barrier: Sendable, Codable, Equatable {
+        /// The node's name.
         public var node: String
+        /// The operation, as the file calls it.
         public var `operator`: String
         /// Parameters that could be cut but for it.
         public var parameters: Int
     }
 
+    /// All nodes in topological order.
     public var nodes: [Node]
+    /// All groups in topological order.
     public var groups: [Group]
+    /// Shapes of inputs by name, without the batch axis; `nil` where unknown.
     public var inputs: [String: [Int]?]
+    /// Shapes of outputs by name, without the batch axis; `nil` where unknown.
     public var outputs: [String: [Int]?]
+    /// Trained numbers that layers read.
     public var parameters: Int
+    /// For one sample; `nil` when a shape is unknown.
     public var multiplyAdds: Int?
     /// Channels of all groups that may be cut without touching a residual stream.
     public var innerNeurons: Int
@@ -69,6 +86,7 @@ extension Network {
     ///   - parametersTotal: numbers in all tensors of the file, where it has more than the network reads.
     ///   - enclosed: numbers in tensors that only nodes which are not understood read, by the name of the node.
     /// - Throws: ``NetworkError`` when a layer's tensors are missing or misshapen.
+    /// - Complexity: as ``Network/channelGroups()``.
     public func summary(parametersTotal: Int? = nil, enclosed: [String: Int] = [:]) throws(NetworkError) -> NetworkSummary {
         let groups = try channelGroups()
         var groupsOfNode: [Int: [ChannelGroup]] = [:]

@@ -2,11 +2,14 @@
 public struct Quantization: Sendable, Equatable {
     /// Axis of the parameter along which the scales lie; `nil` for one scale in all.
     public var axis: Int?
+    /// Steps of the grid, one per position of `axis` or one in all.
     public var scales: [Float]
+    /// The integers that stand for 0, as many as scales.
     public var zeros: [Float]
     /// Smallest and largest integer of the file's type.
     public var range: ClosedRange<Float>
 
+    /// A grid; as many zeros as scales.
     public init(axis: Int?, scales: [Float], zeros: [Float], range: ClosedRange<Float>) {
         self.axis = axis
         self.scales = scales

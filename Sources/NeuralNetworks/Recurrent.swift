@@ -3,6 +3,7 @@
 ///
 /// Weights as ONNX stores them, gates in its order: LSTM i, o, f, c; GRU z, r, h.
 public struct Recurrent: Sendable, Equatable {
+    /// What the cells are.
     public enum Kind: Sendable, Equatable {
         case lstm
         /// `resetsAfterProduct`: the reset gate multiplies R·h + b instead of h.
@@ -19,13 +20,18 @@ public struct Recurrent: Sendable, Equatable {
         }
     }
 
+    /// In which order the steps are read.
     public enum Direction: Sendable, Equatable {
         case forward, backward, both
+        /// How often the layer is there: 2 for both directions.
         public var count: Int { self == .both ? 2 : 1 }
     }
 
+    /// What the cells are.
     public var kind: Kind
+    /// In which order the steps are read.
     public var direction: Direction
+    /// Units per direction.
     public var hidden: Int
     /// (directions, gates · hidden, features).
     public var weight: String
@@ -40,6 +46,7 @@ public struct Recurrent: Sendable, Equatable {
     /// Whether a further input gives the first cell state.
     public var hasInitialCell: Bool
 
+    /// A layer over parameters by name; see the properties for shapes.
     public init(
         kind: Kind, direction: Direction, hidden: Int, weight: String, recurrence: String, bias: String? = nil, peepholes: String? = nil,
         hasInitialHidden: Bool = false, hasInitialCell: Bool = false

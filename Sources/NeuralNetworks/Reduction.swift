@@ -1,5 +1,6 @@
 /// One number in the place of all along some axes.
 public struct Reduction: Sendable, Equatable {
+    /// What is made of the values; raw values are ONNX's names.
     public enum Kind: String, Sendable, Equatable {
         case mean = "ReduceMean"
         case sum = "ReduceSum"
@@ -19,12 +20,14 @@ public struct Reduction: Sendable, Equatable {
         case firstMinimum = "ArgMin"
     }
 
+    /// What is made of the values.
     public var kind: Kind
     /// Ascending, the batch axis (0) not among them.
     public var axes: [Int]
     /// Reduced axes stay, with extent 1.
     public var keepsAxes: Bool
 
+    /// A reduction over axes that count the batch as 0.
     public init(kind: Kind, axes: [Int], keepsAxes: Bool) {
         self.kind = kind
         self.axes = axes

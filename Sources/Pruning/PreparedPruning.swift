@@ -51,6 +51,7 @@ public struct PreparedPruning: Sendable {
     ///
     /// - Parameter budget: of the kind that the settings have: what error curves are worth depends on it.
     /// - Throws: ``PruningError``; `unreachableTarget` for less than there is.
+    /// - Complexity: choice and refit alone; what was measured is kept.
     public func plan(budget: Budget) throws(PruningError) -> PruningPlan {
         precondition(budget.setting == run.settings.budget.setting, "a budget of another kind than prepared for")
         try run.settings.with(budget).validate()

@@ -68,6 +68,7 @@ public struct Pruner: Sendable {
     ///   - calibration: normalized inputs, batch axis first; labels are not used.
     ///   - observer: told about every step; returning `false` cancels.
     /// - Throws: ``PruningError``.
+    /// - Complexity: what ``PruningSettings/effort`` allows in passes over inputs, then O(n³) for a group of n channels.
     public func plan(calibration: ActivationTensor? = nil, observer: PruningObserver? = nil) throws(PruningError) -> PruningPlan {
         let run = try begin(observer, isGivenInputs: calibration != nil)
         // What costs nothing needs no inputs.
@@ -79,6 +80,7 @@ public struct Pruner: Sendable {
     ///
     /// - Parameters: as of ``plan(calibration:observer:)``.
     /// - Throws: ``PruningError``.
+    /// - Complexity: as ``plan(calibration:observer:)`` without the refit.
     public func prepare(
         calibration: ActivationTensor? = nil, observer: PruningObserver? = nil
     ) throws(PruningError) -> PreparedPruning {

@@ -15,12 +15,14 @@ public struct SeededGenerator: RandomNumberGenerator, Sendable, Equatable {
     private var s0, s1, s2, s3: UInt64
     private var spareNormal: Double?
 
+    /// A generator whose state comes from a seed; equal seeds give equal numbers on every machine.
     public init(seed: UInt64) {
         self.seed = seed
         var mixer = SplitMix64(seed: seed)
         (s0, s1, s2, s3) = (mixer.next(), mixer.next(), mixer.next(), mixer.next())
     }
 
+    /// The next 64 random bits.
     public mutating func next() -> UInt64 {
         let scrambled = s1 &* 5
         let result = (scrambled << 7 | scrambled >> 57) &* 9

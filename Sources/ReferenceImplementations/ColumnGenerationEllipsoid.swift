@@ -18,6 +18,7 @@ public struct ColumnGenerationEllipsoid {
     public let weights: [Double]
     /// max κ/D − 1 over all points.
     public let gap: Double
+    /// Steps made.
     public let iterations: Int
 
     /// Fits `points` (d×n by columns); `nil` when a factorization fails or 200 iterations were not enough.

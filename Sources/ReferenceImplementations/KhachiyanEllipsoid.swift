@@ -10,6 +10,7 @@ public struct KhachiyanEllipsoid {
     public let weights: [Double]
     /// max κ/D − 1.
     public let gap: Double
+    /// Steps made.
     public let iterations: Int
 
     /// Runs until the gap is at most `gap` or `iterationLimit` steps are done; `nil` when the points do not span.

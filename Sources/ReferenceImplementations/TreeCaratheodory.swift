@@ -5,6 +5,7 @@
 // (1, mean − global mean); elimination writes every other row by a basis of D rows (row-pivoted LU) and exchanges:
 // lowering the weight of a = Σ tᵢaᵢ by s raises the basic weights by s·tᵢ. Rows must span ℝᴰ at every level.
 
+/// The one-read reduction in plain Swift.
 public enum TreeCaratheodory {
     /// At most d + 1 of n weighted points (d×n by columns, weights > 0) with the same mass and weighted sum; `nil` when
     /// a level does not span.

@@ -16,6 +16,8 @@ internal import CFileGuard
 /// temporary file either when a signal ends it.
 public enum AtomicFile {
     /// Writes the bytes; throws `outputExists`, `notRegularFile` or `fileSystem`.
+    ///
+    /// - Complexity: one write of the bytes.
     public static func write(_ bytes: [UInt8], to path: String, force: Bool) throws(TensorFileError) {
         try write(to: path, force: force) { writer throws(TensorFileError) in try writer.append(bytes) }
     }
@@ -79,6 +81,7 @@ public enum AtomicFile {
             file_guard_remove_unfinished(guardSlot)
         }
 
+        /// Writes bytes behind those written so far. Throws `fileSystem`, on a full disk for instance.
         public mutating func append(_ bytes: [UInt8]) throws(TensorFileError) {
             var code: Int32?
             bytes.withUnsafeBytes { code = write($0) }
@@ -86,6 +89,7 @@ public enum AtomicFile {
             count += bytes.count
         }
 
+        /// Writes bytes behind those written so far. Throws `fileSystem`, on a full disk for instance.
         public mutating func append(_ bytes: UnsafeRawBufferPointer) throws(TensorFileError) {
             if let code = write(bytes) { throw .fileSystem(action: "write", path: target, code: code) }
             count += bytes.count

@@ -4,6 +4,7 @@ public struct JSONIntegers: Sendable {
     private var values: [String: (value: Int?, place: Range<Int>)] = [:]
 
     /// - Throws: `malformed` for what is no JSON object.
+    /// - Complexity: O(bytes).
     public init(_ bytes: [UInt8]) throws(TensorFileError) {
         var scanner = ByteScanner(bytes, format: .text, offset: 0)
         var values: [String: (value: Int?, place: Range<Int>)] = [:]
@@ -26,6 +27,8 @@ public struct JSONIntegers: Sendable {
     public var keys: [String] { values.filter { $0.value.value != nil }.keys.sorted(by: precedes) }
 
     /// The text with integers at some of its keys, whatever was there; those that are not there are added at the front.
+    ///
+    /// - Complexity: O(bytes).
     public func replacing(_ others: [String: Int]) -> [UInt8] {
         var result = bytes
         let known = others.compactMap { key, value in values[key].map { (place: $0.place, value: value) } }

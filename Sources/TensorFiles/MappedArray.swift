@@ -7,16 +7,21 @@
 ///     points.copyRows(0..<512, into: buffer)           // any element type and order, as Double
 ///     points.withUnsafeElements(Float.self) { … }      // no copy; nil unless the file holds just that, in C order
 public struct MappedArray: Sendable {
+    /// Element type in the file.
     public let dtype: DType
+    /// Extents; empty for a single number.
     public let shape: [Int]
     /// True when the file holds the first index fastest. Irrelevant, hence false, below two dimensions.
     public let isColumnMajor: Bool
+    /// Whether the most significant byte of an element comes first.
     public let isBigEndian: Bool
     private let file: MappedFile
     private let dataOffset: Int
     private let dataCount: Int
 
     /// Maps the file and checks its header against its size. Throws as `NPY.decode`, with the path.
+    ///
+    /// - Complexity: O(header): no number is read.
     public init(path: String) throws(TensorFileError) {
         let file = try MappedFile(path: path)
         let header: NPYHeader

@@ -14,6 +14,7 @@ internal import CFileGuard
 /// A file that another process shortens while it is mapped ends this process when the lost part is touched (SIGBUS; a program that has
 /// installed the handlers of `CFileGuard` says so first). Use `TensorArchive.read` for files that may change.
 public final class MappedFile: Sendable {
+    /// The path it was opened by.
     public let path: String
     /// Size in bytes when the file was opened.
     public let count: Int

@@ -11,6 +11,8 @@ public enum NPY {
     }
 
     /// The bytes of a `.npy` file; throws `unsupported` for bf16 and the 8-bit floats, which numpy does not have.
+    ///
+    /// - Complexity: O(bytes), one copy.
     public static func encode(_ tensor: Tensor) throws(TensorFileError) -> [UInt8] {
         try header(dtype: tensor.dtype, shape: tensor.shape) + tensor.bytes
     }

@@ -6,6 +6,7 @@ internal import CZlib
 /// `numpy.savez` gives (zip64 fields, the date 1980-01-01), so the same archive gives the same bytes at any time on any machine;
 /// deflated members also depend on the version of zlib.
 public enum NPZ {
+    /// How members are packed.
     public enum Compression: Sendable {
         case stored
         /// zlib's default level, as `numpy.savez_compressed` uses it.
@@ -110,6 +111,8 @@ public enum NPZ {
 
     /// The bytes of an archive; throws `unsupported` for types that numpy does not have. Metadata has no place in the format and is left
     /// out; members that came from an npz file and are no tensors follow the arrays.
+    ///
+    /// - Complexity: O(bytes); the whole file in memory.
     public static func encode(_ archive: TensorArchive, compression: Compression = .stored) throws(TensorFileError) -> [UInt8] {
         var bytes: [UInt8] = []
         try write(archive, compression: compression) { bytes += $0 }

@@ -45,6 +45,8 @@ public enum Safetensors {
     /// The bytes of a safetensors file holding the archive.
     ///
     /// Throws `unsupported` for a tensor named `__metadata__`, which the format reserves, and for a header above its limit of 100 MB.
+    ///
+    /// - Complexity: O(bytes); the whole file in memory.
     public static func encode(_ archive: TensorArchive) throws(TensorFileError) -> [UInt8] {
         let layout = try layout(of: archive)
         var bytes: [UInt8] = []

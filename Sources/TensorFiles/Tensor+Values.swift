@@ -28,6 +28,8 @@ extension Tensor {
     /// The elements as Int64, in row-major order, exactly.
     ///
     /// Throws `notRepresentable` at the first element that is not an integer or does not fit, `opaque` for the 8-bit float kinds.
+    ///
+    /// - Complexity: O(elements).
     public func int64s() throws(TensorFileError) -> [Int64] {
         try integers(as: Int64.self, dtype: .i64)
     }

@@ -2,7 +2,9 @@
 ///
 /// The empty shape is a scalar with one element. Copying is free until written (the bytes are shared).
 public struct Tensor: Sendable, Equatable {
+    /// Element type.
     public let dtype: DType
+    /// Extents; empty for a single number.
     public let shape: [Int]
     /// Little-endian, row-major (last index fastest).
     public let bytes: [UInt8]

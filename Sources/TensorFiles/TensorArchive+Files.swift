@@ -3,6 +3,8 @@ extension TensorArchive {
     ///
     /// The one array of a `.npy` file is named after the file, without folder and extension. Every error carries the path.
     /// Pipes are read to their end first.
+    ///
+    /// - Complexity: O(bytes); memory: the tensors.
     public static func read(path: String) throws(TensorFileError) -> TensorArchive {
         do throws(TensorFileError) {
             return try decode(try ByteSource(path: path), name: fileStem(path))
@@ -12,6 +14,8 @@ extension TensorArchive {
     }
 
     /// Decodes bytes of any of these formats; `name` is for the array of a `.npy` file.
+    ///
+    /// - Complexity: O(bytes); memory: the tensors.
     public static func decode(_ bytes: [UInt8], name: String = "array") throws(TensorFileError) -> TensorArchive {
         try decode(ByteSource(bytes), name: name)
     }
@@ -31,6 +35,8 @@ extension TensorArchive {
     ///
     /// Metadata survives only in safetensors. Throws `outputExists` when there is a file and `force` is false, `unrecognizedFormat` for
     /// another extension, and what the encoders throw; every error carries the path, and none leaves a file behind.
+    ///
+    /// - Complexity: O(bytes); the whole file in memory.
     public func write(to path: String, force: Bool, compression: NPZ.Compression = .stored) throws(TensorFileError) {
         do throws(TensorFileError) {
             switch fileExtension(path) {

@@ -17,6 +17,7 @@ public struct TensorArchive: Sendable {
     /// The format leaves the order of keys, spaces and padding open; keeping the header makes decode → encode byte-exact.
     var safetensorsHeader: [UInt8]?
 
+    /// An archive without tensors.
     public init() {}
 
     /// Tensors in the given order; a repeated name replaces the earlier tensor.
@@ -27,6 +28,7 @@ public struct TensorArchive: Sendable {
 
     /// Number of tensors.
     public var count: Int { names.count }
+    /// Whether there are no tensors.
     public var isEmpty: Bool { names.isEmpty }
 
     /// The tensor of that name. Setting nil removes it; a new name goes to the end. O(1), removal O(count).
@@ -96,5 +98,6 @@ extension TensorArchive: Equatable {
 }
 
 extension TensorArchive: ExpressibleByDictionaryLiteral {
+    /// Names with their tensors, in order; a repeated name replaces the earlier tensor.
     public init(dictionaryLiteral elements: (String, Tensor)...) { self.init(elements) }
 }

@@ -9,6 +9,7 @@ public struct TensorCut: Sendable, Equatable {
     /// What kept columns are multiplied by, one for each; nil for 1.
     public var factors: [Float]?
 
+    /// A cut that keeps what is given, and all where nothing is.
     public init(rows: [Int]? = nil, columns: [Int]? = nil, factors: [Float]? = nil) {
         (self.rows, self.columns, self.factors) = (rows, columns, factors)
     }

@@ -34,6 +34,7 @@ public enum TensorFileError: Error, Equatable, Sendable, CustomStringConvertible
     /// Any of the above, in the given file.
     indirect case inFile(path: String, TensorFileError)
 
+    /// One sentence: what was expected, what was found, in which file.
     public var description: String {
         switch self {
         case .fileSystem(let action, let path, let code):

@@ -12,12 +12,15 @@
 public struct TensorStore: Sendable {
     /// A tensor by its header.
     public struct Entry: Sendable {
+        /// The tensor's name.
         public let name: String
         /// nil for a type that has no tensors here.
         public let dtype: DType?
         /// As the header spells it.
         public let dtypeName: String
+        /// Extents; empty for a single number.
         public let shape: [Int]
+        /// Bytes of its numbers in the file.
         public let byteCount: Int
         /// Position in `shards`.
         public let shard: Int
@@ -32,6 +35,7 @@ public struct TensorStore: Sendable {
     public struct Shard: Sendable {
         /// Name in the folder.
         public let name: String
+        /// Free text of the file's header.
         public let metadata: [String: String]
         /// Its tensors in the order of their bytes, as positions in `entries`.
         public internal(set) var entries: [Int]
@@ -41,7 +45,9 @@ public struct TensorStore: Sendable {
     public let path: String
     /// Whether it is a folder.
     public let isFolder: Bool
+    /// The files, in the order of the index.
     public let shards: [Shard]
+    /// All tensors, file by file, each in the order of their bytes.
     public let entries: [Entry]
     private let files: [ByteSource]
     private let places: [String: Int]
@@ -119,6 +125,7 @@ public struct TensorStore: Sendable {
 
     /// Some consecutive numbers of a tensor in single precision.
     /// - Throws: `unsupported` for a type that has no tensors here.
+    /// - Complexity: one read of the range.
     public func floats(of entry: Entry, at range: Range<Int>) throws(TensorFileError) -> [Float] {
         guard let dtype = entry.dtype else {
             throw .unsupported(

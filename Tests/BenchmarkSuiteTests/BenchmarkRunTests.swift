@@ -88,9 +88,10 @@ import Testing
         let results = try Self.perform(
             (1...5).map { Self.workload("work", size: $0) }, isCancelled: { isCancelled }
         ) { event in
-            guard case .measured(_, let soFar) = event else { return }
-            latest = soFar
-            isCancelled = soFar.lines.count == 2
+            if case .measured(_, let soFar) = event {
+                latest = soFar
+                isCancelled = soFar.lines.count == 2
+            }
         }
         #expect(results.lines.count == 2)
         #expect(!results.complete)

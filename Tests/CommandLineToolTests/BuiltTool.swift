@@ -51,7 +51,7 @@ struct BuiltTool {
         // Files, not pipes: a full pipe would stop the tool while nobody reads.
         let streams = try ["stdout", "stderr"].map { name -> (URL, FileHandle) in
             let url = folder.hidden.appendingPathComponent(name)
-            FileManager.default.createFile(atPath: url.path, contents: nil)
+            try Data().write(to: url)
             return (url, try FileHandle(forWritingTo: url))
         }
         process.standardOutput = streams[0].1

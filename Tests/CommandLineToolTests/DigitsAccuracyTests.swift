@@ -13,12 +13,12 @@ import Testing
     /// 97.5 % of the 597 held-out images unpruned. The floors lie two standard errors below the mean of three seeds (97.3, 97.2, 96.9,
     /// 95.3 without data; 97.5, 97.5, 97.3, 97.0 with images), √(p(1 − p)/597) each.
     @Test(arguments: [(0.5, 0.959), (0.3, 0.958), (0.2, 0.954), (0.1, 0.935)])
-    func `without data, only the pixels' mean and deviation declared`(_ kept: Double, _ floor: Double) throws {
+    func withoutDataOnlyThePixelsMeanAndDeviationDeclared(_ kept: Double, _ floor: Double) throws {
         try expect(atLeast: floor, kept, ["--input-mean", "0.3047", "--input-std", "0.3755"])
     }
 
     @Test(arguments: [(0.5, 0.962), (0.3, 0.962), (0.2, 0.959), (0.1, 0.956)])
-    func `with unlabelled images`(_ kept: Double, _ floor: Double) throws {
+    func withUnlabelledImages(_ kept: Double, _ floor: Double) throws {
         try expect(atLeast: floor, kept, ["--calibration", Self.path("digits-calibration512.npz")])
     }
 

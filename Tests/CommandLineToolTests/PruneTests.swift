@@ -42,7 +42,7 @@ enum ChainFile {
     private static let declared = ["--input-mean", "0", "--input-std", "1"]
 
     @Test(arguments: [DType.f32, .f16, .bf16, .f64], [true, false])
-    func `names, order and element types stay; the plan replays to the same bytes`(_ dtype: DType, _ hasBias: Bool) throws {
+    func namesOrderAndElementTypesStayThePlanReplaysToTheSameBytes(_ dtype: DType, _ hasBias: Bool) throws {
         let folder = try ScratchFolder()
         let original = try ChainFile.archive(Self.widths, prefix: "net.layers.", first: 0, hasBias: hasBias, dtype: dtype)
         try original.write(to: folder.path("net.safetensors"), force: false)
@@ -63,7 +63,7 @@ enum ChainFile {
         #expect(try folder.read("again.safetensors") == folder.read("small.safetensors"))
     }
 
-    @Test func `the report has the keys that scripts rely on, in every form`() throws {
+    @Test func theReportHasTheKeysThatScriptsRelyOnInEveryForm() throws {
         let folder = try ScratchFolder()
         try ChainFile.archive(Self.widths).write(to: folder.path("net.safetensors"), force: false)
         try ChainFile.images(count: 60, width: 16, classes: 5).write(to: folder.path("data.npz"), force: false)
@@ -109,7 +109,7 @@ enum ChainFile {
     }
 
     /// A page of its own that says what was run, what came of it and what to do next.
-    @Test func `the page explains itself`() throws {
+    @Test func thePageExplainsItself() throws {
         let folder = try ScratchFolder()
         try ChainFile.archive(Self.widths).write(to: folder.path("net.safetensors"), force: false)
         try ChainFile.images(count: 60, width: 16, classes: 5).write(to: folder.path("data.npz"), force: false)
@@ -145,7 +145,7 @@ enum ChainFile {
         #expect(String(decoding: try folder.read("dry.html"), as: UTF8.self).contains("This was a dry run"))
     }
 
-    @Test func `an answer that is not the original's any more ends with 3, after all is written`() throws {
+    @Test func anAnswerThatIsNotTheOriginalsAnyMoreEndsWith3AfterAllIsWritten() throws {
         let folder = try ScratchFolder()
         var seen: Set<Int32> = []
         // One neuron in each layer does not tell ten digits apart.
@@ -167,7 +167,7 @@ enum ChainFile {
         #expect(seen == [0, 3])
     }
 
-    @Test func `recipe paper depends on its seed alone`() throws {
+    @Test func recipePaperDependsOnItsSeedAlone() throws {
         let folder = try ScratchFolder()
         try ChainFile.archive([20, 60, 40, 5]).write(to: folder.path("net.safetensors"), force: false)
         for (seed, name) in [("1", "a"), ("1", "b"), ("2", "c")] {
@@ -179,7 +179,7 @@ enum ChainFile {
         #expect(try folder.read("a.safetensors") != folder.read("c.safetensors"))
     }
 
-    @Test func `odd networks are pruned, and their weights stay finite`() throws {
+    @Test func oddNetworksArePrunedAndTheirWeightsStayFinite() throws {
         var duplicated = try ChainFile.archive(Self.widths)
         var dead = duplicated
         let weight = try #require(duplicated["fc1.weight"]).floats()
@@ -215,7 +215,7 @@ enum ChainFile {
         }
     }
 
-    @Test func `bad input is one line and writes nothing`() throws {
+    @Test func badInputIsOneLineAndWritesNothing() throws {
         let folder = try ScratchFolder()
         let archive = try ChainFile.archive(Self.widths)
         try archive.write(to: folder.path("net.safetensors"), force: false)

@@ -4,7 +4,7 @@ import LinearAlgebra
 import Testing
 
 @Suite struct LimitedMemoryBFGSTests {
-    @Test func `a curved valley is followed to its end`() {
+    @Test func aCurvedValleyIsFollowedToItsEnd() {
         let found = LimitedMemoryBFGS.minimize(from: [-1.2, 1, -1.2, 1], evaluations: 400, tolerance: 0) { x in
             var (value, gradient) = (0.0, [Double](repeating: 0, count: 4))
             for k in 0..<3 {
@@ -18,7 +18,7 @@ import Testing
         for x in found { #expect((x - 1).magnitude < 1e-6, "\(found)") }
     }
 
-    @Test func `kinks, traps and bounds`() {
+    @Test func kinksTrapsAndBounds() {
         // |x| + 3|y| is not differentiable where it is least.
         let kinked = LimitedMemoryBFGS.minimize(from: [3, -2], evaluations: 200, tolerance: 0) { x in
             (x[0].magnitude + 3 * x[1].magnitude, [x[0] < 0 ? -1 : 1, x[1] < 0 ? -3 : 3])

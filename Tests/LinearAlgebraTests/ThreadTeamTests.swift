@@ -15,8 +15,7 @@ import Testing
         for team in Self.teams {
             var done = [Int](repeating: 0, count: parts)
             done.withUnsafeMutableBufferPointer { done in
-                guard let base = done.baseAddress else { return }
-                let counts = SharedPointer(base)
+                let counts = SharedPointer(done.baseAddress!)
                 team.share(parts) { counts.pointer[$0] += 1 }
                 team.share(parts, inRunsOf: 7) { for part in $0 { counts.pointer[part] += 1 } }
             }
@@ -29,8 +28,7 @@ import Testing
         for team in Self.teams {
             var sums = [Int](repeating: 0, count: 8)
             sums.withUnsafeMutableBufferPointer { sums in
-                guard let base = sums.baseAddress else { return }
-                let sums = SharedPointer(base)
+                let sums = SharedPointer(sums.baseAddress!)
                 for loop in 1...20_000 {
                     team.share(loop % 8 + 1) { sums.pointer[$0] += loop }
                     if loop % 5000 == 0 { Thread.sleep(forTimeInterval: 0.01) }
@@ -45,8 +43,7 @@ import Testing
         for team in Self.teams {
             var counts = [Int](repeating: 0, count: 64)
             counts.withUnsafeMutableBufferPointer { counts in
-                guard let base = counts.baseAddress else { return }
-                let counts = SharedPointer(base)
+                let counts = SharedPointer(counts.baseAddress!)
                 DispatchQueue.concurrentPerform(iterations: 4) { thread in
                     team.share(4) { outer in team.share(4) { counts.pointer[16 * thread + 4 * outer + $0] += 1 } }
                 }

@@ -34,7 +34,7 @@ private func checkCut(_ source: ONNXNetwork, _ kept: [ChannelGroup.ID: [Int]], i
     #expect(model.tensorNames.filter { !used.contains($0) } == [])
 }
 
-struct ONNXExportTests {
+@Suite struct ONNXExportTests {
     @Test(arguments: ONNXFixture.evaluated + ONNXFixture.opaque) func anUnchangedNetworkGivesTheSameModel(_ name: String) throws {
         let source = try ONNXFixture.source(name)
         #expect(try ONNX.encode(source.model(for: source.network)) == ONNX.encode(source.model))

@@ -8,7 +8,7 @@ import TensorFiles
 import TestSupport
 import Testing
 
-struct ONNXFuzzTests {
+@Suite struct ONNXFuzzTests {
     private static let iterations = ProcessInfo.processInfo.environment["LOEWNER_FUZZ"].flatMap(Int.init) ?? 3000
     private static let seed = ProcessInfo.processInfo.environment["LOEWNER_FUZZ_SEED"].flatMap(UInt64.init) ?? 1
 

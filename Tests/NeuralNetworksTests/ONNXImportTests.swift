@@ -6,7 +6,7 @@ import TensorFiles
 import TestSupport
 import Testing
 
-struct ONNXImportTests {
+@Suite struct ONNXImportTests {
     @Test(arguments: ONNXFixture.evaluated) func networkComputesWhatOnnxruntimeComputes(_ name: String) throws {
         let source = try ONNXFixture.source(name)
         #expect(source.warnings.isEmpty)

@@ -51,8 +51,7 @@ private struct OperatorCase {
             #expect(ONNXOperators.table.contains { $0.name == name && $0.isEvaluated }, "\(name)")
         }
         let obstacles = source.network.evaluability().blockingNodes
-        #expect(obstacles.isEmpty, "\(obstacles.map { "\($0.name) (\($0.operation))" })")
-        guard obstacles.isEmpty else { return }
+        try #require(obstacles.isEmpty, "\(obstacles.map { "\($0.name) (\($0.operation))" })")
         for (index, output) in try operatorCase.outputs(of: source.network).enumerated() {
             let expected = try operatorCase.answer(index)
             #expect(differenceFromAnswer(output.values, expected) <= 1e-4, "output \(index)")
@@ -64,16 +63,18 @@ private struct OperatorCase {
         let operatorCase = try OperatorCase(folder)
         let network = operatorCase.source.network
         let kept = try network.halvedGroups()
-        guard !kept.isEmpty, network.evaluability().isComplete else { return }
-        let cut = try network.keeping(kept)
-        let masked = try operatorCase.outputs(of: network.masking(kept))
-        for (found, expected) in zip(try operatorCase.outputs(of: cut), masked) {
-            #expect(differenceFromAnswer(found.values, expected.values) <= 1e-4)
+        // Some graphs have nothing that may be cut.
+        if !kept.isEmpty, network.evaluability().isComplete {
+            let cut = try network.keeping(kept)
+            let masked = try operatorCase.outputs(of: network.masking(kept))
+            for (found, expected) in zip(try operatorCase.outputs(of: cut), masked) {
+                #expect(differenceFromAnswer(found.values, expected.values) <= 1e-4)
+            }
+            try ONNX.write(operatorCase.source.model(for: cut), to: folder + "/pruned.onnx", force: true)
+            var archive = TensorArchive()
+            for (index, output) in masked.enumerated() { archive["out\(index)"] = try Tensor.float32(output.values, shape: output.shape) }
+            try archive.write(to: folder + "/masked.npz", force: true)
         }
-        try ONNX.write(operatorCase.source.model(for: cut), to: folder + "/pruned.onnx", force: true)
-        var archive = TensorArchive()
-        for (index, output) in masked.enumerated() { archive["out\(index)"] = try Tensor.float32(output.values, shape: output.shape) }
-        try archive.write(to: folder + "/masked.npz", force: true)
     }
 }
 
@@ -90,7 +91,7 @@ private func differenceFromAnswer(_ found: [Float], _ expected: [Float]) -> Floa
     return worst / max(scale, .leastNormalMagnitude)
 }
 
-struct OperatorTableTests {
+@Suite struct OperatorTableTests {
     @Test func theTableOfTheDocumentationIsThatOfTheCode() throws {
         let root = "/" + #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
         let page = try String(contentsOfFile: root + "/Documentation/Operators.md", encoding: .utf8)

@@ -19,7 +19,7 @@ import Pruning
         return try network.inferringShapes()
     }
 
-    @Test func `a network agrees with itself`() throws {
+    @Test func aNetworkAgreesWithItself() throws {
         let network = try Network.perceptron([6, 10, 3]).inferringShapes()
         let comparison = try AnswerComparison(network, network, on: .random([40, 6], seed: 1))
         #expect(comparison.agreement?.share == 1 && comparison.agreement?.error == 0)
@@ -31,7 +31,7 @@ import Pruning
         #expect(comparison.relativeErrors.map(\.relativeError) == [0] && comparison.count == 40)
     }
 
-    @Test func `errors held out are put onto every input in the order of its values`() throws {
+    @Test func errorsHeldOutArePutOntoEveryInputInTheOrderOfItsValues() throws {
         let network = try Self.linear([[1, 0], [0, 1]])
         // Answers (x, y) → (x + 0.4y, y): error 0.4y on the first of two.
         let other = try Self.linear([[1, 0.4], [0, 1]])
@@ -48,7 +48,7 @@ import Pruning
     }
 
     /// Errors that do not know the margins, held out on a twelfth: the estimate is the share of all, within its own error.
-    @Test func `few held-out inputs tell the share of changed answers`() throws {
+    @Test func fewHeldOutInputsTellTheShareOfChangedAnswers() throws {
         let network = try Self.linear((0..<6).map { k in (0..<12).map { $0 == k ? 1 : 0 } })
         let other = try Self.linear((0..<6).map { k in (0..<12).map { $0 == k ? 1 : ($0 == k + 6 ? 0.5 : 0) } })
         let all = try AnswerComparison(network, other, on: .random([4000, 12], seed: 3))
@@ -60,7 +60,7 @@ import Pruning
         #expect(abs(found.share - truth) <= 3 * found.error && found.error <= 0.1)
     }
 
-    @Test func `answers that are not numbers agree with nothing`() throws {
+    @Test func answersThatAreNotNumbersAgreeWithNothing() throws {
         let network = try Self.linear([[1, 0], [0, 1]])
         let broken = try Self.linear([[.nan, 0], [0, .nan]])
         let comparison = try AnswerComparison(network, broken, on: ActivationTensor(shape: [2, 2], values: [2, 1, 1, 2]))
@@ -69,7 +69,7 @@ import Pruning
         #expect(comparison.relativeErrors.allSatisfy { !($0.relativeError <= 0.5) })
     }
 
-    @Test func `information is that of confident and different answers`() throws {
+    @Test func informationIsThatOfConfidentAndDifferentAnswers() throws {
         let confident = try Self.linear([[100, 0], [0, 100]])
         let both = ActivationTensor(shape: [2, 2], values: [1, 0, 0, 1])
         let one = ActivationTensor(shape: [2, 2], values: [1, 0, 1, 0])
@@ -80,7 +80,7 @@ import Pruning
         #expect(abs(try information(unsure)) <= 1e-9)
     }
 
-    @Test func `a prediction of ruin needs evidence`() throws {
+    @Test func aPredictionOfRuinNeedsEvidence() throws {
         var settings = PruningSettings(budget: .keep(0.1), seed: 3)
         settings.sampleCount = 60
         settings.selection = .uniform

@@ -9,7 +9,7 @@ import Testing
         (300, 0.5, 1, 150), (300, 0.1, 1, 30), (5, 0.1, 1, 1), (5, 1e-9, 1, 1), (16, 0.3, 1, 5), (10, 0.25, 1, 3), (16, 1, 1, 16),
         (100, 0.3, 8, 32), (6, 0.5, 8, 6), (64, 0.01, 8, 8),
     ])
-    func `kept counts`(_ n: Int, _ ratio: Double, _ multiple: Int, _ expected: Int) {
+    func keptCounts(_ n: Int, _ ratio: Double, _ multiple: Int, _ expected: Int) {
         #expect(Budget.count(of: n, ratio: ratio, multiple: multiple) == expected)
     }
 
@@ -24,7 +24,7 @@ import Testing
     }
 
     @Test(arguments: [0.9, 0.5, 0.2])
-    func `targets are met to one channel`(_ fraction: Double) throws {
+    func targetsAreMetToOneChannel(_ fraction: Double) throws {
         for budget in [Budget.neurons(fraction), .parameters(fraction), .multiplyAdds(fraction)] {
             let (plan, network) = try plan(budget)
             let pruned = try plan.apply(to: network)
@@ -48,11 +48,11 @@ import Testing
         }
     }
 
-    @Test func `a target out of reach is an error that says how far one gets`() {
+    @Test func aTargetOutOfReachIsAnErrorThatSaysHowFarOneGets() {
         #expect(throws: PruningError.self) { try plan(.parameters(1e-3)) }
     }
 
-    @Test func `single layers override the budget, and rounding holds`() throws {
+    @Test func singleLayersOverrideTheBudgetAndRoundingHolds() throws {
         let (overridden, _) = try plan(.neurons(0.5)) { $0.layerRatios = ["fc2": 0.9] }
         #expect(overridden.groups[1].kept.count == 45)
         #expect(overridden.groups.reduce(0) { $0 + $1.kept.count } == 55)
@@ -60,10 +60,39 @@ import Testing
         #expect(rounded.groups.allSatisfy { $0.kept.count % 8 == 0 || $0.kept.count == $0.channels })
     }
 
-    @Test func `the redundant layer gives way`() throws {
+    /// A budget counts every weight that the report counts, tables and recurrent layers among them.
+    @Test func budgetsCountWhatTheNetworkCosts() throws {
+        func parameter(_ shape: [Int]) -> Parameter { Parameter(shape: shape, values: .init(repeating: 0.5, count: shape.reduce(1, *))) }
+        let network = try Network(
+            nodes: [
+                .init(name: "table", layer: .embedding(weight: "table"), inputs: [0], outputs: [1]),
+                .init(
+                    name: "cell",
+                    layer: .recurrent(Recurrent(kind: .elman, direction: .forward, hidden: 4, weight: "w", recurrence: "r")),
+                    inputs: [1], outputs: [2]),
+                .init(name: "flat", layer: .reshape(shape: [0, 3, 4]), inputs: [2], outputs: [3]),
+                .init(name: "a", layer: .linear(Linear(weight: "a", bias: "b")), inputs: [3], outputs: [4]),
+                .init(name: "relu", layer: .activation(.relu), inputs: [4], outputs: [5]),
+                .init(name: "c", layer: .linear(Linear(weight: "c", bias: nil)), inputs: [5], outputs: [6]),
+            ],
+            values: [.init(name: "ids", shape: [3])] + (1...6).map { .init(name: "v\($0)") }, inputs: [0], outputs: [6],
+            parameters: [
+                "table": parameter([7, 5]), "w": parameter([1, 4, 5]), "r": parameter([1, 4, 4]), "a": parameter([6, 4]),
+                "b": parameter([6]), "c": parameter([2, 6]),
+            ]
+        ).inferringShapes()
+        let groups = try network.channelGroups()
+        let counts = groups.map(\.count)
+        #expect(groups.contains { $0.id == "a" })
+        #expect(network.cost == NetworkCost(parameters: 35 + 20 + 16 + 24 + 6 + 12, multiplyAdds: 3 * (20 + 16 + 24 + 12)))
+        #expect(CostModel(network, groups: groups, budget: .parameters(1)).cost(counts) == Double(network.cost.parameters))
+        #expect(CostModel(network, groups: groups, budget: .multiplyAdds(1)).cost(counts) == network.cost.multiplyAdds.map(Double.init))
+    }
+
+    @Test func theRedundantLayerGivesWay() throws {
         // Every neuron of fc2 four times over.
         var network = Network.perceptron([20, 30, 32, 30, 6])
-        guard let weight = network.parameters["fc2.weight"], let bias = network.parameters["fc2.bias"] else { return }
+        let weight = try #require(network.parameters["fc2.weight"]), bias = try #require(network.parameters["fc2.bias"])
         for i in 8..<32 {
             for j in 0..<30 { network.parameters["fc2.weight"]?.values[i * 30 + j] = weight.values[(i % 8) * 30 + j] }
             network.parameters["fc2.bias"]?.values[i] = bias.values[i % 8]
@@ -80,7 +109,7 @@ import Testing
         #expect(plan.groups.map(\.kept.count) == [30, 8, 30])
     }
 
-    @Test func `the report holds the curves that counts were allocated by`() throws {
+    @Test func theReportHoldsTheCurvesThatCountsWereAllocatedBy() throws {
         let (plan, _) = try plan(.multiplyAdds(0.5))
         for layer in plan.layers {
             let curve = try #require(layer.errorCurve)
@@ -92,7 +121,7 @@ import Testing
         #expect(uniform.layers.allSatisfy { $0.errorCurve == nil })
     }
 
-    @Test func `the lower hull is convex, below the curve, and touches it at both ends`() {
+    @Test func theLowerHullIsConvexBelowTheCurveAndTouchesItAtBothEnds() {
         let curve = [1.0, 0.9, 0.2, 0.19, 0.18, 0.05, 0.05, 0]
         let hull = BudgetAllocation.lowerHull(curve)
         #expect(hull.first == curve.first && hull.last == curve.last)

@@ -27,7 +27,7 @@ private func distance(_ a: [Float], _ b: [Float]) -> Float {
         .init(stride: 2, groups: 2, hasNormalization: false, hasBias: true), .init(hasNormalization: false),
     ]
 
-    @Test(arguments: readings.indices) func `sizes, masks, replay and the predicted error`(_ index: Int) throws {
+    @Test(arguments: readings.indices) func sizesMasksReplayAndThePredictedError(_ index: Int) throws {
         let network = Network.residual(Self.readings[index])
         let inputs = ActivationTensor.random([24, 2, 7, 7], seed: 2)
         let plan = try Pruner(network: network, settings: settings(0.5)).plan(calibration: inputs)
@@ -48,17 +48,17 @@ private func distance(_ a: [Float], _ b: [Float]) -> Float {
         #expect(layer.provenFactor != nil || layer.provenFactorAbsence != nil)
     }
 
-    @Test func `keeping everything is the identity`() throws {
+    @Test func keepingEverythingIsTheIdentity() throws {
         let network = Network.residual()
         let inputs = ActivationTensor.random([8, 2, 7, 7], seed: 2)
         let plan = try Pruner(network: network, settings: settings(1)).plan(calibration: inputs)
         #expect(try plan.apply(to: network).parameters == network.parameters)
     }
 
-    @Test func `a duplicated channel goes without a trace`() throws {
+    @Test func aDuplicatedChannelGoesWithoutATrace() throws {
         var network = Network.residual(.init(hasNormalization: false, hasBias: true))
         for name in ["a.weight", "a.bias"] {
-            guard var values = network.parameters[name]?.values else { return }
+            var values = try #require(network.parameters[name]?.values)
             let row = values.count / 8
             for c in 4..<8 { for i in 0..<row { values[c * row + i] = values[(c - 4) * row + i] } }
             network.parameters[name]?.values = values
@@ -79,7 +79,7 @@ private func distance(_ a: [Float], _ b: [Float]) -> Float {
         }
     }
 
-    @Test func `synthetic images are seeded and match the statistics better at every step asked for`() throws {
+    @Test func syntheticImagesAreSeededAndMatchTheStatisticsBetterAtEveryStepAskedFor() throws {
         let network = try Network.residual().inferringShapes()
         var (one, two) = (SeededGenerator(seed: 3), SeededGenerator(seed: 3))
         let images = DeadLeaves.images(count: 16, shape: [2, 7, 7], using: &one)
@@ -94,7 +94,7 @@ private func distance(_ a: [Float], _ b: [Float]) -> Float {
     }
 
     @Test(arguments: [(0.1307, 0.3081), (0.5, 0.2887), (0.286, 0.353), (0.0, 1.0), (0.3, 0.6)])
-    func `pixel fields have the declared moments and correlation`(_ mean: Double, _ deviation: Double) throws {
+    func pixelFieldsHaveTheDeclaredMomentsAndCorrelation(_ mean: Double, _ deviation: Double) throws {
         let field = PixelField(
             shape: [2, 9, 11], mean: [mean, mean], deviation: [deviation, deviation], correlation: 0.6, shift: [0.1, 0], scale: [2, 1])
         var generator = SeededGenerator(seed: 5)
@@ -120,7 +120,7 @@ private func distance(_ a: [Float], _ b: [Float]) -> Float {
         }
     }
 
-    @Test func `the covariance of a pixel field is the one of plain loops, its derivative the difference quotient`() {
+    @Test func theCovarianceOfAPixelFieldIsTheOneOfPlainLoopsItsDerivativeTheDifferenceQuotient() {
         let shape = [2, 3, 4]
         let field = PixelField(shape: shape, mean: [0.3, 5], deviation: [0.2, 2], correlation: 0.7, shift: [0, 1], scale: [1, 3])
         var generator = TestGenerator(seed: 8)
@@ -143,7 +143,7 @@ private func distance(_ a: [Float], _ b: [Float]) -> Float {
         }
     }
 
-    @Test func `without batch normalization, images have declared statistics and climb towards classes`() throws {
+    @Test func withoutBatchNormalizationImagesHaveDeclaredStatisticsAndClimbTowardsClasses() throws {
         let network = try Network.residual(.init(hasNormalization: false, hasBias: true)).inferringShapes()
         let field = PixelField(
             shape: [2, 7, 7], mean: [0.2, 0.2], deviation: [0.3, 0.3], correlation: 0.8, shift: [0, 0], scale: [1, 1])
@@ -200,8 +200,7 @@ private func distance(_ a: [Float], _ b: [Float]) -> Float {
         return fit.errors.reduce(0, +) / problem.targetEnergy
     }
 
-    @Test(arguments: [1, 2, 3] as [UInt64]) func `each step is the best one by brute force, and its change is exact`(_ seed: UInt64) throws
-    {
+    @Test(arguments: [1, 2, 3] as [UInt64]) func eachStepIsTheBestOneByBruteForceAndItsChangeIsExact(_ seed: UInt64) throws {
         let problem = Self.problem(seed: seed)
         let forward = try BlockSelection.forward([.init(problem, taps: 3)], count: 5)
         var kept: [Int] = []
@@ -228,7 +227,7 @@ private func distance(_ a: [Float], _ b: [Float]) -> Float {
     }
 
     /// More columns than wait at a time, blocks of several sizes, and regressors of no channel.
-    @Test(arguments: [true, false]) func `changes stay exact over many steps`(_ isForward: Bool) throws {
+    @Test(arguments: [true, false]) func changesStayExactOverManySteps(_ isForward: Bool) throws {
         var generator = TestGenerator(seed: 9)
         let (channels, q, samples) = (70, 5, 900)
         var blocks: [Range<Int>] = []
@@ -258,7 +257,7 @@ private func distance(_ a: [Float], _ b: [Float]) -> Float {
         }
     }
 
-    @Test func `the fit is the one of plain loops`() throws {
+    @Test func theFitIsTheOneOfPlainLoops() throws {
         let problem = Self.problem(seed: 4, ridge: 0.01)
         let kept = Array(3..<12)
         let prior = Matrix(rows: 4, columns: 9) { i, j in 0.1 * Double(i - j) }

@@ -13,7 +13,7 @@ import Testing
         // Many stars: linear in the name for each, not exponential.
         (String(repeating: "a*", count: 40) + "b", String(repeating: "a", count: 400), false),
     ])
-    func `stars and question marks`(_ pattern: String, _ name: String, _ fits: Bool) {
+    func starsAndQuestionMarks(_ pattern: String, _ name: String, _ fits: Bool) {
         #expect(NamePattern(pattern).matches(name) == fits)
     }
 
@@ -29,7 +29,7 @@ import Testing
         (["fc1"], ["fc2", "fc3"]), (["fc?"], []), (["*2"], ["fc1", "fc3"]), (["fc1.activation"], ["fc2", "fc3"]),
         (["fc4"], ["fc1", "fc2", "fc3"]), (["fc1", "fc*3"], ["fc2"]), ([], ["fc1", "fc2", "fc3"]),
     ])
-    func `named groups, layers and what passes their channels on stay whole`(_ names: [String], _ cut: [String]) throws {
+    func namedGroupsLayersAndWhatPassesTheirChannelsOnStayWhole(_ names: [String], _ cut: [String]) throws {
         let network = Network.perceptron([30, 40, 50, 20, 6])
         let settings = settings { $0.excludedNames = names }
         guard !cut.isEmpty else {
@@ -41,7 +41,7 @@ import Testing
         #expect(try Pruner(network: network, settings: settings).groups.map(\.id) == cut)
     }
 
-    @Test func `names that fit nothing are refused, and a ratio for what is excluded`() {
+    @Test func namesThatFitNothingAreRefusedAndARatioForWhatIsExcluded() {
         let network = Network.perceptron([30, 40, 50, 20, 6])
         #expect(throws: PruningError.unknownName(.excludedNames, name: "fc11", suggestion: "fc1")) {
             try Pruner(network: network, settings: settings { $0.excludedNames = ["fc11"] })
@@ -54,7 +54,7 @@ import Testing
         }
     }
 
-    @Test func `an addition's node names the residual stream`() throws {
+    @Test func anAdditionsNodeNamesTheResidualStream() throws {
         let network = Network.residual()
         let all = try Pruner(network: network, settings: settings { $0.cutsResidualStreams = true }).groups
         let addition = try #require(network.nodes.first { if case .add = $0.layer { true } else { false } }).name
@@ -69,7 +69,7 @@ import Testing
     }
 
     @Test(arguments: [Budget.keep(0.1), .neurons(0.45), .parameters(0.4), .multiplyAdds(0.4)], [1, 8])
-    func `no group loses more than its floor allows`(_ budget: Budget, _ multiple: Int) throws {
+    func noGroupLosesMoreThanItsFloorAllows(_ budget: Budget, _ multiple: Int) throws {
         let network = Network.perceptron([30, 40, 50, 20, 6])
         let plan = try Pruner(
             network: network,
@@ -82,7 +82,7 @@ import Testing
     }
 
     @Test(arguments: [Budget.keep(1), .parameters(1), .multiplyAdds(1)])
-    func `plans from one preparation are those of single runs`(_ kind: Budget) throws {
+    func plansFromOnePreparationAreThoseOfSingleRuns(_ kind: Budget) throws {
         let network = Network.perceptron([30, 40, 50, 20, 6])
         let prepared = try Pruner(network: network, settings: settings { $0.budget = kind }).prepare()
         for share in [0.7, 0.4, 0.7] {
@@ -102,7 +102,7 @@ import Testing
     }
 
     @Test(arguments: [0.9, 0.5, 0.31, 0.02, 0.0])
-    func `bisection ends close above the smallest share that fits`(_ threshold: Double) {
+    func bisectionEndsCloseAboveTheSmallestShareThatFits(_ threshold: Double) {
         var tried: [Double] = []
         let search = BudgetSearch { share in
             tried.append(share)

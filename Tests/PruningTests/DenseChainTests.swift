@@ -10,7 +10,7 @@ import RandomNumbers
 
 @Suite struct DenseChainTests {
     @Test(arguments: [Activation.relu, .tanh, .gelu(approximateTanh: false), .leakyReLU(slope: 0.2), .sigmoid])
-    func `the class gradient agrees with differences of the network's own log-probability`(_ activation: Activation) throws {
+    func theClassGradientAgreesWithDifferencesOfTheNetworksOwnLogProbability(_ activation: Activation) throws {
         let network = Network.perceptron([4, 7, 6, 3], activation: activation)
         let chain = try #require(try DenseChain(network))
         var generator = TestGenerator(seed: 5)
@@ -41,7 +41,7 @@ import RandomNumbers
         }
     }
 
-    @Test func `what is no chain is refused`() throws {
+    @Test func whatIsNoChainIsRefused() throws {
         var branched = Network.perceptron([4, 5, 3])
         branched.values.append(Network.Value(name: "sum"))
         branched.nodes.append(Network.Node(name: "sum", layer: .add, inputs: [3, 3], outputs: [4]))
@@ -51,7 +51,7 @@ import RandomNumbers
         #expect(try DenseChain(.perceptron([4, 5, 3], inputShape: [1, 2, 2])) != nil)
     }
 
-    @Test func `batch normalization between layers is folded`() throws {
+    @Test func batchNormalizationBetweenLayersIsFolded() throws {
         var network = Network.perceptron([4, 5, 3])
         for (name, values) in [
             ("bn.weight", [1, 2, -1, 0.5, 1]), ("bn.bias", [0, 1, 0, -1, 0.2]), ("bn.mean", [0.1, 0, -0.3, 1, 0]),
@@ -75,7 +75,7 @@ import RandomNumbers
         for (a, b) in zip(logits, try network.forward(inputs).observed[0].values) { #expect((a - b).magnitude <= 1e-5) }
     }
 
-    @Test func `samples follow the prior, and climb when told to`() throws {
+    @Test func samplesFollowThePriorAndClimbWhenToldTo() throws {
         let network = Network.perceptron([6, 12, 4])
         let chain = try #require(try DenseChain(network))
         let prior = ActivationMoments(
@@ -130,7 +130,7 @@ import RandomNumbers
         #expect(again.inputs == climbed.inputs)
     }
 
-    @Test func `the input prior has the declared moments`() throws {
+    @Test func theInputPriorHasTheDeclaredMoments() throws {
         let prior = InputPrior(mean: [0.2, 0.4], deviation: [0.5, 0.1], correlation: 0.8, scalesByColumnNorms: false)
         let moments = try prior.moments(shape: [2, 2, 3], columnNorms: nil, shift: [0.2, 0], scale: [0.5, 1])
         #expect(moments.count == 12)

@@ -19,7 +19,7 @@ import RandomNumbers
         }
     }
 
-    @Test(arguments: [Activation.relu, .tanh, .silu]) func `the gradient is that of the objective`(_ activation: Activation) {
+    @Test(arguments: [Activation.relu, .tanh, .silu]) func theGradientIsThatOfTheObjective(_ activation: Activation) {
         var generator = TestGenerator(seed: 2)
         let stages = Self.stages([5, 4, 6, 3], activation, seed: 3)
         var refit = DenseTailRefit(
@@ -39,7 +39,7 @@ import RandomNumbers
         }
     }
 
-    @Test func `layers together are at least as close as one by one`() {
+    @Test func layersTogetherAreAtLeastAsCloseAsOneByOne() {
         var generator = TestGenerator(seed: 6)
         let features = generator.normals(8 * 300).map { Float($0) }
         let whole = DenseTailRefit(
@@ -55,7 +55,7 @@ import RandomNumbers
         #expect(solved.objective().value < 1e-9)
     }
 
-    @Test(arguments: [false, true]) func `neurons stay what they were, and the report knows the new errors`(_ isNormalized: Bool) throws {
+    @Test(arguments: [false, true]) func neuronsStayWhatTheyWereAndTheReportKnowsTheNewErrors(_ isNormalized: Bool) throws {
         let network = Network.perceptron([6, 16, 12, 4], isNormalized: isNormalized)
         let images = ActivationTensor.random([200, 6], seed: 5)
         var settings = PruningSettings(recipe: .best, budget: .keep(0.5), seed: 1)
@@ -93,7 +93,7 @@ import RandomNumbers
 
     // MARK: Mixtures
 
-    @Test func `mixtures lie between two of the given inputs`() {
+    @Test func mixturesLieBetweenTwoOfTheGivenInputs() {
         var generator = SeededGenerator(seed: 3)
         let own = ActivationTensor.random([5, 3], seed: 9)
         let mixed = own.mixed(upTo: 60, using: &generator)

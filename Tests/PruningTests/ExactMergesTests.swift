@@ -28,7 +28,7 @@ private func merges(_ network: Network) throws -> (ExactMerges, [ChannelGroup], 
     return (try ExactMerges(inferred, groups: groups), groups, inferred)
 }
 
-struct ExactMergesTests {
+@Suite struct ExactMergesTests {
     @Test func aNetworkWithoutRedundancyLosesNothing() throws {
         let (result, _, network) = try merges(.perceptron([7, 9, 8, 3]))
         #expect(result.redundant == [[], []])

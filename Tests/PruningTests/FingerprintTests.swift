@@ -8,7 +8,7 @@ import Testing
     }
 
     /// The words of a network, written down by hand and folded by a second implementation.
-    @Test func `the fingerprint is the fold that the header describes`() {
+    @Test func theFingerprintIsTheFoldThatTheHeaderDescribes() {
         let network = Self.network(["ab": Parameter(shape: [2, 1], values: [1, -0.0])])
         let words: [UInt64] = [1, 2, 0x61, 0x62, 2, 2, 1, 2, 0x3f80_0000, 0x8000_0000]
         var state: UInt64 = 14_695_981_039_346_656_037
@@ -20,7 +20,7 @@ import Testing
         #expect(network.fingerprint == String(repeating: "0", count: 16 - text.count) + text)
     }
 
-    @Test func `names, shapes and single bits count, and lists do not run into each other`() {
+    @Test func namesShapesAndSingleBitsCountAndListsDoNotRunIntoEachOther() {
         let values: [Float] = [1, 2, 3, 4]
         let networks = [
             Self.network([:]),

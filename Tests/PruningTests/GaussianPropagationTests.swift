@@ -17,7 +17,7 @@ import Testing
         Double((a.y - b.y) * (a.y - b.y) + (a.x - b.x) * (a.x - b.x)).squareRoot()
     }
 
-    @Test(arguments: [1, 2, 4]) func `a convolution's covariance is the double sum over taps`(_ groups: Int) throws {
+    @Test(arguments: [1, 2, 4]) func aConvolutionsCovarianceIsTheDoubleSumOverTaps(_ groups: Int) throws {
         let (outputs, inputs, rho) = (8, 4, 0.6)
         let places = PatchModel.places([3, 2], dilations: [2, 1])
         var generator = TestGenerator(seed: 4)
@@ -46,7 +46,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [0.0, 0.25, 0.8]) func `the neighborhood is found in the variances it makes`(_ rho: Double) throws {
+    @Test(arguments: [0.0, 0.25, 0.8]) func theNeighborhoodIsFoundInTheVariancesItMakes(_ rho: Double) throws {
         var generator = TestGenerator(seed: 5)
         let patch = PatchModel(weight: generator.normals(6 * 3 * 9), outputs: 6, inputs: 3, places: PatchModel.places([3, 3]))
         let field = Self.moments(3, seed: 2)
@@ -57,7 +57,7 @@ import Testing
         #expect(patch.correlation(fitting: variances, of: field.covariance) == rho)
     }
 
-    @Test func `means over windows`() {
+    @Test func meansOverWindows() {
         let places = PatchModel.places([3, 4])
         var sum = 0.0
         for a in places { for b in places { sum += power(0.7, Self.distance(a, b)) } }
@@ -65,7 +65,7 @@ import Testing
         #expect(PatchModel.meanCorrelation([], neighbor: 0.7) == 1)
     }
 
-    @Test func `behind a batch normalization stand its own mean and deviation`() throws {
+    @Test func behindABatchNormalizationStandItsOwnMeanAndDeviation() throws {
         var network = try Network.residual().inferringShapes()
         network.parameters["a.bn.weight"]?.values[2] *= -1
         let found = try GaussianPropagation(
@@ -90,7 +90,7 @@ import Testing
         #expect(found[network.outputs[0]]?.count == 4)
     }
 
-    @Test func `independent branches add`() throws {
+    @Test func independentBranchesAdd() throws {
         let network = try Network.residual(.init(hasNormalization: false, hasBias: true)).inferringShapes()
         let found = try GaussianPropagation(of: network, input: Self.moments(2, seed: 1), correlation: 0.5).moments
         func moments(_ name: String) throws -> ActivationMoments {
@@ -104,7 +104,7 @@ import Testing
         }
     }
 
-    @Test func `a convolution of drawn noise has the moments of the formula`() throws {
+    @Test func aConvolutionOfDrawnNoiseHasTheMomentsOfTheFormula() throws {
         // Independent pixels: one convolution and its ReLU are exact up to the border, which padding 0 leaves out.
         var builder = NetworkBuilder()
         let input = builder.input("input", shape: [2, 6, 6])
@@ -142,11 +142,11 @@ import Testing
         }
     }
 
-    @Test func `without inputs the stored statistics serve a refit`() throws {
+    @Test func withoutInputsTheStoredStatisticsServeARefit() throws {
         // A duplicated channel is missed by nobody once the refit knows that it is one.
         var network = Network.residual()
         for name in ["a.weight", "a.bn.weight", "a.bn.bias", "a.bn.mean", "a.bn.var"] {
-            guard var parameter = network.parameters[name] else { return }
+            var parameter = try #require(network.parameters[name])
             let run = parameter.values.count / 8
             for half in 0..<4 {
                 parameter.values.replaceSubrange((half + 4) * run..<(half + 5) * run, with: parameter.values[half * run..<(half + 1) * run])
@@ -166,7 +166,7 @@ import Testing
         for (a, b) in zip(whole.values, pruned.values) { #expect((a - b).magnitude < 1e-3) }
     }
 
-    @Test func `channels that a convolution in groups reads go by norm`() throws {
+    @Test func channelsThatAConvolutionInGroupsReadsGoByNorm() throws {
         let network = Network.residual(.init(groups: 2), width: 12)
         var settings = PruningSettings(recipe: .best, budget: .keep(0.5), seed: 1)
         settings.inputModel = .batchNorm
@@ -179,7 +179,7 @@ import Testing
             try plan.apply(to: network).forward(ActivationTensor.random([2, 2, 7, 7], seed: 3)).observed[0].values.allSatisfy(\.isFinite))
     }
 
-    @Test func `a multilayer perceptron with batch normalization is served too`() throws {
+    @Test func aMultilayerPerceptronWithBatchNormalizationIsServedToo() throws {
         let network = Network.perceptron([6, 10, 3], isNormalized: true)
         var settings = PruningSettings(recipe: .best, budget: .keep(0.5), seed: 1)
         settings.inputModel = .batchNorm

@@ -54,7 +54,7 @@ private func hermite(_ k: Int, _ g: Double) -> Double {
 
 @Suite struct HermiteExpansionTests {
     @Test(arguments: activations)
-    func `coefficients and variance agree with a fine midpoint rule`(_ activation: Activation) {
+    func coefficientsAndVarianceAgreeWithAFineMidpointRule(_ activation: Activation) {
         for (mean, deviation) in [(0.0, 1.0), (-1.3, 0.4), (0.8, 2.5), (2.0, 0.1), (-6.0, 1.0), (3.0, 9.0)] {
             let expansion = HermiteExpansion(of: activation, mean: mean, deviation: deviation, degree: 8)
             // The midpoint rule errs by h²/24·|jump of the slope| at a kink, h = 20/40000, and less elsewhere.
@@ -76,7 +76,7 @@ private func hermite(_ k: Int, _ g: Double) -> Double {
     }
 
     @Test(arguments: activations)
-    func `Parseval: the coefficients hold no more than the variance`(_ activation: Activation) {
+    func parsevalTheCoefficientsHoldNoMoreThanTheVariance(_ activation: Activation) {
         for (mean, deviation) in [(0.0, 1.0), (-1.3, 0.4), (2.0, 0.1)] {
             let expansion = HermiteExpansion(of: activation, mean: mean, deviation: deviation, degree: 32)
             let energy = expansion.coefficients.dropFirst().reduce(0) { $0 + $1 * $1 }
@@ -86,14 +86,14 @@ private func hermite(_ k: Int, _ g: Double) -> Double {
         }
     }
 
-    @Test func `a unit without variance is a constant`() {
+    @Test func aUnitWithoutVarianceIsAConstant() {
         let expansion = HermiteExpansion(of: .relu, mean: 1.5, deviation: 0, degree: 4)
         #expect(expansion.coefficients == [1.5, 0, 0, 0, 0])
         #expect(expansion.variance == 0)
     }
 
     @Test(arguments: activations)
-    func `derivatives agree with central differences away from kinks`(_ activation: Activation) {
+    func derivativesAgreeWithCentralDifferencesAwayFromKinks(_ activation: Activation) {
         for z in [-4.3, -2.2, -0.7, 0.4, 1.9, 5.1, 7.3] {
             let h = 1e-5
             let slope = (activation.value(z + h) - activation.value(z - h)) / (2 * h)
@@ -114,7 +114,7 @@ private func hermite(_ k: Int, _ g: Double) -> Double {
     }
 
     @Test(arguments: [Activation.relu, .leakyReLU(slope: 0.2), .gelu(approximateTanh: false), .tanh, .sigmoid])
-    func `moments agree with Monte Carlo`(_ activation: Activation) throws {
+    func momentsAgreeWithMonteCarlo(_ activation: Activation) throws {
         let n = 5
         let moments = preactivation(n, seed: 7)
         let image = GaussianMoments.image(of: moments, under: activation)
@@ -142,7 +142,7 @@ private func hermite(_ k: Int, _ g: Double) -> Double {
         }
     }
 
-    @Test func `covariances agree with two-dimensional quadrature, at correlations up to one`() {
+    @Test func covariancesAgreeWithTwoDimensionalQuadratureAtCorrelationsUpToOne() {
         for rho in [-1.0, -0.9, -0.3, 0.0, 0.5, 0.95, 1.0] {
             let (m, s) = ([0.3, -0.5], [1.2, 0.8])
             let moments = ActivationMoments(
@@ -171,7 +171,7 @@ private func hermite(_ k: Int, _ g: Double) -> Double {
         }
     }
 
-    @Test func `the covariance is positive semidefinite and symmetric for duplicates and dead units`() throws {
+    @Test func theCovarianceIsPositiveSemidefiniteAndSymmetricForDuplicatesAndDeadUnits() throws {
         let base = [1.0, 1.0, -1.0, 0.0, 0.5]
         let moments = ActivationMoments(
             mean: [0.2, 0.2, -0.1, 1.0, -40], covariance: Matrix(rows: 5, columns: 5) { base[$0] * base[$1] })
@@ -187,7 +187,7 @@ private func hermite(_ k: Int, _ g: Double) -> Double {
         }
     }
 
-    @Test func `an affine image has the moments of an affine image`() {
+    @Test func anAffineImageHasTheMomentsOfAnAffineImage() {
         let moments = preactivation(4, seed: 3)
         let w = Matrix(rows: 2, columns: 4) { Double($0 + 2 * $1) - 3 }
         let image = moments.affineImage(weight: w, bias: [1, -1])

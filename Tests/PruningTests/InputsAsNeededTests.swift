@@ -7,7 +7,7 @@ import Testing
 
 import Pruning
 
-struct PlaceCorrelationTests {
+@Suite struct PlaceCorrelationTests {
     /// Samples of images whose places share a part of their variance.
     private func worth(_ rows: Int, share: Double, images: Int, places: Int) -> Int {
         var generator = TestGenerator(seed: 11)
@@ -54,7 +54,7 @@ struct PlaceCorrelationTests {
     }
 }
 
-struct WorkBudgetTests {
+@Suite struct WorkBudgetTests {
     private func plan(_ network: Network, memory: Int, effort: Effort = .default, inputs: Int) throws -> PruningPlan {
         var settings = PruningSettings(budget: .keep(0.5))
         settings.memory = memory
@@ -155,7 +155,7 @@ struct WorkBudgetTests {
     }
 }
 
-struct MomentTileTests {
+@Suite struct MomentTileTests {
     /// More samples than a tile, and only some of them.
     @Test func momentsOfChosenSamplesAreThoseOfPlainLoops() {
         var generator = TestGenerator(seed: 21)

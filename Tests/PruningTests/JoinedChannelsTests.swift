@@ -40,8 +40,7 @@ import Testing
         return try Network(nodes: nodes, values: values, inputs: [0], outputs: [c, own], parameters: parameters).inferringShapes()
     }
 
-    @Test(arguments: [Selection.backward, .greedy]) func `repeated channels of two groups go without a trace`(_ selection: Selection) throws
-    {
+    @Test(arguments: [Selection.backward, .greedy]) func repeatedChannelsOfTwoGroupsGoWithoutATrace(_ selection: Selection) throws {
         let network = try Self.network()
         let inputs = ActivationTensor.random([24, 2, 7, 7], seed: 2)
         var settings = PruningSettings(recipe: .best, budget: .keep(1), seed: 7)
@@ -58,7 +57,7 @@ import Testing
         }
     }
 
-    @Test func `the predicted error of a joint refit is the measured one`() throws {
+    @Test func thePredictedErrorOfAJointRefitIsTheMeasuredOne() throws {
         let network = try Self.network()
         let inputs = ActivationTensor.random([24, 2, 7, 7], seed: 2)
         var settings = PruningSettings(recipe: .best, budget: .keep(1), seed: 7)
@@ -74,7 +73,7 @@ import Testing
         }
     }
 
-    @Test func `layers behind refitted ones follow on real inputs, and only there`() throws {
+    @Test func layersBehindRefittedOnesFollowOnRealInputsAndOnlyThere() throws {
         let network = try Network.residual().inferringShapes()
         let nodes = network.nodes.indices.filter { ["b", "fc"].contains(network.nodes[$0].name) }
         #expect(network.followers(of: [nodes[0]]) == [nodes[1]])

@@ -25,7 +25,7 @@ private func relativeDifference(_ a: Network, _ b: Network, _ inputs: Activation
     return zip(x, y).reduce(0) { max($0, ($1.0 - $1.1).magnitude) } / x.reduce(0) { max($0, $1.magnitude) }
 }
 
-struct LosslessCutTests {
+@Suite struct LosslessCutTests {
     /// With or without inputs, by a uniform ratio or by an allocated budget.
     @Test(arguments: [Budget.keep(0.5), .neurons(0.5)], [false, true])
     func redundantNeuronsCostNothing(budget: Budget, hasInputs: Bool) throws {

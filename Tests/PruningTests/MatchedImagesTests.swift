@@ -18,7 +18,7 @@ import Pruning
         return (value, seeds, gradient)
     }
 
-    @Test func `the gradient of the mismatch is its difference quotient`() throws {
+    @Test func theGradientOfTheMismatchIsItsDifferenceQuotient() throws {
         let network = try Network.residual().inferringShapes()
         var images = ActivationTensor.random([5, 2, 7, 7], seed: 6)
         let (_, seeds, gradient) = try Self.seeds(images, network)
@@ -39,7 +39,7 @@ import Pruning
         }
     }
 
-    @Test func `one channel that training turned off does not outweigh the others`() throws {
+    @Test func oneChannelThatTrainingTurnedOffDoesNotOutweighTheOthers() throws {
         var network = try Network.residual().inferringShapes()
         let images = ActivationTensor.random([16, 2, 7, 7], seed: 6)
         let before = try NormalizationMismatch.value(of: images, network: network)
@@ -52,7 +52,7 @@ import Pruning
         #expect(off > before + 1 && off.isFinite)
     }
 
-    @Test func `statistics that agree have no mismatch`() throws {
+    @Test func statisticsThatAgreeHaveNoMismatch() throws {
         let network = try Network.residual().inferringShapes()
         var own: [Int: ChannelStatistics] = [:]
         for (index, node) in network.nodes.enumerated() {
@@ -66,7 +66,7 @@ import Pruning
         #expect(seeds.values.allSatisfy { $0.offset.allSatisfy { $0 == 0 } && $0.slope.allSatisfy { $0 == 0 } })
     }
 
-    @Test func `images of another size are matched too`() throws {
+    @Test func imagesOfAnotherSizeAreMatchedToo() throws {
         let network = try Network.residual().inferringShapes()
         var generator = SeededGenerator(seed: 3)
         let images = DeadLeaves.images(count: 40, shape: [2, 5, 9], using: &generator)
@@ -77,7 +77,7 @@ import Pruning
         #expect(matched.images.shape == images.shape)
     }
 
-    @Test func `images whose mismatch rises are given back as they were`() throws {
+    @Test func imagesWhoseMismatchRisesAreGivenBackAsTheyWere() throws {
         let network = try Network.residual().inferringShapes()
         var generator = SeededGenerator(seed: 3)
         var settings = MatchedImages.Settings()

@@ -16,7 +16,7 @@ import Testing
         (a.times(a, transposeSelf: true) - b.times(b, transposeSelf: true)).maximumMagnitude
     }
 
-    @Test func `at full rank the points have the inner products of their definition`() throws {
+    @Test func atFullRankThePointsHaveTheInnerProductsOfTheirDefinition() throws {
         // n = 20 points in 5 dimensions: the informative rank (8) does not bind.
         let incoming = random(5, 20, seed: 1)
         let outgoing = random(4, 20, seed: 2)
@@ -37,7 +37,7 @@ import Testing
         #expect(gramDistance(try points(.product), product) <= scale)
     }
 
-    @Test func `function points reproduce outgoing times covariance as far as the rank allows`() throws {
+    @Test func functionPointsReproduceOutgoingTimesCovarianceAsFarAsTheRankAllows() throws {
         let outgoing = random(1, 20, seed: 4)
         let loadings = random(2, 20, seed: 5)
         let covariance = loadings.times(loadings, transposeSelf: true)
@@ -53,7 +53,7 @@ import Testing
         #expect((points.retainedEnergy - 1).magnitude <= 1e-12)
     }
 
-    @Test func `ranks: fixed, by energy, and never beyond the informative one`() throws {
+    @Test func ranksFixedByEnergyAndNeverBeyondTheInformativeOne() throws {
         let incoming = random(30, 12, seed: 7)
         func points(_ rule: RankRule) throws -> NeuronPoints {
             try NeuronPoints(.incoming, incoming: incoming, outgoing: incoming, covariance: nil, rank: rule)
@@ -71,7 +71,7 @@ import Testing
         }
     }
 
-    @Test func `zero points, one point, one dimension`() throws {
+    @Test func zeroPointsOnePointOneDimension() throws {
         let zero = try NeuronPoints(
             .product, incoming: Matrix(rows: 3, columns: 5), outgoing: Matrix(rows: 2, columns: 5), covariance: nil, rank: .fixed(2))
         #expect(zero.points.maximumMagnitude == 0 && zero.rank == 1)
@@ -81,7 +81,7 @@ import Testing
     }
 
     @Test(arguments: [UInt64](1...6))
-    func `no direction contradicts the proven factor`(_ seed: UInt64) throws {
+    func noDirectionContradictsTheProvenFactor(_ seed: UInt64) throws {
         let points = random(4, 30, seed: seed)
         let kept = [0, 3, 4, 7, 11, 19, 23]
         let factor = try #require(ProvenFactor(points: points, kept: kept).value)
@@ -97,7 +97,7 @@ import Testing
         #expect(factor <= 20 * attained)
     }
 
-    @Test func `no factor where the kept points do not span, one where nothing was removed`() {
+    @Test func noFactorWhereTheKeptPointsDoNotSpanOneWhereNothingWasRemoved() {
         let points = Matrix(columns: [[1, 0], [2, 0], [0, 1], [3, 0]])
         #expect(ProvenFactor(points: points, kept: [0, 1, 3]).value == nil)
         #expect(ProvenFactor(points: points, kept: [0]).value == nil)

@@ -8,7 +8,7 @@ import Testing
 import Pruning
 
 @Suite struct PhotographTests {
-    @Test func `the shipped photographs are colorful, different and in range`() {
+    @Test func theShippedPhotographsAreColorfulDifferentAndInRange() {
         let photographs = Photograph.shipped
         #expect(photographs.count >= 12)
         #expect(photographs.map(\.name) == photographs.map(\.name).sorted())
@@ -29,7 +29,7 @@ import Pruning
         #expect(windmill.map { $0.planes[2][5 * $0.width + 5] > $0.planes[0][5 * $0.width + 5] + 0.2 } == true)
     }
 
-    @Test func `a decoded plane is the sum of its cosines`() throws {
+    @Test func aDecodedPlaneIsTheSumOfItsCosines() throws {
         var luminance = [Int8](repeating: 0, count: 64 * 2 * 2)
         // Block (0, 1): constant; block (1, 0): second row frequency, third column frequency.
         luminance[0 * 4 + 1] = -10
@@ -55,7 +55,7 @@ import Pruning
         }
     }
 
-    @Test func `an archive that is not of photographs is refused`() throws {
+    @Test func anArchiveThatIsNotOfPhotographsIsRefused() throws {
         var archive = TensorArchive()
         #expect(throws: TensorFileError.self) { try Photograph.photographs(of: archive) }
         archive["steps"] = try Tensor(dtype: .u8, shape: [2, 64], bytes: [UInt8](repeating: 16, count: 128))
@@ -64,7 +64,7 @@ import Pruning
     }
 
     @Test(arguments: [[3, 32, 32], [1, 28, 28], [3, 48, 320], [3, 1, 1], [3, 500, 300], [1, 1, 7]])
-    func `crops of every shape follow the seed alone`(_ shape: [Int]) {
+    func cropsOfEveryShapeFollowTheSeedAlone(_ shape: [Int]) {
         var (one, two, three) = (SeededGenerator(seed: 4), SeededGenerator(seed: 4), SeededGenerator(seed: 5))
         let crops = PhotographCrops.images(count: 3, shape: shape, using: &one)
         #expect(crops.shape == [3] + shape)
@@ -75,9 +75,9 @@ import Pruning
     }
 
     @Test(arguments: [[2, 8, 8], [4, 8, 8], [3, 8], [3, 0, 8], []])
-    func `other channels and ranks are not served`(_ shape: [Int]) { #expect(!PhotographCrops.serve(shape)) }
+    func otherChannelsAndRanksAreNotServed(_ shape: [Int]) { #expect(!PhotographCrops.serve(shape)) }
 
-    @Test func `resampling keeps what is linear and lies inside the window`() {
+    @Test func resamplingKeepsWhatIsLinearAndLiesInsideTheWindow() {
         let (height, width) = (64, 96)
         // A plane that rises across: crops must rise too, or fall where they are mirrored, in equal steps away from the border.
         let ramp = Photograph(

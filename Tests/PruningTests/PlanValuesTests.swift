@@ -30,7 +30,7 @@ import Testing
         .wholeStreams(agreementCut: 0.5, agreementWhole: 0.75), .forwardSelection(group: "a", channels: 3, limit: 2),
     ]
 
-    @Test func `provenance and warnings survive the file, and no two read alike`() throws {
+    @Test func provenanceAndWarningsSurviveTheFileAndNoTwoReadAlike() throws {
         func again<Value: Codable>(_ value: Value) throws -> Value {
             try JSONDecoder().decode(Value.self, from: JSONEncoder().encode(value))
         }
@@ -40,7 +40,7 @@ import Testing
         #expect(Self.warnings.allSatisfy { !$0.message().contains { $0.isNewline } })
     }
 
-    @Test func `a plan survives its file`() throws {
+    @Test func aPlanSurvivesItsFile() throws {
         for recipe in Recipe.allCases {
             var settings = PruningSettings(recipe: recipe, budget: .parameters(0.5), seed: 3)
             settings.sampleCount = 60
@@ -49,7 +49,7 @@ import Testing
         }
     }
 
-    @Test func `a prediction says what it was counted on`() throws {
+    @Test func aPredictionSaysWhatItWasCountedOn() throws {
         let network = PrunerTests.network
         var settings = PruningSettings(budget: .keep(0.5), seed: 3)
         settings.sampleCount = 60
@@ -76,7 +76,7 @@ import Testing
         #expect(other.basis == .otherKind && other.agreement != nil && bound.predictionPhrase?.contains("at least") == true)
     }
 
-    @Test func `changed settings show as departures from the recipe`() throws {
+    @Test func changedSettingsShowAsDeparturesFromTheRecipe() throws {
         var settings = PruningSettings(recipe: .paper)
         #expect(settings.departures.isEmpty)
         settings.selection = .l2
@@ -90,7 +90,7 @@ import Testing
         #expect(report.markdown.contains(report.recipePhrase))
     }
 
-    @Test func `messages name settings as the caller does`() {
+    @Test func messagesNameSettingsAsTheCallerDoes() {
         let errors: [(PruningError, Setting)] = [
             (.invalidSetting(.inputScale, expected: "positive", found: "0"), .inputScale),
             (.unsupported(.points, value: "function", needs: .covariance), .points),
@@ -106,7 +106,7 @@ import Testing
         }
     }
 
-    @Test func `a failed factorization can be told from a weight that is not finite`() {
+    @Test func aFailedFactorizationCanBeToldFromAWeightThatIsNotFinite() {
         var broken = PrunerTests.network
         broken.parameters["fc1.weight"]?.values[0] = .infinity
         #expect(throws: PruningError.nonFiniteParameter(name: "fc1.weight", index: 0)) {

@@ -25,7 +25,7 @@ private func distance(_ a: ActivationTensor, _ b: ActivationTensor) -> Float {
     static let network = Network.perceptron([9, 24, 16, 5])
 
     @Test(arguments: Selection.allCases, Reweighting.allCases)
-    func `every selection and reweighting gives the promised sizes, and sliced equals masked`(
+    func everySelectionAndReweightingGivesThePromisedSizesAndSlicedEqualsMasked(
         _ selection: Selection, _ reweighting: Reweighting
     ) throws {
         let chosen = settings(.keep(0.4)) {
@@ -54,7 +54,7 @@ private func distance(_ a: ActivationTensor, _ b: ActivationTensor) -> Float {
         #expect(distance(sliced, masked) <= 64 * 24 * Float.ulpOfOne)
     }
 
-    @Test func `a plan survives its file and replays to the same bits`() throws {
+    @Test func aPlanSurvivesItsFileAndReplaysToTheSameBits() throws {
         let network = Self.network
         let plan = try Pruner(network: network, settings: settings()).plan()
         let text = try JSONEncoder().encode(plan)
@@ -66,7 +66,7 @@ private func distance(_ a: ActivationTensor, _ b: ActivationTensor) -> Float {
         #expect(again.groups == plan.groups && again.replacements == plan.replacements)
     }
 
-    @Test func `a plan refuses another network and damaged text`() throws {
+    @Test func aPlanRefusesAnotherNetworkAndDamagedText() throws {
         let network = Self.network
         var plan = try Pruner(network: network, settings: settings()).plan()
         var other = network
@@ -82,14 +82,14 @@ private func distance(_ a: ActivationTensor, _ b: ActivationTensor) -> Float {
         #expect(throws: PruningError.self) { try impossible.apply(to: network) }
     }
 
-    @Test func `keeping everything is the identity`() throws {
+    @Test func keepingEverythingIsTheIdentity() throws {
         let network = Self.network
         let plan = try Pruner(network: network, settings: settings(.keep(1))).plan()
         #expect(try plan.apply(to: network).parameters == network.parameters)
         #expect(plan.layers.allSatisfy { $0.treatment == .whole && $0.relativeError == 0 && $0.guarantee.factor == .factor(1) })
     }
 
-    @Test func `one channel per layer is the least`() throws {
+    @Test func oneChannelPerLayerIsTheLeast() throws {
         let network = Self.network
         for selection in Selection.allCases {
             let plan = try Pruner(
@@ -104,10 +104,10 @@ private func distance(_ a: ActivationTensor, _ b: ActivationTensor) -> Float {
         }
     }
 
-    @Test func `duplicated neurons go without a trace`() throws {
+    @Test func duplicatedNeuronsGoWithoutATrace() throws {
         // Neurons 12…23 repeat 0…11: half of the layer is redundant, whatever the inputs are.
         var network = Self.network
-        guard let weight = network.parameters["fc1.weight"], let bias = network.parameters["fc1.bias"] else { return }
+        let weight = try #require(network.parameters["fc1.weight"]), bias = try #require(network.parameters["fc1.bias"])
         for i in 12..<24 {
             for j in 0..<9 { network.parameters["fc1.weight"]?.values[i * 9 + j] = weight.values[(i - 12) * 9 + j] }
             network.parameters["fc1.bias"]?.values[i] = bias.values[i - 12]
@@ -130,7 +130,7 @@ private func distance(_ a: ActivationTensor, _ b: ActivationTensor) -> Float {
         }
     }
 
-    @Test func `the predicted error is the measured one on the samples it was fitted to`() throws {
+    @Test func thePredictedErrorIsTheMeasuredOneOnTheSamplesItWasFittedTo() throws {
         let network = Self.network
         let calibration = ActivationTensor.random([200, 9], seed: 4)
         // Without mixtures: those would be fitted too.
@@ -152,7 +152,7 @@ private func distance(_ a: ActivationTensor, _ b: ActivationTensor) -> Float {
         #expect(report.neuronsBefore == 40 && report.neuronsAfter == 20)
     }
 
-    @Test func `the closed-form error agrees with samples of the same Gaussian`() throws {
+    @Test func theClosedFormErrorAgreesWithSamplesOfTheSameGaussian() throws {
         let network = Network.perceptron([9, 24, 5])
         let chosen = settings(.keep(0.5)) {
             $0.inputModel = .gaussian
@@ -169,7 +169,7 @@ private func distance(_ a: ActivationTensor, _ b: ActivationTensor) -> Float {
         #expect((predicted - measured).magnitude <= 0.05 * predicted)
     }
 
-    @Test func `least squares beats keeping the weights, and greedy beats a random choice`() throws {
+    @Test func leastSquaresBeatsKeepingTheWeightsAndGreedyBeatsARandomChoice() throws {
         let network = Self.network
         let calibration = ActivationTensor.random([400, 9], seed: 6)
         func error(_ selection: Selection, _ reweighting: Reweighting) throws -> Double {
@@ -184,7 +184,7 @@ private func distance(_ a: ActivationTensor, _ b: ActivationTensor) -> Float {
         #expect(try error(.greedy, .leastSquares) < error(.uniform, .leastSquares))
     }
 
-    @Test func `a consumer without bias is fitted without a constant`() throws {
+    @Test func aConsumerWithoutBiasIsFittedWithoutAConstant() throws {
         let network = Network.perceptron([9, 20, 5], hasBias: false)
         let plan = try Pruner(network: network, settings: settings(.keep(0.5))).plan()
         #expect(plan.replacements.map(\.parameter) == ["fc2.weight"])
@@ -192,7 +192,7 @@ private func distance(_ a: ActivationTensor, _ b: ActivationTensor) -> Float {
     }
 
     @Test(arguments: [Activation.gelu(approximateTanh: false), .tanh, .sigmoid, .leakyReLU(slope: 0.1), .identity])
-    func `other activations`(_ activation: Activation) throws {
+    func otherActivations(_ activation: Activation) throws {
         let network = Network.perceptron([9, 24, 16, 5], activation: activation)
         for model in [InputModel.gaussian, .ascended] {
             let plan = try Pruner(network: network, settings: settings(.keep(0.5)) { $0.inputModel = model }).plan()
@@ -201,7 +201,7 @@ private func distance(_ a: ActivationTensor, _ b: ActivationTensor) -> Float {
         }
     }
 
-    @Test func `the observer sees every step and may stop the run`() throws {
+    @Test func theObserverSeesEveryStepAndMayStopTheRun() throws {
         let pruner = try Pruner(network: Self.network, settings: settings())
         let steps = Recorder()
         _ = try pruner.plan { step in
@@ -218,7 +218,7 @@ private func distance(_ a: ActivationTensor, _ b: ActivationTensor) -> Float {
         #expect(throws: PruningError.cancelled) { try pruner.plan { $0.completed < 2 } }
     }
 
-    @Test func `Markdown names every layer and shows a dash for what was not computed`() throws {
+    @Test func markdownNamesEveryLayerAndShowsADashForWhatWasNotComputed() throws {
         let network = Self.network
         let plan = try Pruner(network: network, settings: settings()).plan()
         let report = try PruningReport(plan: plan, original: network, pruned: try plan.apply(to: network))
@@ -239,7 +239,7 @@ private final class Recorder: @unchecked Sendable {
 
 @Suite struct PruningRefusalTests {
     @Test(arguments: [0, -1, 2, Double.nan, .infinity])
-    func `ratios outside 0 … 1`(_ ratio: Double) {
+    func ratiosOutside01(_ ratio: Double) {
         for budget in [Budget.keep(ratio), .neurons(ratio), .parameters(ratio), .multiplyAdds(ratio)] {
             #expect(throws: PruningError.self) { try Pruner(network: PrunerTests.network, settings: settings(budget)) }
         }
@@ -248,7 +248,7 @@ private final class Recorder: @unchecked Sendable {
         }
     }
 
-    @Test func `unknown layers, weights that are not finite, networks with nothing to cut`() {
+    @Test func unknownLayersWeightsThatAreNotFiniteNetworksWithNothingToCut() {
         #expect(throws: PruningError.unknownLayer(name: "fc9", available: ["fc1", "fc2"])) {
             try Pruner(network: PrunerTests.network, settings: settings { $0.layerRatios = ["fc9": 0.5] })
         }
@@ -260,7 +260,7 @@ private final class Recorder: @unchecked Sendable {
         #expect(throws: PruningError.self) { try Pruner(network: .perceptron([4, 3]), settings: settings()) }
     }
 
-    @Test func `calibration that does not fit`() throws {
+    @Test func calibrationThatDoesNotFit() throws {
         let pruner = try Pruner(network: PrunerTests.network, settings: settings())
         #expect(throws: PruningError.self) { try pruner.plan(calibration: .random([10, 8], seed: 1)) }
         #expect(throws: PruningError.self) { try pruner.plan(calibration: .random([1, 9], seed: 1)) }
@@ -269,7 +269,7 @@ private final class Recorder: @unchecked Sendable {
         #expect(throws: PruningError.nonFiniteData(index: 4)) { try pruner.plan(calibration: inputs) }
     }
 
-    @Test func `models that the network does not support`() throws {
+    @Test func modelsThatTheNetworkDoesNotSupport() throws {
         for model in [InputModel.calibration, .batchNorm] {
             #expect(throws: PruningError.self) {
                 try Pruner(network: PrunerTests.network, settings: settings { $0.inputModel = model }).plan()
@@ -285,7 +285,7 @@ private final class Recorder: @unchecked Sendable {
         }
     }
 
-    @Test func `nobody is sent to a model that cannot run`() throws {
+    @Test func nobodyIsSentToAModelThatCannotRun() throws {
         var network = PrunerTests.network
         let output = try #require(network.outputs.first)
         network.values.append(Network.Value(name: "mystery"))
@@ -301,7 +301,7 @@ private final class Recorder: @unchecked Sendable {
         }
     }
 
-    @Test func `undeclared inputs are named in a warning`() throws {
+    @Test func undeclaredInputsAreNamedInAWarning() throws {
         let plan = try Pruner(network: PrunerTests.network, settings: settings { $0.inputPrior = nil }).plan()
         #expect(plan.warnings == [.assumedPrior] && plan.warnings[0].message { "<\($0)>" }.contains("<inputMean>"))
     }

@@ -47,7 +47,7 @@ private func meanSquare(_ problem: Problem, _ weights: Matrix, _ offset: [Double
     return sum / Double(samples.count)
 }
 
-struct PulledReconstructionTests {
+@Suite struct PulledReconstructionTests {
     @Test func theSolutionIsStationary() throws {
         let problem = Problem(n: 5, q: 2, images: 20, places: 3, noise: 0.5, seed: 1)
         let prior = Matrix(rows: 2, columns: 5) { Double($0) - Double($1) }

@@ -26,23 +26,23 @@ import Testing
     }
 
     @Test(arguments: zip([0.5, 0.3, 0.2, 0.1], [97.3, 95.7, 92.5, 72]))
-    func `MNIST without data`(_ keep: Double, _ least: Double) throws {
+    func mnistWithoutData(_ keep: Double, _ least: Double) throws {
         let prior = InputPrior(mean: [0.1307], deviation: [0.3081])
         #expect(try leastAccuracy("mnist", keep: keep, prior: prior) >= least)
     }
 
     @Test(arguments: zip([0.5, 0.3, 0.2, 0.1], [88.5, 86.5, 82.5, 66]))
-    func `Fashion-MNIST without data`(_ keep: Double, _ least: Double) throws {
+    func fashionMNISTWithoutData(_ keep: Double, _ least: Double) throws {
         let prior = InputPrior(mean: [0.2860], deviation: [0.3530])
         #expect(try leastAccuracy("fashion", keep: keep, prior: prior) >= least)
     }
 
     @Test(arguments: zip([0.3, 0.2, 0.1], [96.8, 95.5, 91.5]))
-    func `MNIST with 512 images`(_ keep: Double, _ least: Double) throws {
+    func mnistWith512Images(_ keep: Double, _ least: Double) throws {
         #expect(try accuracy("mnist", keep: keep, calibrated: true) >= least)
     }
 
-    @Test func `the paper's recipe works, and says so in the plan`() throws {
+    @Test func thePapersRecipeWorksAndSaysSoInThePlan() throws {
         #expect(try accuracy("mnist", keep: 0.5, recipe: .paper) >= 75)
         let network = try SharedData.network("lenet300_mnist.safetensors")
         let plan = try Pruner(network: network, settings: PruningSettings(recipe: .paper, budget: .keep(0.5))).plan()
@@ -73,25 +73,25 @@ import Testing
     }
 
     @Test(arguments: zip([0.4, 0.3, 0.2], [98, 97.5, 94]))
-    func `LeNet-5 with 512 images`(_ keep: Double, _ least: Double) throws {
+    func leNet5With512Images(_ keep: Double, _ least: Double) throws {
         let found = try convolutional(
             "lenet5_mnist.safetensors", .lenet5, "mnist", test: "mnist_test2000.npz", keep: keep, calibrated: true)
         #expect(found >= least)
     }
 
-    @Test(arguments: zip([0.4, 0.3, 0.2], [97.5, 97, 94])) func `LeNet-5 without data`(_ keep: Double, _ least: Double) throws {
+    @Test(arguments: zip([0.4, 0.3, 0.2], [97.5, 97, 94])) func leNet5WithoutData(_ keep: Double, _ least: Double) throws {
         let found = try convolutional(
             "lenet5_mnist.safetensors", .lenet5, "mnist", test: "mnist_test2000.npz", keep: keep, calibrated: false)
         #expect(found >= least)
     }
 
-    @Test(arguments: zip([0.5, 0.3], [78, 60.0])) func `ResNet-20 with 512 images`(_ keep: Double, _ least: Double) throws {
+    @Test(arguments: zip([0.5, 0.3], [78, 60.0])) func resNet20With512Images(_ keep: Double, _ least: Double) throws {
         let found = try convolutional(
             "resnet20_cifar10.safetensors", .cifarResNet(depth: 20), "cifar10", test: "cifar10_test500.npz", keep: keep, calibrated: true)
         #expect(found >= least)
     }
 
-    @Test func `ResNet-20 without data`() throws {
+    @Test func resNet20WithoutData() throws {
         let found = try convolutional(
             "resnet20_cifar10.safetensors", .cifarResNet(depth: 20), "cifar10", test: "cifar10_test500.npz", keep: 0.5, calibrated: false)
         #expect(found >= 71)

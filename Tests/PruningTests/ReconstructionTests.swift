@@ -49,7 +49,7 @@ struct ToyLayer {
 
 @Suite struct ReconstructionTests {
     @Test(arguments: [(1, 1), (2, 3), (8, 2), (17, 30)])
-    func `the predicted error is the error on the samples`(_ size: (Int, Int)) throws {
+    func thePredictedErrorIsTheErrorOnTheSamples(_ size: (Int, Int)) throws {
         let layer = ToyLayer(channels: size.0, outputs: size.1, seed: 1)
         for ridge in [0.0, 1e-3, 0.3] {
             let problem = Reconstruction(moments: layer.moments, outgoing: layer.outgoing, relativeRidge: ridge, hasIntercept: true)
@@ -60,7 +60,7 @@ struct ToyLayer {
         }
     }
 
-    @Test func `keeping everything without a ridge changes nothing`() throws {
+    @Test func keepingEverythingWithoutARidgeChangesNothing() throws {
         let layer = ToyLayer(channels: 8, outputs: 5, seed: 2)
         let problem = Reconstruction(moments: layer.moments, outgoing: layer.outgoing, relativeRidge: 0, hasIntercept: true)
         let fit = try problem.fit(Array(0..<8))
@@ -68,7 +68,7 @@ struct ToyLayer {
         #expect(fit.offset.allSatisfy { $0.magnitude <= 1e-9 })
     }
 
-    @Test func `no perturbation of the fit does better`() throws {
+    @Test func noPerturbationOfTheFitDoesBetter() throws {
         let layer = ToyLayer(channels: 9, outputs: 4, seed: 3)
         let problem = Reconstruction(moments: layer.moments, outgoing: layer.outgoing, relativeRidge: 0, hasIntercept: true)
         let kept = [0, 3, 4, 8]
@@ -88,7 +88,7 @@ struct ToyLayer {
         }
     }
 
-    @Test func `without an intercept the offset is zero and the raw error is least`() throws {
+    @Test func withoutAnInterceptTheOffsetIsZeroAndTheRawErrorIsLeast() throws {
         let layer = ToyLayer(channels: 6, outputs: 3, seed: 4)
         let problem = Reconstruction(moments: layer.moments, outgoing: layer.outgoing, relativeRidge: 0, hasIntercept: false)
         let kept = [1, 2, 5]
@@ -106,7 +106,7 @@ struct ToyLayer {
         }
     }
 
-    @Test func `duplicate and dead channels are reconstructed exactly without a ridge`() throws {
+    @Test func duplicateAndDeadChannelsAreReconstructedExactlyWithoutARidge() throws {
         var layer = ToyLayer(channels: 6, outputs: 3, seed: 5)
         for s in 0..<layer.samples.columns {
             layer.samples[4, s] = layer.samples[1, s]
@@ -128,7 +128,7 @@ struct ToyLayer {
     }
 
     @Test(arguments: [0.0, 0.05])
-    func `every greedy gain is the exact drop of the objective, and the largest one`(_ ridge: Double) throws {
+    func everyGreedyGainIsTheExactDropOfTheObjectiveAndTheLargestOne(_ ridge: Double) throws {
         let layer = ToyLayer(channels: 9, outputs: 4, seed: 6)
         let problem = Reconstruction(moments: layer.moments, outgoing: layer.outgoing, relativeRidge: ridge, hasIntercept: true)
         let selection = ForwardSelection(problem, count: 9)
@@ -148,7 +148,7 @@ struct ToyLayer {
     }
 
     @Test(arguments: [1e-9, 0.05])
-    func `every elimination cost is the exact rise of the objective, and the least one`(_ ridge: Double) throws {
+    func everyEliminationCostIsTheExactRiseOfTheObjectiveAndTheLeastOne(_ ridge: Double) throws {
         let layer = ToyLayer(channels: 9, outputs: 4, seed: 7)
         let problem = Reconstruction(moments: layer.moments, outgoing: layer.outgoing, relativeRidge: ridge, hasIntercept: true)
         let elimination = try BackwardElimination(problem, remaining: 0)
@@ -164,14 +164,14 @@ struct ToyLayer {
         #expect(open.isEmpty)
     }
 
-    @Test func `a forced order and preferred candidates are obeyed`() {
+    @Test func aForcedOrderAndPreferredCandidatesAreObeyed() {
         let layer = ToyLayer(channels: 7, outputs: 2, seed: 8)
         let problem = Reconstruction(moments: layer.moments, outgoing: layer.outgoing, relativeRidge: 1e-3, hasIntercept: true)
         #expect(ForwardSelection(problem, count: 4, forcedOrder: [6, 0, 3, 1, 2, 4, 5]).order == [6, 0, 3, 1])
         #expect(Set(ForwardSelection(problem, count: 5, candidates: [2, 4, 5]).order.prefix(3)) == [2, 4, 5])
     }
 
-    @Test func `streamed moments do not depend on the blocks, nor on a large offset`() {
+    @Test func streamedMomentsDoNotDependOnTheBlocksNorOnALargeOffset() {
         let layer = ToyLayer(channels: 5, outputs: 3, seed: 9)
         var shifted = layer.samples
         for k in shifted.elements.indices { shifted.elements[k] += 1e6 }

@@ -30,12 +30,12 @@ import Testing
         #expect(try again.apply(to: network).parameters == pruned.parameters)
     }
 
-    @Test func `only inner channels go unasked`() throws {
+    @Test func onlyInnerChannelsGoUnasked() throws {
         let plan = try Self.plan { _ in }
         #expect(plan.groups.map(\.name) == ["a"] && plan.warnings.isEmpty)
     }
 
-    @Test(arguments: [Recipe.best, .paper]) func `all members go at once`(_ recipe: Recipe) throws {
+    @Test(arguments: [Recipe.best, .paper]) func allMembersGoAtOnce(_ recipe: Recipe) throws {
         let plan = try Self.plan(recipe) { $0.cutsResidualStreams = true }
         #expect(plan.groups.map(\.name) == ["stem", "a"] && plan.groups.map(\.kept.count) == [3, 4])
         let pruned = try plan.apply(to: Self.network)
@@ -46,13 +46,13 @@ import Testing
         try Self.expectSlicedIsMasked(plan)
     }
 
-    @Test func `naming a stream is asking for it`() throws {
+    @Test func namingAStreamIsAskingForIt() throws {
         let plan = try Self.plan { $0.layerRatios = ["stem": 0.5] }
         #expect(plan.groups.map(\.kept.count) == [3, 4])
         try Self.expectSlicedIsMasked(plan)
     }
 
-    @Test(arguments: [Budget.multiplyAdds(0.4), .parameters(0.4), .neurons(0.4)]) func `budgets count streams`(_ budget: Budget) throws {
+    @Test(arguments: [Budget.multiplyAdds(0.4), .parameters(0.4), .neurons(0.4)]) func budgetsCountStreams(_ budget: Budget) throws {
         let plan = try Self.plan(.best, budget) { $0.cutsResidualStreams = true }
         try Self.expectSlicedIsMasked(plan)
         let cost = CostModel(Self.network, groups: try Pruner(network: Self.network, settings: plan.settings).groups, budget: budget)
@@ -71,7 +71,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [0.9, 0.7, 0.5]) func `streams are cut only when that is predicted to do better`(_ share: Double) throws {
+    @Test(arguments: [0.9, 0.7, 0.5]) func streamsAreCutOnlyWhenThatIsPredictedToDoBetter(_ share: Double) throws {
         let inner = try Self.plan(.best, .multiplyAdds(share)) { _ in }
         let plan = try Self.plan(.best, .multiplyAdds(share)) { $0.cutsResidualStreams = true }
         #expect(plan.groups.map(\.name) == ["stem", "a"])
@@ -83,7 +83,7 @@ import Testing
         try Self.expectSlicedIsMasked(plan)
     }
 
-    @Test func `parameter-free shortcuts refuse by name in a file of weights`() throws {
+    @Test func parameterFreeShortcutsRefuseByNameInAFileOfWeights() throws {
         let archive = try PublishedWeights.archive(of: "resnet20-cifar", divisor: 4, seed: 11)
         let network = try Network(archive: archive, architecture: KnownArchitecture(named: "resnet20-cifar"))
         var settings = PruningSettings(recipe: .paper, budget: .keep(0.5), seed: 3)

@@ -10,7 +10,7 @@ import Testing
     }
 
     @Test(arguments: [[0], [1, 1], [-3, 0.5, 2], [700, 710, -1e300], [-1e308, -1e308]] as [[Double]])
-    func `probabilities sum to one, logarithms belong to them, nothing overflows`(_ z: [Double]) {
+    func probabilitiesSumToOneLogarithmsBelongToThemNothingOverflows(_ z: [Double]) {
         var p = [Double](repeating: .nan, count: z.count)
         let (top, logarithm) = z.withUnsafeBufferPointer { z in
             p.withUnsafeMutableBufferPointer { Softmax.probabilities(of: z, into: $0) }
@@ -21,7 +21,7 @@ import Testing
         #expect(top == z.max() && logarithm >= 0 && logarithm.isFinite)
     }
 
-    @Test func `the residual is the gradient of the log-probability`() {
+    @Test func theResidualIsTheGradientOfTheLogProbability() {
         let z: [Float] = [0.25, -1, 2]
         var gradient = z
         gradient.withUnsafeMutableBufferPointer { Softmax.residual($0, target: 1) }

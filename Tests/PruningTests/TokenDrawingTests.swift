@@ -30,7 +30,7 @@ import Pruning
         ).inferringShapes()
     }
 
-    @Test func `an embedding says what its inputs are, and sequences of them fit better than weights alone`() throws {
+    @Test func anEmbeddingSaysWhatItsInputsAreAndSequencesOfThemFitBetterThanWeightsAlone() throws {
         let network = try Self.network()
         let packed = try network.packingInputs(shapes: [[6], [6, 1]])
         let plan = try Pruner(network: packed, settings: PruningSettings(budget: .keep(0.5))).plan()
@@ -56,7 +56,7 @@ import Pruning
         #expect(try plan.apply(to: network).inputs.count == 2)
     }
 
-    @Test func `a table of segments alone is no table of tokens`() throws {
+    @Test func aTableOfSegmentsAloneIsNoTableOfTokens() throws {
         let packed = try Self.network(rows: 3).packingInputs(shapes: [[6], [6, 1]])
         let plan = try Pruner(network: packed, settings: PruningSettings(budget: .keep(0.5))).plan()
         if case .tokens = plan.inputs { Issue.record("drew tokens from three segments") }

@@ -63,7 +63,7 @@ private func varint(_ value: Int) -> [UInt8] {
     return result + [UInt8(rest)]
 }
 
-struct ONNXAttackTests {
+@Suite struct ONNXAttackTests {
     @Test func theHonestModelIsAccepted() throws {
         let model = try ONNX.decode(smallModel())
         #expect(try model.tensor(named: "the weight").floats() == [1, 2, 3, 4, 5, 6])
@@ -207,8 +207,8 @@ struct ONNXAttackTests {
         try FileManager.default.createDirectory(atPath: folder + "/model/inner", withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let path = folder + "/model/model.onnx"
-        FileManager.default.createFile(atPath: folder + "/model/data", contents: Data((0..<40).map { UInt8($0) }))
-        FileManager.default.createFile(atPath: folder + "/secret", contents: Data(repeating: 1, count: 40))
+        #expect(FileManager.default.createFile(atPath: folder + "/model/data", contents: Data((0..<40).map { UInt8($0) })))
+        #expect(FileManager.default.createFile(atPath: folder + "/secret", contents: Data(repeating: 1, count: 40)))
         try FileManager.default.createSymbolicLink(atPath: folder + "/model/link", withDestinationPath: folder + "/secret")
         try FileManager.default.createSymbolicLink(atPath: folder + "/model/null", withDestinationPath: "/dev/null")
         #expect(mkfifo(folder + "/model/pipe", 0o600) == 0)

@@ -4,7 +4,7 @@ import Foundation
 import TensorFiles
 import Testing
 
-struct ONNXLargeFileTests {
+@Suite struct ONNXLargeFileTests {
     /// A tensor of external data in `large.data`.
     private static func external(_ name: String, _ dims: [Int64], offset: Int) -> ONNXWireTensor {
         var tensor = ONNXWireTensor()
@@ -33,7 +33,7 @@ struct ONNXLargeFileTests {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let near = 1 << 31 + 8, far = 1 << 32 + 4096, size = 5 << 30
         let data = folder + "/large.data"
-        FileManager.default.createFile(atPath: data, contents: nil)
+        #expect(FileManager.default.createFile(atPath: data, contents: nil))
         let file = try FileHandle(forWritingTo: URL(fileURLWithPath: data))
         try file.truncate(atOffset: UInt64(size))
         for (offset, values) in [(near, [1, 2, 3, 4, 5, 6]), (far, [7, 8])] as [(Int, [Float])] {

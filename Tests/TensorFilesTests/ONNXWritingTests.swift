@@ -4,7 +4,7 @@ import Foundation
 import TensorFiles
 import Testing
 
-struct ONNXWritingTests {
+@Suite struct ONNXWritingTests {
     private final class Folder {
         let path = FileManager.default.temporaryDirectory.path + "/loewner-" + UUID().uuidString
         init() throws { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) }
@@ -39,7 +39,7 @@ struct ONNXWritingTests {
 
         // Files of other names are not ours.
         for name in ["m.onnx.data", "m.onnx.0123.data", "m.onnx.0123456789abcdeg.data", "n.onnx.0123456789abcdef.data"] {
-            FileManager.default.createFile(atPath: folder.path + "/" + name, contents: Data([1]))
+            #expect(FileManager.default.createFile(atPath: folder.path + "/" + name, contents: Data([1])))
         }
         try ONNX.write(Self.model(2), to: path, force: true, inlineLimit: 100)
         let second = try folder.files()

@@ -23,13 +23,17 @@ public struct CaratheodoryAccumulator: Sendable {
     public let keepsSecondMoments: Bool
     /// The representation: positions in the order of arrival (ascending), the points (d×k), and positive weights.
     public private(set) var indices: [Int] = []
+    /// The points themselves, d×k: one column for each of `indices`.
     public private(set) var points: Matrix
+    /// Their weights, all positive, in the order of `indices`.
     public private(set) var weights: [Double] = []
     /// Points seen.
     public private(set) var pointCount = 0
     /// Errors as in ``CaratheodoryReduction``, with respect to everything appended.
     public private(set) var error = 0.0
+    /// The same in units of the spread: ``CaratheodoryReduction/spreadError``.
     public private(set) var spreadError = 0.0
+    /// Relative error of the total weight: ``CaratheodoryReduction/massError``.
     public private(set) var massError = 0.0
     /// Σw of everything appended.
     public var totalWeight: Double { moments?.mass ?? 0 }
@@ -47,6 +51,7 @@ public struct CaratheodoryAccumulator: Sendable {
 
     /// Takes in a block of points, d×n, with weights (1 each when `nil`).
     /// - Throws: as ``CaratheodoryReduction``; the accumulator is unchanged then.
+    /// - Complexity: n·d in one read, and log n eliminations of d³.
     public mutating func append(_ block: Matrix, weights blockWeights: [Double]? = nil) throws(GeometryError) {
         let positions = Array(pointCount..<(pointCount + block.columns))
         try append(block, weights: blockWeights ?? [Double](repeating: 1, count: block.columns), positions: positions, seen: block.columns)

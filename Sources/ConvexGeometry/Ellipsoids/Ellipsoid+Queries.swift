@@ -59,6 +59,8 @@ extension Ellipsoid {
 
     /// Whether each point lies in the ellipsoid, up to a relative `tolerance` on the gauge and, for a flat ellipsoid,
     /// up to `tolerance` times the size of the coordinates off its affine hull.
+    ///
+    /// - Complexity: n·d·rank multiply–adds.
     public func contains(_ points: Matrix, tolerance: Double = 64 * .ulpOfOne) -> [Bool] {
         let inside = gauges(of: points).map { $0 <= 1 + tolerance }
         guard basis != nil else { return inside }

@@ -80,7 +80,7 @@ extension EllipsoidSolver {
     /// D points of the sample whose lifted images are linearly independent.
     func spanningPoints() -> [Int] {
         guard frame.spanning.isEmpty else { return frame.spanning }
-        let sample = frame.sample.count > 4 * order ? strided(frame.sample, 4 * order) : frame.sample
+        let sample = frame.sample.count > tuning.spanning * order ? strided(frame.sample, tuning.spanning * order) : frame.sample
         func pivots(_ sample: [Int]) -> [Int]? {
             let lifted = Matrix(rows: order, columns: sample.count, elements: lift(frame.images(source, sample, team)))
             guard let qr = try? PivotedQR(lifted), qr.rank(relativeTolerance: 1e-9) == order else { return nil }

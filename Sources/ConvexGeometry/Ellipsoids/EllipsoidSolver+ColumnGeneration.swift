@@ -84,17 +84,20 @@ extension EllipsoidSolver {
 
     /// The fast master on the whole pool; false, with a start for the interior-point method, where it is not the right one.
     private mutating func solveByProjectedNewton(_ pool: CandidatePool, _ work: inout WorkingSet) -> Bool {
-        guard order >= tuning.leastOrderOfProjectedNewton, pool.indices.count > 2 * order, course.master == .projectedNewton else {
+        guard order >= tuning.leastOrderOfProjectedNewton, pool.indices.count > tuning.leastCandidates * order,
+            course.master == .projectedNewton
+        else {
             return false
         }
         let isCold = work.positions.isEmpty
         var start = [Double](repeating: 0, count: pool.indices.count)
         for (position, weight) in zip(work.positions, work.weights) { start[position] = weight }
         var master = ProjectedNewtonMaster(
-            lifted: lift(pool.images), order: order, weights: isCold ? nil : start, kappa: pool.kappa, model: hessian.take(), team: team)
+            lifted: lift(pool.images), order: order, weights: isCold ? nil : start, kappa: pool.kappa, model: hessian.take(), team: team,
+            tuning: settings.tuning.projectedNewton)
         defer { hessian = master.model }
         let (weights, outcome) = master.solve(
-            gap: tightest, deficit: 0.3 * Swift.min(1, settings.supportDeficit),
+            gap: tightest, deficit: tuning.tightest * Swift.min(1, settings.supportDeficit),
             acceptable: isOwnPool && course.lastStep == .trusted ? Swift.min(settings.gap, settings.supportDeficit) : nil, budget: &budget)
         budget.settle()
         let kept = weights.indices.filter { weights[$0] > 0 }
@@ -116,12 +119,12 @@ extension EllipsoidSolver {
 
     /// Steps 3 and 4 until every candidate is satisfied or the effort is spent.
     private mutating func solvePool(_ pool: inout CandidatePool, _ work: inout WorkingSet, _ tolerance: inout Double, isBold: Bool) {
-        let goal = 0.5 * settings.gap
+        let goal = tuning.poolGap * settings.gap
         var rounds = 0
         let (r, candidates) = (Double(frame.rank), Double(pool.indices.count))
         while true {
             let isTight = tolerance <= tightest * 1.0001
-            let outcome = runMaster(pool, &work, tolerance, isTight, isBold: isBold && rounds < 4)
+            let outcome = runMaster(pool, &work, tolerance, isTight, isBold: isBold && rounds < tuning.boldRounds)
             rounds += 1
             let factor = DesignFactor(
                 images: gather(pool, work.positions), rank: frame.rank, weights: work.weights, isCentered: isCentered, team: team)
@@ -140,7 +143,8 @@ extension EllipsoidSolver {
         _ pool: CandidatePool, _ work: inout WorkingSet, _ tolerance: Double, _ isTight: Bool, isBold: Bool
     ) -> InteriorPointMaster.Outcome {
         var master = InteriorPointMaster(
-            lifted: lift(gather(pool, work.positions)), order: order, weights: work.weights, isBold: isBold, team: team)
+            lifted: lift(gather(pool, work.positions)), order: order, weights: work.weights, isBold: isBold, team: team,
+            tuning: settings.tuning.interiorPoint)
         let deficit = isTight && settings.supportDeficit < 1 ? settings.supportDeficit : nil
         let (weights, outcome) = master.solve(gap: tolerance, deficit: deficit, count: work.positions.count, budget: &budget)
         budget.settle()
@@ -153,7 +157,7 @@ extension EllipsoidSolver {
     /// Far outliers make the metric of a sample useless for the points that matter: a frame from the farthest points.
     mutating func reframe() {
         guard largest > tuning.farOutlier * Double(order) else { return }
-        let union = Set(far.indices(count: 4 * order)).union(frame.sample).sorted()
+        let union = Set(far.indices(count: tuning.spanning * order)).union(frame.sample).sorted()
         guard let next = PointFrame(source, around: union, isCentered: isCentered, team: team), next.rank == frame.rank else { return }
         (frame, surveyed) = (next, nil)
     }

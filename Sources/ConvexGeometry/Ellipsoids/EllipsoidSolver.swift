@@ -12,7 +12,7 @@ struct EllipsoidSolver<Source: PointSource> {
     let start: WeightedDesign?
     var frame: PointFrame
     var budget: EffortBudget
-    var tuning: CandidateTuning { .standard }
+    var tuning: CandidateTuning { settings.tuning.candidates }
     /// The farthest points of the last read.
     var far: FarthestPoints
     /// What that read measured by; nil before the first.

@@ -33,14 +33,14 @@ struct InteriorPointMaster {
     private let team: ThreadTeam
     /// Whether points may be dropped on a guess.
     private let isBold: Bool
-    private let tuning: Tuning
+    private let tuning: InteriorPointTuning
 
     /// - Parameters:
     ///   - lifted: D×m.
     ///   - weights: a start, ≥ 0; points with weight 0 are lifted off the boundary.
     ///   - isBold: whether points may be dropped because they look useless. A caller that brings mistakes back must not
     ///     allow it for ever: points dropped and brought back in turn make no progress.
-    init(lifted: [Double], order: Int, weights: [Double], isBold: Bool, team: ThreadTeam, tuning: Tuning = .standard) {
+    init(lifted: [Double], order: Int, weights: [Double], isBold: Bool, team: ThreadTeam, tuning: InteriorPointTuning = .init()) {
         let m = weights.count
         self.order = order
         self.isBold = isBold
@@ -229,7 +229,7 @@ struct InteriorPointMaster {
         var ratio = [Double](repeating: 0, count: m)
         for j in 0..<m { ratio[j] = s[j] / u[j] }
         guard var system = NormalSystem(z: z, order: order, count: m, diagonal: ratio, team: team),
-            let step = PredictorCorrectorStep(u: u, s: s, kappa: kappa, order: order, system: &system)
+            let step = PredictorCorrectorStep(u: u, s: s, kappa: kappa, order: order, system: &system, tuning: tuning)
         else { return nil }
         for j in 0..<m {
             u[j] += step.lengthOfU * step.du[j]

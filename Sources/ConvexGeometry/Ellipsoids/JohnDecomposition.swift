@@ -52,6 +52,7 @@ public struct JohnDecomposition: Sendable {
     ///   - weights: u ≥ 0, not all zero; normalized to sum 1.
     ///   - isCentered: whether the center is the origin.
     /// - Throws: `noPoints`, `dimensionMismatch`, `invalidWeight`, `nonFinite`, `factorization`.
+    /// - Complexity: O(m·d²) for m contact points.
     public init(points: Matrix, support: [Int], weights: [Double], isCentered: Bool = false) throws(GeometryError) {
         guard support.count == weights.count else { throw .dimensionMismatch(expected: support.count, found: weights.count) }
         for (i, weight) in weights.enumerated() where !(weight >= 0 && weight.isFinite) { throw .invalidWeight(index: i, value: weight) }

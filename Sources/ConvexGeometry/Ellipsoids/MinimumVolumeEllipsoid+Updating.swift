@@ -12,6 +12,7 @@ extension MinimumVolumeEllipsoid {
     /// Otherwise the solve starts from these weights, which costs two reads of the points and a few steps.
     /// Indices of the result count the old points first.
     /// - Throws: as the initializer, and `dimensionMismatch`.
+    /// - Complexity: a read of all points, and steps of the method only where one of the new points is outside.
     public func adding(
         _ new: some PointSource, to old: some PointSource, settings: Settings = Settings()
     ) throws(GeometryError) -> MinimumVolumeEllipsoid {

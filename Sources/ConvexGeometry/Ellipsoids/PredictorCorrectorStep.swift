@@ -9,7 +9,7 @@ struct PredictorCorrectorStep {
     let target: Double
 
     /// nil when the system cannot be solved.
-    init?(u: [Double], s: [Double], kappa: [Double], order: Int, system: inout NormalSystem) {
+    init?(u: [Double], s: [Double], kappa: [Double], order: Int, system: inout NormalSystem, tuning: InteriorPointTuning) {
         let (m, d) = (u.count, Double(order))
         func direction(_ target: Double, _ correction: [Double]?) -> (du: [Double], ds: [Double]) {
             var du = [Double](repeating: 0, count: m)
@@ -29,16 +29,16 @@ struct PredictorCorrectorStep {
         now /= Double(m)
         let affine = direction(0, nil)
         guard affine.du.allSatisfy(\.isFinite) else { return nil }
-        let (affineU, affineS) = (limit(u, affine.du, 0.999), limit(s, affine.ds, 0.999))
+        let (affineU, affineS) = (limit(u, affine.du, tuning.predicted), limit(s, affine.ds, tuning.predicted))
         var after = 0.0
         for j in 0..<m { after += (u[j] + affineU * affine.du[j]) * (s[j] + affineS * affine.ds[j]) }
         after /= Double(m)
         let sigma = after / now
-        target = Swift.max(sigma * sigma * sigma, 1e-4) * now
+        target = Swift.max(sigma * sigma * sigma, tuning.leastCentering) * now
         (du, ds) = direction(target, (0..<m).map { affine.du[$0] * affine.ds[$0] })
         guard du.allSatisfy(\.isFinite) else { return nil }
         // The fraction of the way to the boundary tends to 1.
-        let fraction = Swift.max(0.995, 1 - Swift.min(1, target * Double(m) / d))
+        let fraction = Swift.max(tuning.leastWay, 1 - Swift.min(1, target * Double(m) / d))
         (lengthOfU, lengthOfS) = (limit(u, du, fraction), limit(s, ds, fraction))
     }
 }

@@ -38,7 +38,7 @@ struct ProjectedNewtonMaster {
     private var z: [Double]
     private(set) var model: HessianModel
     private let team: ThreadTeam
-    private let tuning: Tuning
+    private let tuning: ProjectedNewtonTuning
 
     /// - Parameters:
     ///   - lifted: D×m, spanning.
@@ -47,7 +47,7 @@ struct ProjectedNewtonMaster {
     ///   - model: one to use the memory of.
     init(
         lifted: [Double], order: Int, weights: [Double]?, kappa: [Double], model: HessianModel?, team: ThreadTeam,
-        tuning: Tuning = .standard
+        tuning: ProjectedNewtonTuning = .init()
     ) {
         self.order = order
         self.team = team

@@ -19,6 +19,8 @@ public struct AffineHull: Sendable, Equatable {
     public init(of points: Matrix) throws(GeometryError) { try self.init(of: MatrixPoints(points)) }
 
     /// Finds the hull of the points of `source`.
+    ///
+    /// - Complexity: n·d² multiply–adds, in blocks.
     public init(of source: some PointSource) throws(GeometryError) {
         guard source.dimension >= 1 else { throw .invalidDimension(source.dimension) }
         guard source.pointCount >= 1 else { throw .noPoints }
@@ -30,6 +32,8 @@ public struct AffineHull: Sendable, Equatable {
     }
 
     /// Coordinates Bᵀ(x − origin) of the projections of the columns of `points`, r×n.
+    ///
+    /// - Complexity: n·d·rank multiply–adds.
     public func coordinates(of points: Matrix) -> Matrix {
         precondition(points.rows == origin.count, "points must have as many coordinates as the hull's space")
         let shifted = Matrix(rows: points.rows, columns: points.columns) { points[$0, $1] - origin[$0] }

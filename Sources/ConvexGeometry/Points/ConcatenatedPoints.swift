@@ -16,7 +16,9 @@ public struct ConcatenatedPoints: PointSource {
     public let pieces: [BorrowedPoints]
     /// Index of the first point of every piece, and the number of all.
     private let starts: [Int]
+    /// Coordinates per point, the same in all pieces.
     public let dimension: Int
+    /// The coarsest rounding unit among the pieces.
     public let relativePrecision: Double
 
     /// Joins pieces.
@@ -39,6 +41,7 @@ public struct ConcatenatedPoints: PointSource {
         relativePrecision = pieces.reduce(0) { Swift.max($0, $1.relativePrecision) }
     }
 
+    /// Points of all pieces together.
     public var pointCount: Int { starts.last ?? 0 }
 
     /// The piece that a point is in, and its index there. O(log pieces).
@@ -54,6 +57,7 @@ public struct ConcatenatedPoints: PointSource {
     /// Some of the points as the columns of a matrix.
     public func columns(_ indices: [Int]) -> Matrix { Matrix(rows: dimension, columns: indices.count, elements: gather(indices)) }
 
+    /// Hands over a run of points: in place where one piece holds it, else as a copy. Precondition: the range lies in 0..<`pointCount`.
     public func withBlock(_ range: Range<Int>, _ body: (PointBlock) -> Void) {
         precondition(range.lowerBound >= 0 && range.upperBound <= pointCount, "point range out of bounds")
         let (first, start) = place(of: range.lowerBound)

@@ -27,6 +27,7 @@ public protocol PointSource: Sendable {
 }
 
 extension PointSource {
+    /// No common offset.
     public var offset: [Double]? { nil }
 }
 
@@ -35,9 +36,13 @@ extension PointSource {
 public struct BorrowedPoints: PointSource, @unchecked Sendable {
     // Unchecked: the memory is only read, and its owner promises not to write while it is borrowed.
     private let storage: PointBlock
+    /// Number of points.
     public let pointCount: Int
+    /// Coordinates per point.
     public let dimension: Int
+    /// Rounding unit of the element type.
     public let relativePrecision: Double
+    /// Subtracted from every point when it is read; `nil` for none.
     public let offset: [Double]?
 
     /// Borrows `count · dimension` numbers; `offset`, if any, is added to every point.
@@ -68,6 +73,7 @@ public struct BorrowedPoints: PointSource, @unchecked Sendable {
         guard !overflow, stored >= total else { throw .storageMismatch(expected: overflow ? .max : total, found: stored) }
     }
 
+    /// Hands over a run of points in place. Precondition: the range lies in 0..<`pointCount`.
     public func withBlock(_ range: Range<Int>, _ body: (PointBlock) -> Void) {
         precondition(range.lowerBound >= 0 && range.upperBound <= pointCount, "point range out of bounds")
         switch storage {
@@ -82,12 +88,17 @@ public struct MatrixPoints: PointSource {
     /// The matrix, d×n.
     public let matrix: Matrix
 
+    /// The columns of a matrix as points, without a copy.
     public init(_ matrix: Matrix) { self.matrix = matrix }
 
+    /// Columns of the matrix.
     public var pointCount: Int { matrix.columns }
+    /// Rows of the matrix.
     public var dimension: Int { matrix.rows }
+    /// That of Double.
     public var relativePrecision: Double { Double.ulpOfOne }
 
+    /// Hands over a run of columns in place. Precondition: the range lies in 0..<`pointCount`.
     public func withBlock(_ range: Range<Int>, _ body: (PointBlock) -> Void) {
         precondition(range.lowerBound >= 0 && range.upperBound <= matrix.columns, "point range out of bounds")
         matrix.elements.withUnsafeBufferPointer { storage in

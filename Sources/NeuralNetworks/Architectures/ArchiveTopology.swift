@@ -109,10 +109,10 @@ extension Parameter {
         guard tensor.dtype.isFloatingPoint else {
             throw .unreadableTensor(name: name, reason: "expected floating-point values, found \(tensor.dtype.rawValue)")
         }
-        do {
+        do throws(TensorFileError) {
             self.init(shape: tensor.shape, values: try tensor.floats())
         } catch {
-            throw .unreadableTensor(name: name, reason: "\(error)")
+            throw .tensor(name: name, cause: error)
         }
     }
 }

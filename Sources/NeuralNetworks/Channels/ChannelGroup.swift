@@ -3,6 +3,7 @@
 /// A set of tensor slices that one channel index owns across the network: producer rows, normalization vectors, consumer
 /// columns, and everything that an addition ties to them.
 public struct ChannelGroup: Sendable, Equatable, Identifiable {
+    /// Names identify groups of one network.
     public typealias ID = String
 
     /// Stable name: that of the first producer in topological order, with the range of its rows when the group has only
@@ -35,14 +36,19 @@ public struct ChannelGroup: Sendable, Equatable, Identifiable {
     public struct Slice: Sendable, Equatable {
         /// `recurrent`: columns by which a recurrent layer reads its own state.
         public enum Role: Sendable, Equatable { case producer, normalization, consumer, coupled, recurrent }
+        /// Name of the parameter.
         public var parameter: String
+        /// Axis of the parameter that the channels index.
         public var axis: Int
         /// Node that owns the parameter.
         public var node: Int
+        /// What the parameter does with the channels.
         public var role: Role
+        /// Where on the axis each channel is.
         public var map: IndexMap
     }
 
+    /// A group with what is given; see the properties.
     public init(
         id: String, count: Int, slices: [Slice], producers: [Int], consumers: [Int], barrier: String?, isInner: Bool,
         barrierNode: Int? = nil
@@ -63,8 +69,11 @@ public struct ChannelGroup: Sendable, Equatable, Identifiable {
 /// `run` > 1 after a flatten (one channel, a run of columns); several offsets where an axis repeats the channels; a stride
 /// other than the run where channels are interleaved with others.
 public struct IndexMap: Sendable, Equatable {
+    /// Position of channel 0, for each repetition of the channels on the axis.
     public var offsets: [Int]
+    /// Neighboring positions of one channel.
     public var run: Int
+    /// Positions from one channel to the next.
     public var stride: Int
 
     /// `stride` is `run` unless given.

@@ -17,6 +17,7 @@ public struct NetworkDrawing: Sendable {
     ///   - network: what is drawn.
     ///   - smaller: the network after pruning; arrows then say how many channels it has.
     /// - Throws: ``NetworkError`` when a layer's tensors are missing or misshapen.
+    /// - Complexity: O(nodes + values) after the shapes; repeated blocks are drawn once.
     public init(_ network: Network, comparedWith smaller: Network? = nil) throws(NetworkError) {
         let graph = try DrawnGraph(network, comparedWith: smaller)
         let titles = graph.boxes.map { Self.clipped($0.title) }

@@ -12,6 +12,7 @@ public struct Evaluability: Sendable {
     public struct Obstacle: Sendable, Equatable {
         /// Index into the network's nodes.
         public var node: Int
+        /// The node's name.
         public var name: String
         /// The operation, as the file calls it, or what is missing ("a value of unknown shape, …").
         public var operation: String

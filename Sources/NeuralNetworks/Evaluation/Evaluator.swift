@@ -28,6 +28,7 @@ public struct Evaluator: Sendable {
     ///   - taps: values to observe; the network's outputs by default. Any value of the network may be asked for.
     ///   - inputShapes: shapes of the network's inputs without the batch axis.
     /// - Throws: ``NetworkError`` naming the node that cannot be evaluated, or whose tensors are missing or misshapen.
+    /// - Complexity: one copy of the weights, in the order that the kernels read them.
     public init(
         _ network: Network, from sources: [Network.ValueID]? = nil, observing taps: [Network.ValueID]? = nil, inputShapes: [[Int]]? = nil
     ) throws(NetworkError) {
@@ -40,6 +41,8 @@ public struct Evaluator: Sendable {
     }
 
     /// Evaluates a batch of the only source.
+    ///
+    /// - Complexity: the network's multiply–adds for every sample.
     public func forward(_ input: ActivationTensor, threads: Int? = nil) throws(NetworkError) -> Activations {
         try forward([input], threads: threads)
     }

@@ -65,7 +65,7 @@ extension ONNXExporter {
         }
         let tensor: Tensor
         do throws(TensorFileError) { tensor = try Tensor.int64(indices, shape: shape.count == 1 ? [indices.count] : shape) } catch {
-            throw .invalidNode(name: graph.node[node].name, reason: "\(error)")
+            throw .tensor(name: graph.node[node].input[1], cause: error)
         }
         try setInput(node, 1, tensor, hint: graph.node[node].output[0] + "_indices")
     }

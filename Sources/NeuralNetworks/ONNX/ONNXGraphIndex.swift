@@ -19,7 +19,7 @@ struct ONNXGraphIndex {
     /// Read by the world outside, or by graphs inside nodes.
     private let exposed: Set<String>
 
-    /// - Throws: `invalidNetwork` when nodes feed each other in a circle.
+    /// - Throws: `file` when nodes feed each other in a circle.
     /// - Complexity: one pass over the nodes.
     init(_ model: ONNXModel) throws(NetworkError) {
         let graph = model.wire.graph
@@ -40,7 +40,7 @@ struct ONNXGraphIndex {
         for info in graph.valueInfo + graph.output where info.type.tensorType.hasShape {
             declared[info.name] = info.type.tensorType.shape
         }
-        do throws(TensorFileError) { order = try graph.topologicalOrder() } catch { throw .invalidNetwork(reason: "\(error)") }
+        do throws(TensorFileError) { order = try graph.topologicalOrder() } catch { throw .file(error) }
         self.model = model
         wire = graph
         declaredShapes = declared

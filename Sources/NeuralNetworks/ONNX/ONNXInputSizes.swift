@@ -8,6 +8,7 @@ import TensorFiles
 
 /// One extent of an input that the model leaves open.
 public struct ONNXInputSize: Sendable, Equatable {
+    /// Where an extent comes from.
     public enum Source: String, Sendable, Equatable {
         /// By the caller.
         case requested
@@ -15,12 +16,15 @@ public struct ONNXInputSize: Sendable, Equatable {
         case usual
     }
 
+    /// The input's name.
     public var input: String
     /// As the model counts axes.
     public var axis: Int
     /// The model's name for the extent; empty where it has none.
     public var symbol: String
+    /// What it was taken to be.
     public var extent: Int
+    /// Where that comes from.
     public var source: Source
 }
 

@@ -10,8 +10,9 @@ extension ONNXNetwork {
     /// network allows it. Everything else stays as it was, so an unchanged network gives the original model.
     ///
     /// - Parameter changed: a network made from `network` by surgery: same nodes, other parameters and attributes.
-    /// - Throws: `invalidNetwork` or `invalidNode` when the networks do not correspond, `unreadableTensor` when a value cannot
+    /// - Throws: `invalidNetwork` or `invalidNode` when the networks do not correspond, `tensor` when a value cannot
     ///   be stored in a tensor's element type.
+    /// - Complexity: O(parameters).
     public func model(for changed: Network) throws(NetworkError) -> ONNXModel {
         var exporter = try ONNXExporter(self, changed.rescaled(toFit: largestValues()))
         return try exporter.run()
@@ -89,7 +90,7 @@ struct ONNXExporter {
         dropUnused()
         updateDeclarations()
         model.wire.graph = graph
-        do throws(TensorFileError) { try model.validate() } catch { throw .invalidNetwork(reason: "\(error)") }
+        do throws(TensorFileError) { try model.validate() } catch { throw .file(error) }
         return model
     }
 
@@ -176,7 +177,7 @@ struct ONNXExporter {
         do throws(TensorFileError) {
             return try Tensor.float32(values, shape: shape).converted(to: dtype)
         } catch {
-            throw .unreadableTensor(name: name, reason: "\(error)")
+            throw .tensor(name: name, cause: error)
         }
     }
 
@@ -198,7 +199,7 @@ struct ONNXExporter {
             try model.setValues(tensor, of: &graph.node[node].attribute[place].t)
             return true
         } catch {
-            throw .unreadableTensor(name: name, reason: "\(error)")
+            throw .tensor(name: name, cause: error)
         }
     }
 
@@ -207,7 +208,7 @@ struct ONNXExporter {
         var tensor = ONNXWireTensor()
         tensor.name = freshName(name)
         do throws(TensorFileError) { try model.setValues(values, of: &tensor) } catch {
-            throw .unreadableTensor(name: name, reason: "\(error)")
+            throw .tensor(name: name, cause: error)
         }
         graph.initializer.append(tensor)
         initializers[tensor.name] = graph.initializer.count - 1

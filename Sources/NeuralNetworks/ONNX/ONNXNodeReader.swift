@@ -191,7 +191,7 @@ extension ONNXModel {
             guard integers.allSatisfy({ $0 != nil }) else { return nil }
             return ONNXConstant(shape: shape, elements: .integers(integers.map { .known($0 ?? 0) }), dtype: type)
         } catch {
-            throw .unreadableTensor(name: tensor.name.isEmpty ? node : tensor.name, reason: "\(error)")
+            throw .tensor(name: tensor.name.isEmpty ? node : tensor.name, cause: error)
         }
     }
 }

@@ -16,6 +16,7 @@ public struct GroupConsumer: Sendable, Equatable {
 
     /// Linear layer or convolution.
     public var node: Int
+    /// Name of the weight.
     public var weight: String
     /// Axis of the weight that the channels index.
     public var axis: Int
@@ -25,6 +26,7 @@ public struct GroupConsumer: Sendable, Equatable {
     public var input: Network.ValueID
     /// What the consumer makes, before any batch normalization.
     public var output: Network.ValueID
+    /// Where a constant can be added to what the consumer makes.
     public var shift: Shift
 }
 
@@ -93,6 +95,7 @@ extension Network {
     /// bias appended; several producers stacked in topological order.
     ///
     /// - Throws: ``NetworkError`` when a tensor is missing or misshapen.
+    /// - Complexity: O(weights of the producers).
     public func incomingMatrix(_ group: ChannelGroup) throws(NetworkError) -> Matrix {
         var columns = [[Double]](repeating: [], count: group.count)
         for node in group.producers {
@@ -129,6 +132,7 @@ extension Network {
     ///
     /// - Parameter first: consumers whose features come first, in this order; the others follow.
     /// - Throws: ``NetworkError`` when a tensor is missing.
+    /// - Complexity: O(weights of the consumers).
     public func outgoingMatrix(_ group: ChannelGroup, first: [GroupConsumer] = []) throws(NetworkError) -> Matrix {
         var columns = [[Double]](repeating: [], count: group.count)
         func place(_ slice: ChannelGroup.Slice) -> Int {

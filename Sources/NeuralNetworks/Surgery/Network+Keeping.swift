@@ -10,6 +10,7 @@ extension Network {
     /// - Parameter kept: for each group to cut, the channels that stay, ascending and distinct, at least one; groups that are
     ///   not named stay whole.
     /// - Throws: `cannotCut` for an unknown group, a group with a barrier, or channels that make no sense.
+    /// - Complexity: O(parameters), and one search for the groups.
     public func keeping(_ kept: [ChannelGroup.ID: [Int]]) throws(NetworkError) -> Network {
         let analysis = try ChannelAnalysis(self)
         let removed = try removedClasses(kept, groups: analysis.groups())
@@ -32,6 +33,8 @@ extension Network {
 
     /// The network with the consumer columns of all channels but the given ones set to zero: same shapes, and the function that
     /// ``keeping(_:)`` must reproduce. Throws as `keeping`.
+    ///
+    /// - Complexity: O(parameters), and one search for the groups.
     public func masking(_ kept: [ChannelGroup.ID: [Int]]) throws(NetworkError) -> Network {
         let groups = try ChannelAnalysis(self).groups()
         _ = try removedClasses(kept, groups: groups)

@@ -1,8 +1,8 @@
 // Parameters and multiply–adds of a network as a function of how many channels each group keeps.
 //
 //   cost(k) = Σ_tensors w_t · Π_axes (fixed_a + Σ_{groups on a} positions·k_g)                                (1)
-// with w_t = 1 for parameters (0 for running statistics, which are not trained) and w_t = number of output positions for
-// multiply–adds of a weight (0 for vectors). Removing a channel changes the cost of its neighbors' channels, which is why
+// with w_t = 1 for parameters (0 for running statistics, which are not trained) and w_t = number of places for multiply–adds of a
+// weight (0 for vectors), as NetworkCost counts both. Removing a channel changes the cost of its neighbors' channels, which is why
 // the allocation asks again after every step.
 
 import NeuralNetworks
@@ -28,10 +28,10 @@ package struct CostModel: Sendable {
         case .parameters, .multiplyAdds:
             var weightOf: [String: Double] = [:]
             for node in network.nodes {
-                let positions = CostModel.positions(node, network)
-                for (name, isWeight) in CostModel.trained(node.layer) {
-                    if case .parameters = budget { weightOf[name] = 1 }
-                    if case .multiplyAdds = budget, isWeight { weightOf[name, default: 0] += positions }
+                if case .parameters = budget {
+                    for name in node.layer.trainedParameterNames { weightOf[name] = 1 }
+                } else {
+                    for use in network.weightUses(of: node) { weightOf[use.weight, default: 0] += Double(use.places ?? 1) }
                 }
             }
             for name in weightOf.keys.sorted() {
@@ -66,27 +66,6 @@ package struct CostModel: Sendable {
     private func value(_ term: Int, _ counts: [Int]) -> Double {
         terms[term].axes.reduce(terms[term].factor) { product, axis in
             product * axis.groups.reduce(axis.fixed) { $0 + $1.positions * Double(counts[$1.group]) }
-        }
-    }
-
-    /// Positions at which the weight of a node is applied: output values per output channel.
-    private static func positions(_ node: Network.Node, _ network: Network) -> Double {
-        guard let output = node.outputs.first, let shape = network.values[output].shape else { return 1 }
-        switch node.layer {
-        case .linear: return Double(shape.dropLast().reduce(1, *))
-        case .convolution: return Double(shape.dropFirst().reduce(1, *))
-        default: return 1
-        }
-    }
-
-    private static func trained(_ layer: Layer) -> [(name: String, isWeight: Bool)] {
-        switch layer {
-        case .linear(let layer): [(layer.weight, true)] + (layer.bias.map { [($0, false)] } ?? [])
-        case .convolution(let layer): [(layer.weight, true)] + (layer.bias.map { [($0, false)] } ?? [])
-        case .batchNormalization(let layer): [layer.scale, layer.shift].compactMap { $0.map { ($0, false) } }
-        case .normalization(let layer): [layer.scale, layer.shift].compactMap { $0.map { ($0, false) } }
-        case .constant(let parameter): [(parameter, false)]
-        default: []
         }
     }
 }

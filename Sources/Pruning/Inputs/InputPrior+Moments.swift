@@ -1,4 +1,4 @@
-// The Gaussian stand-in for inputs nobody gave us (input model 1).
+// The Gaussian stand-in for inputs nobody gave us.
 //
 //   x ~ N(μ₀, Σ₀),   Σ₀[p, q] = σ_p·σ_q·ρ^dist(p, q)                                                       (1)
 // p, q pixels, dist their Euclidean distance in pixels; channels of one image count as one pixel step apart. Optionally

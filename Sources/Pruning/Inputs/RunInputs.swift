@@ -9,6 +9,7 @@
 
 import LinearAlgebra
 import NeuralNetworks
+import RandomNumbers
 
 /// What a run knows about inputs.
 struct RunInputs: Sendable {
@@ -88,6 +89,10 @@ struct RunInputs: Sendable {
         return RunInputs(.nothing, .none(reason), chain: nil, warnings: [.noInputs(reason)])
     }
 
+    /// Whether every input is one row of numbers, of which a chain of affine maps reads thousands at next to no cost; else inputs
+    /// have places, and a pass over them is what costs.
+    var areSingleRows: Bool { chain != nil }
+
     /// The inputs, when there are any to feed through the network.
     var samples: ActivationTensor? { if case .samples(let samples) = content { samples } else { nil } }
 
@@ -102,8 +107,17 @@ struct RunInputs: Sendable {
     /// drawn ones: on networks held out of development 1e-2 is best or even with smaller ones, and steadier.
     func relativeRidge(_ settings: PruningSettings) -> Double {
         if let ridge = settings.ridge { return ridge }
-        if settings.reweighting == .sequential, chain != nil { return 1e-2 }
+        if settings.reweighting == .sequential, areSingleRows { return 1e-2 }
         return provenance.isMeasured ? 1e-4 : 1e-3
+    }
+}
+
+extension RunInputs {
+    /// Sequences of drawn tokens.
+    private static func tokens(_ drawing: TokenDrawing, for run: PruningRun) -> RunInputs {
+        var generator = SeededGenerator(seed: run.settings.seed).stream(.images)
+        let count = run.settings.sampleCount ?? TokenDrawing.sequenceCount
+        return RunInputs(.samples(drawing.sequences(count: count, using: &generator)), .tokens(sequences: count), chain: nil)
     }
 }
 

@@ -74,12 +74,3 @@ extension Network {
         }
     }
 }
-
-extension RunInputs {
-    /// Sequences of drawn tokens.
-    static func tokens(_ drawing: TokenDrawing, for run: PruningRun) -> RunInputs {
-        var generator = SeededGenerator(seed: run.settings.seed).stream(.images)
-        let count = run.settings.sampleCount ?? TokenDrawing.sequenceCount
-        return RunInputs(.samples(drawing.sequences(count: count, using: &generator)), .tokens(sequences: count), chain: nil)
-    }
-}

@@ -27,6 +27,7 @@ public struct Distillation: Sendable {
     let teacher: Network
     /// Steps that a whole run makes, and inputs of each.
     public let steps: Int
+    /// Inputs of one step.
     public let batch: Int
     let inputs: LearningInputs
     private let loss: DistillationLoss
@@ -126,10 +127,8 @@ public struct Distillation: Sendable {
                 Double(try network.inferringShapes(inputShapes: shapes).cost.multiplyAdds ?? 0)
             }
             workPerInput = Swift.max(1, try work(self.teacher) + 3 * work(self.student))
-        } catch let error as NetworkError {
-            throw .evaluation(error)
         } catch {
-            throw .evaluation(.invalidData(reason: "\(error)"))
+            throw .evaluation(error)
         }
         let size = inputs.reduce(0) { $0 + $1.sampleSize }
         batch = Swift.min(
@@ -147,6 +146,7 @@ public struct Distillation: Sendable {
     ///   - observer: told about every step; returning `false` ends the run early.
     /// - Returns: the network with the best weights found, and an account of them.
     /// - Throws: `evaluation`, `planMismatch` for the state of another run.
+    /// - Complexity: `steps` times `batch` inputs, each once forward in the original, once forward and twice back in the smaller network.
     public func run(
         resuming earlier: LearningState? = nil, observer: LearningObserver? = nil
     ) throws(PruningError) -> (network: Network, report: LearningReport) {

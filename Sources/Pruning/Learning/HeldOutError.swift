@@ -23,6 +23,7 @@ public struct HeldOutError: Sendable, Equatable, Codable {
     /// Decides between equal errors: the cross-entropy where errors are counts.
     public var tieBreak: Double
 
+    /// An error with what decides between equal ones.
     public init(error: Double, tieBreak: Double) {
         self.error = error
         self.tieBreak = tieBreak

@@ -2,7 +2,9 @@
 
 /// Where a learning run is.
 public struct LearningProgress: Sendable {
+    /// Steps made.
     public var step: Int
+    /// Steps of the whole run.
     public var steps: Int
     /// Objective of the last step's inputs.
     public var loss: Double

@@ -8,6 +8,7 @@ public struct LearningReport: Sendable, Equatable, Codable {
     public var rate: Double
     /// Error on held-out inputs before the first step and of the weights that are kept; the second is never above the first.
     public var heldOutBefore: Double
+    /// Error on held-out inputs of the weights that are kept.
     public var heldOutAfter: Double
     /// What these errors are.
     public var measure: HeldOutMeasure
@@ -15,6 +16,7 @@ public struct LearningReport: Sendable, Equatable, Codable {
     public var heldOutCount: Int
     /// Multiply–adds of all steps.
     public var work: Double
+    /// Wall-clock time of the run.
     public var seconds: Double
 
     /// One sentence.

@@ -10,6 +10,7 @@ public struct LearningSettings: Sendable, Equatable, Codable {
     public var batch: Int?
     /// Largest step of Adam, in units of every filter's root mean square; `nil` for 1e-2. Halved where the held-out error rises by half.
     public var rate: Double?
+    /// Decides on the order of inputs and on what is done to images: the same seed, the same weights.
     public var seed: UInt64
     /// Whether images are flipped, cropped, shifted and mixed; the original answers what becomes of them.
     public var augments: Bool
@@ -21,6 +22,7 @@ public struct LearningSettings: Sendable, Equatable, Codable {
     /// More steps than this bring nothing that a held-out input shows; networks that small are fitted in closed form.
     static let stepLimit = 1500
 
+    /// Settings with those given; ``validate()`` checks them.
     public init(
         steps: Int? = nil, work: Double = LearningSettings.defaultWork, batch: Int? = nil, rate: Double? = nil, seed: UInt64 = 0,
         augments: Bool = true, outputsAreLogits: Bool? = nil

@@ -1,4 +1,4 @@
-// Moments of activations when pre-activations are jointly Gaussian (input model 1).
+// Moments of activations when pre-activations are jointly Gaussian.
 //
 // Notation: z ~ N(m, Σ), sᵢ = √Σᵢᵢ, ρᵢⱼ = Σᵢⱼ/(sᵢsⱼ), a_k(i) the Hermite coefficients of unit i (HermiteExpansion).
 //   Cov(φ(zᵢ), φ(zⱼ)) ≈ Σ_{k=1}^{K} a_k(i)·a_k(j)·ρᵢⱼᵏ + τᵢ·τⱼ·ρᵢⱼᵉ,   τᵢ² = Var φ(zᵢ) − Σ_{k≤K} a_k(i)²      (1)

@@ -1,4 +1,4 @@
-// What a convolution makes of correlated channels: the patch model (input model 2).
+// What a convolution makes of correlated channels: the patch model.
 //
 // Channels of one place have covariance C, channels of two places at distance d the covariance ρᵈ·C. With W_t the kernel at tap t,
 //   Cov(z) = Σ_{t,t'} K[t,t']·W_t·C·W_{t'}ᵀ = Σ_s V_s·C·V_sᵀ,   K[t,t'] = ρ^‖t − t'‖ = L·Lᵀ,   V_s = Σ_t L[t,s]·W_t      (1)

@@ -4,6 +4,7 @@ import Dispatch
 
 /// Multiply–adds of passes over inputs while a plan was made.
 public struct WorkAccount: Sendable, Equatable, Codable {
+    /// The effort asked for.
     public var effort: Effort
     /// What the effort allows (``Effort/work(multiplyAdds:)``).
     public var budget: Double

@@ -2,9 +2,6 @@
 
 /// The ranked groups of a run, in its order.
 struct ChannelRanking: Sendable {
-    /// Channels up to which backward elimination is affordable: some 6n³ operations, ten seconds to half a minute.
-    static let backwardLimit = 4096
-
     let groups: [RankedGroup]
     /// Seconds that ranking each group took.
     let seconds: [Double]
@@ -27,7 +24,7 @@ struct ChannelRanking: Sendable {
         }
         (self.groups, self.seconds) = (groups, seconds)
         warnings = groups.filter { $0.rule != run.settings.selection }.map {
-            .forwardSelection(group: $0.name, channels: $0.count, limit: ChannelRanking.backwardLimit)
+            .forwardSelection(group: $0.name, channels: $0.count, limit: RankedGroup.backwardLimit)
         }
     }
 }

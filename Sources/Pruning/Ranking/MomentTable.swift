@@ -87,7 +87,7 @@ struct MomentTable: Sendable {
 
     /// Inputs that moments are taken of.
     private static func inputCount(_ keys: [Key], _ consumers: [Key: (Consumer, Int)], _ inputs: RunInputs, _ run: PruningRun) -> Int {
-        guard run.settings.reweighting == .sequential, run.settings.selection.usesMoments, inputs.chain == nil
+        guard run.settings.reweighting == .sequential, run.settings.selection.usesMoments, !inputs.areSingleRows
         else { return .max }
         return keys.reduce(accountInputs) { count, key in
             guard let (consumer, channels) = consumers[key] else { return count }

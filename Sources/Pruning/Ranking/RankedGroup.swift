@@ -7,6 +7,9 @@ import RandomNumbers
 
 /// What is known of a group before counts are allocated.
 struct RankedGroup: Sendable {
+    /// Channels up to which backward elimination is affordable: some 6n³ operations, ten seconds to half a minute.
+    static let backwardLimit = 4096
+
     /// Position among the groups of the run.
     let index: Int
     let group: ChannelGroup
@@ -50,7 +53,7 @@ struct RankedGroup: Sendable {
         problem = own.map {
             Reconstruction(moments: $0, outgoing: weights.outgoing, relativeRidge: relativeRidge, hasIntercept: weights.hasConstant)
         }
-        rule = settings.selection == .backward && group.count > ChannelRanking.backwardLimit ? .greedy : settings.selection
+        rule = settings.selection == .backward && group.count > RankedGroup.backwardLimit ? .greedy : settings.selection
         // Convolutions in groups read shares of the channels, and what cannot be measured has no covariance to embed functions with.
         let isEmbeddable =
             settings.points != .function || own != nil

@@ -17,7 +17,7 @@ extension OutputPrediction {
         let count = Swift.min(fitted.batchCount, 1024)
         // What has come as far as the last layers need not begin again.
         let seen =
-            if let tail, inputs.chain == nil {
+            if let tail, !inputs.areSingleRows {
                 try AnswerComparison(MaskedNetwork(run.network), masked, from: tail, most: count)
             } else {
                 try AnswerComparison(run.network, masked.network, on: fitted.samples(0..<count), meter: run.meter)

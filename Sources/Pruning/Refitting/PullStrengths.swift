@@ -17,9 +17,9 @@ struct PullStrengths: Sendable {
     init(_ inputs: RunInputs, _ settings: PruningSettings) {
         least = inputs.relativeRidge(settings)
         fixed = settings.ridge
-        trustsCombinations = inputs.chain != nil
+        trustsCombinations = inputs.areSingleRows
         // Where places of images are the samples, fits settle on λ from 1e-3 in early layers to 10 in late ones: the middle. A dense
         // chain sees thousands of inputs, and what it keeps may be a tenth: chosen as it will be fitted.
-        choice = settings.ridge ?? (inputs.chain == nil ? 0.3 : least)
+        choice = settings.ridge ?? (inputs.areSingleRows ? least : 0.3)
     }
 }

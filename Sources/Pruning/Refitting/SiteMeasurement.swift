@@ -36,8 +36,7 @@ struct SiteMeasurement {
         rows = run.settings.effort.rowsPerRegressor * patches.count
         limit = Swift.min(
             Swift.max(rows / Swift.max(1, available), SiteMeasurement.placesPerInput.lowerBound), SiteMeasurement.placesPerInput.upperBound)
-        // Inputs of a dense chain are single rows, and cost next to nothing.
-        readsAll = inputs.chain != nil
+        readsAll = inputs.areSingleRows
         accumulators = [FoldedMoments](
             repeating: FoldedMoments(channels: patches.count, targets: patches.outputs), count: patches.shares)
         spread = OutputSpread(count: patches.outputs * patches.shares)

@@ -16,11 +16,13 @@ public struct OutputPrediction: Sendable, Equatable, Codable {
 
     /// One output of the network.
     public struct Output: Sendable, Equatable, Codable {
+        /// The output's name.
         public var name: String
         /// √(E‖ŷ − y‖²/E‖y − E y‖²): error of the pruned network's output in units of the output's own deviation.
         public var relativeError: Double
     }
 
+    /// What the numbers were counted on.
     public var basis: Basis
     /// Share of inputs on which both networks name the same class, 0…1; `nil` where outputs are not classes or nothing was checked.
     public var agreement: Double?

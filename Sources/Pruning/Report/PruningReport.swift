@@ -33,7 +33,9 @@ public struct PruningReport: Sendable, Equatable, Codable {
     /// Share of inputs on which both networks name the same class, its standard error, and what it was counted on
     /// (``OutputPrediction/Basis``): a lower bound or an estimate, as that says.
     public var predictedAgreement: Double?
+    /// Standard error of the predicted agreement.
     public var predictedAgreementError: Double?
+    /// What the prediction was counted on.
     public var predictionBasis: OutputPrediction.Basis
     /// Relative error of every output by name, where it was checked.
     public var predictedOutputs: [OutputPrediction.Output]
@@ -55,7 +57,9 @@ public struct PruningReport: Sendable, Equatable, Codable {
     public var warnings: [String]
     /// A group and the operation that stands in the way of measuring it.
     public struct Fallback: Sendable, Equatable, Codable {
+        /// The group's name.
         public var layer: String
+        /// The operation that cannot be evaluated.
         public var `operator`: String
     }
 

@@ -6,8 +6,11 @@ import TensorFiles
 public struct StreamedGroup: Sendable, Equatable {
     /// Where a tensor holds the channels: channel c has the positions start + c·width ..< start + (c + 1)·width of an axis.
     public struct Part: Sendable, Equatable {
+        /// Name of the tensor.
         public let tensor: String
+        /// Position of channel 0.
         public let start: Int
+        /// Positions of one channel.
         public let width: Int
 
         /// Positions of some channels.
@@ -22,12 +25,15 @@ public struct StreamedGroup: Sendable, Equatable {
         case heads(queries: Int, length: Int)
     }
 
+    /// The group's name, made of the names of its tensors.
     public let name: String
+    /// What the channels are.
     public let kind: Kind
     /// How many channels.
     public let count: Int
     /// Weights whose rows they are, and biases.
     public let producers: [Part]
+    /// Parts with one number per channel: biases of the layers that make them.
     public let biases: [Part]
     /// Weights whose columns they are.
     public let consumers: [Part]

@@ -14,19 +14,27 @@ import TensorFiles
 public struct StreamedPruning: Sendable {
     /// One group.
     public struct Layer: Sendable, Codable {
+        /// The group's name.
         public let name: String
+        /// Channels in the original.
         public let before: Int
+        /// Channels that stay.
         public let after: Int
         /// Proven factor of the kept channels in their points; nil where there is none.
         public let provenFactor: Double?
         /// Share of the weights' energy in the directions of the points.
         public let retainedEnergy: Double?
+        /// Wall-clock time of this group.
         public let seconds: Double
     }
 
+    /// What of each tensor stays, by name; tensors that stay whole are absent.
     public private(set) var cuts: [String: TensorCut] = [:]
+    /// What was cut, in the order of the model.
     public private(set) var layers: [Layer] = []
+    /// Numbers in all tensors of the store.
     public let parametersBefore: Int
+    /// Numbers in all tensors once cut.
     public let parametersAfter: Int
     /// Integers of the model's configuration that the cut changes, such as the width of feed-forward blocks.
     public private(set) var configuration: [String: Int] = [:]

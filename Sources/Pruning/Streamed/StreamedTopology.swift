@@ -8,6 +8,7 @@ import TensorFiles
 
 /// The groups of channels of a store, and what stays whole though it looks like one.
 public struct StreamedTopology: Sendable {
+    /// Groups of channels in the order of the model.
     public private(set) var groups: [StreamedGroup] = []
     /// Names of groups that are not cut, and why.
     public private(set) var whole: [(name: String, reason: String)] = []

@@ -123,18 +123,10 @@ struct ChannelFormAnalysis: Sendable {
     }
 
     private mutating func visitNormalization(_ node: Network.Node, _ layer: BatchNormalization) {
-        guard let inputs = forms(of: node.inputs[0], axis: 0), let mean = values(layer.mean), let variance = values(layer.variance),
-            mean.count == inputs.count, variance.count == inputs.count
+        guard let inputs = forms(of: node.inputs[0], axis: 0), let map = try? network.affineMap(of: layer, node: node),
+            map.scale.count == inputs.count
         else { return }
-        let scale = values(layer.scale) ?? [Double](repeating: 1, count: inputs.count)
-        let shift = values(layer.shift) ?? [Double](repeating: 0, count: inputs.count)
-        guard scale.count == inputs.count, shift.count == inputs.count else { return }
-        set(
-            node.outputs[0], 0,
-            inputs.indices.map { c in
-                let factor = scale[c] / (variance[c] + Double(layer.epsilon)).squareRoot()
-                return inputs[c].mapped(factor, shift[c] - mean[c] * factor)
-            })
+        set(node.outputs[0], 0, inputs.indices.map { inputs[$0].mapped(map.scale[$0], map.shift[$0]) })
     }
 
     private mutating func visitConstant(_ node: Network.Node, _ parameter: String) {

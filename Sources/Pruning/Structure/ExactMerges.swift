@@ -217,7 +217,7 @@ private struct Reader {
             let ratio = own.scale / other.scale
             let shift = own.offset - ratio * other.offset
             // Offsets of equal channels differ by the rounding of the weights they came from.
-            let isNothing = shift.magnitude <= TermTable.tolerance * Swift.max(own.offset.magnitude, (ratio * other.offset).magnitude)
+            let isNothing = shift.magnitude <= WeightRows.tolerance * Swift.max(own.offset.magnitude, (ratio * other.offset).magnitude)
             return ratio.isFinite && (takesConstants || isNothing)
         }
     }

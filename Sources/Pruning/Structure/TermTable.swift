@@ -14,10 +14,6 @@ struct TermTable {
         var terms: [Int]
     }
 
-    /// Relative difference up to which coefficients count as equal: a multiple of a stored Float32 row differs from it by 2⁻²⁴ per
-    /// entry, a normalization folded in by a few times that.
-    static let tolerance = 0x1p-20
-
     private(set) var bounds: [TermBounds] = []
     private var scalars: [Key: [(coefficients: [Double], term: Int)]] = [:]
     private var rows: [Key: [Int: [(source: Int, row: Int, term: Int)]]] = [:]
@@ -77,6 +73,6 @@ struct TermTable {
 
     private static func areEqual(_ a: [Double], _ b: [Double]) -> Bool {
         a.count == b.count
-            && zip(a, b).allSatisfy { ($0 - $1).magnitude <= tolerance * Swift.max($0.magnitude, $1.magnitude) }
+            && zip(a, b).allSatisfy { ($0 - $1).magnitude <= WeightRows.tolerance * Swift.max($0.magnitude, $1.magnitude) }
     }
 }

@@ -8,6 +8,10 @@ import NeuralNetworks
 
 /// The rows of one share of a convolution, or of a linear layer.
 struct WeightRows: Sendable {
+    /// Relative difference up to which coefficients count as equal: a multiple of a stored Float32 row differs from it by 2⁻²⁴ per
+    /// entry, a normalization folded in by a few times that.
+    static let tolerance = 0x1p-20
+
     private let values: [Float]
     private let firstOutput: Int
     /// Number of rows.
@@ -90,7 +94,7 @@ struct WeightRows: Sendable {
                 let difference = a / factor - b / otherFactor
                 sum += difference * difference
             }
-            return sum <= TermTable.tolerance * TermTable.tolerance
+            return sum <= WeightRows.tolerance * WeightRows.tolerance
         }
 
         /// Bounds of the row divided by its factor.
@@ -133,7 +137,7 @@ struct WeightRows: Sendable {
             }
         }
         // What cancels to rounding level is zero.
-        if addsUp { for k in entries.indices where entries[k].magnitude <= TermTable.tolerance * sizes[k] { entries[k] = 0 } }
+        if addsUp { for k in entries.indices where entries[k].magnitude <= WeightRows.tolerance * sizes[k] { entries[k] = 0 } }
         return Row(entries: entries, constant: constant)
     }
 }

@@ -15,6 +15,7 @@ extension ONNX {
     /// values or the new one with the new. Data that earlier writes left beside the path go last.
     /// - Parameter inlineLimit: most bytes of values inside of a model.
     /// - Throws: `outputExists` when the model exists and `force` is false; what `AtomicFile` throws.
+    /// - Complexity: O(bytes).
     public static func write(_ model: ONNXModel, to path: String, force: Bool) throws(TensorFileError) {
         try write(model, to: path, force: force, inlineLimit: ONNXLayout.maximumByteCount)
     }

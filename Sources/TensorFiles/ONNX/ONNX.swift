@@ -17,6 +17,7 @@ public enum ONNX {
 
     /// Reads a model and finds its external data.
     /// - Throws: `malformed` or `unsupported` naming tensor or node, `fileSystem`; every error carries the path.
+    /// - Complexity: O(bytes); values kept outside of the file are read when they are asked for.
     public static func read(path: String) throws(TensorFileError) -> ONNXModel {
         do throws(TensorFileError) {
             return try decode(ByteSource(path: path), modelPath: path)
@@ -26,6 +27,8 @@ public enum ONNX {
     }
 
     /// Decodes a model; `modelPath` says where its external data are, if it has any.
+    ///
+    /// - Complexity: O(bytes).
     public static func decode(_ bytes: [UInt8], modelPath: String? = nil) throws(TensorFileError) -> ONNXModel {
         try decode(ByteSource(bytes), modelPath: modelPath)
     }
@@ -47,6 +50,7 @@ public enum ONNX {
 
     /// Encodes a model, all values inside.
     /// - Throws: `unsupported` for a model of 2 GB or more, which no protobuf reader would take: `write` it with external data.
+    /// - Complexity: O(bytes).
     public static func encode(_ model: ONNXModel) throws(TensorFileError) -> [UInt8] {
         let layout = try ONNXLayout(model, externalName: nil)
         var bytes: [UInt8] = []
