@@ -62,7 +62,10 @@ public struct ONNXNetwork: Sendable {
     public init(_ model: ONNXModel, inputShapes: [String: [Int]] = [:]) throws(NetworkError) {
         let importer = try ONNXInputSizes.bestImport(model, inputShapes: inputShapes)
         self.model = model
-        network = importer.network
+        var network = importer.network
+        network.derivedParameters = Set(
+            importer.bindings.filter { importer.knownConstants[$0.value.constant]?.isLiteral == false }.map(\.key))
+        self.network = network
         warnings = importer.allWarnings
         bindings = importer.bindings
         uses = importer.uses
