@@ -102,10 +102,13 @@ def make_inputs(path, model, session, count, seed, photos):
         elif "det" in name: height, width = dimension(height, 320), dimension(width, 320)
         else: height, width = dimension(height, 224), dimension(width, 224)
         if photos and "ocr" not in name and channels == 3 and height > 40: pictures = photographs(photos, count, height, width, rng)
+    # A batch of more than one that the model fixes for all of its inputs.
+    fixed = {shape[0] for shape in declared.values() if shape}
+    lead = first.shape[0] if len(fixed) == 1 and isinstance(first.shape[0], int) and first.shape[0] > 1 and len(declared) > 1 else 1
     for k in range(count):
         feed = {}
         for spec in session.get_inputs():
-            shape = [1] + [dimension(v, 0) for v in spec.shape[1:]]
+            shape = [lead] + [dimension(v, 0) for v in spec.shape[1:]]
             if spec.name == first.name and rank == 4:
                 if pictures is not None: pixels = pictures[k % len(pictures)]
                 elif "ocr" in name: pixels = text_page(rng, height, width) if "det" in name else text_line(rng, height, width)
@@ -127,6 +130,11 @@ def make_inputs(path, model, session, count, seed, photos):
                 feed[spec.name] = np.zeros(full, np.float32)
         feeds.append(feed)
     return feeds
+
+
+def stacked(values):
+    """One array of an input's values: along its batch axis, or a new one where it has none in front (states, scalars)."""
+    return np.concatenate(values) if values[0].ndim and values[0].shape[0] == 1 else np.stack(values)
 
 
 def run(session, feeds):
@@ -223,7 +231,8 @@ def main():
         names = [o.name for o in original.get_outputs()]
         with tempfile.TemporaryDirectory() as scratch:
             data = pathlib.Path(scratch) / "inputs.npz"
-            arrays = {k: np.concatenate([f[k] for f in train]) for k in train[0] if train[0][k].ndim}
+            arrays = {k: stacked([f[k] for f in train]) for k in train[0]}
+            if train[0][original.get_inputs()[0].name].shape[0] > 1: arrays = {k: np.concatenate([f[k] for f in train]) for k in train[0]}
             np.savez(data, **(arrays if len(arrays) > 1 else {"images": next(iter(arrays.values()))}))
             for label, extra in (("none", []), (f"{options.count}", ["--calibration", str(data), "--raw"])):
                 small = pathlib.Path(scratch) / f"small-{label}.onnx"

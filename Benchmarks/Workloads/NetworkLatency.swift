@@ -11,7 +11,7 @@ package enum NetworkLatency {
         let clock = Timepiece(threads: BLASConfiguration.threads)
         let threads = BLASConfiguration.threads
         let candidates = try [before, after].map { network in
-            let evaluator = try Evaluator(network)
+            let evaluator = try Evaluator(network, observing: network.comparableOutputs)
             let run: () throws -> Answer = {
                 _ = try evaluator.forward(inputs)
                 return Answer { Verification("", error: 0, tolerance: 0) }

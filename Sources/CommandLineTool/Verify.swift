@@ -79,12 +79,20 @@ struct Verify: ParsableCommand {
 
         bar.update("comparing", fraction: 0.2)
         // The cut itself is compared in full precision; that the file holds it is compared tensor by tensor.
-        let outputs = try [before.network, after.network, masked, replayed].map { try Evaluator($0).logits(of: inputs) }
-        let largest = outputs[2].values.reduce(0) { max($0, $1.magnitude) }
-        guard outputs[1].values.count == outputs[2].values.count else {
-            throw CommandFailure.failure("expected \(outputs[2].sampleSize) outputs of \(pruned), found \(outputs[1].sampleSize)")
+        let taps = before.network.comparableOutputs
+        guard !taps.isEmpty else { throw CommandFailure.failure("expected an output that can be computed, found none") }
+        let answers = try [before.network, after.network, masked, replayed].map { network in
+            try taps.map { try Evaluator(network, observing: [$0]).logits(of: inputs) }
         }
-        let difference = zip(outputs[3].values, outputs[2].values).reduce(Float(0)) { max($0, ($1.0 - $1.1).magnitude) }
+        for (tap, (found, wanted)) in zip(taps, zip(answers[1], answers[2])) where found.values.count != wanted.values.count {
+            let name = before.network.values[tap].name
+            throw CommandFailure.failure("expected \(wanted.sampleSize) values of \(name) from \(pruned), found \(found.sampleSize)")
+        }
+        let outputs = answers.map { $0[0] }
+        let largest = answers[2].flatMap(\.values).reduce(0) { max($0, $1.magnitude) }
+        let difference = zip(answers[3].flatMap(\.values), answers[2].flatMap(\.values)).reduce(Float(0)) {
+            max($0, ($1.0 - $1.1).magnitude)
+        }
         // Sums of some thousand terms in another order, through some layers: a thousand roundings of the largest output.
         let tolerance = 1000 * Double(Float.ulpOfOne) * Double(max(largest, 1))
         let written = try before.reread(replayed)

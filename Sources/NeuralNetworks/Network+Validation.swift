@@ -13,9 +13,7 @@ extension Network {
         for node in nodes {
             for name in node.layer.parameterNames {
                 let parameter = try parameter(name, of: node)
-                // Constants of a graph may be masks of -∞.
-                let isBad: (Float) -> Bool = if case .constant = node.layer { \.isNaN } else { { !$0.isFinite } }
-                if let index = parameter.values.firstIndex(where: isBad) {
+                if let index = parameter.values.firstIndex(where: node.layer.isUnusable) {
                     throw .nonFiniteTensor(name: name, index: index)
                 }
             }
@@ -28,6 +26,22 @@ extension Network {
             default: break
             }
         }
+    }
+
+    /// The first parameter, by name, that holds a number with which nothing can be computed.
+    package var firstUnusableParameter: (name: String, index: Int)? {
+        var owners: [String: Layer] = [:]
+        for node in nodes {
+            for name in node.layer.parameterNames {
+                if case .constant = node.layer, owners[name] != nil { continue }
+                owners[name] = node.layer
+            }
+        }
+        for name in parameters.keys.sorted() {
+            let isUnusable = owners[name]?.isUnusable ?? { !$0.isFinite }
+            if let index = parameters[name]?.values.firstIndex(where: isUnusable) { return (name, index) }
+        }
+        return nil
     }
 
     /// The graph half of ``validate()``, without reading a parameter.
@@ -81,6 +95,11 @@ extension Network {
 }
 
 extension Layer {
+    /// Whether nothing can be computed with a number in a tensor of the layer: constants of a graph may be masks of −∞.
+    var isUnusable: (Float) -> Bool {
+        if case .constant = self { \.isNaN } else { { !$0.isFinite } }
+    }
+
     /// Names of the trained tensors the layer reads.
     package var parameterNames: [String] {
         switch self {

@@ -54,6 +54,8 @@ public struct Network: Sendable {
     public var parameters: [String: Parameter]
     /// Grids of parameters that the file stores as integers, by name.
     public var quantizations: [String: Quantization] = [:]
+    /// Parameters that follow from the sizes of the inputs (positions, masks), by name: no part of what tells networks apart.
+    public var derivedParameters: Set<String> = []
     /// Whether the file the network came from stores attributes of layers (padding, slices, groups, split sizes), so that
     /// surgery may change them. False for files that hold weights only: the program that loads those fixes all attributes.
     public var storesAttributes: Bool

@@ -26,15 +26,7 @@ public struct Pruner: Sendable {
     /// - Complexity: one pass over the parameters.
     public init(network: Network, settings: PruningSettings) throws(PruningError) {
         try settings.validate()
-        // Constants of the graph may be masks of −∞.
-        let weights = Set(
-            network.nodes.flatMap { node in if case .constant = node.layer { [String]() } else { node.layer.parameterNames } })
-        for name in network.parameters.keys.sorted() {
-            let isBad: (Float) -> Bool = if weights.contains(name) { { !$0.isFinite } } else { \.isNaN }
-            if let index = network.parameters[name]?.values.firstIndex(where: isBad) {
-                throw .nonFiniteParameter(name: name, index: index)
-            }
-        }
+        if let found = network.firstUnusableParameter { throw .nonFiniteParameter(name: found.name, index: found.index) }
         let all: [ChannelGroup]
         do {
             self.network = try network.inferringShapes()

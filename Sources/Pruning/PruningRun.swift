@@ -68,13 +68,13 @@ struct PruningRun: Sendable {
     /// Some group has a consumer whose inputs and outputs can be computed.
     var canMeasure: Bool { groups.contains { !network.measurableConsumers(of: $0, evaluability).isEmpty } }
 
-    /// All outputs of the network can be computed.
-    var canCompareOutputs: Bool { network.outputs.allSatisfy(evaluability.isComputable) }
+    /// All outputs of the network can be compared.
+    var canCompareOutputs: Bool { network.outputs == network.comparableOutputs }
 
     /// Groups with readers that cannot be measured, and the operation that is in the way.
     var unmeasured: [PruningWarning] {
         groups.compactMap { group in
-            let blocked = network.consumers(of: group).lazy.compactMap { network.obstacle(of: $0, evaluability) }.first
+            let blocked = network.refittableConsumers(of: group).lazy.compactMap { network.obstacle(of: $0, evaluability) }.first
             return blocked.map { .unmeasured(group: group.id, node: $0.name, operation: $0.operation) }
         }
     }

@@ -24,7 +24,8 @@ import Testing
     ]
     private static let warnings: [PruningWarning] = [
         .noInputs(.notEvaluable), .noInputs(.noModelFits), .noInputs(.notNeeded),
-        .settingsWithoutInputs(selection: .top, points: .product, reweighting: .none), .assumedPrior, .unmatchedImages(cause: "cause"),
+        .settingsWithoutInputs(selection: .top, points: .product, reweighting: .none), .assumedPrior, .assumedStandard, .assumedBytes,
+        .unmatchedImages(cause: "cause"),
         .mismatchRose(from: 1, to: 2), .noNormalizationLeft, .assumedConvention(.symmetric),
         .unascendedImages(cause: "cause"), .unascendedImages(cause: nil), .wholeStream(group: "a", reason: nil),
         .wholeStreams(agreementCut: 0.5, agreementWhole: 0.75), .forwardSelection(group: "a", channels: 3, limit: 2),

@@ -85,4 +85,10 @@ extension Network {
         }
         return Evaluability(obstacles: obstacles)
     }
+
+    /// Outputs that can be computed and are no constants: those by which two networks can be compared.
+    public var comparableOutputs: [ValueID] {
+        let (evaluability, constants) = (evaluability(), constantValues)
+        return outputs.filter { evaluability.isComputable($0) && !constants.contains($0) }
+    }
 }

@@ -16,7 +16,10 @@ extension ONNXExporter {
         case (.convolutionTranspose(let before), .convolutionTranspose(let after)):
             if before.groups != after.groups { setAttribute(origin.node, "group") { $0.set(after.groups) } }
         case (.recurrent(let before), .recurrent(let after)):
-            if before.hidden != after.hidden { setAttribute(origin.node, "hidden_size") { $0.set(after.hidden) } }
+            if before.hidden != after.hidden {
+                setAttribute(origin.node, "hidden_size") { $0.set(after.hidden) }
+                dropZeroStates(origin.node, after)
+            }
         case (.split(_, let before), .split(_, let after)):
             if before != after { try writeSplit(origin.node, after) }
         case (.gather(_, let before), .gather(_, let after)):
@@ -51,6 +54,15 @@ extension ONNXExporter {
     private func isLiteral(_ node: Int, slots: ClosedRange<Int>) throws(NetworkError) -> Bool {
         for slot in slots { if let constant = try constant(node, slot), !constant.isLiteral { return false } }
         return true
+    }
+
+    /// A recurrent layer that starts from zeros of the old width starts from none instead, which means the same.
+    private mutating func dropZeroStates(_ node: Int, _ layer: Recurrent) {
+        for (slot, isRead) in [(5, layer.hasInitialHidden), (6, layer.hasInitialCell)] where !isRead {
+            guard graph.node[node].input.count > slot else { continue }
+            setInput(node, slot, "")
+        }
+        while graph.node[node].input.last?.isEmpty == true { graph.node[node].input.removeLast() }
     }
 
     private mutating func writeSplit(_ node: Int, _ sizes: [Int]) throws(NetworkError) {

@@ -62,23 +62,35 @@ extension ONNXExporter {
             if fits(target.map(ONNXExtent.known)) { return try setInput(node, slot, target, hint: hint) }
         }
         guard isReshape else { return try setInput(node, slot, shape, hint: hint) }
-        try setInput(node, slot, Self.openTarget(from: input, to: shape), hint: hint)
+        let stated = try constant(named: name)
+        let computed = stated?.elementSources?.map { !$0.isEmpty } ?? []
+        try setInput(
+            node, slot, Self.openTarget(from: input, to: shape, insteadOf: stated?.extents ?? [], computed: computed), hint: hint)
     }
 
     private func isFixedBatch(_ numbers: [Int], _ shape: [Int]) -> Bool {
         numbers == shape || numbers.dropFirst() == shape.dropFirst() && numbers.first == source.fixedBatch
     }
 
-    /// A target that copies the leading axes that stay, and infers one of the others: the largest that need not be stated.
-    static func openTarget(from input: [Int], to shape: [Int]) -> [Int] {
+    /// A target that copies the leading axes that stay. One other is inferred: what the model computed from the batch or infers itself,
+    /// else what it computed from another open size; without a batch to copy, the first.
+    /// - Parameter computed: which of the stated extents follow from those of activations.
+    static func openTarget(from input: [Int], to shape: [Int], insteadOf stated: [ONNXExtent], computed: [Bool]) -> [Int] {
         var target = shape
         var axis = 0
         while axis < min(input.count, shape.count), input[axis] == shape[axis] {
+            // What is computed is no copy, though it is the same number for one sample.
+            if stated.count == shape.count, axis > 0, stated[axis] == .unknown || stated[axis] == .batch { break }
             target[axis] = 0
             axis += 1
         }
-        // Without a batch to copy, the first axis is what holds it.
-        if axis == 0, !target.isEmpty { target[0] = -1 }
+        let open = stated.count == shape.count ? stated.indices.filter { [.unknown, .batch, .known(-1)].contains(stated[$0]) } : []
+        let others = computed.count == shape.count && !(axis == 0 && open.isEmpty) ? computed.indices.filter { computed[$0] } : []
+        if let first = open.first(where: { $0 >= axis }) ?? others.first(where: { $0 >= axis }) {
+            target[first] = -1
+        } else if axis == 0, !target.isEmpty {
+            target[0] = -1
+        }
         return target
     }
 

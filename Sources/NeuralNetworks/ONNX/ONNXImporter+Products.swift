@@ -163,13 +163,12 @@ extension ONNXImporter {
         guard terms.count == node.wire.input.count, terms.allSatisfy({ Set($0).count == $0.count }) else { return false }
         let counts = terms.joined().reduce(into: [Character: Int]()) { $0[$1, default: 0] += 1 }
         let output = sides.count == 2 ? Array(sides[1]) : counts.filter { $0.value == 1 }.keys.sorted()
-        var values: [Network.ValueID] = [], extents: [Character: Int] = [:]
+        var values: [Network.ValueID?] = [], extents: [Character: Int] = [:]
         for slot in node.wire.input.indices {
-            guard let value = activation(node, slot).map({ draft.whole($0) }), let shape = draft.shape(value),
-                shape.count == terms[slot].count
-            else {
-                return false
-            }
+            let value = activation(node, slot).map { draft.whole($0) }
+            let known: [Int]?
+            if let value { known = draft.shape(value) } else { known = try constant(node, slot)?.shape }
+            guard let shape = known, shape.count == terms[slot].count else { return false }
             for (label, extent) in zip(terms[slot], shape) {
                 if let known = extents[label], known != extent { return false }
                 extents[label] = extent
@@ -177,6 +176,59 @@ extension ONNXImporter {
             values.append(value)
         }
         guard output.allSatisfy({ extents[$0] != nil }), Set(output).count == output.count else { return false }
+        if let fixed = values.firstIndex(of: nil) {
+            return try lowerEinsum(node, with: fixed, values[1 - fixed], labels: terms, output, extents)
+        }
+        return try lowerEinsum(node, values.compactMap(\.self), labels: terms, output, extents)
+    }
+
+    /// One of two operands is a constant: a linear layer where it is a matrix, else a product with the constant as it is.
+    private mutating func lowerEinsum(
+        _ node: ONNXNodeReader, with fixed: Int, _ value: Network.ValueID?, labels: [[Character]], _ output: [Character],
+        _ extents: [Character: Int]
+    ) throws(NetworkError) -> Bool {
+        guard let value, labels.count == 2, let constant = try constant(node, fixed), let numbers = constant.floats else { return false }
+        let (own, weight) = (labels[1 - fixed], labels[fixed])
+        let sums = weight.filter { own.contains($0) && !output.contains($0) }, rows = weight.filter { !own.contains($0) }
+        let shared = weight.filter { own.contains($0) && output.contains($0) }
+        let kept = own.filter { !sums.contains($0) }
+        // What only one operand has and the result has not would have to be summed over first.
+        guard rows.allSatisfy(output.contains), kept.allSatisfy(output.contains), !sums.isEmpty else { return false }
+        func shape(_ labels: [Character]) -> [Int] { labels.map { extents[$0] ?? 1 } }
+        guard shared.isEmpty, sums.count == 1, rows.count == 1, output == kept + rows else {
+            let order = shared + sums + rows
+            let strides = RowMajor.strides(shape(weight))
+            let positions = RowMajor.positions(shape: shape(order), strides: order.map { strides[weight.firstIndex(of: $0) ?? 0] })
+            let matrix = shape(shared) + [shape(sums).reduce(1, *), shape(rows).reduce(1, *)]
+            let name = draft.addParameter(near: node.name + " operand", Parameter(shape: matrix, values: positions.map { numbers[$0] }))
+            let left = kept.filter { !shared.contains($0) }
+            let a = try ordered(value, own, shared + left + sums, node)
+            let product = try emit(
+                .matrixProduct, node,
+                inputs: [
+                    draft.view(a, as: shape(shared) + [shape(left).reduce(1, *), shape(sums).reduce(1, *)], isWhole: true),
+                    constantValue(parameter: name),
+                ], outputs: [""], isWhole: true)
+            let made = draft.view(product, as: shape(shared + left + rows), isWhole: true)
+            let result = try ordered(made, shared + left + rows, output, node)
+            draft.forgetOrigin()
+            setResult(node, result)
+            return true
+        }
+        let input = try ordered(value, own, kept + sums, node)
+        let result = try emit(
+            .linear(.init(weight: try parameter(node, fixed), bias: nil, isTransposed: weight == sums + rows)), node,
+            inputs: [draft.batched(input) ?? input], weight: node.input(fixed))
+        setResult(node, result)
+        return true
+    }
+
+    private mutating func lowerEinsum(
+        _ node: ONNXNodeReader, _ operands: [Network.ValueID], labels terms: [[Character]], _ output: [Character],
+        _ extents: [Character: Int]
+    ) throws(NetworkError) -> Bool {
+        var values = operands
+        let counts = terms.joined().reduce(into: [Character: Int]()) { $0[$1, default: 0] += 1 }
         func size(_ labels: [Character]) -> Int { labels.reduce(1) { $0 * (extents[$1] ?? 1) } }
 
         // Labels of one operand that are nowhere else are summed over at once.
@@ -217,6 +269,8 @@ extension ONNXImporter {
     ) throws(NetworkError) -> Network.ValueID {
         guard labels != target else { return value }
         let permutation = target.map { label in (labels.firstIndex(of: label) ?? 0) + 1 }
-        return try emit(.transpose(permutation: [0] + permutation), node, inputs: [value], outputs: [""], isWhole: true)
+        let turned = try emit(.transpose(permutation: [0] + permutation), node, inputs: [draft.whole(value)], outputs: [""], isWhole: true)
+        draft.forgetOrigin()
+        return turned
     }
 }

@@ -68,13 +68,17 @@ extension ONNXImporter {
         guard let target = try constant(node, 1)?.extents else { return false }
         // Whether it has a layer or not, what it asks for must fit in memory.
         _ = try Network.size(of: target.compactMap(\.known).map { $0 == -1 ? 1 : $0 }, node: node.name)
-        if let shape = weightShape(node, 0), let output = node.wire.output.first, shape.count == target.count, shape.count > 1,
-            shape[0] == 1, target[0] == .batch || target[0].known != nil && target[0].known == sizes.fixedBatch,
-            zip(shape, target).dropFirst().allSatisfy({ $1 == .known(1) || $1 == .known(-1) || $1 == .known($0) }),
+        if let stored = weightShape(node, 0), let output = node.wire.output.first, stored.count <= target.count, target.count > 1,
             try constant(node, 0)?.isLiteral == true
         {
-            facts[output] = .activation(constantValue(parameter: try parameter(node, 0, shape: Array(shape.dropFirst()))))
-            return true
+            // Axes that a constant lacks come first.
+            let shape = [Int](repeating: 1, count: target.count - stored.count) + stored
+            if shape[0] == 1, target[0] == .batch || target[0].known != nil && target[0].known == sizes.fixedBatch,
+                zip(shape, target).dropFirst().allSatisfy({ $1 == .known(1) || $1 == .known(-1) || $1 == .known($0) })
+            {
+                facts[output] = .activation(constantValue(parameter: try parameter(node, 0, shape: Array(shape.dropFirst()))))
+                return true
+            }
         }
         guard let given = activation(node, 0), let shape = draft.extents(given) else { return false }
         let wanted = target.map { $0.atOneSample ?? -1 }

@@ -291,7 +291,7 @@ struct ONNXExporter {
         let name = try addInitializer(
             near: after, Self.tensor(parameter.values, shape: [parameter.values.count], dtype: dtype, name: after))
         let hasSum = graph.node[origin.node].input.count > 2 && !graph.node[origin.node].input[2].isEmpty
-        guard graph.node[origin.node].opType == "MatMul" || hasSum else {
+        guard ["MatMul", "Einsum"].contains(graph.node[origin.node].opType) || hasSum else {
             setInput(origin.node, 2, name)
             removeAttribute(origin.node, "beta")
             return

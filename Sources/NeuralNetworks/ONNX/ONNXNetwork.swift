@@ -58,7 +58,10 @@ public struct ONNXNetwork: Sendable {
     public init(_ model: ONNXModel, inputShapes: [String: [Int]] = [:]) throws(NetworkError) {
         let importer = try ONNXImporter.best(model, inputShapes: inputShapes)
         self.model = model
-        network = importer.draft.network
+        var network = importer.draft.network
+        network.derivedParameters = Set(
+            importer.draft.provenance.bindings.filter { importer.facts.constants[$0.value.constant]?.isLiteral == false }.map(\.key))
+        self.network = network
         warnings = importer.allWarnings
         provenance = importer.draft.provenance
         inputSizes = importer.inputSizes

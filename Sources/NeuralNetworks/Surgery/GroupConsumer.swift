@@ -10,11 +10,13 @@ public struct GroupConsumer: Sendable, Equatable {
         case bias(parameter: String)
         /// No bias, but batch normalization follows at once: subtract the constant from its running mean.
         case runningMean(parameter: String)
+        /// The half of a recurrent layer's bias that belongs to the product with what it reads: add the constant, (directions, rows).
+        case inputBias(parameter: String)
         /// Neither: see ``Network/addingBias(to:)``.
         case none
     }
 
-    /// Linear layer or convolution.
+    /// Linear layer or convolution; recurrent layer or transposed convolution (``Network/projections(of:)``).
     public var node: Int
     /// Name of the weight.
     public var weight: String
@@ -38,6 +40,24 @@ extension Network {
             GroupConsumer(
                 node: slice.node, weight: slice.parameter, axis: slice.axis, map: slice.map, input: nodes[slice.node].inputs[0],
                 output: nodes[slice.node].outputs[0], shift: shift(of: slice.node))
+        }
+    }
+
+    /// Recurrent layers and transposed convolutions that read the group, in topological order: what they do first is a linear map at
+    /// every step or place, to gates or to values per tap of the kernel.
+    public func projections(of group: ChannelGroup) -> [GroupConsumer] {
+        group.slices.compactMap { slice in
+            guard slice.role == .consumer else { return nil }
+            let shift: GroupConsumer.Shift
+            switch nodes[slice.node].layer {
+            case .recurrent(let layer): shift = layer.bias.map { .inputBias(parameter: $0) } ?? .none
+            // One bias serves all taps: constants that differ between them have no place.
+            case .convolutionTranspose(let layer) where layer.groups == 1: shift = .none
+            default: return nil
+            }
+            return GroupConsumer(
+                node: slice.node, weight: slice.parameter, axis: slice.axis, map: slice.map, input: nodes[slice.node].inputs[0],
+                output: nodes[slice.node].outputs[0], shift: shift)
         }
     }
 

@@ -37,9 +37,10 @@ extension Network {
         for node in nodes {
             for name in node.layer.parameterNames {
                 guard let values = parameters[name]?.values else { continue }
-                if let index = values.firstIndex(where: { !$0.isFinite }) { throw .nonFiniteTensor(name: name, index: index) }
+                if let index = values.firstIndex(where: node.layer.isUnusable) { throw .nonFiniteTensor(name: name, index: index) }
                 guard let limit = limit(name) else { continue }
-                if let value = values.first(where: { $0.magnitude > limit }) { return (name, node.name, value) }
+                // Every element type of floating point holds an infinity.
+                if let value = values.first(where: { $0.magnitude > limit && $0.isFinite }) { return (name, node.name, value) }
             }
         }
         return nil

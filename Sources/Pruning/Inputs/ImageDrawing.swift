@@ -19,11 +19,14 @@ struct ImageDrawing: Sendable {
     private let scale: [Double]
     /// What the pixels' mean and deviation say of their scale, where they are declared.
     private let prior: InputPrior?
+    /// Pixels are bytes: the network scales them itself.
+    private let areBytes: Bool
 
     init(_ run: PruningRun, field: PixelField, shape: [Int]) {
         (self.field, self.shape) = (field, shape)
         (shift, scale) = (run.settings.inputShift, run.settings.inputScale)
         prior = run.settings.inputPrior
+        areBytes = run.readsBytes
     }
 
     /// Photographs where they have as many channels, in every convention that is possible, then what can be drawn for any shape.
@@ -38,6 +41,7 @@ struct ImageDrawing: Sendable {
     /// How pixels may be scaled: as declared, by the normalization or by mean and deviation of the data; else in every usual way.
     private var conventions: [PixelConvention] {
         if !shift.isEmpty || !scale.isEmpty { return [.declared] }
+        if areBytes, prior?.hasNoMarginals ?? true { return [.bytes] }
         guard let prior, !prior.hasNoMarginals else { return PixelConvention.undeclared(channels: shape[0]) }
         // Statistics of values in [0, 1] are below 1.
         return (prior.mean + prior.deviation).contains { $0.magnitude > 2 } ? [.bytes] : [.declared]

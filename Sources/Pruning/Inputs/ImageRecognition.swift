@@ -27,7 +27,7 @@ package enum ImageRecognition {
     /// (1), in nats; `nil` unless the network's only output has several values, the logits or the probabilities of classes.
     /// - Throws: `evaluation`.
     package static func information(_ network: Network, _ images: ActivationTensor) throws(PruningError) -> Double? {
-        guard network.outputs.count == 1 else { return nil }
+        guard network.outputs.count == 1, network.comparableOutputs == network.outputs else { return nil }
         let stream = try ActivationStream(network)
         var (mean, entropy, count): ([Double], Double, Double) = ([], 0, 0)
         for samples in stream.batches(of: images) {

@@ -3,6 +3,7 @@
 //   given     images of the user, mixed where a dense layer would see too few          RunInputs+Given
 //   Gaussian  a declared distribution, by formula or as class-ascended samples         RunInputs+Gaussian
 //   channels  Gaussian channels as batch normalizations remember them                  RunInputs+Normalized
+//   vectors   Gaussian, as the network's own normalizer says                           VectorDrawing
 //   tokens    indices into the tables of a network's embeddings                    TokenDrawing
 //   images    drawn, then moved towards what the network remembers of its data         RunInputs+Images
 // A new kind of inputs is one more file like these, a case of `InputProvenance`, and a line in `init`.
@@ -85,6 +86,7 @@ struct RunInputs: Sendable {
         if isNeeded, isEvaluable, let tokens = TokenDrawing(run.network) { return self.tokens(tokens, for: run) }
         let areImages = run.network.inputs.count == 1 && (run.inputShape?.count ?? 0) >= 2
         if isNeeded, isEvaluable, areImages { return try images(chain: nil, for: run) }
+        if isNeeded, isEvaluable, let vectors = VectorDrawing(run) { return self.vectors(vectors, for: run) }
         let reason: PruningWarning.NoInputs = isEvaluable ? (isNeeded || !areImages ? .noModelFits : .notNeeded) : .notEvaluable
         return RunInputs(.nothing, .none(reason), chain: nil, warnings: [.noInputs(reason)])
     }
@@ -129,6 +131,12 @@ extension PruningRun {
         return network.values[input].shape
     }
 
+    /// Whether the network divides what it reads by the size of a byte.
+    var readsBytes: Bool {
+        guard network.inputs.count == 1, (inputShape?.count ?? 0) > 1 else { return false }
+        return InputNormalizer(of: network.inputs[0], in: network)?.isOfBytes ?? false
+    }
+
     /// The declared statistics of the inputs, or what stands in for them, with a warning where it is a guess.
     var prior: (prior: InputPrior, warnings: [PruningWarning]) {
         guard var declared = settings.inputPrior else { return impliedPrior }
@@ -147,6 +155,8 @@ extension PruningRun {
                 deviation: settings.inputScale.isEmpty ? [1] : settings.inputScale)
             return (prior, [])
         }
+        // Bytes that the network scales itself: uniform on [0, 255].
+        if readsBytes { return (InputPrior(mean: [127.5], deviation: [255 / 12.0.squareRoot()]), [.assumedBytes]) }
         // Uniform on [0, 1]: what unnormalized pixels without any declaration look like from outside.
         return (InputPrior(mean: [0.5], deviation: [(1.0 / 12).squareRoot()]), [.assumedPrior])
     }

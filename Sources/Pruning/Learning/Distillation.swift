@@ -78,11 +78,7 @@ public struct Distillation: Sendable {
             if let index = tensor.values.firstIndex(where: { !$0.isFinite }) { throw .nonFiniteData(index: index) }
         }
         for network in [teacher, student] {
-            for name in network.parameters.keys.sorted() {
-                if let index = network.parameters[name]?.values.firstIndex(where: { !$0.isFinite }) {
-                    throw .nonFiniteParameter(name: name, index: index)
-                }
-            }
+            if let found = network.firstUnusableParameter { throw .nonFiniteParameter(name: found.name, index: found.index) }
         }
         self.settings = settings
         do {

@@ -52,7 +52,7 @@ public struct LayerOutcome: Sendable, Equatable, Codable {
             treatment = .cut(selection: ranked.rule, reweighting: outcome.reweighting, inputs: inputs)
         }
         let parts = outcome.errors.map {
-            $0.relative(keptOutputs: positions[$0.consumer.layer.weight]?[$0.consumer.outputAxis])
+            $0.relative(keptOutputs: positions[$0.consumer.layer.weight]?[$0.consumer.outputAxis]?.flatMap($0.consumer.outputs))
         }
         if let share = relativeShare(parts.map(\.error), of: parts.map(\.energy)) { relativeError = share }
         errorCurve = curve.map { $0.enumerated().map { CurvePoint(kept: $0, error: $1) } }

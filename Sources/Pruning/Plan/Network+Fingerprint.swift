@@ -9,7 +9,8 @@
 import NeuralNetworks
 
 extension Network {
-    /// A 64-bit fingerprint of names, shapes and bit patterns of all parameters, 16 hexadecimal digits.
+    /// A 64-bit fingerprint of names, shapes and bit patterns of all parameters, 16 hexadecimal digits; what follows from the sizes of
+    /// inputs excepted, so that a network is the same whatever sizes it was read with.
     ///
     /// It tells networks apart by accident, two in 2⁶⁴; it is no defense against forgery.
     /// - Complexity: O(values).
@@ -20,8 +21,9 @@ extension Network {
             hash ^= hash >> 29
         }
         func fold(_ count: Int) { fold(UInt64(bitPattern: Int64(count))) }
-        fold(parameters.count)
-        for (name, parameter) in parameters.sorted(by: { $0.key < $1.key }) {
+        let own = parameters.filter { !derivedParameters.contains($0.key) }
+        fold(own.count)
+        for (name, parameter) in own.sorted(by: { $0.key < $1.key }) {
             fold(name.utf8.count)
             for byte in name.utf8 { fold(UInt64(byte)) }
             fold(parameter.shape.count)

@@ -26,7 +26,7 @@ package struct AnswerComparison: Sendable {
     /// Nothing yet of the outputs of a network.
     init(outputsOf network: Network) {
         count = 0
-        outputs = network.outputs.map { Output(name: network.values[$0].name, size: 0) }
+        outputs = network.comparableOutputs.map { Output(name: network.values[$0].name, size: 0) }
     }
 
     /// Feeds the inputs through both networks.
@@ -39,7 +39,10 @@ package struct AnswerComparison: Sendable {
 
     init(_ original: Network, _ pruned: Network, on inputs: ActivationTensor, meter: WorkMeter?) throws(PruningError) {
         self.init(outputsOf: original)
-        let (before, after) = (try ActivationStream(original, meter: meter), try ActivationStream(pruned, meter: meter))
+        let taps = original.comparableOutputs
+        guard !taps.isEmpty else { return }
+        let before = try ActivationStream(original, observing: taps, meter: meter)
+        let after = try ActivationStream(pruned, observing: taps, meter: meter)
         for samples in before.batches(of: inputs) {
             add(try before(inputs, samples: samples).observed, try after(inputs, samples: samples).observed)
         }
@@ -49,8 +52,12 @@ package struct AnswerComparison: Sendable {
     ///
     /// - Parameter most: how many of them.
     init(_ original: MaskedNetwork, _ pruned: MaskedNetwork, from cut: PairedFrontier, most: Int) throws(PruningError) {
-        let taps = original.network.outputs
+        let taps = original.network.comparableOutputs
         var sums = AnswerComparison(outputsOf: original.network)
+        guard !taps.isEmpty else {
+            self = sums
+            return
+        }
         try cut.forEachBatch(of: 0..<Swift.min(most, cut.reached), in: original, observing: taps, pruned, observing: taps) {
             _, before, after in
             sums.add(taps.compactMap { before[$0] }, taps.compactMap { after[$0] })

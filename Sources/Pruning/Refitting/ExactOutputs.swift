@@ -17,7 +17,7 @@ struct ExactOutputs: Sendable {
 
     init(of original: MaskedNetwork, from frontier: ActivationFrontier, isCentered: Bool = false) throws(PruningError) {
         self.isCentered = isCentered
-        let outputs = original.network.outputs
+        let outputs = original.network.comparableOutputs
         self.outputs = outputs
         var collected = [[Float]](repeating: [], count: outputs.count)
         try frontier.forEachBatch(in: original, observing: outputs) { _, seen in

@@ -47,6 +47,10 @@ struct MaskedNetwork: Sendable {
             guard var mean = original.parameters[name] else { return }
             mean.values = zip(mean.values, constants).map { Float(Double($0) - $1) }
             replace(name, mean)
+        case .inputBias(let name):
+            guard var bias = original.parameters[name], let rows = bias.shape.last.map({ $0 / 2 }), rows > 0 else { return }
+            for (i, constant) in constants.enumerated() { bias.values[i / rows * 2 * rows + i % rows] = Float(constant) }
+            replace(name, bias)
         case .none: return
         }
     }

@@ -77,6 +77,7 @@ struct OneShotRefit: Sendable {
         if let before = shifts[consumer.layer.node] { for o in shift.indices { shift[o] += before[o] } }
         shifts[consumer.layer.node] = shift
         var constants = shift
+        if let bias = consumer.projection?.bias { for o in constants.indices { constants[o] += bias[o] } }
         if case .bias(let name) = consumer.layer.shift {
             let bias = try original.values(of: name)
             for o in constants.indices { constants[o] += Double(bias[o]) }

@@ -100,7 +100,7 @@ struct SequentialRefit: Sendable {
         }
         var names = [site.consumer.layer.weight]
         switch site.consumer.layer.shift {
-        case .bias(let name), .runningMean(let name): names.append(name)
+        case .bias(let name), .runningMean(let name), .inputBias(let name): names.append(name)
         case .none: break
         }
         for name in names where fit.masked.changed.contains(name) {
@@ -123,7 +123,7 @@ struct SequentialRefit: Sendable {
             guard let stay = kept(g), stay.count < group.count else { continue }
             for slice in group.group.slices
             where slice.role == .producer && slice.parameter == consumer.layer.weight && slice.axis == consumer.outputAxis {
-                for c in Set(0..<group.count).subtracting(stay) { removed.formUnion(slice.map.positions(of: c)) }
+                for c in Set(0..<group.count).subtracting(stay) { removed.formUnion(slice.map.positions(of: c).flatMap(consumer.outputs)) }
             }
         }
         return removed

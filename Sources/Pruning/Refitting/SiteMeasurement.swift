@@ -53,13 +53,16 @@ struct SiteMeasurement {
         _ run: PruningRun, using generator: SeededGenerator
     ) throws(PruningError) -> SiteProblem {
         let node = site.consumer.layer.node
+        // What a projection is fitted to follows from what it reads.
+        let isAhead = site.consumer.projection == nil
         var measurement = SiteMeasurement(site, available: streams.batchCount, inputs, run, using: generator)
         try streams.advance(
-            to: node, in: original, masked, inputs: measurement.readsAll ? streams.batchCount : SiteMeasurement.firstInputs, isAhead: true)
+            to: node, in: original, masked, inputs: measurement.readsAll ? streams.batchCount : SiteMeasurement.firstInputs,
+            isAhead: isAhead)
         try measurement.add(streams, original, masked)
         let wanted = measurement.correlation.images(worth: measurement.rows)
         if wanted > streams.reached, streams.reached < streams.batchCount {
-            try streams.advance(to: node, in: original, masked, inputs: wanted, isAhead: true)
+            try streams.advance(to: node, in: original, masked, inputs: wanted, isAhead: isAhead)
             try measurement.add(streams, original, masked)
         }
         return measurement.problem(original, strengths: .init(inputs, run.settings))
@@ -70,16 +73,23 @@ struct SiteMeasurement {
         let (patches, path, layer) = (site.patches, site.path, site.consumer.layer)
         let inverse = path.inverseScale
         let summand = path.operand.map { [$0] } ?? []
+        // The values of a projection's map are no values of the network: they are computed from what it reads.
+        let map =
+            site.consumer.projection == nil
+            ? nil : patches.weights(original.network.parameters[layer.weight]?.values ?? [], share: 0)
+        let source = map == nil ? layer.output : layer.input
         try streams.forEachBatch(
-            of: count..<streams.reached, in: original, observing: [layer.output] + summand, masked, observing: [layer.input] + summand
+            of: count..<streams.reached, in: original, observing: [source] + summand, masked, observing: [layer.input] + summand
         ) { first, exact, approximate in
-            guard let z = exact[layer.output], let h = approximate[layer.input] else { return }
+            guard let z = exact[source], let h = approximate[layer.input] else { return }
             let places = SampledPlace.draw(
                 samples: z.batchCount, places: patches.placeCount(outputShape: z.shape), limit: limit, using: &generator)
             let others = path.operand.flatMap { value in exact[value].flatMap { r in approximate[value].map { (r, $0) } } }
             for (places, share) in parts(of: places).flatMap({ part in (0..<patches.shares).map { (part, $0) } }) {
                 let images = places.map { first + $0.sample }
-                var target = patches.values(of: z, at: places, share: share)
+                var target =
+                    map.map { patches.products(of: patches.regressors(of: z, at: places, outputShape: z.shape, share: share), weights: $0) }
+                    ?? patches.values(of: z, at: places, share: share)
                 var y = target
                 for k in y.elements.indices { y.elements[k] *= path.scale[share * patches.outputs + k % patches.outputs] }
                 if let (before, after) = others {

@@ -153,13 +153,14 @@ public struct PruningReport: Sendable, Equatable, Codable {
             let path = try OutputPath(consumer, in: network, pending: pending)
             pending.remove(consumer.layer.node)
             outputs[group, default: []].append(path.observed)
+            let observed = consumer.observed
             totals[path.observed] = OutputError(
-                keptOutputs: positions[consumer.layer.weight]?[consumer.outputAxis] ?? Array(0..<consumer.outputCount),
+                keptOutputs: positions[observed.parameter]?[observed.axis] ?? Array(0..<observed.count),
                 isLinear: consumer.isLinear)
         }
         let taps = totals.keys.sorted()
         var answers = AnswerComparison(outputsOf: network)
-        let answered = comparesAnswers ? network.outputs : []
+        let answered = comparesAnswers ? network.comparableOutputs : []
         let all = Array(Set(taps + answered)).sorted()
         guard !all.isEmpty else { return ([:], nil) }
         let streams = (try ActivationStream(network, observing: all), try ActivationStream(cut, observing: all))

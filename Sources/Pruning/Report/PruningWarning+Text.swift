@@ -21,6 +21,10 @@ extension PruningWarning {
             "\(consumer) reads \(regressors) values: its channels are fitted with all positions alike; \(name(.memory)) of \(Decimal.fixed(PruningRun.memory(forRegressors: regressors) / 1e9 + 0.05, 1))GB would fit them one by one"
         case .assumedPrior:
             "input statistics were not declared: mean 1/2 and variance 1/12 are assumed; \(name(.inputMean)) and \(name(.inputDeviation)) of the data set would make the fit better"
+        case .assumedStandard:
+            "input statistics were not declared: mean 0 and variance 1 are assumed; \(name(.inputMean)) and \(name(.inputDeviation)) of the data set, or \(name(.calibration)), would make the fit better"
+        case .assumedBytes:
+            "input statistics were not declared: pixels uniform from 0 to 255 are assumed, as the network divides them by that; \(name(.inputMean)) and \(name(.inputDeviation)) of the data set would make the fit better"
         case .unmatchedImages(let cause): "the images were not matched to the batch-normalization statistics: \(cause)"
         case .mismatchRose(let from, let to):
             "moving the images towards the batch-normalization statistics took them farther off (mismatch \(Decimal.fixed(from, 3)) → \(Decimal.fixed(to, 3))): they are used as drawn"

@@ -27,6 +27,10 @@ public enum PruningWarning: Sendable, Equatable, Codable {
     case fittedByChannels(consumer: String, regressors: Int)
     /// The statistics of the inputs are a guess.
     case assumedPrior
+    /// The same for vectors, which are taken to be standardized.
+    case assumedStandard
+    /// The same for pixels, where the network scales bytes itself.
+    case assumedBytes
     /// Drawn images were not moved towards the stored statistics, and why.
     case unmatchedImages(cause: String)
     /// Moving images towards the stored statistics took them farther off, from a mismatch to a larger one: they are used as drawn.

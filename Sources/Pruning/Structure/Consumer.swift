@@ -16,6 +16,8 @@ struct Consumer: Sendable {
     let outputAxis: Int
     /// A linear layer: channels are the last axis of what it reads.
     let isLinear: Bool
+    /// The map that is fitted, where the layer is not linear itself.
+    let projection: Projection?
     /// A convolution in groups sees different channels through the same columns: one refit cannot serve them.
     let isGrouped: Bool
     let name: String
@@ -28,8 +30,9 @@ struct Consumer: Sendable {
         self.layer = layer
         name = node.name
         shape = parameter.shape
-        outputAxis = layer.axis == 0 ? 1 : 0
-        if case .linear = node.layer { isLinear = true } else { isLinear = false }
+        projection = try Projection(layer, in: network)
+        outputAxis = projection?.outputAxis ?? (layer.axis == 0 ? 1 : 0)
+        if case .linear = node.layer { isLinear = true } else { isLinear = projection?.readsLastAxis ?? false }
         if case .convolution(let convolution) = node.layer { isGrouped = convolution.groups > 1 } else { isGrouped = false }
     }
 
@@ -43,12 +46,18 @@ struct Consumer: Sendable {
     var rowCount: Int { positionsPerChannel * outer * inner }
     /// Values that one output reads: everything on the axis, at all taps.
     var regressorCount: Int { shape.reduce(1, *) / Swift.max(1, outputCount) }
-    /// Number of outputs.
-    var outputCount: Int { shape[outputAxis] }
+    /// Number of outputs; of a projection all values of its map.
+    var outputCount: Int { projection == nil ? shape[outputAxis] : outer * inner }
+    /// Where what the layer makes is counted: an axis of a parameter, and its extent.
+    var observed: (parameter: String, axis: Int, count: Int) { projection?.observed ?? (layer.weight, outputAxis, shape[outputAxis]) }
+
+    /// Outputs that go with one position of `outputAxis`.
+    func outputs(at position: Int) -> [Int] { projection?.values(at: position) ?? [position] }
 
     /// The output that row `row` of V contributes to.
     func output(ofRow row: Int) -> Int {
         let (o, i) = (row / inner % outer, row % inner)
+        if projection != nil { return o * inner + i }
         if outputAxis < layer.axis { return o / shape[(outputAxis + 1)..<layer.axis].reduce(1, *) % shape[outputAxis] }
         return i / shape[(outputAxis + 1)...].reduce(1, *) % shape[outputAxis]
     }

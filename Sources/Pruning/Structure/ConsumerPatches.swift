@@ -18,6 +18,8 @@ struct ConsumerPatches: Sendable {
         case linear(outputStride: Int, inputStride: Int)
         /// Channels on axis 1; taps are positions, then kernel rows, then kernel columns.
         case convolution(Convolution, kernelHeight: Int, kernelWidth: Int)
+        /// A map at every place (Projection); taps are positions.
+        case projection(readsLastAxis: Bool)
     }
 
     let consumer: Consumer
@@ -72,6 +74,10 @@ struct ConsumerPatches: Sendable {
                 layer, kernelHeight: kernel.count == 2 ? kernel[kernel.startIndex] : 1, kernelWidth: kernel.last ?? 1)
             taps = size * kernel.reduce(1, *)
             shares = layer.groups
+        case .recurrent, .convolutionTranspose:
+            kind = .projection(readsLastAxis: consumer.isLinear)
+            taps = size
+            shares = 1
         default:
             throw .unknownConsumer(layer: consumer.name)
         }
@@ -82,12 +88,21 @@ struct ConsumerPatches: Sendable {
     /// Number of regressors, n·t.
     var count: Int { blocks * taps }
 
-    /// Places at which one sample's outputs lie: an output tensor of shape (N, …) has that many per channel.
+    /// Places at which one sample's outputs lie: an output tensor of shape (N, …) has that many per channel. Those of a projection lie
+    /// as what it reads does: that shape is meant, here and below.
     func placeCount(outputShape: [Int]) -> Int {
         switch kind {
-        case .linear: outputShape.dropFirst().dropLast().reduce(1, *)
-        case .convolution: outputShape.dropFirst(2).reduce(1, *)
+        case .linear, .projection(readsLastAxis: true): outputShape.dropFirst().dropLast().reduce(1, *)
+        case .convolution, .projection: outputShape.dropFirst(2).reduce(1, *)
         }
+    }
+
+    /// What the layer makes of regressors by its own weights, one share: q × places.
+    func products(of regressors: Matrix, weights: Matrix) -> Matrix {
+        var result = weights.times(regressors)
+        guard let bias = consumer.projection?.bias else { return result }
+        for k in result.elements.indices { result.elements[k] += bias[k % outputs] }
+        return result
     }
 
     /// Regressors of one share: column k belongs to the place `places[k].place` of sample `places[k].sample`.
@@ -96,7 +111,7 @@ struct ConsumerPatches: Sendable {
         result.elements.withUnsafeMutableBufferPointer { target in
             input.values.withUnsafeBufferPointer { source in
                 switch kind {
-                case .linear:
+                case .linear, .projection(readsLastAxis: true):
                     let features = input.shape[input.shape.count - 1]
                     let perSample = input.sampleSize
                     for (k, place) in places.enumerated() {
@@ -109,6 +124,12 @@ struct ConsumerPatches: Sendable {
                             }
                         }
                     }
+                case .projection:
+                    let layout = ChannelLayout(input.shape, isLinear: false)
+                    let perSample = placeCount(outputShape: input.shape)
+                    let planes = positions.joined().map { $0 * layout.stride }
+                    let bases = places.map { layout.base(ofSample: $0.sample * perSample + $0.place) }
+                    ConsumerPatches.gather(source.baseAddress!, planes, bases, into: target.baseAddress!)
                 case .convolution(let layer, let kernelHeight, let kernelWidth):
                     let frame = Frame(layer, input: input.shape, output: outputShape)
                     guard kernelHeight * kernelWidth > 1 || layer.padding.contains(where: { $0 != 0 }) else {
@@ -214,6 +235,7 @@ struct ConsumerPatches: Sendable {
         let (c, t) = (j / taps, j % taps)
         switch kind {
         case .linear(let outputStride, let inputStride): return o * outputStride + positions[c][t] * inputStride
+        case .projection: return (o / inner * inputsPerShare + positions[c][t]) * inner + o % inner
         case .convolution: return (o * inputsPerShare + positions[c][t / inner]) * inner + t % inner
         }
     }

@@ -114,7 +114,8 @@ package struct ExactMerges: Sendable {
         switch consumer.layer.shift {
         case .bias(let name): add(constants, to: name)
         case .runningMean(let name): add(constants.map { -$0 }, to: name)
-        case .none: break
+        // Layers that begin with a linear map are left alone.
+        case .inputBias, .none: break
         }
     }
 

@@ -10,8 +10,15 @@ extension Network {
         return obstacle.flatMap { $0.node >= 0 ? $0 : nil }
     }
 
-    /// Linear layers and convolutions that read the group and can be measured, in topological order.
+    /// Layers that read the group and whose weights can be refitted, in topological order.
+    func refittableConsumers(of group: ChannelGroup) -> [GroupConsumer] {
+        (consumers(of: group) + projections(of: group)).enumerated().sorted {
+            ($0.element.node, $0.offset) < ($1.element.node, $1.offset)
+        }.map(\.element)
+    }
+
+    /// Those that can be measured.
     func measurableConsumers(of group: ChannelGroup, _ evaluability: Evaluability) -> [GroupConsumer] {
-        consumers(of: group).filter { obstacle(of: $0, evaluability) == nil }
+        refittableConsumers(of: group).filter { obstacle(of: $0, evaluability) == nil }
     }
 }

@@ -21,7 +21,8 @@ extension Network {
         return result
     }
 
-    /// Values that nodes before `node` (or the inputs) make and later ones, or the outside, read; fixed tensors excepted.
+    /// Values that nodes before `node` (or the inputs) make and later ones, or the outside, read; fixed tensors, and what cannot be
+    /// computed, excepted.
     func values(crossing node: Int) -> [ValueID] {
         var made = Set(inputs)
         for earlier in nodes[..<node] {
@@ -29,7 +30,8 @@ extension Network {
             made.formUnion(earlier.outputs)
         }
         let read = Set(nodes[node...].flatMap(\.inputs) + outputs)
-        return made.intersection(read).sorted()
+        let evaluability = evaluability()
+        return made.intersection(read).filter(evaluability.isComputable).sorted()
     }
 
     /// Multiply–adds of one input on the way from some values to others; nodes of unknown cost count nothing.

@@ -24,6 +24,8 @@ struct OutputPath: Sendable {
         scale = [Double](repeating: 1, count: consumer.outputCount)
         observed = consumer.layer.output
         operand = nil
+        // What a projection makes is added up behind it, or goes through gates: the values of its map count alike.
+        guard consumer.projection == nil else { return }
         if let next = network.batchNormalization(after: node), case .batchNormalization(let layer) = network.nodes[next].layer {
             do {
                 scale = try network.affineMap(of: layer, node: network.nodes[next]).scale
