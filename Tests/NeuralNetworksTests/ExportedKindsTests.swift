@@ -183,7 +183,7 @@ import Testing
         graph.output("scores", [5, nil, 2])
         let source = try graph.source()
         #expect(source.warnings.isEmpty, "\(source.warnings)")
-        let group = try #require(source.network.channelGroups().first(where: \.isPrunable))
+        let group = try #require(try source.network.channelGroups().first { $0.isPrunable })
         #expect(group.count == 3)
         let cut = try source.network.keeping([group.id: [0, 2]])
         let model = try source.model(for: cut)

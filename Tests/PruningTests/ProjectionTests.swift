@@ -70,7 +70,7 @@ import Pruning
         #expect(zip(a, b).allSatisfy { ($0 - $1).magnitude < 1e-4 })
     }
 
-    @Test(arguments: [Recurrent.Kind.lstm, .gru(resetsAfterProduct: true)]) func `what a recurrent layer reads is fitted`(
+    @Test(arguments: [Recurrent.Kind.lstm, .gru(resetsAfterProduct: true)]) func whatARecurrentLayerReadsIsFitted(
         _ kind: Recurrent.Kind
     ) throws {
         var builder = Builder([6, 5])
@@ -84,7 +84,7 @@ import Pruning
         try check(builder.network(cell), &builder)
     }
 
-    @Test func `what a transposed convolution reads is fitted`() throws {
+    @Test func whatATransposedConvolutionReadsIsFitted() throws {
         var builder = Builder([3, 5, 5])
         builder.tensor("a.weight", [24, 3, 1, 1], scale: 0.8)
         builder.tensor("a.bias", [24], scale: 0.2)
@@ -121,7 +121,7 @@ import Pruning
         return (try builder.network(action, worth), builder)
     }
 
-    @Test func `policies with several heads are fitted on drawn observations`() throws {
+    @Test func policiesWithSeveralHeadsAreFittedOnDrawnObservations() throws {
         var (network, builder) = try policy(hasNormalizer: false)
         let settings = PruningSettings(budget: .keep(0.5))
         let plan = try Pruner(network: network, settings: settings).plan()
@@ -134,7 +134,7 @@ import Pruning
         #expect(try error(plan, network, unseen) < 0.5 * error(weightsAlone(network), network, unseen))
     }
 
-    @Test func `a normalizer says what observations look like`() throws {
+    @Test func aNormalizerSaysWhatObservationsLookLike() throws {
         let (network, _) = try policy(hasNormalizer: true)
         let plan = try Pruner(network: network, settings: PruningSettings(budget: .keep(0.5))).plan()
         #expect(!plan.warnings.contains(.assumedStandard))
@@ -144,7 +144,7 @@ import Pruning
         #expect(!normalizer.isOfBytes)
     }
 
-    @Test func `pixels that the network divides by 255 are bytes`() throws {
+    @Test func pixelsThatTheNetworkDividesBy255AreBytes() throws {
         var builder = Builder([4, 6, 6])
         builder.parameters["byte"] = Parameter(shape: [], values: [1 / 255])
         let byte = builder.apply("byte", .constant(parameter: "byte"))
@@ -161,7 +161,7 @@ import Pruning
         #expect(plan.warnings.contains(.assumedBytes))
     }
 
-    @Test func `an output that cannot be computed stops only what depends on it`() throws {
+    @Test func anOutputThatCannotBeComputedStopsOnlyWhatDependsOnIt() throws {
         var builder = Builder([8])
         let wide = builder.apply("relu", .activation(.relu), builder.linear("wide", builder.input, 8, 24))
         let odd = builder.apply("odd", .barrier(operation: "Odd"), builder.input)
@@ -175,7 +175,7 @@ import Pruning
         #expect(report.layers.allSatisfy { $0.relativeErrorMeasured != nil })
     }
 
-    @Test func `a network is the same whatever sizes it was read with`() throws {
+    @Test func aNetworkIsTheSameWhateverSizesItWasReadWith() throws {
         var (network, _) = try policy(hasNormalizer: true)
         network.derivedParameters = ["mean"]
         let fingerprint = network.fingerprint

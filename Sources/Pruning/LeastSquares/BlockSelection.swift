@@ -42,7 +42,8 @@ package struct BlockSelection: Sendable {
     /// Joins `count` channels, each in turn the one with the largest gain; ties to the lowest index.
     ///
     /// - Parameter last: channels that join when no others are left.
-    package static func forward(_ problems: consuming [Problem], count: Int, last: [Int] = []) throws(FactorizationError) -> BlockSelection {
+    package static func forward(_ problems: consuming [Problem], count: Int, last: [Int] = []) throws(FactorizationError) -> BlockSelection
+    {
         try run(problems, steps: count, isForward: true, preferred: { !last.contains($0) })
     }
 
