@@ -1,4 +1,5 @@
 import ConvexGeometry
+import Foundation
 
 /// One number of the masters, with a value below and a value above: a half and twice, unless that makes no sense.
 struct TuningNumber {
@@ -43,9 +44,7 @@ struct TuningNumber {
             })
     }
 
-    private static func text(_ value: Double) -> String {
-        value == value.rounded() && value.magnitude < 1e5 ? "\(Int(value))" : "\(value)"
-    }
+    private static func text(_ value: Double) -> String { String(format: "%g", value) }
 }
 
 extension TuningNumber {
