@@ -143,9 +143,10 @@ import RandomNumbers
         #expect((moments.covariance[0, 6] - 0.08).magnitude <= 1e-12)
         let eigen = try SymmetricEigendecomposition(moments.covariance)
         #expect((eigen.values.first ?? -1) > 0)
-        // A square width is an image, a prime one is not.
+        // A square width is an image, one smaller than digits or a prime one is not.
         let plain = InputPrior(mean: [0], deviation: [1], correlation: 0.5, scalesByColumnNorms: false)
-        #expect(try plain.moments(shape: [16], columnNorms: nil).covariance[0, 4] == 0.5)
+        #expect(try plain.moments(shape: [64], columnNorms: nil).covariance[0, 8] == 0.5)
+        #expect(try plain.moments(shape: [16], columnNorms: nil).covariance[0, 4] == 0)
         #expect(try plain.moments(shape: [17], columnNorms: nil).covariance[0, 4] == 0)
         let scaled = InputPrior(mean: [0], deviation: [1], correlation: 0)
         let columns = try scaled.moments(shape: [2], columnNorms: [1, 7])

@@ -156,7 +156,8 @@ import Pruning
                 Convolution(weight: "a.weight", bias: nil, strides: [1, 1], padding: [0, 0, 0, 0], dilations: [1, 1], groups: 1)),
             scaled)
         let flat = builder.apply("flat", .flatten(axis: 1), builder.apply("relu", .activation(.relu), wide))
-        let network = try builder.network(builder.linear("head", flat, 256, 3))
+        let head = builder.linear("head", flat, 256, 3)
+        let network = try builder.network(head)
         let plan = try Pruner(network: network, settings: PruningSettings(budget: .keep(0.5))).plan()
         #expect(plan.warnings.contains(.assumedBytes))
     }

@@ -43,13 +43,12 @@ extension RunInputs {
     /// Draws that learning sees beside those of the fit: as many as it takes steps for, and memory holds. Climbing ones cost too much.
     private static func others(of chain: DenseChain, beside count: Int, for run: PruningRun) -> (@Sendable () -> ActivationTensor?)? {
         guard run.settings.learning != nil else { return nil }
-        let size = chain.inputCount
-        let number = Swift.min(LearningSettings.stepLimit * LearningSettings.batch(ofInputSize: size), run.workBudget.inputs(ofSize: size))
-        guard number > count else { return nil }
+        let number = LearningSettings.mostInputs(ofSize: chain.inputCount, run) - count
+        guard number > 0 else { return nil }
         return {
             var generator = SeededGenerator(seed: run.settings.seed).stream(.learnedImages)
             guard let prior = try? chain.moments(of: chain.prior(for: run).prior, for: run) else { return nil }
-            return try? chain.samples(of: prior, count: number - count, strength: 0, for: run, using: &generator)
+            return try? chain.samples(of: prior, count: number, strength: 0, for: run, using: &generator)
         }
     }
 
@@ -73,7 +72,7 @@ extension DenseChain {
         var (prior, warnings) = statesInputs(of: run) ? (InputPrior.standard, []) : run.prior
         if let declared = run.settings.inputPrior { prior.correlation = declared.correlation }
         // Features have no neighbors.
-        if !PixelGrid(shape: run.inputShape ?? [inputCount]).isImage { prior.correlation = 0 }
+        if (0..<1).contains(prior.correlation), !PixelGrid(shape: run.inputShape ?? [inputCount]).isImage { prior.correlation = 0 }
         return (prior, warnings)
     }
 

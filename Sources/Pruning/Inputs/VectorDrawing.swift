@@ -21,6 +21,9 @@ struct VectorDrawing: Sendable {
     let isDeclared: Bool
     let prior: InputPrior
 
+    /// Values of one input.
+    var size: Int { mean.count }
+
     /// `nil` unless the network's only input is a vector of known size that no embedding reads.
     init?(_ run: PruningRun) {
         let network = run.network
@@ -32,7 +35,7 @@ struct VectorDrawing: Sendable {
         let isNormalized = !settings.inputShift.isEmpty || !settings.inputScale.isEmpty
         var (mean, deviation) = ([Float](repeating: 0, count: shape[0]), [Float](repeating: 1, count: shape[0]))
         var isDeclared = true
-        if let declared = settings.inputPrior, [1, shape[0]].contains(declared.mean.count),
+        if settings.inputPrior?.hasNoMarginals == false, case let declared = run.prior.prior, [1, shape[0]].contains(declared.mean.count),
             [1, shape[0]].contains(declared.deviation.count)
         {
             for i in mean.indices {
@@ -52,7 +55,7 @@ struct VectorDrawing: Sendable {
             }
         }
         (self.shape, self.mean, self.deviation, self.isDeclared) = (shape, mean, deviation, isDeclared)
-        prior = settings.inputPrior ?? InputPrior(mean: [0], deviation: [1], correlation: 0, scalesByColumnNorms: false)
+        prior = settings.inputPrior?.hasNoMarginals == false ? run.prior.prior : .standard
     }
 
     /// Draws inputs, (count, values).
@@ -93,6 +96,19 @@ extension RunInputs {
         let count = VectorDrawing.count(run, size: run.inputShape?.reduce(1, *) ?? 1)
         return RunInputs(
             .samples(drawing.samples(count: count, using: &generator)), .gaussianSamples(samples: count, prior: drawing.prior),
-            chain: nil, warnings: drawing.isDeclared ? [] : [.assumedStandard])
+            chain: nil, warnings: drawing.isDeclared ? [] : [.assumedStandard], others: others(drawing, beside: count, for: run))
+    }
+
+    /// Draws that learning sees beside those of the fit: as many as it takes steps for, and memory holds.
+    private static func others(
+        _ drawing: VectorDrawing, beside count: Int, for run: PruningRun
+    ) -> (@Sendable () -> ActivationTensor?)? {
+        guard run.settings.learning != nil else { return nil }
+        let number = LearningSettings.mostInputs(ofSize: drawing.size, run) - count
+        guard number > 0 else { return nil }
+        return { [seed = run.settings.seed] in
+            var generator = SeededGenerator(seed: seed).stream(.learnedImages)
+            return drawing.samples(count: number, using: &generator)
+        }
     }
 }

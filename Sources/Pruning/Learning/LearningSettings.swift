@@ -40,6 +40,11 @@ public struct LearningSettings: Sendable, Equatable, Codable {
     /// as many steps of half the inputs ResNet-20 at 0.3 gained half a point.
     static func batch(ofInputSize size: Int) -> Int { size > 20_000 ? 16 : size > 1024 ? 32 : 256 }
 
+    /// Inputs that no step needs twice, as far as memory holds them.
+    static func mostInputs(ofSize size: Int, _ run: PruningRun) -> Int {
+        Swift.min(stepLimit * batch(ofInputSize: size), run.workBudget.inputs(ofSize: size))
+    }
+
     /// Checks every range.
     /// - Throws: `invalidSetting`.
     public func validate() throws(PruningError) {
