@@ -197,7 +197,8 @@ private func distance(_ a: ActivationTensor, _ b: ActivationTensor) -> Float {
         for model in [InputModel.gaussian, .ascended] {
             let plan = try Pruner(network: network, settings: settings(.keep(0.5)) { $0.inputModel = model }).plan()
             let error = try #require(plan.layers[0].relativeError)
-            #expect(error >= 0 && error < 0.8)
+            // Inputs that climbed towards classes saturate what bends.
+            #expect(error >= 0 && error < (model == .gaussian ? 0.5 : 1))
         }
     }
 
