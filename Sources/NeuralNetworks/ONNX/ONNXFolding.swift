@@ -209,12 +209,11 @@ struct ONNXFolding {
         if rows == 0 { return nil }
         let extents = parts.compactMap { part -> [ONNXExtent]? in if case .integers(let values) = part.elements { values } else { nil } }
         if extents.count == parts.count {
-            let sources = parts.compactMap { part in
-                part.isLiteral ? [Set<ONNXAxis>](repeating: [], count: part.elements.count) : part.elementSources
-            }
+            // What came of arithmetic follows in every element from all that went into it.
+            let sources = parts.map { $0.elementSources ?? [Set<ONNXAxis>](repeating: $0.sources, count: $0.elements.count) }
             return ONNXConstant(
                 shape: shape, elements: .integers(join(extents)),
-                elementSources: sources.count == parts.count && parts.contains(where: { !$0.isLiteral }) ? join(sources) : nil)
+                elementSources: parts.contains(where: { !$0.isLiteral }) ? join(sources) : nil)
         }
         let floats = parts.compactMap(\.floats)
         return floats.count == parts.count ? ONNXConstant(shape: shape, elements: .floats(join(floats))) : nil
