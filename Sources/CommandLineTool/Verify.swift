@@ -70,7 +70,10 @@ struct Verify: ParsableCommand {
         let (originalFile, prunedFile) = (try network.read(original), try network.read(pruned))
         let labelled = try data.map { try images.read($0, needsLabels: false, for: originalFile.network) }
         let shapes = labelled?.labelled.inputs.map(\.sampleShape)
-        let (before, after) = (try originalFile.resized(to: shapes), try prunedFile.resized(to: shapes))
+        let before = try originalFile.resized(to: shapes)
+        // Sizes that neither the data nor the file states are those of the original.
+        let known = before.network.inputs.compactMap { before.network.values[$0].shape }
+        let after = try prunedFile.resized(to: shapes ?? (known.count == before.network.inputs.count ? known : nil))
         // Beside a NaN every difference is as good as none.
         for model in [before, after] { try model.network.validate() }
         let replayed = try plan.apply(to: before.network)

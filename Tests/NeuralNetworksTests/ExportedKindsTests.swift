@@ -194,6 +194,26 @@ import Testing
         #expect(try relativeError(again.network.output(input), cut.output(input)) < 1e-6)
     }
 
+    /// Distances of tokens in buckets, as T5 has them: log 0 is cast to an integer, and another number chosen in its place.
+    @Test func constantsMayPassThroughInfinity() throws {
+        var graph = WireGraph()
+        graph.input("x", [nil, 4])
+        graph.tensor("distances", [4], [0, 1, 4, 16])
+        graph.tensor("least", [4], [7, 7, 7, 7])
+        graph.tensor("zero", [], [0])
+        graph.node("Log", ["distances"], ["logarithms"])
+        graph.node("Cast", ["logarithms"], ["steps"], integers: ["to": 7])
+        graph.node("Cast", ["steps"], ["buckets"], integers: ["to": 1])
+        graph.node("Greater", ["distances", "zero"], ["are apart"])
+        graph.node("Where", ["are apart", "buckets", "least"], ["chosen"])
+        graph.node("Mul", ["x", "chosen"], ["y"])
+        graph.output("y", [nil, 4])
+        let source = try graph.source()
+        #expect(source.warnings.isEmpty, "\(source.warnings)")
+        let input = ActivationTensor(shape: [1, 4], values: [1, 1, 1, 1])
+        #expect(try source.network.output(input).values == [7, 0, 1, 2])
+    }
+
     @Test func readersOfOtherKindsAreToldApart() throws {
         var net = RandomNetwork(seed: 104)
         var value = try net.linear("embed", net.input([5, 4]), 7)

@@ -20,23 +20,29 @@ extension ONNXExporter {
                 let new = (source.extents(input, in: changed), source.extents(output, in: changed)) as? ([Int], [Int]), old != new
             else { continue }
             switch operation {
-            case "Reshape": try writeTarget(node, from: new.0, to: new.1, slot: 1, isReshape: true)
-            case "Expand": try writeTarget(node, from: new.0, to: new.1, slot: 1, isReshape: false)
+            case "Reshape": try writeTarget(node, from: new.0, to: new.1, insteadOf: old.1, slot: 1, isReshape: true)
+            case "Expand": try writeTarget(node, from: new.0, to: new.1, insteadOf: old.1, slot: 1, isReshape: false)
             default:
                 if graph.node[node].input.count > 3, !graph.node[node].input[3].isEmpty {
-                    try writeTarget(node, from: new.0, to: new.1, slot: 3, isReshape: false)
+                    try writeTarget(node, from: new.0, to: new.1, insteadOf: old.1, slot: 3, isReshape: false)
                 }
             }
         }
     }
 
-    private mutating func writeTarget(_ node: Int, from input: [Int], to shape: [Int], slot: Int, isReshape: Bool) throws(NetworkError) {
+    private mutating func writeTarget(
+        _ node: Int, from input: [Int], to shape: [Int], insteadOf before: [Int], slot: Int, isReshape: Bool
+    ) throws(NetworkError) {
         if isReshape, model.opset < 5 {
             return setAttribute(node, "shape") { $0.set(shape) }
         }
         guard graph.node[node].input.count > slot else { return }
         let name = graph.node[node].input[slot]
         func fits(_ target: [ONNXExtent]) -> Bool {
+            // What only a run would tell (three heads for every sample) is what it was; where it should have changed, it is wrong.
+            guard target.indices.allSatisfy({ target[$0] != .unknown || before.count == shape.count && before[$0] == shape[$0] }) else {
+                return false
+            }
             guard isReshape else {
                 let numbers = target.map { $0.atOneSample ?? -2 }
                 return slot == 1 ? RowMajor.broadcast(input, numbers.map { $0 == -1 ? 1 : $0 }) == shape : isFixedBatch(numbers, shape)

@@ -11,9 +11,12 @@ extension ONNXFolding {
             result.dtype = type == 10 ? .f16 : type == 11 ? .f64 : type == 16 ? .bf16 : .f32
         case 2...7, 12, 13:
             guard case .floats(let values) = data.elements else { return data }
-            let integers = values.map { Int(exactly: $0.rounded(.towardZero)) }
-            guard integers.allSatisfy({ $0 != nil }) else { return nil }
-            result.elements = .integers(integers.map { .known($0 ?? 0) })
+            // The standard leaves open what is beyond the integers: models compute log 0 and choose something else in its place. Half
+            // of the least and the largest leave room for a sum.
+            result.elements = .integers(
+                values.map { value in
+                    .known(Int(exactly: value.rounded(.towardZero)) ?? (value > 0 ? Int.max / 2 : Int.min / 2))
+                })
             result.dtype = .i64
         case 9:
             guard let integers = data.integers else { return nil }

@@ -160,7 +160,9 @@ public struct PruningReport: Sendable, Equatable, Codable {
         }
         let taps = totals.keys.sorted()
         var answers = AnswerComparison(outputsOf: network)
-        let answered = comparesAnswers ? network.comparableOutputs : []
+        // Labels are about the first output.
+        let comparable = network.comparableOutputs
+        let answered = comparesAnswers && comparable.first == network.outputs.first ? comparable : []
         let all = Array(Set(taps + answered)).sorted()
         guard !all.isEmpty else { return ([:], nil) }
         let streams = (try ActivationStream(network, observing: all), try ActivationStream(cut, observing: all))
@@ -170,12 +172,12 @@ public struct PruningReport: Sendable, Equatable, Codable {
                 guard let a = z[tap], let b = approximation[tap] else { continue }
                 totals[tap]?.add(a, b)
             }
-            if comparesAnswers { answers.add(answered.compactMap { z[$0] }, answered.compactMap { approximation[$0] }) }
+            if !answered.isEmpty { answers.add(answered.compactMap { z[$0] }, answered.compactMap { approximation[$0] }) }
         }
         let errors: [String: Double] = outputs.compactMapValues { values in
             let errors = values.compactMap { totals[$0]?.relative }
             return errors.isEmpty ? nil : errors.reduce(0, +) / Double(errors.count)
         }
-        return (errors, comparesAnswers ? answers : nil)
+        return (errors, answered.isEmpty ? nil : answers)
     }
 }

@@ -28,7 +28,9 @@ struct Projection: Sendable {
         switch network.nodes[layer.node].layer {
         case .recurrent(let recurrent):
             let (directions, rows) = (recurrent.direction.count, recurrent.kind.gates * recurrent.hidden)
-            guard shape == [directions, rows, shape[2]] else { throw .missingParameter(name: layer.weight, layer: nil) }
+            guard shape.count == 3, shape[0] == directions, shape[1] == rows else {
+                throw .missingParameter(name: layer.weight, layer: nil)
+            }
             outputAxis = 1
             observed = (recurrent.recurrence, 2, recurrent.hidden)
             readsLastAxis = true
