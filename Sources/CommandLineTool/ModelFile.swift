@@ -170,8 +170,17 @@ struct ModelFile {
     func reread(_ network: Network) throws -> Network {
         switch content {
         case .weights(let archive, let topology): try Self.network(network.archive(replacing: archive), topology)
-        case .onnx(let source): try ONNXNetwork(source.model(for: network), inputShapes: inputShapes).network
+        case .onnx(let source): try ONNXNetwork(source.model(for: network), inputShapes: openShapes(of: source)).network
         }
+    }
+
+    /// Shapes of the inputs that the model leaves open, as they were taken: a smaller model may contradict itself at other sizes.
+    private func openShapes(of source: ONNXNetwork) -> [String: [Int]] {
+        let open = Set(source.inputSizes.map(\.input))
+        let known = source.network.inputs.compactMap { input in
+            source.network.values[input].shape.map { (source.network.values[input].name, $0) }
+        }
+        return Dictionary(known.filter { open.contains($0.0) }) { first, _ in first }
     }
 
     /// `network` as a PyTorch module, and the tensors of a file for it where the model's own file is none that PyTorch would read by names.

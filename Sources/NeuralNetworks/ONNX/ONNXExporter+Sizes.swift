@@ -68,34 +68,37 @@ extension ONNXExporter {
             if fits(target.map(ONNXExtent.known)) { return try setInput(node, slot, target, hint: hint) }
         }
         guard isReshape else { return try setInput(node, slot, shape, hint: hint) }
-        let stated = try constant(named: name)
-        let computed = stated?.elementSources?.map { !$0.isEmpty } ?? []
-        try setInput(
-            node, slot, Self.openTarget(from: input, to: shape, insteadOf: stated?.extents ?? [], computed: computed), hint: hint)
+        try setInput(node, slot, openTarget(from: input, to: shape, insteadOf: try constant(named: name)), hint: hint)
     }
 
     private func isFixedBatch(_ numbers: [Int], _ shape: [Int]) -> Bool {
         numbers == shape || numbers.dropFirst() == shape.dropFirst() && numbers.first == source.fixedBatch
     }
 
-    /// A target that copies the leading axes that stay. One other is inferred: what the model computed from the batch or infers itself,
-    /// else what it computed from another open size; without a batch to copy, the first.
-    /// - Parameter computed: which of the stated extents follow from those of activations.
-    static func openTarget(from input: [Int], to shape: [Int], insteadOf stated: [ONNXExtent], computed: [Bool]) -> [Int] {
+    /// A target that copies the leading axes that stay. One other is inferred: what the model computed from several extents or from the
+    /// batch, or infers itself, else what it took from another open size; without a batch to copy, the first.
+    private func openTarget(from input: [Int], to shape: [Int], insteadOf stated: ONNXConstant?) -> [Int] {
+        let extents = stated?.extents.flatMap { $0.count == shape.count ? $0 : nil } ?? []
+        let sources = stated?.elementSources.flatMap { $0.count == shape.count ? $0 : nil } ?? []
+        func isBatch(_ axis: ONNXAxis) -> Bool { axis.axis == 0 && !source.wholes.contains(axis.value) }
+        // Products of extents (tokens of all samples, heads of all samples) are no copies, though they are the same number for one sample.
+        let isProduct = shape.indices.map { axis in
+            guard sources.indices.contains(axis), extents.indices.contains(axis), extents[axis] != .batch else { return false }
+            return sources[axis].count > 1 || sources[axis].contains(where: isBatch)
+        }
         var target = shape
         var axis = 0
-        while axis < min(input.count, shape.count), input[axis] == shape[axis] {
-            // What is computed is no copy, though it is the same number for one sample.
-            if stated.count == shape.count, axis > 0, stated[axis] == .unknown || stated[axis] == .batch { break }
+        while axis < min(input.count, shape.count), input[axis] == shape[axis], !isProduct[axis] {
+            // A batch behind other axes has been brought there.
+            if axis > 0, extents.indices.contains(axis), extents[axis] == .unknown || extents[axis] == .batch { break }
             target[axis] = 0
             axis += 1
         }
-        let open = stated.count == shape.count ? stated.indices.filter { [.unknown, .batch, .known(-1)].contains(stated[$0]) } : []
-        let others = computed.count == shape.count && !(axis == 0 && open.isEmpty) ? computed.indices.filter { computed[$0] } : []
-        if let first = open.first(where: { $0 >= axis }) ?? others.first(where: { $0 >= axis }) {
-            target[first] = -1
-        } else if axis == 0, !target.isEmpty {
-            target[0] = -1
+        let left = axis..<shape.count
+        let open = extents.isEmpty ? nil : left.first { [.unknown, .batch, .known(-1)].contains(extents[$0]) }
+        let taken = axis > 0 && !sources.isEmpty ? left.first { !sources[$0].isEmpty } : nil
+        if let inferred = left.first(where: { isProduct[$0] }) ?? open ?? taken ?? (axis == 0 && !target.isEmpty ? 0 : nil) {
+            target[inferred] = -1
         }
         return target
     }
