@@ -92,6 +92,14 @@ private func relativeDifference(_ a: Network, _ b: Network, _ inputs: Activation
         #expect(Budget.multiple(of: n, roundTo: roundTo) == expected)
     }
 
+    /// Rows are counted where a channel stands for several: heads of 64, groups of 2 and 3.
+    @Test(
+        arguments: [(12, 64, nil, 1), (32, 2, nil, 4), (32, 3, nil, 8), (4, 4, nil, 1), (3, 4, nil, 1), (10, 6, 4, 2)]
+            as [(Int, Int, Int?, Int)])
+    func rowsBecomeMultiples(n: Int, width: Int, roundTo: Int?, expected: Int) {
+        #expect(Budget.multiple(of: n, width: width, roundTo: roundTo) == expected)
+    }
+
     /// Few inputs for many features: the last layer stays what it was but for its constants, whose fit no held-out input opposes.
     @Test func fewInputsDoNotRewriteTheLastLayer() throws {
         let network = Network.perceptron([12, 60, 40])

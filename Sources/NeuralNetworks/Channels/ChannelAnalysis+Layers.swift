@@ -69,8 +69,20 @@ extension ChannelAnalysis {
                 return stop(node, "normalization \(node.name) does not run over its channel axis")
             }
             for name in [layer.scale, layer.shift] { if let name { bindVector(name, node: index, role: .normalization, symbols) } }
-        case .group:
-            block(node.inputs[0], "normalization \(node.name) takes its statistics over groups of channels")
+        case .group(let groups):
+            guard let symbols = input.symbols(along: 0), groups > 0, symbols.count % groups == 0 else {
+                return stop(node, "normalization \(node.name) does not run over its channel axis")
+            }
+            for name in [layer.scale, layer.shift] { if let name { bindVector(name, node: index, role: .normalization, symbols) } }
+            guard groups > 1 else { return block(node.inputs[0], "normalization \(node.name) takes its statistics over all channels") }
+            // What shares statistics stays or goes together: no other channel's answer changes.
+            let width = symbols.count / groups
+            for start in stride(from: 0, to: symbols.count, by: width) {
+                for symbol in symbols[start..<start + width] { unite([symbols[start]], [symbol]) }
+            }
+            if !network.storesAttributes {
+                block(node.inputs[0], "normalization \(node.name) has a fixed number of groups, which a file of weights cannot change")
+            }
         case .layer, .rms:
             let axis = (layer.axis < 0 ? layer.axis + input.rank + 1 : layer.axis) - 1
             guard input.axes.contains(where: { $0 >= axis }) else {

@@ -25,6 +25,10 @@ public struct ChannelGroup: Sendable, Equatable, Identifiable {
     /// Gates (products), attention heads and concatenations may still give it several producers or consumers.
     public var isInner: Bool
 
+    /// Rows of a producer that one channel of the group stands for: more than one where whole heads, or whole groups of common
+    /// statistics, stay or go.
+    public var width: Int { max(1, slices.map { $0.map.offsets.count * $0.map.run }.min() ?? 1) }
+
     /// Whether pruning may cut the group, all members at once: free of barriers, and read by a layer whose weights can make
     /// up for what goes. `Network.keeping` cuts every group without a barrier.
     public var isCuttable: Bool { barrier == nil && count > 0 && slices.contains { $0.role == .consumer } }

@@ -3,8 +3,8 @@
 import LinearAlgebra
 
 struct ConvolutionTransposeKernel: SampleKernel {
-    let inputs, height, width: Int
-    let outputs, outHeight, outWidth: Int
+    let inputChannels, height, width: Int
+    let outputChannels, outHeight, outWidth: Int
     let kernelHeight, kernelWidth: Int
     let strideY, strideX, dilationY, dilationX, top, left: Int
     let groups: Int
@@ -13,18 +13,19 @@ struct ConvolutionTransposeKernel: SampleKernel {
     /// One per output channel, or empty.
     let bias: [Float]
 
-    private var columns: Int { outputs / groups * kernelHeight * kernelWidth }
+    /// Taps of one group's outputs.
+    var columns: Int { outputChannels / groups * kernelHeight * kernelWidth }
 
     var workspaceSize: Int { columns * height * width }
 
     func run(
-        count: Int, inputs x: [UnsafePointer<Float>], outputs y: [UnsafeMutablePointer<Float>], workspace: UnsafeMutablePointer<Float>
+        count: Int, inputs: [UnsafePointer<Float>], outputs: [UnsafeMutablePointer<Float>], workspace: UnsafeMutablePointer<Float>
     ) {
         let positions = height * width, plane = outHeight * outWidth
-        let (groupInputs, groupOutputs) = (inputs / groups, outputs / groups)
+        let (groupInputs, groupOutputs) = (inputChannels / groups, outputChannels / groups)
         for sample in 0..<count {
-            let target = y[0] + sample * outputs * plane
-            for channel in 0..<outputs {
+            let target = outputs[0] + sample * outputChannels * plane
+            for channel in 0..<outputChannels {
                 (target + channel * plane).update(repeating: bias.isEmpty ? 0 : bias[channel], count: plane)
             }
             for group in 0..<groups {
@@ -32,7 +33,7 @@ struct ConvolutionTransposeKernel: SampleKernel {
                     // Column-major: positions × columns = X (positions × inputs) · Wᵀ (columns × inputs)ᵀ.
                     BLAS.gemm(
                         .normal, .transposed, positions, columns, groupInputs, 1,
-                        x[0] + (sample * inputs + group * groupInputs) * positions, positions,
+                        inputs[0] + (sample * inputChannels + group * groupInputs) * positions, positions,
                         w.baseAddress! + group * groupInputs * columns, columns, 0, workspace, positions)
                 }
                 for output in 0..<groupOutputs {

@@ -76,7 +76,7 @@ extension PlanBuilder {
         // A 1-D layer is a 2-D one of height 1.
         let isFlat = extents.kernel.count == 1
         return ConvolutionTransposeKernel(
-            inputs: extents.inputs, height: isFlat ? 1 : input[1], width: input[isFlat ? 1 : 2], outputs: extents.outputs,
+            inputChannels: extents.inputs, height: isFlat ? 1 : input[1], width: input[isFlat ? 1 : 2], outputChannels: extents.outputs,
             outHeight: isFlat ? 1 : output[1], outWidth: output[isFlat ? 1 : 2], kernelHeight: isFlat ? 1 : extents.kernel[0],
             kernelWidth: extents.kernel[isFlat ? 0 : 1], strideY: isFlat ? 1 : layer.strides[0], strideX: layer.strides[isFlat ? 0 : 1],
             dilationY: isFlat ? 1 : layer.dilations[0], dilationX: layer.dilations[isFlat ? 0 : 1], top: isFlat ? 0 : layer.padding[0],

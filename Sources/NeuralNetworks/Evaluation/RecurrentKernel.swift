@@ -25,8 +25,8 @@ struct RecurrentKernel: SampleKernel {
     /// Values per sample of each input.
     let inputSizes: [Int]
 
-    private var hidden: Int { layer.hidden }
-    private var rows: Int { layer.kind.gates * layer.hidden }
+    var hidden: Int { layer.hidden }
+    var rows: Int { layer.kind.gates * layer.hidden }
 
     var workspaceSize: Int { (steps + 2) * rows + 3 * hidden }
 
@@ -53,12 +53,12 @@ struct RecurrentKernel: SampleKernel {
         }
     }
 
-    private func load(_ state: UnsafePointer<Float>?, _ direction: Int, _ target: UnsafeMutablePointer<Float>) {
+    func load(_ state: UnsafePointer<Float>?, _ direction: Int, _ target: UnsafeMutablePointer<Float>) {
         if let state { target.update(from: state + direction * hidden, count: hidden) } else { target.update(repeating: 0, count: hidden) }
     }
 
     /// W·x of every step, with the bias of the input product.
-    private func multiply(_ x: UnsafePointer<Float>, _ direction: Int, _ y: UnsafeMutablePointer<Float>) {
+    func multiply(_ x: UnsafePointer<Float>, _ direction: Int, _ y: UnsafeMutablePointer<Float>) {
         weight.withUnsafeBufferPointer { w in
             BLAS.gemm(
                 .transposed, .normal, rows, steps, features, 1, w.baseAddress! + direction * rows * features, features, x, features, 0, y,
@@ -81,8 +81,9 @@ struct RecurrentKernel: SampleKernel {
         for row in 0..<count { y[row] += bias[direction * 2 * rows + rows + first + row] }
     }
 
-    private func advance(
-        _ x: UnsafePointer<Float>, _ direction: Int, _ h: UnsafeMutablePointer<Float>, _ c: UnsafeMutablePointer<Float>,
+    /// One step. What the inputs add to the gates is overwritten by the gates: LSTM i, o, f, c̃; GRU z, r, n.
+    func advance(
+        _ x: UnsafeMutablePointer<Float>, _ direction: Int, _ h: UnsafeMutablePointer<Float>, _ c: UnsafeMutablePointer<Float>,
         _ scratch: UnsafeMutablePointer<Float>
     ) {
         let n = hidden
@@ -95,8 +96,10 @@ struct RecurrentKernel: SampleKernel {
                     peepholes.isEmpty ? (0, 0, 0) : (peepholes[p + j], peepholes[p + n + j], peepholes[p + 2 * n + j])
                 let input = Self.sigmoid(x[j] + scratch[j] + inputPeek * c[j])
                 let forget = Self.sigmoid(x[2 * n + j] + scratch[2 * n + j] + forgetPeek * c[j])
-                let new = forget * c[j] + input * tanhf(x[3 * n + j] + scratch[3 * n + j])
+                let candidate = tanhf(x[3 * n + j] + scratch[3 * n + j])
+                let new = forget * c[j] + input * candidate
                 let output = Self.sigmoid(x[n + j] + scratch[n + j] + outputPeek * new)
+                (x[j], x[n + j], x[2 * n + j], x[3 * n + j]) = (input, output, forget, candidate)
                 c[j] = new
                 h[j] = output * tanhf(new)
             }
@@ -106,11 +109,13 @@ struct RecurrentKernel: SampleKernel {
             for j in 0..<n {
                 let reset = Self.sigmoid(x[n + j] + scratch[n + j])
                 gated[j] = resetsAfterProduct ? reset * scratch[2 * n + j] : reset * h[j]
+                x[n + j] = reset
             }
             if !resetsAfterProduct { recur(gated, direction, first: 2 * n, count: n, into: scratch + 2 * n) }
             for j in 0..<n {
                 let update = Self.sigmoid(x[j] + scratch[j])
                 let candidate = tanhf(x[2 * n + j] + (resetsAfterProduct ? gated[j] : scratch[2 * n + j]))
+                (x[j], x[2 * n + j]) = (update, candidate)
                 h[j] = (1 - update) * candidate + update * h[j]
             }
         case .elman:

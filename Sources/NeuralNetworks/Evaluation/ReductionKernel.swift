@@ -11,8 +11,8 @@ struct ReductionKernel: SampleKernel {
     /// Values per sample of the input.
     let size: Int
     /// Where each output begins, and the offsets of what it reduces.
-    private let starts: [Int]
-    private let offsets: [Int]
+    let starts: [Int]
+    let offsets: [Int]
 
     /// - Parameter axes: of the sample, without the batch axis.
     init(kind: Reduction.Kind, shape: [Int], axes: Set<Int>) {

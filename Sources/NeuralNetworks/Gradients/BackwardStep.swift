@@ -15,7 +15,7 @@ struct BackwardStep: Sendable {
     ///   - network: with shapes inferred; the step's kernel is that of its node.
     ///   - slots: where gradients of trained tensors go; empty for none.
     ///   - wanted: by storage, whether a gradient is asked for.
-    /// - Throws: `unsupported` naming the node that has no derivative here.
+    /// - Throws: `missingTensor`, `wrongTensorShape` for statistics of a batch normalization.
     init(
         _ step: EvaluationPlan.Step, in network: Network,
         slots: ParameterSlots = ParameterSlots(), wanted: [Bool]
@@ -31,7 +31,8 @@ struct BackwardStep: Sendable {
             convolution = nil
             workspaceSize = kernel.gradientWorkspaceSize
         case .general(let kernel):
-            throw .unsupported(node: network.nodes[step.node].name, operation: "the gradient of \(type(of: kernel))")
+            convolution = nil
+            workspaceSize = kernel.gradientWorkspaceSize
         case .dense, .channelAffine, .normalization, .activation, .pooling, .globalAverage, .broadcast, .copy, .softmax:
             convolution = nil
             workspaceSize = 0
@@ -92,8 +93,15 @@ struct BackwardStep: Sendable {
             kernel.backward(
                 count: count, inputs: step.inputs.map { UnsafePointer(values[$0]) }, dy: dy, gradients: targets(step, gradients, tensors),
                 workspace: workspace)
-        // Refused when the step was prepared.
-        case .general: break
+        case .general(let kernel):
+            kernel.backward(
+                count: count, inputs: step.inputs.map { UnsafePointer(values[$0]) },
+                outputs: step.outputs.map { UnsafePointer(values[$0]) },
+                dy: step.outputs.map { UnsafePointer(gradients[$0]) }, gradients: targets(step, gradients, tensors),
+                tensors: TensorGradients(
+                    weight: weight, bias: bias, recurrence: parameters.recurrence.map { tensors + $0 },
+                    peepholes: parameters.peepholes.map { tensors + $0 }),
+                workspace: workspace)
         }
     }
 

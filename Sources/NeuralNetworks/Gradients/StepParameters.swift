@@ -24,19 +24,25 @@ struct ParameterSlots: Sendable {
 
 /// Offsets into the flat gradient, for one step.
 struct StepParameters: Sendable {
-    /// Weight of an affine layer, scale of a normalization.
+    /// Weight of an affine or recurrent layer, table of an embedding, scale of a normalization.
     private(set) var weight: Int?
     /// Bias of an affine layer, shift of a normalization.
     private(set) var bias: Int?
     /// Running mean of a batch normalization.
     private(set) var mean: Int?
+    /// Weights of a recurrent layer's own state.
+    private(set) var recurrence: Int?
+    /// Peepholes of a recurrent layer.
+    private(set) var peepholes: Int?
     /// Per input of the step: a trained tensor that enters the graph as a value.
     private(set) var constants: [Int?]
     /// Statistics of a batch normalization whose scale is wanted: x̂ = (x − mean)·inverse.
     private(set) var center: [Float] = []
     private(set) var inverseDeviation: [Float] = []
 
-    var isWanted: Bool { weight != nil || bias != nil || mean != nil || constants.contains { $0 != nil } }
+    var isWanted: Bool {
+        weight != nil || bias != nil || mean != nil || recurrence != nil || peepholes != nil || constants.contains { $0 != nil }
+    }
 
     init(
         _ step: EvaluationPlan.Step, in network: Network, slots: ParameterSlots
@@ -47,6 +53,11 @@ struct StepParameters: Sendable {
         switch node.layer {
         case .convolution(let layer): (weight, bias) = (slots.offset(layer.weight), slots.offset(layer.bias))
         case .linear(let layer): (weight, bias) = (slots.offset(layer.weight), slots.offset(layer.bias))
+        case .convolutionTranspose(let layer): (weight, bias) = (slots.offset(layer.weight), slots.offset(layer.bias))
+        case .embedding(let table): weight = slots.offset(table)
+        case .recurrent(let layer):
+            (weight, bias) = (slots.offset(layer.weight), slots.offset(layer.bias))
+            (recurrence, peepholes) = (slots.offset(layer.recurrence), slots.offset(layer.peepholes))
         case .normalization(let layer): (weight, bias) = (slots.offset(layer.scale), slots.offset(layer.shift))
         case .batchNormalization(let layer):
             (weight, bias, mean) = (slots.offset(layer.scale), slots.offset(layer.shift), slots.offset(layer.mean))
@@ -55,7 +66,7 @@ struct StepParameters: Sendable {
             inverseDeviation = try network.parameter(layer.variance, of: node).values.map {
                 Float(1 / (Double($0) + Double(layer.epsilon)).squareRoot())
             }
-        case .add, .multiply, .concatenation:
+        case .add, .multiply, .elementwise, .concatenation, .matrixProduct:
             for (index, value) in node.inputs.enumerated() where index < constants.count {
                 guard let maker = network.nodes.first(where: { $0.outputs.contains(value) }), case .constant(let name) = maker.layer
                 else { continue }

@@ -148,6 +148,8 @@ struct ONNXDraft {
             if node.name != kept.name, let origin = provenance.origins[node.name], nodes.contains(origin.node) {
                 provenance.origins[node.name] = nil
                 provenance.origins[kept.name]?.absorbed.append(origin.node)
+                // Nothing makes them any more: no surgery will bring their shapes up to date.
+                for value in node.outputs { network.values[value].shape = nil }
             } else {
                 result.append(node)
             }

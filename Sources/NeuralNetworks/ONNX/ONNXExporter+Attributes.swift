@@ -15,6 +15,8 @@ extension ONNXExporter {
             if before.groups != after.groups { setAttribute(origin.node, "group") { $0.set(after.groups) } }
         case (.convolutionTranspose(let before), .convolutionTranspose(let after)):
             if before.groups != after.groups { setAttribute(origin.node, "group") { $0.set(after.groups) } }
+        case (.normalization(let before), .normalization(let after)):
+            if before.kind != after.kind, case .group(let groups) = after.kind { try writeGroups(origin, groups, of: new) }
         case (.recurrent(let before), .recurrent(let after)):
             if before.hidden != after.hidden {
                 setAttribute(origin.node, "hidden_size") { $0.set(after.hidden) }
@@ -63,6 +65,29 @@ extension ONNXExporter {
             setInput(node, slot, "")
         }
         while graph.node[node].input.last?.isEmpty == true { graph.node[node].input.removeLast() }
+    }
+
+    /// The number of groups: of a group normalization, or where channels are gathered into groups and normalized one by one.
+    private mutating func writeGroups(_ origin: ONNXOrigin, _ groups: Int, of node: Network.Node) throws(NetworkError) {
+        let place = origin.node
+        guard graph.node[place].opType == "Reshape" else { return setAttribute(place, "num_groups") { $0.set(groups) } }
+        guard let center = origin.absorbed.first(where: { graph.node[$0].opType == "InstanceNormalization" }),
+            let first = origin.absorbed.first(where: { graph.node[$0].opType == "Reshape" }),
+            let before = source.extents(node.outputs[0], in: source.network), let after = source.extents(node.outputs[0], in: changed)
+        else { return }
+        let grouped = [after[0], groups, after.dropFirst().reduce(1, *) / groups]
+        if model.opset < 5 {
+            setAttribute(first, "shape") { $0.set([0, groups, -1]) }
+        } else {
+            removeAttribute(first, "allowzero")
+            try setInput(first, 1, [0, groups, -1], hint: graph.node[first].output[0] + "_shape")
+        }
+        for (slot, value) in [(1, Float(1)), (2, 0)] {
+            let name = graph.node[center].input[slot]
+            let values = try Self.tensor([Float](repeating: value, count: groups), shape: [groups], dtype: dtype(of: name), name: name)
+            setInput(center, slot, try addInitializer(near: name, values))
+        }
+        try writeTarget(place, from: grouped, to: after, insteadOf: before, slot: 1, isReshape: true)
     }
 
     private mutating func writeSplit(_ node: Int, _ sizes: [Int]) throws(NetworkError) {

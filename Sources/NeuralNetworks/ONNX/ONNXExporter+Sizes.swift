@@ -30,7 +30,8 @@ extension ONNXExporter {
         }
     }
 
-    private mutating func writeTarget(
+    /// The target of a node whose result has another shape now.
+    mutating func writeTarget(
         _ node: Int, from input: [Int], to shape: [Int], insteadOf before: [Int], slot: Int, isReshape: Bool
     ) throws(NetworkError) {
         if isReshape, model.opset < 5 {

@@ -3,6 +3,7 @@
 //   GELU        ½·x·(1 + erf(x/√2)) in any order of the products (Hendrycks & Gimpel, arXiv 1606.08415)
 //   GELU, tanh  ½·x·(1 + tanh(√(2/π)·(x + 0.044715·x³)))
 //   SiLU        x·σ(x);   hard swish   x·hσ(x), or x·clip(x + 3, 0, 6)/6
+//   group normalization  channels gathered into groups, instance normalization, and back
 //   layer normalization  (x − mean)/√(mean of (x − mean)² + ε), then times scale, then plus shift
 //
 // A pattern is taken only if nothing outside of it reads what is inside.
@@ -12,6 +13,7 @@ import TensorFiles
 extension ONNXImporter {
     /// Replaces the pattern whose last node has just been visited, if there is one.
     mutating func fusePattern(endingAt last: Int) throws(NetworkError) {
+        if graph.operation(last) == "Reshape" { return try fuseGroupNormalization(endingAt: last) }
         guard ["Mul", "Div", "Add"].contains(graph.operation(last)) else { return }
         // The node that a pattern is recognized by lies at most four steps back.
         var seen: Set<Int> = [last]
@@ -151,6 +153,30 @@ extension ONNXImporter {
     private func isSixth(_ node: Int) throws(NetworkError) -> Bool {
         if try operand(node, "Div", beside: 6, orderMatters: true) != nil { return true }
         return try operand(node, "Mul", beside: 1 / 6) != nil
+    }
+
+    // MARK: Group normalization
+
+    /// (N, C, …) → (N, groups, …) → instance normalization without a scale of its own → (N, C, …).
+    private mutating func fuseGroupNormalization(endingAt last: Int) throws(NetworkError) {
+        guard let center = graph.maker(graph.inputs(last).first), graph.operation(center) == "InstanceNormalization",
+            case .normalization(let layer)? = draft.layer(of: center), layer.kind == .instance,
+            let first = graph.maker(graph.inputs(center).first), graph.operation(first) == "Reshape",
+            let input = graph.inputs(first).first, graph.isClosed([first, center, last]),
+            let shape = activation(graph.reader(first), 0).flatMap({ draft.shape($0) }),
+            let grouped = activation(graph.reader(center), 0).flatMap({ draft.shape($0) }),
+            let output = graph.outputs(last).first.flatMap({ facts.activation($0) }), draft.shape(output) == shape,
+            let channels = shape.first, let groups = grouped.first, shape.count > 1, groups > 0, channels % groups == 0,
+            try isUniform(graph.reader(center), 1, value: 1), try isUniform(graph.reader(center), 2, value: 0)
+        else { return }
+        try replace(
+            [first, center, last],
+            with: .normalization(.init(kind: .group(groups), axis: 1, scale: nil, shift: nil, epsilon: layer.epsilon)), inputs: [input])
+    }
+
+    /// Whether an input is a constant all of whose elements are one number.
+    private func isUniform(_ node: ONNXNodeReader, _ slot: Int, value: Float) throws(NetworkError) -> Bool {
+        try constant(node, slot)?.floats?.allSatisfy { $0 == value } ?? false
     }
 
     // MARK: Layer normalization

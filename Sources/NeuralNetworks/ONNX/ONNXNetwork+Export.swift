@@ -173,7 +173,7 @@ struct ONNXExporter {
         return try Self.tensor(binding.transform.undone(on: parameter.values), shape: shape, dtype: dtype(of: binding.constant), name: name)
     }
 
-    private static func tensor(_ values: [Float], shape: [Int], dtype: DType, name: String) throws(NetworkError) -> Tensor {
+    static func tensor(_ values: [Float], shape: [Int], dtype: DType, name: String) throws(NetworkError) -> Tensor {
         do throws(TensorFileError) {
             return try Tensor.float32(values, shape: shape).converted(to: dtype)
         } catch {
@@ -181,7 +181,7 @@ struct ONNXExporter {
         }
     }
 
-    private func dtype(of constant: String) -> DType {
+    func dtype(of constant: String) -> DType {
         if let index = initializers[constant], let type = graph.initializer[index].numericType { return type }
         return source.constants[constant]?.dtype ?? .f32
     }

@@ -38,47 +38,47 @@ public enum ONNXOperators {
         add("Dropout", differentiated: true, "as at inference")
         add("com.microsoft.BiasGelu", differentiated: true)
         add("Add Sum Mul", differentiated: true)
-        add("Sub Div", differentiated: true, "gradients where the second operand is a constant")
-        add("Min Max Mean Pow Mod PRelu", differentiated: false)
-        add("And Equal Greater GreaterOrEqual Less LessOrEqual Or Where Xor", differentiated: false)
+        add("Sub Div Min Max Mean Pow Mod PRelu Where", differentiated: true)
+        add("And Equal Greater GreaterOrEqual Less LessOrEqual Or Xor", differentiated: false)
         add("Conv", differentiated: true, "one or two spatial axes, weights that are constants")
         add("com.microsoft.FusedConv", differentiated: true, "as Conv, without a sum")
-        add("ConvTranspose", differentiated: false, "one or two spatial axes, weights that are constants")
-        add("Gemm com.microsoft.FusedGemm MatMul", differentiated: true, "gradients where the right operand is a constant matrix")
-        add("com.microsoft.FusedMatMul", differentiated: false, "left operand as it is")
-        add("Einsum", differentiated: false, "one or two operands, no ellipsis, no repeated label")
+        add("ConvTranspose", differentiated: true, "one or two spatial axes, weights that are constants")
+        add("Gemm com.microsoft.FusedGemm MatMul", differentiated: true)
+        add("com.microsoft.FusedMatMul", differentiated: true, "left operand as it is")
+        add("Einsum", differentiated: true, "one or two operands, no ellipsis, no repeated label")
         add("BatchNormalization", differentiated: true, "statistics as stored")
-        add("InstanceNormalization", differentiated: false)
+        add("InstanceNormalization", differentiated: true)
         add(
-            "LayerNormalization RMSNormalization SimplifiedLayerNormalization "
-                + "GroupNormalization com.microsoft.SimplifiedLayerNormalization com.microsoft.SkipLayerNormalization "
-                + "com.microsoft.SkipSimplifiedLayerNormalization",
-            followed: false, differentiated: false, "channels that share statistics stay whole; GroupNormalization from opset 21 on")
-        add("MeanVarianceNormalization", differentiated: false, "batch of 1")
-        add("LRN LpNormalization", differentiated: false, "followed where they run along another axis than the channels")
-        add("Softmax", differentiated: true, "followed where it runs along another axis than the channels")
-        add("LogSoftmax Hardmax CumSum", differentiated: false, "followed where they run along another axis than the channels")
-        add("AveragePool MaxPool", differentiated: true, "one or two spatial axes, indices unread; gradients without dilation")
+            "GroupNormalization", differentiated: true,
+            "whole groups of channels are cut; from opset 21 on, before as Reshape and InstanceNormalization")
+        add(
+            "LayerNormalization RMSNormalization SimplifiedLayerNormalization com.microsoft.SimplifiedLayerNormalization "
+                + "com.microsoft.SkipLayerNormalization com.microsoft.SkipSimplifiedLayerNormalization",
+            followed: false, differentiated: true, "channels that share statistics stay whole")
+        add("MeanVarianceNormalization", differentiated: true, "batch of 1")
+        add("LRN LpNormalization", differentiated: true, "followed where they run along another axis than the channels")
+        add("Softmax LogSoftmax CumSum", differentiated: true, "followed where they run along another axis than the channels")
+        add("Hardmax", differentiated: false, "followed where it runs along another axis than the channels")
+        add("AveragePool MaxPool", differentiated: true, "one or two spatial axes, indices unread")
         add("LpPool", differentiated: true, "one or two spatial axes")
-        add("GlobalAveragePool", differentiated: true)
-        add("GlobalMaxPool GlobalLpPool", differentiated: false)
-        add("ReduceMean", differentiated: true, "followed where channels are not reduced; gradients over all spatial axes")
+        add("GlobalAveragePool GlobalMaxPool GlobalLpPool", differentiated: true)
         add(
-            "ArgMax ArgMin ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMin ReduceProd ReduceSum ReduceSumSquare",
-            differentiated: false, "followed where channels are not reduced")
+            "ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare",
+            differentiated: true, "followed where channels are not reduced")
+        add("ArgMax ArgMin", differentiated: false, "followed where channels are not reduced")
         add("Concat Split Slice Transpose", differentiated: true, "bounds that are constants once sizes are")
         add("Flatten Reshape Squeeze Unsqueeze", differentiated: true, "shapes that are constants once sizes are")
-        add("Pad", differentiated: true, "every mode; gradients of constant padding")
-        add("Expand Tile", differentiated: false, "repeats that are constants once sizes are")
-        add("Gather", differentiated: false, "constant indices, or rows of a constant table by computed indices")
-        add("GatherElements GatherND", followed: false, differentiated: false, "constant indices")
-        add("Resize Upsample", differentiated: false, "nearest, linear, cubic; no antialiasing, no cropping")
+        add("Pad", differentiated: true, "every mode")
+        add("Expand Tile", differentiated: true, "repeats that are constants once sizes are")
+        add("Gather", differentiated: true, "constant indices, or rows of a constant table by computed indices")
+        add("GatherElements GatherND", followed: false, differentiated: true, "constant indices")
+        add("Resize Upsample", differentiated: true, "nearest, linear, cubic; no antialiasing, no cropping")
         add("DepthToSpace SpaceToDepth", differentiated: true)
         add("Trilu", differentiated: true)
-        add("LSTM GRU RNN", differentiated: false, "usual activations, no clipping, one length; both directions cut together")
+        add("LSTM GRU RNN", differentiated: true, "usual activations, no clipping, one length; both directions cut together")
         add("QuantizeLinear", differentiated: true, "one scale; gradients as if it were not there")
         add("DequantizeLinear", differentiated: true, "of constants, and behind QuantizeLinear")
-        add("If", followed: false, differentiated: false, "condition known once sizes are")
+        add("If", followed: false, differentiated: true, "condition known once sizes are")
         for name in ["Constant", "ConstantOfShape", "NonZero", "Range", "Shape", "Size"] {
             entries.append(
                 Entry(

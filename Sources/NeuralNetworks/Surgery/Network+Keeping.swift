@@ -133,6 +133,10 @@ extension Network {
                 return kept ? place : nil
             }
             nodes[index].layer = .gather(axis: axis, indices: indices.compactMap { moved[$0] })
+        case .normalization(var layer):
+            guard case .group(let groups) = layer.kind, groups > 1, let symbols = input?.symbols, symbols.count >= groups else { return }
+            layer.kind = .group(symbols.filter(isKept).count / (symbols.count / groups))
+            nodes[index].layer = .normalization(layer)
         case .convolutionTranspose(var layer):
             guard layer.groups > 1, let symbols = input?.symbols, original.parameters[layer.weight]?.shape[1] == 1,
                 original.parameters[layer.weight]?.shape[0] == layer.groups

@@ -38,8 +38,8 @@ package enum BudgetAllocation {
         if let counts = uniformCounts(run) { return counts }
         let settings = run.settings
         let candidates = zip(run.groups, errors.curves).map { group, curve in
-            let multiple = Budget.multiple(of: group.count, roundTo: settings.roundTo)
-            let least = leastCount(of: group.count, multiple, settings)
+            let multiple = Budget.multiple(of: group.count, width: group.width, roundTo: settings.roundTo)
+            let least = leastCount(of: group, multiple, settings)
             return Candidate(
                 count: group.count,
                 fixed: settings.layerRatios[group.id].map {
@@ -63,17 +63,18 @@ package enum BudgetAllocation {
             // The narrow end of a factorized map has nothing to spare: every channel is a dimension of what passes. Where a budget is
             // allocated, its error curve says so.
             if isBottleneck, hasOthers { return group.count }
-            let multiple = Budget.multiple(of: group.count, roundTo: settings.roundTo)
+            let multiple = Budget.multiple(of: group.count, width: group.width, roundTo: settings.roundTo)
             return Swift.max(
-                leastCount(of: group.count, multiple, settings),
+                leastCount(of: group, multiple, settings),
                 Budget.count(of: group.count, ratio: settings.layerRatios[group.id] ?? ratio, multiple: multiple))
         }
     }
 
-    /// The fewest channels that a group of n may keep: a multiple like the others, or all.
-    private static func leastCount(of n: Int, _ multiple: Int, _ settings: PruningSettings) -> Int {
-        guard let least = settings.leastChannels, least < n else { return settings.leastChannels == nil ? 1 : n }
-        return Swift.min(n, (least + multiple - 1) / multiple * multiple)
+    /// The fewest channels that a group may keep: a multiple like the others, or all.
+    private static func leastCount(of group: ChannelGroup, _ multiple: Int, _ settings: PruningSettings) -> Int {
+        guard let rows = settings.leastChannels else { return 1 }
+        let least = Swift.min(group.count, (rows - 1) / group.width + 1)
+        return Swift.min(group.count, (least + multiple - 1) / multiple * multiple)
     }
 
     /// Counts that leave residual streams whole, where a budget that is allocated cut some unasked; `nil` when there are none, or

@@ -42,6 +42,25 @@ struct LearnedTensors: Sendable {
                     ? LearnedTensors.columnUnits(weight.values, columns: weight.shape[1])
                     : LearnedTensors.rowUnits(weight.values, rows: weight.shape[0])
                 if let bias = layer.bias { shifts.append((bias, node)) }
+            case .convolutionTranspose(let layer):
+                // (inputs, outputs of a group, taps…): a filter is a column of blocks of taps.
+                guard seen.insert(layer.weight).inserted, let weight = network.parameters[layer.weight], weight.shape.count > 2
+                else { continue }
+                names.append(layer.weight)
+                units += LearnedTensors.columnUnits(
+                    weight.values, columns: weight.shape[1], run: weight.shape[2...].reduce(1, *))
+                if let bias = layer.bias { shifts.append((bias, node)) }
+            case .recurrent(let layer):
+                for name in [layer.weight, layer.recurrence] where seen.insert(name).inserted {
+                    guard let weight = network.parameters[name], let length = weight.shape.last, length > 0 else { continue }
+                    names.append(name)
+                    units += LearnedTensors.rowUnits(weight.values, rows: weight.values.count / length)
+                }
+                // Gates turn within about one.
+                if let bias = layer.bias, seen.insert(bias).inserted, let count = network.parameters[bias]?.values.count {
+                    names.append(bias)
+                    units += [Float](repeating: 1, count: count)
+                }
             case .batchNormalization(let layer):
                 // Without a shift of its own the running mean serves as one.
                 shifts.append((layer.shift ?? layer.mean, node))
@@ -87,10 +106,14 @@ struct LearnedTensors: Sendable {
         }
     }
 
-    private static func columnUnits(_ values: [Float], columns: Int) -> [Float] {
-        let (rows, whole) = (values.count / max(1, columns), unit(values[...], fallback: 1))
-        let units = (0..<columns).map { column in
-            unit((0..<rows).map { values[$0 * columns + column] }[...], fallback: whole)
+    /// - Parameter run: neighboring values of one column.
+    private static func columnUnits(_ values: [Float], columns: Int, run: Int = 1) -> [Float] {
+        let (rows, whole) = (values.count / max(1, columns * run), unit(values[...], fallback: 1))
+        var units: [Float] = []
+        for column in 0..<columns {
+            var own: [Float] = []
+            for row in 0..<rows { own += values[(row * columns + column) * run..<(row * columns + column + 1) * run] }
+            units += [Float](repeating: unit(own[...], fallback: whole), count: run)
         }
         return (0..<rows).flatMap { _ in units }
     }

@@ -37,8 +37,19 @@ public enum Budget: Sendable, Equatable, Codable {
     /// EfficientNet-Lite0 slower than the whole network (18.3 against 9.4 ms, 7.1 ms with multiples of 8). In narrow groups a block is too
     /// large a part of the group.
     ///
-    /// - Parameter roundTo: the multiple that is set; by the size of the group when `nil`.
-    public static func multiple(of n: Int, roundTo: Int?) -> Int { roundTo ?? (n >= 64 ? 8 : n >= 16 ? 4 : 1) }
+    /// - Parameters:
+    ///   - n: channels of the group.
+    ///   - width: rows of a producer that one of them stands for (those of an attention head, of a group with common statistics): kept
+    ///     rows become multiples.
+    ///   - roundTo: the multiple that is set; by the size of the group when `nil`.
+    public static func multiple(of n: Int, width: Int = 1, roundTo: Int?) -> Int {
+        let rows = n.multipliedReportingOverflow(by: Swift.max(width, 1))
+        var (multiple, rest) = (roundTo ?? (rows.overflow || rows.partialValue >= 64 ? 8 : rows.partialValue >= 16 ? 4 : 1), width)
+        let whole = multiple
+        // Divided by the greatest common divisor (Euclid).
+        while rest != 0 { (multiple, rest) = (rest, multiple % rest) }
+        return whole / Swift.max(multiple, 1)
+    }
 
     /// Channels kept of n at a ratio: max(1, round(ratio·n)), then the nearest multiple of `multiple`, at least one multiple, at most n.
     ///

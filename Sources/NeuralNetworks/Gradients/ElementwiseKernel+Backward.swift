@@ -1,0 +1,93 @@
+// Adjoints of functions of values that broadcast. Choices pass the gradient to what was chosen; comparisons and roundings are
+// staircases and pass nothing.
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+extension ElementwiseKernel {
+    func backward(
+        count: Int, inputs: [UnsafePointer<Float>], outputs: [UnsafePointer<Float>], dy: [UnsafePointer<Float>],
+        gradients: [UnsafeMutablePointer<Float>?], tensors: TensorGradients, workspace: UnsafeMutablePointer<Float>
+    ) {
+        let size = extents.reduce(1, *)
+        guard size > 0, gradients.contains(where: { $0 != nil }) else { return }
+        let inner = extents.last ?? 1
+        let steps = operands.map { $0.strides.last ?? 0 }
+        for sample in 0..<count {
+            var index = [Int](repeating: 0, count: max(extents.count - 1, 0))
+            for row in 0..<size / inner {
+                let starts = operands.map { operand in
+                    sample * operand.sampleStride + zip(index, operand.strides).reduce(0) { $0 + $1.0 * $1.1 }
+                }
+                let place = sample * size + row * inner
+                spread(
+                    dy[0] + place, outputs[0] + place, zip(inputs, starts).map { $0 + $1 }, steps,
+                    zip(gradients, starts).map { gradient, start in gradient.map { $0 + start } }, inner)
+                for axis in index.indices.reversed() {
+                    index[axis] += 1
+                    if index[axis] < extents[axis] { break }
+                    index[axis] = 0
+                }
+            }
+        }
+    }
+
+    /// One row of the last axis.
+    private func spread(
+        _ dy: UnsafePointer<Float>, _ y: UnsafePointer<Float>, _ x: [UnsafePointer<Float>], _ s: [Int],
+        _ dx: [UnsafeMutablePointer<Float>?], _ count: Int
+    ) {
+        func add(to operand: Int, _ slope: (Int) -> Float) {
+            guard let target = dx[operand] else { return }
+            let step = s[operand]
+            for i in 0..<count {
+                let value = dy[i] * slope(i)
+                // A slope at a pole says nothing about what to change.
+                if value.isFinite { target[i * step] += value }
+            }
+        }
+        switch operation {
+        case .subtract:
+            add(to: 0) { _ in 1 }
+            add(to: 1) { _ in -1 }
+        case .divide:
+            add(to: 0) { 1 / x[1][$0 * s[1]] }
+            add(to: 1) { -y[$0] / x[1][$0 * s[1]] }
+        case .power:
+            add(to: 0) { i in
+                let (base, exponent) = (x[0][i * s[0]], x[1][i * s[1]])
+                return exponent == 2 ? 2 * base : exponent * powf(base, exponent - 1)
+            }
+            add(to: 1) { i in
+                let base = x[0][i * s[0]]
+                return base > 0 ? y[i] * logf(base) : 0
+            }
+        case .minimum, .maximum:
+            // The first operand that attains the value.
+            for k in operands.indices {
+                add(to: k) { i in
+                    x[k][i * s[k]] == y[i] && !(0..<k).contains { x[$0][i * s[$0]] == y[i] } ? 1 : 0
+                }
+            }
+        case .mean:
+            let share = 1 / Float(max(operands.count, 1))
+            for k in operands.indices { add(to: k) { _ in share } }
+        case .modulo:
+            add(to: 0) { _ in 1 }
+            add(to: 1) { i in
+                let divisor = x[1][i * s[1]]
+                return -((x[0][i * s[0]] - y[i]) / divisor).rounded()
+            }
+        case .parametricReLU:
+            add(to: 0) { x[0][$0 * s[0]] < 0 ? x[1][$0 * s[1]] : 1 }
+            add(to: 1) { min(x[0][$0 * s[0]], 0) }
+        case .select:
+            add(to: 1) { x[0][$0 * s[0]] != 0 ? 1 : 0 }
+            add(to: 2) { x[0][$0 * s[0]] != 0 ? 0 : 1 }
+        case .integerDivide, .equal, .less, .lessOrEqual, .greater, .greaterOrEqual, .and, .or, .exclusiveOr: break
+        }
+    }
+}
