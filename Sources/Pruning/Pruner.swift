@@ -44,7 +44,11 @@ public struct Pruner: Sendable {
         wholeStreams = settings.cutsResidualStreams ? all.filter { !$0.isInner && !$0.isCuttable } : []
         guard cuttable.isEmpty || !groups.isEmpty else { throw .nothingToPrune(reason: "all that may be cut is excluded") }
         guard !groups.isEmpty else {
-            throw .nothingToPrune(reason: all.first { $0.barrier != nil }?.barrier ?? "no layer has another one behind it")
+            throw .nothingToPrune(
+                reason: all.first { $0.barrier != nil }?.barrier ?? self.network.unknownOperations.first.map {
+                    "node \($0) is not understood"
+                }
+                    ?? "no layer has another one behind it")
         }
         let names = groups.map(\.id)
         for name in settings.layerRatios.keys.sorted() where !names.contains(name) {

@@ -205,6 +205,29 @@ import Testing
         #expect(try relativeError(again.network.output(input), cut.output(input)) < 1e-6)
     }
 
+    /// Steps first and an open batch behind them, as PyTorch's recurrent layers have it unless told otherwise.
+    @Test(arguments: [5, nil] as [Int?]) func theBatchMayStandBehindTheSteps(_ steps: Int?) throws {
+        var graph = WireGraph()
+        graph.input("x", [steps, nil, 4])
+        graph.tensor("w", [1, 24, 4], Self.numbers(96, seed: 31))
+        graph.tensor("r", [1, 24, 6], Self.numbers(144, seed: 32))
+        graph.tensor("b", [1, 48], Self.numbers(48, seed: 33))
+        graph.node("LSTM", ["x", "w", "r", "b"], ["y"], integers: ["hidden_size": 6])
+        graph.integers("axes", [1])
+        graph.node("Squeeze", ["y", "axes"], ["rows"])
+        graph.tensor("head", [6, 3], Self.numbers(18, seed: 34))
+        graph.node("MatMul", ["rows", "head"], ["scores"])
+        graph.output("scores", [steps, nil, 3])
+        let source = try graph.source()
+        #expect(source.warnings.isEmpty, "\(source.warnings)")
+        #expect(source.network.values[source.network.inputs[0]].shape == [steps ?? 32, 1, 4])
+        #expect(source.inputSizes.map(\.axis) == (steps == nil ? [0] : []))
+        let (_, cut, again) = try reread(source)
+        #expect(try source.network.channelGroups().filter(\.isPrunable).map(\.count) == [6])
+        let input = try Self.batch(source.network)
+        #expect(try again.network.output(input) == cut.output(input))
+    }
+
     /// Distances of tokens in buckets, as T5 has them: log 0 is cast to an integer, and another number chosen in its place.
     @Test func constantsMayPassThroughInfinity() throws {
         var graph = WireGraph()

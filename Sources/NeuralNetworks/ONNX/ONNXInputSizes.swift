@@ -61,7 +61,12 @@ struct ONNXInputSizes {
         guard
             let first = inputs.first(where: { !$0.type.tensorType.shape.dim.isEmpty && !sequences.contains($0.name) })?.type.tensorType
                 .shape.dim.first
-        else { return }
+        else {
+            // All inputs are sequences: their batch is the second axis.
+            let dimensions = inputs.map(\.type.tensorType.shape.dim).first { $0.count > 1 }
+            if let symbol = dimensions?[1].dimParam, !symbol.isEmpty { batchSymbol = symbol }
+            return
+        }
         if !first.dimParam.isEmpty {
             batchSymbol = first.dimParam
         } else if first.dimValue > 0, !takesBatchWhole {
@@ -105,7 +110,10 @@ struct ONNXInputSizes {
         }
         var result: [Int] = []
         var sizes: [ONNXInputSize] = []
-        let open = extents.indices.filter { extents[$0].dimValue <= 0 && (isWhole || $0 > 0) && !isBatch(extents[$0]) }
+        // What a recurrent layer reads has its batch behind the steps.
+        func isSecondBatch(_ axis: Int) -> Bool { axis == 1 && extents.count == 3 && sequences.contains(input.name) }
+        func isBatch(_ axis: Int) -> Bool { self.isBatch(extents[axis]) || isSecondBatch(axis) && extents[axis].dimValue <= 0 }
+        let open = extents.indices.filter { extents[$0].dimValue <= 0 && (isWhole || $0 > 0) && !isBatch($0) }
         // A shape asked for may count the batch axis or not.
         var asked: [Int]?
         if let wanted {
@@ -117,7 +125,7 @@ struct ONNXInputSizes {
         }
         for (axis, extent) in extents.enumerated() {
             if axis == 0, !isWhole { continue }
-            if isBatch(extent), axis > 0 || isWhole, batchSymbol != nil {
+            if isBatch(axis), axis > 0 || isWhole {
                 result.append(1)
                 continue
             }

@@ -19,12 +19,17 @@ extension RunInputs {
             ? try choice.matched(chain: chain) : try choice.recognized(chain: chain)
     }
 
-    /// Whether exporters may have folded batch normalizations away: convolutions with biases on a picture.
+    /// Whether exporters may have folded batch normalizations away: convolutions with biases on a picture, and no other normalization.
     fileprivate static func mayHaveBeenFolded(_ network: Network, shape: [Int]) -> Bool {
-        shape.count == 3
-            && network.nodes.contains {
-                if case .convolution(let layer) = $0.layer { layer.bias != nil } else { false }
+        var hasBias = false
+        for node in network.nodes {
+            switch node.layer {
+            case .convolution(let layer): hasBias = hasBias || layer.bias != nil
+            case .normalization: return false
+            default: break
             }
+        }
+        return shape.count == 3 && hasBias
     }
 }
 

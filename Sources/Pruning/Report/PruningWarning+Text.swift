@@ -29,7 +29,7 @@ extension PruningWarning {
         case .mismatchRose(let from, let to):
             "moving the images towards the batch-normalization statistics took them farther off (mismatch \(Decimal.fixed(from, 3)) → \(Decimal.fixed(to, 3))): they are used as drawn"
         case .noNormalizationLeft:
-            "no batch normalization is left in this network (exporters fold it into the convolutions), so nothing tells what its data look like, which costs accuracy (ResNet-20 for CIFAR-10 at half the channels: 78 % instead of 82 %); better: \(name(.calibration)) with a few hundred images, or an export that keeps it: torch.onnx.export(…, optimize=False), or with dynamo=False also training=torch.onnx.TrainingMode.PRESERVE"
+            "this network has no batch normalization (exporters fold it into the convolutions), so nothing tells what its data look like, which costs accuracy (ResNet-20 for CIFAR-10 at half the channels: 78 % instead of 82 %); better: \(name(.calibration)) with a few hundred images, or an export that keeps it: torch.onnx.export(…, optimize=False), or with dynamo=False also training=torch.onnx.TrainingMode.PRESERVE"
         case .assumedConvention(let convention):
             "how pixels are scaled was not declared: of the usual conventions the network recognizes photographs best with \(convention.phrase); \(name(.inputShift)) and \(name(.inputScale)) would settle it"
         case .unascendedImages(let cause):
