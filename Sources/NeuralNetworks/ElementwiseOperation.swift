@@ -9,6 +9,8 @@ public enum ElementwiseOperation: Sendable, Equatable {
     case modulo(truncates: Bool)
     /// The first input, times the second where the first is negative.
     case parametricReLU
+    /// min(max(first, second), third).
+    case clamp
     /// The second input where the first is not 0, else the third.
     case select
     case equal, less, lessOrEqual, greater, greaterOrEqual
@@ -18,7 +20,7 @@ public enum ElementwiseOperation: Sendable, Equatable {
     public var arity: Int? {
         switch self {
         case .minimum, .maximum, .mean: nil
-        case .select: 3
+        case .select, .clamp: 3
         default: 2
         }
     }
@@ -35,6 +37,7 @@ public enum ElementwiseOperation: Sendable, Equatable {
         case .integerDivide: "IntegerDivide"
         case .modulo: "Modulo"
         case .parametricReLU: "PRelu"
+        case .clamp: "Clip"
         case .select: "Where"
         case .equal: "Equal"
         case .less: "Less"

@@ -139,14 +139,18 @@ public struct Normalization: Sendable, Equatable {
     public var shift: String?
     /// Added to the variance under the root.
     public var epsilon: Float
+    /// Positions of the scale that take part, ascending; all when `nil`. The others are zero, and no statistic knows of them: what a cut
+    /// leaves, at full width.
+    public var kept: [Int]?
 
     /// A layer over parameters by name.
-    public init(kind: Kind, axis: Int, scale: String?, shift: String?, epsilon: Float) {
+    public init(kind: Kind, axis: Int, scale: String?, shift: String?, epsilon: Float, kept: [Int]? = nil) {
         self.kind = kind
         self.axis = axis
         self.scale = scale
         self.shift = shift
         self.epsilon = epsilon
+        self.kept = kept
     }
 }
 

@@ -205,6 +205,62 @@ import Testing
         #expect(try relativeError(again.network.output(input), cut.output(input)) < 1e-6)
     }
 
+    /// A state of zeros for as many samples as there are, as TensorFlow writes it.
+    @Test func zerosAreRepeatedForEverySample() throws {
+        var graph = WireGraph()
+        graph.input("x", [nil, 5, 4])
+        graph.tensor("w", [1, 24, 4], Self.numbers(96, seed: 41))
+        graph.tensor("r", [1, 24, 6], Self.numbers(144, seed: 42))
+        graph.tensor("zero", [], [0])
+        for (name, values) in [("first", [0]), ("second", [1]), ("six", [6])] { graph.integers(name, values) }
+        graph.node("Transpose", ["x"], ["steps"], lists: ["perm": [1, 0, 2]])
+        graph.node("Shape", ["x"], ["shape"])
+        graph.node("Slice", ["shape", "first", "second", "first"], ["count"])
+        graph.node("Concat", ["count", "six"], ["extents"], integers: ["axis": 0])
+        graph.node("Expand", ["zero", "extents"], ["zeros"])
+        graph.node("Unsqueeze", ["zeros", "first"], ["state"])
+        graph.node("LSTM", ["steps", "w", "r", "", "", "state", "state"], ["y"], integers: ["hidden_size": 6])
+        graph.node("Squeeze", ["y", "second"], ["rows"])
+        graph.tensor("head", [6, 3], Self.numbers(18, seed: 44))
+        graph.node("MatMul", ["rows", "head"], ["scores"])
+        graph.output("scores", [5, nil, 3])
+        let source = try graph.source()
+        #expect(source.warnings.isEmpty, "\(source.warnings)")
+        let (model, cut, again) = try reread(source)
+        #expect(
+            try #require(model.wire.graph.node.first { $0.opType == "LSTM" }).input == ["steps", "w_cut", "r_cut"]
+                || model.wire.graph.node.contains { $0.opType == "LSTM" && $0.input == ["steps", "w", "r"] })
+        let input = try Self.batch(source.network)
+        #expect(try again.network.output(input) == cut.output(input))
+    }
+
+    /// Loud places are cut off a distance below the loudest, as spectrograms are.
+    @Test func boundsMayBeComputed() throws {
+        var graph = WireGraph()
+        graph.input("x", [nil, 3, 4])
+        graph.tensor("distance", [], [1])
+        graph.tensor("ceiling", [], [0.5])
+        graph.node("ReduceMax", ["x"], ["loudest"], integers: ["keepdims": 0], lists: ["axes": [1, 2]])
+        graph.node("Sub", ["loudest", "distance"], ["least"])
+        graph.tensor("w", [4, 6], Self.numbers(24, seed: 45))
+        graph.tensor("v", [6, 2], Self.numbers(12, seed: 46))
+        graph.integers("none", [-1])
+        graph.node("Reshape", ["least", "none"], ["flat"])
+        graph.node("ReduceMax", ["flat"], ["floor"], integers: ["keepdims": 0])
+        graph.node("Clip", ["x", "floor", "ceiling"], ["clipped"])
+        graph.node("MatMul", ["clipped", "w"], ["wide"])
+        graph.node("Relu", ["wide"], ["open"])
+        graph.node("MatMul", ["open", "v"], ["scores"])
+        graph.output("scores", [nil, 3, 2])
+        let network = try graph.source().network
+        #expect(try network.channelGroups().filter(\.isPrunable).map(\.count) == [6])
+        let input = ActivationTensor(shape: [1, 3, 4], values: Self.numbers(12, seed: 47, scale: 2))
+        let floor = try #require(input.values.max()) - 1
+        let clipped = ActivationTensor(shape: [1, 3, 4], values: input.values.map { min(max($0, floor), 0.5) })
+        let seen = try network.forward(input, observing: [#require(network.nodes.first { $0.name.hasPrefix("Clip") }).outputs[0]])
+        #expect(seen.observed[0].values == clipped.values)
+    }
+
     /// Steps first and an open batch behind them, as PyTorch's recurrent layers have it unless told otherwise.
     @Test(arguments: [5, nil] as [Int?]) func theBatchMayStandBehindTheSteps(_ steps: Int?) throws {
         var graph = WireGraph()

@@ -23,12 +23,31 @@ import Testing
         #expect(layer.kind == .group(2))
     }
 
-    @Test func statisticsOfAllChannelsKeepThemWhole() throws {
+    /// Where all channels share statistics, what stays is normalized without what goes: sliced and masked network agree on that.
+    @Test(arguments: [Normalization.Kind.group(1), .layer, .rms]) func statisticsAreThoseOfWhatStays(_ kind: Normalization.Kind) throws {
         var net = RandomNetwork(seed: 62)
-        var value = try net.convolution("a", net.input([3, 5, 4]), 12)
-        value = try net.normalization("n", value, kind: .group(1), axis: 1, count: 12)
-        value = try net.convolution("b", value, 5)
-        #expect(try net.network(outputs: value).channelGroups()[0].barrier?.contains("over all channels") == true)
+        var value: Int
+        if kind == .group(1) {
+            value = try net.convolution("a", net.input([3, 5, 4]), 12)
+            value = try net.normalization("n", value, kind: kind, axis: 1, count: 12)
+            value = try net.convolution("b", value, 5)
+        } else {
+            value = try net.linear("a", net.input([6, 5]), 12)
+            value = try net.normalization("n", value, kind: kind, axis: -1, count: 12)
+            value = try net.linear("b", try net.relu("relu", value), 5)
+        }
+        let network = try net.network(outputs: value)
+        let found = try expectSlicedEqualsMasked(network, &net)
+        #expect(found[0].barrier == nil && found[0].statistics == [1] && found[1].statistics.isEmpty)
+        let masked = try network.masking([found[0].id: [1, 4, 5, 9]])
+        // A cut of what is masked is the cut of the whole.
+        let input = net.batch(2, try #require(network.values[network.inputs[0]].shape))
+        let sliced = try network.keeping([found[0].id: [1, 4, 5, 9]])
+        #expect(try relativeError(masked.keeping([found[0].id: [1, 4, 5, 9]]).output(input), sliced.output(input)) < 1e-6)
+        // Without the statistics of what stays another function would come of it.
+        var unmasked = masked
+        unmasked.nodes[1].layer = network.nodes[1].layer
+        #expect(try relativeError(unmasked.output(input), sliced.output(input)) > 1e-3)
     }
 
     enum Spelling: String, CaseIterable, Sendable { case native, statedShape, copiedShape, inferredChannels, openSizes }

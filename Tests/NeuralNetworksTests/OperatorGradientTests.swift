@@ -62,6 +62,9 @@ import Testing
             let condition = try random.apply("less", .elementwise(.less), x, other)
             return try random.apply("op", .elementwise(.select), condition, x, other)
         },
+        Case("clamp") { random, x in
+            try random.apply("op", .elementwise(.clamp), x, random.constant("low", shape: [4]), try positive(&random, x))
+        },
         Case("broadcast divide") { random, x in
             let row = try random.apply("row", .reduction(Reduction(kind: .mean, axes: [1], keepsAxes: true)), try positive(&random, x))
             return try random.apply("op", .elementwise(.divide), x, row)

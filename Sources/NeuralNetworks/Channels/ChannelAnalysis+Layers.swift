@@ -74,7 +74,7 @@ extension ChannelAnalysis {
                 return stop(node, "normalization \(node.name) does not run over its channel axis")
             }
             for name in [layer.scale, layer.shift] { if let name { bindVector(name, node: index, role: .normalization, symbols) } }
-            guard groups > 1 else { return block(node.inputs[0], "normalization \(node.name) takes its statistics over all channels") }
+            guard groups > 1 else { return noteStatistics(symbols) }
             // What shares statistics stays or goes together: no other channel's answer changes.
             let width = symbols.count / groups
             for start in stride(from: 0, to: symbols.count, by: width) {
@@ -89,10 +89,11 @@ extension ChannelAnalysis {
                 // Statistics over other axes: channels do not meet; the vectors index those axes only.
                 return
             }
-            if axis == input.rank - 1, let symbols = input.symbols(along: axis) {
-                for name in [layer.scale, layer.shift] { if let name { bindVector(name, node: index, role: .normalization, symbols) } }
+            guard axis == input.rank - 1, let symbols = input.symbols(along: axis) else {
+                return block(node.inputs[0], "normalization \(node.name) takes its statistics over all channels")
             }
-            block(node.inputs[0], "normalization \(node.name) takes its statistics over all channels")
+            for name in [layer.scale, layer.shift] { if let name { bindVector(name, node: index, role: .normalization, symbols) } }
+            noteStatistics(symbols)
         }
     }
 

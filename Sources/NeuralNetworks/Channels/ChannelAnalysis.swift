@@ -45,6 +45,8 @@ struct ChannelAnalysis: Sendable {
     /// Values whose channels lie along several axes.
     private var rectangles: [ChannelOwnership] = []
     private var sharedConstants: [SharedConstant] = []
+    /// Nodes that take statistics over channels, with a symbol for each of their positions.
+    private(set) var statistics: [(node: Int, symbols: [Int])] = []
     /// Axes whose extent something computes with.
     private var extents: [(ownership: ChannelOwnership, axis: Int, node: String)] = []
     private let constants: Set<Network.ValueID>
@@ -287,6 +289,8 @@ struct ChannelAnalysis: Sendable {
     mutating func block(_ value: Network.ValueID, _ reason: String) {
         if let ownership = ownership(of: value) { barriers.append((ownership.symbols, reason, current)) }
     }
+
+    mutating func noteStatistics(_ symbols: [Int]) { if let current { statistics.append((current, symbols)) } }
 
     mutating func block(symbols: [Int], _ reason: String) { barriers.append((symbols, reason, current)) }
 

@@ -25,6 +25,10 @@ public struct ChannelGroup: Sendable, Equatable, Identifiable {
     /// Gates (products), attention heads and concatenations may still give it several producers or consumers.
     public var isInner: Bool
 
+    /// Normalizations whose statistics are taken over these channels, among others perhaps: what stays is normalized without what goes,
+    /// so that a cut changes more than the terms of what goes.
+    public var statistics: [Int] = []
+
     /// Rows of a producer that one channel of the group stands for: more than one where whole heads, or whole groups of common
     /// statistics, stay or go.
     public var width: Int { max(1, slices.map { $0.map.offsets.count * $0.map.run }.min() ?? 1) }
@@ -55,7 +59,7 @@ public struct ChannelGroup: Sendable, Equatable, Identifiable {
     /// A group with what is given; see the properties.
     public init(
         id: String, count: Int, slices: [Slice], producers: [Int], consumers: [Int], barrier: String?, isInner: Bool,
-        barrierNode: Int? = nil
+        barrierNode: Int? = nil, statistics: [Int] = []
     ) {
         self.id = id
         self.count = count
@@ -64,6 +68,7 @@ public struct ChannelGroup: Sendable, Equatable, Identifiable {
         self.consumers = consumers
         self.barrier = barrier
         self.barrierNode = barrierNode
+        self.statistics = statistics
         self.isInner = isInner
     }
 }

@@ -117,11 +117,13 @@ extension ChannelAnalysis {
             return slices.filter { $0.role == role }.map(\.node).filter { seen.insert($0).inserted }
         }
         let producers = nodes(.producer)
+        let members = Set(classes)
         let barrier = reason.map { barriers[$0].reason }
         return GroupedClasses(
             group: ChannelGroup(
                 id: identifier(classes, slots: first), count: classes.count, slices: slices, producers: producers,
-                consumers: nodes(.consumer), barrier: barrier, isInner: !isStream, barrierNode: reason.flatMap { barriers[$0].node }),
+                consumers: nodes(.consumer), barrier: barrier, isInner: !isStream, barrierNode: reason.flatMap { barriers[$0].node },
+                statistics: statistics.filter { $0.symbols.contains { members.contains(table.find($0)) } }.map(\.node)),
             classes: classes)
     }
 

@@ -57,6 +57,7 @@ struct ElementwiseKernel: SampleKernel {
                 return truncates || rest == 0 || (rest < 0) == (b < 0) ? rest : rest + b
             }
         case .parametricReLU: pairs { $0 < 0 ? $0 * $1 : $0 }
+        case .clamp: for i in 0..<count { y[i] = min(max(x[0][i * s[0]], x[1][i * s[1]]), x[2][i * s[2]]) }
         case .select: for i in 0..<count { y[i] = x[0][i * s[0]] != 0 ? x[1][i * s[1]] : x[2][i * s[2]] }
         case .equal: pairs { $0 == $1 ? 1 : 0 }
         case .less: pairs { $0 < $1 ? 1 : 0 }

@@ -15,18 +15,54 @@ struct NormalizationKernel: Sendable {
     let scale: [Float]
     let shift: [Float]
     let epsilon: Float
+    /// Which parameter indices take part; empty for all.
+    let isKept: [Bool]
 
     func run(count: Int, input: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>) {
         for block in 0..<count * blocks {
             let x = input + block * length
             let y = output + block * length
             let first = block % blocks * length
+            guard isKept.isEmpty else {
+                normalizeKept(x, first: first, into: y)
+                continue
+            }
             RowKernels.normalize(x, count: length, subtractsMean: subtractsMean, epsilon: Double(epsilon), into: y)
             if scale.isEmpty && shift.isEmpty { continue }
             for i in 0..<length {
                 let p = (first + i) / parameterRun % parameterCount
                 y[i] = y[i] * (scale.isEmpty ? 1 : scale[p]) + (shift.isEmpty ? 0 : shift[p])
             }
+        }
+    }
+
+    /// Parameter index of a value of a block.
+    func parameter(_ first: Int, _ i: Int) -> Int { (first + i) / parameterRun % parameterCount }
+
+    /// Whether a parameter index takes part.
+    func takesPart(_ p: Int) -> Bool { isKept.isEmpty || isKept[p] }
+
+    /// Mean, and one over the deviation, of what takes part of a block.
+    func statistics(_ x: UnsafePointer<Float>, first: Int) -> (mean: Double, factor: Double, count: Double) {
+        var (count, sum, square) = (0.0, 0.0, 0.0)
+        for i in 0..<length where takesPart(parameter(first, i)) {
+            count += 1
+            sum += Double(x[i])
+        }
+        let mean = subtractsMean && count > 0 ? sum / count : 0
+        for i in 0..<length where takesPart(parameter(first, i)) { square += (Double(x[i]) - mean) * (Double(x[i]) - mean) }
+        return (mean, 1 / (square / max(count, 1) + Double(epsilon)).squareRoot(), max(count, 1))
+    }
+
+    private func normalizeKept(_ x: UnsafePointer<Float>, first: Int, into y: UnsafeMutablePointer<Float>) {
+        let (mean, factor, _) = statistics(x, first: first)
+        for i in 0..<length {
+            let p = parameter(first, i)
+            guard isKept[p] else {
+                y[i] = 0
+                continue
+            }
+            y[i] = Float((Double(x[i]) - mean) * factor) * (scale.isEmpty ? 1 : scale[p]) + (shift.isEmpty ? 0 : shift[p])
         }
     }
 }

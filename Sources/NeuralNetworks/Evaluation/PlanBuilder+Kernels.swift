@@ -125,10 +125,20 @@ extension PlanBuilder {
         case .instance:
             (blocks, parameterRun, parameterCount) = (channels, positions, channels)
         }
+        var isKept: [Bool] = []
+        if let kept = layer.kept {
+            isKept = [Bool](repeating: false, count: max(parameterCount, 1))
+            for position in kept {
+                guard isKept.indices.contains(position) else {
+                    throw .invalidNode(name: node.name, reason: "expected positions below \(isKept.count) to keep, found \(position)")
+                }
+                isKept[position] = true
+            }
+        }
         return NormalizationKernel(
             blocks: blocks, length: size / max(blocks, 1), parameterRun: max(parameterRun, 1), parameterCount: max(parameterCount, 1),
             subtractsMean: layer.kind != .rms, scale: try network.vector(layer.scale, count: parameterCount, of: node) ?? [],
-            shift: try network.vector(layer.shift, count: parameterCount, of: node) ?? [], epsilon: layer.epsilon)
+            shift: try network.vector(layer.shift, count: parameterCount, of: node) ?? [], epsilon: layer.epsilon, isKept: isKept)
     }
 
     private func broadcastKernel(

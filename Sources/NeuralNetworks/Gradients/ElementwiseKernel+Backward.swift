@@ -84,6 +84,12 @@ extension ElementwiseKernel {
         case .parametricReLU:
             add(to: 0) { x[0][$0 * s[0]] < 0 ? x[1][$0 * s[1]] : 1 }
             add(to: 1) { min(x[0][$0 * s[0]], 0) }
+        case .clamp:
+            func isBelow(_ i: Int) -> Bool { x[0][i * s[0]] < x[1][i * s[1]] }
+            func isAbove(_ i: Int) -> Bool { max(x[0][i * s[0]], x[1][i * s[1]]) > x[2][i * s[2]] }
+            add(to: 0) { isBelow($0) || isAbove($0) ? 0 : 1 }
+            add(to: 1) { isBelow($0) && !isAbove($0) ? 1 : 0 }
+            add(to: 2) { isAbove($0) ? 1 : 0 }
         case .select:
             add(to: 1) { x[0][$0 * s[0]] != 0 ? 1 : 0 }
             add(to: 2) { x[0][$0 * s[0]] != 0 ? 0 : 1 }

@@ -11,21 +11,14 @@ extension NormalizationKernel {
         count: Int, x: UnsafePointer<Float>, dy: UnsafePointer<Float>, dx: UnsafeMutablePointer<Float>?,
         scaleGradient: UnsafeMutablePointer<Float>?, shiftGradient: UnsafeMutablePointer<Float>?
     ) {
-        let size = Double(max(length, 1))
         for block in 0..<count * blocks {
             let (x, dy) = (x + block * length, dy + block * length)
             let first = block % blocks * length
-            var mean = 0.0
-            if subtractsMean {
-                for i in 0..<length { mean += Double(x[i]) }
-                mean /= size
-            }
-            var square = 0.0
-            for i in 0..<length { square += (Double(x[i]) - mean) * (Double(x[i]) - mean) }
-            let factor = 1 / (square / size + Double(epsilon)).squareRoot()
+            let (mean, factor, size) = statistics(x, first: first)
             var (sum, product) = (0.0, 0.0)
             for i in 0..<length {
-                let p = (first + i) / parameterRun % parameterCount
+                let p = parameter(first, i)
+                guard takesPart(p) else { continue }
                 let normalized = (Double(x[i]) - mean) * factor
                 scaleGradient?[p] += dy[i] * Float(normalized)
                 shiftGradient?[p] += dy[i]
@@ -37,7 +30,8 @@ extension NormalizationKernel {
             let target = dx + block * length
             if !subtractsMean { sum = 0 }
             for i in 0..<length {
-                let p = (first + i) / parameterRun % parameterCount
+                let p = parameter(first, i)
+                guard takesPart(p) else { continue }
                 let slope = Double(dy[i]) * Double(scale.isEmpty ? 1 : scale[p])
                 target[i] += Float(factor * (slope - sum / size - (Double(x[i]) - mean) * factor * product / size))
             }

@@ -91,8 +91,13 @@ struct ONNXFolding {
             case nil: return ONNXConstant(shape: shape, elements: .floats(.init(repeating: 0, count: count)))
             }
         case "Expand":
-            // Weights repeated for every sample, as a class token is, have a layer; indices are known for one sample.
-            if input(1)?.extents?.contains(.batch) == true, case .floats = first.elements { return nil }
+            // Weights repeated for every sample, as a class token is, have a layer; indices are known for one sample, and so is what a
+            // state of zeros is made of.
+            if input(1)?.extents?.contains(.batch) == true, case .floats(let values) = first.elements,
+                values.contains(where: { $0 != values[0] })
+            {
+                return nil
+            }
             guard let target = input(1)?.integers else { return nil }
             _ = try Network.size(of: target.map { $0 == -1 ? 1 : $0 }, node: node.name)
             guard let shape = RowMajor.broadcast(first.shape, target) else { return nil }

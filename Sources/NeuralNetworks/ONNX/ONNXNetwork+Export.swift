@@ -76,7 +76,7 @@ struct ONNXExporter {
         graph = source.model.wire.graph
         for (index, tensor) in graph.initializer.enumerated() { initializers[tensor.name] = index }
         names = Set(initializers.keys).union(graph.input.map(\.name))
-        for node in graph.node { names.formUnion(node.output) }
+        for node in graph.node { names.formUnion(node.enclosedNames.union(node.output)) }
     }
 
     mutating func run() throws(NetworkError) -> ONNXModel {

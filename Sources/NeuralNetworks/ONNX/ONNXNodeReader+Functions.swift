@@ -72,6 +72,8 @@ extension ONNXNodeReader {
         case "Mean": return .mean
         case "Mod": return .modulo(truncates: try integer("fmod") ?? 0 != 0)
         case "PRelu": return .parametricReLU
+        // Bounds that only a run tells.
+        case "Clip" where input(1) != nil: return input(2) == nil ? (wire.input.count == 2 ? .maximum : nil) : .clamp
         case "Where": return .select
         case "Equal": return .equal
         case "Less": return .less

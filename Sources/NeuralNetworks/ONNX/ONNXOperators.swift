@@ -32,7 +32,7 @@ public enum ONNXOperators {
                 + "Softplus Softsign Sqrt Swish Tan Tanh ThresholdedRelu com.microsoft.FastGelu com.microsoft.Gelu "
                 + "com.microsoft.QuickGelu",
             differentiated: true)
-        add("Clip", differentiated: true, "bounds that are constants")
+        add("Clip", differentiated: true)
         add("Cast CastLike", differentiated: true, "to an integer: a staircase")
         add("Identity", differentiated: true)
         add("Dropout", differentiated: true, "as at inference")
@@ -54,7 +54,7 @@ public enum ONNXOperators {
         add(
             "LayerNormalization RMSNormalization SimplifiedLayerNormalization com.microsoft.SimplifiedLayerNormalization "
                 + "com.microsoft.SkipLayerNormalization com.microsoft.SkipSimplifiedLayerNormalization",
-            followed: false, differentiated: true, "channels that share statistics stay whole")
+            differentiated: true, "over the last axis; what stays is normalized without what goes")
         add("MeanVarianceNormalization", differentiated: true, "batch of 1")
         add("LRN LpNormalization", differentiated: true, "followed where they run along another axis than the channels")
         add("Softmax LogSoftmax CumSum", differentiated: true, "followed where they run along another axis than the channels")

@@ -31,14 +31,16 @@ extension Network {
         return try result.inferringShapes()
     }
 
-    /// The network with the consumer columns of all channels but the given ones set to zero: same shapes, and the function that
-    /// ``keeping(_:)`` must reproduce. Throws as `keeping`.
+    /// The network with the consumer columns of all channels but the given ones set to zero, and without them in the statistics of
+    /// normalizations: same shapes, and the function that ``keeping(_:)`` must reproduce. Throws as `keeping`.
     ///
     /// - Complexity: O(parameters), and one search for the groups.
     public func masking(_ kept: [ChannelGroup.ID: [Int]]) throws(NetworkError) -> Network {
-        let groups = try ChannelAnalysis(self).groups()
-        _ = try removedClasses(kept, groups: groups)
+        let analysis = try ChannelAnalysis(self)
+        let groups = analysis.groups()
+        let removed = try removedClasses(kept, groups: groups)
         var result = self
+        result.restrictStatistics(analysis, to: { !removed.contains(analysis.table.find($0)) })
         for entry in groups {
             guard let channels = kept[entry.group.id] else { continue }
             let removed = Set(0..<entry.group.count).subtracting(channels)
@@ -51,6 +53,26 @@ extension Network {
             }
         }
         return result
+    }
+
+    /// The network whose normalizations take their statistics over the given channels of the named groups alone. Throws as `keeping`.
+    ///
+    /// - Complexity: one search for the groups.
+    public func restrictingStatistics(to kept: [ChannelGroup.ID: [Int]]) throws(NetworkError) -> Network {
+        let analysis = try ChannelAnalysis(self)
+        let removed = try removedClasses(kept, groups: analysis.groups())
+        var result = self
+        result.restrictStatistics(analysis, to: { !removed.contains(analysis.table.find($0)) })
+        return result
+    }
+
+    private mutating func restrictStatistics(_ analysis: ChannelAnalysis, to isKept: (Int) -> Bool) {
+        for (node, symbols) in analysis.statistics {
+            guard case .normalization(var layer) = nodes[node].layer, symbols.contains(where: { !isKept($0) }) else { continue }
+            let before = layer.kept.map { Set($0) }
+            layer.kept = symbols.indices.filter { isKept(symbols[$0]) && before?.contains($0) ?? true }
+            nodes[node].layer = .normalization(layer)
+        }
     }
 
     private func removedClasses(
@@ -134,8 +156,15 @@ extension Network {
             }
             nodes[index].layer = .gather(axis: axis, indices: indices.compactMap { moved[$0] })
         case .normalization(var layer):
-            guard case .group(let groups) = layer.kind, groups > 1, let symbols = input?.symbols, symbols.count >= groups else { return }
-            layer.kind = .group(symbols.filter(isKept).count / (symbols.count / groups))
+            guard let symbols = input?.symbols else { return }
+            if case .group(let groups) = layer.kind, groups > 1, symbols.count >= groups {
+                layer.kind = .group(symbols.filter(isKept).count / (symbols.count / groups))
+            }
+            if let before = layer.kept.map({ Set($0) }), symbols.contains(where: { !isKept($0) }) {
+                let stays = symbols.indices.filter { isKept(symbols[$0]) }
+                let kept = stays.indices.filter { before.contains(stays[$0]) }
+                layer.kept = kept.count == stays.count ? nil : kept
+            }
             nodes[index].layer = .normalization(layer)
         case .convolutionTranspose(var layer):
             guard layer.groups > 1, let symbols = input?.symbols, original.parameters[layer.weight]?.shape[1] == 1,

@@ -78,6 +78,7 @@ extension TorchWriter {
         case .integerDivide: return "torch.div(\(all), rounding_mode=\"trunc\")"
         case .modulo(let truncates): return "torch.\(truncates ? "fmod" : "remainder")(\(all))"
         case .parametricReLU: return "torch.where(\(operands[0]) >= 0, \(operands[0]), (\(operands[1])) * \(operands[0]))"
+        case .clamp: return "torch.minimum(torch.maximum(\(operands[0]), \(operands[1])), \(operands[2]))"
         case .select: return "torch.where(\(operands[0]) != 0, \(operands[1]), \(operands[2]))"
         case .equal: return compared("==")
         case .less: return compared("<")

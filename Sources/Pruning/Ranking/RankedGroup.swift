@@ -173,8 +173,13 @@ struct RankedGroup: Sendable {
                 sampling = .init(draws: claim.drawCount, epsilon: claim.epsilon, statement: statement.statement)
             }
         }
+        // Others would not stay as they are.
+        let factor: ProvenFactor =
+            group.statistics.isEmpty || kept.count == count
+            ? ProvenFactor(points: own.points, kept: kept)
+            : .none(reason: "a normalization takes its statistics over the channels, which change with every one that goes")
         return ChannelGuarantee(
-            factor: ProvenFactor(points: own.points, kept: kept), representation: own.representation, rank: own.rank,
+            factor: factor, representation: own.representation, rank: own.rank,
             retainedEnergy: own.retainedEnergy,
             peeling: sensitivities.map { .init(peels: $0.peels, total: $0.total, capped: $0.cappedTotal) }, sampling: sampling)
     }

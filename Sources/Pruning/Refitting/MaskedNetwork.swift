@@ -16,6 +16,14 @@ struct MaskedNetwork: Sendable {
         original = network
     }
 
+    /// Takes the statistics of normalizations over the channels that stay alone.
+    ///
+    /// - Throws: `network`.
+    mutating func restrictStatistics(to kept: [ChannelGroup.ID: [Int]]) throws(PruningError) {
+        guard !kept.isEmpty else { return }
+        do { network = try network.restrictingStatistics(to: kept) } catch { throw .network(error) }
+    }
+
     /// Puts a whole tensor in place.
     mutating func replace(_ name: String, _ tensor: Parameter) {
         network.parameters[name] = tensor

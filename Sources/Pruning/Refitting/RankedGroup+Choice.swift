@@ -5,15 +5,16 @@ extension RankedGroup {
     var reading: (group: Int, channels: Int, consumers: [Consumer]) { (index, count, consumers) }
 
     /// Whether the choice waits for the moments of the consumer in the network pruned so far.
-    var isChosenInPlace: Bool { consumers.count == 1 && rule.usesMoments }
+    var isChosenInPlace: Bool { consumers.count == 1 && rule.usesMoments && group.statistics.isEmpty }
 
     /// Whether a consumer has more regressors than memory allows, and the group has moments of its own to be fitted in.
     func isWide(_ run: PruningRun) -> Bool {
         zip(consumers, moments).contains { $0.regressorCount > run.mostRegressors && $1 != nil }
     }
 
-    /// Whether the choice looks at several consumers at once.
-    var isShared: Bool { consumers.count > 1 && rule.usesMoments }
+    /// Whether the choice comes first, in moments of the original network: it looks at several consumers at once, or a normalization on the
+    /// way to them takes its statistics over what stays.
+    var isShared: Bool { (consumers.count > 1 || !group.statistics.isEmpty) && rule.usesMoments }
 
     /// Greedy or backward choice of whole channels.
     func select(_ problems: consuming [BlockSelection.Problem], keeping m: Int) throws(PruningError) -> [Int] {

@@ -58,7 +58,10 @@ struct Refit: Sendable {
             outcomes.append(outcome)
             outcomes[g].seconds = seconds
         }
-        return (refit.masked, outcomes)
+        let cut = zip(ranking.groups, outcomes).filter { !$0.group.statistics.isEmpty && $1.kept.count < $0.count }
+        var masked = refit.masked
+        try masked.restrictStatistics(to: Dictionary(cut.map { ($0.name, $1.kept) }, uniquingKeysWith: { first, _ in first }))
+        return (masked, outcomes)
     }
 
     /// This refit, which cuts residual streams, unless the other one, which leaves them whole, is about as good.

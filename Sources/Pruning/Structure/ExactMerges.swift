@@ -35,7 +35,8 @@ package struct ExactMerges: Sendable {
         var analysis = ChannelFormAnalysis(network)
         // Rows that nothing reads, by tensor: what feeds only them is unread, too.
         var dead: [String: Set<Int>] = [:]
-        for g in groups.indices.reversed() {
+        // What shares statistics with others does not go without a change.
+        for g in groups.indices.reversed() where groups[g].statistics.isEmpty {
             var readers: [Reader] = []
             for consumer in network.consumers(of: groups[g]) {
                 readers.append(try Reader(Consumer(consumer, in: network), groups[g].count, dead: dead, &analysis))

@@ -102,6 +102,19 @@ extension ONNXWireNode {
         name.isEmpty ? "\(clip(opType, limit: 40)) number \(index)" : quoted(name)
     }
 
+    /// Names that are made in the graphs inside a node: none of them may be made outside, too.
+    package var enclosedNames: Set<String> {
+        var result = Set<String>()
+        for graph in attribute.flatMap({ ($0.hasG ? [$0.g] : []) + $0.graphs }) {
+            result.formUnion(graph.input.map(\.name) + graph.initializer.map(\.name) + graph.sparseInitializer.map(\.values.name))
+            for node in graph.node {
+                result.formUnion(node.output)
+                result.formUnion(node.enclosedNames)
+            }
+        }
+        return result
+    }
+
     /// Names that the graphs inside a node take from outside of them.
     package var capturedNames: Set<String> {
         var result = Set<String>()
