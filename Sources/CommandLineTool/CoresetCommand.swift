@@ -67,10 +67,10 @@ struct CoresetCommand: ParsableCommand {
         var epsilon: Double?
         var seed: UInt64?
         var guarantee: String
-        /// Processes, collectives and bytes that left one for another; absent for one process.
-        var ranks: Int?
-        var messages: Int?
-        var bytesSent: Int?
+        /// Processes, and collectives and bytes that left one for another.
+        var ranks = 1
+        var messages = 0
+        var bytesSent = 0
         var seconds: Double
         var readSeconds: Double
         var threads: Int
@@ -155,7 +155,7 @@ struct CoresetCommand: ParsableCommand {
         let report = Report(
             construction: construction.rawValue, pointCount: file.count, dimension: file.dimension, rank: maximum.rank,
             size: coreset.count, provenFactor: maximum.provenFactor.ifFinite, peels: 1, guarantee: coreset.guarantee.statement,
-            ranks: cost?.ranks, messages: cost?.traffic.messages, bytesSent: cost?.traffic.bytesSent,
+            ranks: cost?.ranks ?? 1, messages: cost?.traffic.messages ?? 0, bytesSent: cost?.traffic.bytesSent ?? 0,
             seconds: seconds, readSeconds: file.readSeconds, threads: threads)
         if format.json { try JSONOutput.show(report) } else { show(report, isMeasured: false) }
     }

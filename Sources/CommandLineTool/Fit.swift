@@ -112,9 +112,9 @@ struct Fit: ParsableCommand {
         let iterations: Int
         let dataPasses: Int
         /// Processes, and per solve collectives and bytes that left one for another; absent for one process.
-        let ranks: Int?
-        let messages: Int?
-        let bytesSent: Int?
+        let ranks: Int
+        let messages: Int
+        let bytesSent: Int
         let seconds: Double
         let readSeconds: Double
         let method: String
@@ -173,8 +173,8 @@ struct Fit: ParsableCommand {
                 ? (0..<points.dimension).map { axes.directions.row($0) } : nil,
             hasShape: fit.ellipsoid.shape != nil, notes: Self.notes(on: fit),
             supportCount: fit.support.count, keptCount: kept?.count, seed: kept == nil ? nil : seed, iterations: fit.iterations,
-            dataPasses: fit.dataPasses, ranks: cost?.ranks, messages: cost?.perSolve(repeats).traffic.messages,
-            bytesSent: cost?.perSolve(repeats).traffic.bytesSent, seconds: seconds,
+            dataPasses: fit.dataPasses, ranks: cost?.ranks ?? 1, messages: cost?.perSolve(repeats).traffic.messages ?? 0,
+            bytesSent: cost?.perSolve(repeats).traffic.bytesSent ?? 0, seconds: seconds,
             readSeconds: points.readSeconds, method: MethodArgument.name(of: fit.method), coreType: BLASConfiguration.selection.coreType,
             threads: threads)
         if let output { try archive(fit, kept: kept).write(to: output, force: overwrite.force) }

@@ -43,10 +43,11 @@ final class PhaseTimes: Sendable {
         }
     }
 
-    /// One line: the total and the phases that took a hundredth of it.
+    /// One line: the total, the phases that took a hundredth of it, and the memory.
     func show() {
         let phases = seconds, total = phases.reduce(0) { $0 + $1.seconds }
         let parts = phases.filter { $0.seconds >= total / 100 }.map { "\($0.name) \(Format.seconds($0.seconds))" }
-        Console.say("\(Format.seconds(total)) in all: \(parts.joined(separator: ", "))")
+        Console.say(
+            "\(Format.seconds(total)) in all: \(parts.joined(separator: ", ")); at most \(Format.bytes(ProcessMemory.peak)) of memory")
     }
 }

@@ -94,10 +94,10 @@ struct Reduce: ParsableCommand {
         let error: Double
         let spreadError: Double
         let massError: Double
-        /// Processes, and per reduction collectives and bytes that left one for another; absent for one process.
-        var ranks: Int?
-        var messages: Int?
-        var bytesSent: Int?
+        /// Processes, and per reduction collectives and bytes that left one for another.
+        var ranks = 1
+        var messages = 0
+        var bytesSent = 0
         let seconds: Double
         let readSeconds: Double
         let threads: Int
@@ -131,8 +131,9 @@ struct Reduce: ParsableCommand {
         let report = Report(
             pointCount: points.count, dimension: points.dimension, featureCount: reduction.featureCount,
             supportCount: reduction.indices.count, rank: reduction.rank, error: reduction.error, spreadError: reduction.spreadError,
-            massError: reduction.massError, ranks: cost?.ranks, messages: cost?.perSolve(repetitions).traffic.messages,
-            bytesSent: cost?.perSolve(repetitions).traffic.bytesSent, seconds: seconds, readSeconds: points.readSeconds, threads: threads)
+            massError: reduction.massError, ranks: cost?.ranks ?? 1, messages: cost?.perSolve(repetitions).traffic.messages ?? 0,
+            bytesSent: cost?.perSolve(repetitions).traffic.bytesSent ?? 0, seconds: seconds, readSeconds: points.readSeconds,
+            threads: threads)
         if format.json { try JSONOutput.show(report) } else { show(report) }
     }
 

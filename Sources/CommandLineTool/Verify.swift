@@ -76,19 +76,23 @@ struct Verify: ParsableCommand {
         let after = try prunedFile.resized(to: shapes ?? (known.count == before.network.inputs.count ? known : nil))
         // Beside a NaN every difference is as good as none.
         for model in [before, after] { try model.network.validate() }
-        let replayed = try plan.apply(to: before.network)
-        let masked = try plan.masked(before.network)
-        let inputs = try labelled?.labelled.inputs ?? before.network.drawnInputs(seed: seed)
+        let written = try before.reread(plan.apply(to: before.network))
+        let identical = written.parameters == after.network.parameters && written.nodes == after.network.nodes
+        // Outputs that cannot be computed are compared where they begin to.
+        let (whole, smaller) = (before.network.endingWhereComputable(), after.network.endingWhereComputable())
+        let replayed = try plan.apply(to: whole)
+        let masked = try plan.masked(whole)
+        let inputs = try labelled?.labelled.inputs ?? whole.drawnInputs(seed: seed)
 
         bar.update("comparing", fraction: 0.2)
         // The cut itself is compared in full precision; that the file holds it is compared tensor by tensor.
-        let taps = before.network.comparableOutputs
+        let taps = whole.comparableOutputs
         guard !taps.isEmpty else { throw CommandFailure.failure("expected an output that can be computed, found none") }
-        let answers = try [before.network, after.network, masked, replayed].map { network in
+        let answers = try [whole, smaller, masked, replayed].map { network in
             try taps.map { try Evaluator(network, observing: [$0]).logits(of: inputs) }
         }
         for (tap, (found, wanted)) in zip(taps, zip(answers[1], answers[2])) where found.values.count != wanted.values.count {
-            let name = before.network.values[tap].name
+            let name = whole.values[tap].name
             throw CommandFailure.failure("expected \(wanted.sampleSize) values of \(name) from \(pruned), found \(found.sampleSize)")
         }
         let outputs = answers.map { $0[0] }
@@ -98,12 +102,10 @@ struct Verify: ParsableCommand {
         }
         // Sums of some thousand terms in another order, through some layers: a thousand roundings of the largest output.
         let tolerance = 1000 * Double(Float.ulpOfOne) * Double(max(largest, 1))
-        let written = try before.reread(replayed)
-        let identical = written.parameters == after.network.parameters && written.nodes == after.network.nodes
 
         bar.update("timing", fraction: 0.6)
         let batch = min(64, inputs[0].batchCount)
-        let times = try NetworkLatency.measure(before.network, after.network, inputs: inputs.map { $0.samples(0..<batch) })
+        let times = try NetworkLatency.measure(whole, smaller, inputs: inputs.map { $0.samples(0..<batch) })
         bar.clear()
         let labels = labelled?.labels ?? []
         let accuracies = labels.isEmpty ? nil : try outputs.prefix(2).map { try Evaluator.accuracy(logits: $0, labels: labels).fraction }

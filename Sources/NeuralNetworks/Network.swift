@@ -56,6 +56,8 @@ public struct Network: Sendable {
     public var quantizations: [String: Quantization] = [:]
     /// Parameters that follow from the sizes of the inputs (positions, masks), by name: no part of what tells networks apart.
     public var derivedParameters: Set<String> = []
+    /// Parameters whose values a changed file could not hold (those of branches), by name: they stay what they are.
+    public var fixedParameters: Set<String> = []
     /// Whether the file the network came from stores attributes of layers (padding, slices, groups, split sizes), so that
     /// surgery may change them. False for files that hold weights only: the program that loads those fixes all attributes.
     public var storesAttributes: Bool

@@ -71,7 +71,7 @@ public struct PreparedPruning: Sendable {
                     inputCount: samples.batchCount, inputs, run)
             }
             let streams = pruner.wholeStreams.map { PruningWarning.wholeStream(group: $0.id, reason: $0.barrier) }
-            let plan = try PruningPlan(refit, ranking, errors, inputs, run).with(streams + run.unmeasured)
+            let plan = try PruningPlan(refit, ranking, errors, inputs, run).with(streams + run.unmeasured + pruner.replacedOutputs(in: run))
                 .learned(inputs, run)
             try run.begin(.finished)
             return plan

@@ -84,10 +84,29 @@ public struct Pruner: Sendable {
     }
 
     private func begin(_ observer: PruningObserver?, isGivenInputs: Bool) throws(PruningError) -> PruningRun {
+        let comparable = comparable
         let merges =
             settings.mergesRedundantChannels
-            ? try ExactMerges(network, groups: groups) : ExactMerges(keeping: network, groupCount: groups.count)
-        return PruningRun(network, merges: merges, groups: groups, settings: settings, isGivenInputs: isGivenInputs, observer: observer)
+            ? try ExactMerges(comparable, groups: groups) : ExactMerges(keeping: comparable, groupCount: groups.count)
+        return PruningRun(comparable, merges: merges, groups: groups, settings: settings, isGivenInputs: isGivenInputs, observer: observer)
+    }
+
+    /// The network with ends that can be compared where its own outputs cannot, unless channels that may go would have to stay for them.
+    private var comparable: Network {
+        let result = network.endingWhereComputable()
+        guard result.outputs != network.outputs, let found = try? result.channelGroups() else { return network }
+        let free = Dictionary(found.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+        return groups.allSatisfy { free[$0.id]?.barrier == nil && free[$0.id]?.count == $0.count } ? result : network
+    }
+
+    /// The first node in the way of the network's own outputs, where what it reads is compared in their place.
+    func replacedOutputs(in run: PruningRun) -> [PruningWarning] {
+        guard run.original.outputs != network.outputs,
+            let obstacle = run.evaluability.blockingNodes.first(where: {
+                network.nodes.indices.contains($0.node) && !network.nodes[$0.node].outputs.isEmpty
+            })
+        else { return [] }
+        return [.comparedBefore(node: obstacle.name, operation: obstacle.operation)]
     }
 
     /// The plan where the counts asked for cost nothing but redundant channels.

@@ -234,6 +234,30 @@ import Testing
         #expect(try again.network.output(input) == cut.output(input))
     }
 
+    /// What a branch reads stays what it is: nothing in the graph that is written names it.
+    @Test func tensorsOfBranchesAreFixed() throws {
+        var graph = WireGraph()
+        graph.input("x", [nil, 4])
+        graph.tensor("w", [4, 6], Self.numbers(24, seed: 51))
+        graph.tensor("v", [6, 2], Self.numbers(12, seed: 52))
+        graph.node("MatMul", ["x", "w"], ["wide"])
+        graph.node("MatMul", ["wide", "v"], ["scores"])
+        graph.encloseLast(output: "scores")
+        graph.output("scores", [nil, 2])
+        let source = try graph.source()
+        let network = source.network
+        #expect(network.fixedParameters == ["v"])
+        var moved = network
+        moved.parameters["w"]?.values[0] += 1
+        let again = try ONNXNetwork(ONNX.decode(ONNX.encode(source.model(for: moved)), modelPath: "model.onnx"))
+        let input = try Self.batch(network)
+        #expect(try again.network.output(input) == moved.output(input))
+        moved.parameters["v"]?.values[0] += 1
+        #expect { _ = try source.model(for: moved) } throws: { "\($0)".contains("branch") }
+        // A name that a branch has made is not made again.
+        #expect(source.model.wire.graph.node.last?.enclosedNames == ["inner scores"])
+    }
+
     /// Loud places are cut off a distance below the loudest, as spectrograms are.
     @Test func boundsMayBeComputed() throws {
         var graph = WireGraph()

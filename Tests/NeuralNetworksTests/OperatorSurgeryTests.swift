@@ -151,6 +151,10 @@ import Testing
         #expect(throws: NetworkError.self) { try Evaluator(network) }
         let found = try Evaluator(network, observing: [before, beside]).forward(net.batch(2, [6]))
         #expect(found[beside]?.shape == [2, 4])
+        // It can be compared at what the unknown node reads, beside the output that can be computed.
+        let ending = network.endingWhereComputable()
+        #expect(ending.outputs == [beside, before] && ending.comparableOutputs == ending.outputs)
+        #expect(ending.endingWhereComputable().outputs == ending.outputs)
         // Given the value behind it, the rest can be computed.
         #expect(network.evaluability(from: [input, strange]).isComputable(strange))
     }

@@ -68,6 +68,26 @@ struct WireGraph {
         graph.node.append(node)
     }
 
+    /// Moves the last node into both branches of a choice whose condition is a constant.
+    mutating func encloseLast(output: String) {
+        guard let inner = graph.node.popLast() else { return }
+        var branch = ONNXWireGraph()
+        (branch.name, branch.node) = ("branch", [inner])
+        branch.node[0].output = ["inner " + output]
+        branch.output = [Self.info("inner " + output, [nil], type: 1)]
+        var condition = ONNXWireTensor()
+        (condition.name, condition.dataType, condition.int32Data) = ("condition", 9, [1])
+        graph.initializer.append(condition)
+        var node = ONNXWireNode()
+        (node.name, node.opType, node.input, node.output) = ("choice", "If", ["condition"], [output])
+        for name in ["then_branch", "else_branch"] {
+            var attribute = ONNXWireAttribute()
+            (attribute.name, attribute.type, attribute.g) = (name, .graph, branch)
+            node.attribute.append(attribute)
+        }
+        graph.node.append(node)
+    }
+
     func source() throws -> ONNXNetwork {
         var wire = ONNXWireModel()
         wire.irVersion = 8

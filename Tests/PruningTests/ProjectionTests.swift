@@ -105,6 +105,51 @@ import Pruning
         try check(builder.network(up), &builder)
     }
 
+    /// Statistics are those of what stays, and the fit knows it: rank 5 in 24 channels that are normalized together.
+    @Test(arguments: [Normalization.Kind.layer, .rms]) func whatIsNormalizedTogetherIsCutAndFitted(_ kind: Normalization.Kind) throws {
+        var builder = Builder([5])
+        let wide = builder.linear("wide", builder.input, 5, 24)
+        builder.tensor("scale", [24], scale: 1)
+        builder.tensor("shift", [24], scale: 0.3)
+        let layer = Normalization(kind: kind, axis: -1, scale: "scale", shift: "shift", epsilon: 1e-5)
+        let active = builder.apply("relu", .activation(.relu), builder.apply("norm", .normalization(layer), wide))
+        let narrow = builder.linear("narrow", active, 24, 3)
+        let network = try builder.network(narrow)
+        var settings = PruningSettings(budget: .keep(0.5))
+        settings.learning = nil
+        let samples = builder.samples(400)
+        let plan = try Pruner(network: network, settings: settings).plan(calibration: samples)
+        #expect(plan.groups.map(\.kept.count) == [12])
+        let unseen = builder.samples(200)
+        #expect(try error(plan, network, unseen) < 0.5 * error(weightsAlone(network), network, unseen))
+        let (sliced, masked) = (try plan.apply(to: network), try plan.masked(network))
+        let (a, b) = (try sliced.forward(unseen).observed[0].values, try masked.forward(unseen).observed[0].values)
+        #expect(zip(a, b).allSatisfy { ($0 - $1).magnitude < 1e-4 })
+        // Nothing is proven where all others change.
+        #expect(plan.layers.allSatisfy { if case .none = $0.guarantee.factor { true } else { false } })
+        // Budgets that are allocated go the same way.
+        settings.budget = .parameters(0.6)
+        #expect(try Pruner(network: network, settings: settings).plan(calibration: samples).groups[0].kept.count < 24)
+    }
+
+    /// What an operation that nobody knows reads is learned where the outputs behind it cannot be computed.
+    @Test func whatCannotBeComputedIsComparedBefore() throws {
+        var builder = Builder([6])
+        let wide = builder.apply("relu", .activation(.relu), builder.linear("wide", builder.input, 6, 24))
+        let scores = builder.linear("scores", wide, 24, 4)
+        let strange = builder.apply("strange", .barrier(operation: "Custom.Op"), scores)
+        let network = Network(
+            nodes: builder.nodes, values: builder.values, inputs: [0], outputs: [strange], parameters: builder.parameters)
+        var settings = PruningSettings(budget: .keep(0.5))
+        settings.learning = LearningSettings()
+        settings.learning?.steps = 50
+        let plan = try Pruner(network: network, settings: settings).plan(calibration: builder.samples(200))
+        #expect(plan.warnings.contains(.comparedBefore(node: "strange", operation: "Custom.Op")))
+        #expect(plan.learned != nil, "\(plan.warnings)")
+        #expect(plan.prediction.outputs.map(\.name) == ["scores"])
+        #expect(try plan.apply(to: network).outputs == [strange])
+    }
+
     /// Two heads, and a normalizer in front when there is one.
     private func policy(hasNormalizer: Bool) throws -> (Network, Builder) {
         var builder = Builder([8])

@@ -91,4 +91,49 @@ extension Network {
         let (evaluability, constants) = (evaluability(), constantValues)
         return outputs.filter { evaluability.isComputable($0) && !constants.contains($0) }
     }
+
+    /// The network with ends at which it can be compared with a changed one: its outputs that can be computed, and in the place of the
+    /// others what the nodes in their way read. Itself where all outputs can be compared, and where nothing can.
+    ///
+    /// Choices and staircases are no such ends: they hardly ever show a difference.
+    public func endingWhereComputable() -> Network {
+        let known = comparableOutputs
+        guard known != outputs else { return self }
+        let (evaluability, constants) = (evaluability(), constantValues)
+        let isMissing = outputs.contains { !evaluability.isComputable($0) }
+        var ends = known
+        for obstacle in isMissing ? evaluability.blockingNodes : [] where nodes.indices.contains(obstacle.node) {
+            guard !nodes[obstacle.node].outputs.isEmpty else { continue }
+            for value in nodes[obstacle.node].inputs where !ends.contains(value) {
+                guard evaluability.isComputable(value), !constants.contains(value), !inputs.contains(value),
+                    let maker = nodes.first(where: { $0.outputs.contains(value) }), !maker.layer.isStaircase
+                else { continue }
+                ends.append(value)
+            }
+        }
+        var result = self
+        if !ends.isEmpty { result.outputs = ends }
+        return result
+    }
+}
+
+extension Layer {
+    /// Whether what it makes stays the same while its inputs change a little.
+    fileprivate var isStaircase: Bool {
+        switch self {
+        case .elementwise(let operation):
+            switch operation {
+            case .equal, .less, .lessOrEqual, .greater, .greaterOrEqual, .and, .or, .exclusiveOr, .integerDivide: true
+            default: false
+            }
+        case .activation(.function(let function)):
+            switch function {
+            case .round, .floor, .ceiling, .truncation, .sign, .not, .isNaN, .isInfinite, .isNonzero: true
+            default: false
+            }
+        case .reduction(let layer): layer.kind == .firstMaximum || layer.kind == .firstMinimum
+        case .extent: true
+        default: false
+        }
+    }
 }

@@ -27,11 +27,11 @@ extension ONNXExporter {
         case (.gather(_, let before), .gather(_, let after)):
             if before != after, graph.node[origin.node].opType == "Gather" { try writeIndices(origin.node, after) }
         case (.slice(let before), .slice(let after)):
-            let isLiteral = try isLiteral(origin.node, slots: 1...4)
-            if before != after || inputChanged && !isLiteral { try writeSlice(origin.node, counted(after)) }
+            let isMoved = try isMoved(origin.node, slots: 1...4, inputChanged: inputChanged)
+            if before != after || isMoved { try writeSlice(origin.node, counted(after)) }
         case (.padding(let before, let after, _), .padding(let newBefore, let newAfter, _)):
-            let isLiteral = try isLiteral(origin.node, slots: 1...1)
-            if before != newBefore || after != newAfter || inputChanged && !isLiteral {
+            let isMoved = try isMoved(origin.node, slots: 1...1, inputChanged: inputChanged)
+            if before != newBefore || after != newAfter || isMoved {
                 try writePadding(origin.node, counted(newBefore) + counted(newAfter))
             }
         default: break
@@ -52,10 +52,14 @@ extension ONNXExporter {
         return try source.model.constant(tensor, node: name)
     }
 
-    /// The inputs do not depend on the shape of an activation.
-    private func isLiteral(_ node: Int, slots: ClosedRange<Int>) throws(NetworkError) -> Bool {
-        for slot in slots { if let constant = try constant(node, slot), !constant.isLiteral { return false } }
-        return true
+    /// Some input depends on the shape of an activation that has changed: the node's own, or another.
+    private func isMoved(_ node: Int, slots: ClosedRange<Int>, inputChanged: Bool) throws(NetworkError) -> Bool {
+        for slot in slots {
+            guard let name = reader(node).input(slot), let constant = try constant(named: name), !constant.isLiteral else { continue }
+            if inputChanged { return true }
+            if try isMoved(name) { return true }
+        }
+        return false
     }
 
     /// A recurrent layer that starts from zeros of the old width starts from none instead, which means the same.

@@ -17,7 +17,8 @@ extension ONNXExporter {
                 let input = graph.node[node].input.first.flatMap({ source.activations[$0] }),
                 let output = graph.node[node].output.first.flatMap({ source.activations[$0] }),
                 let old = (source.extents(input, in: source.network), source.extents(output, in: source.network)) as? ([Int], [Int]),
-                let new = (source.extents(input, in: changed), source.extents(output, in: changed)) as? ([Int], [Int]), old != new
+                let new = (source.extents(input, in: changed), source.extents(output, in: changed)) as? ([Int], [Int]),
+                case let isMoved = try readsMoved(node), old != new || isMoved
             else { continue }
             switch operation {
             case "Reshape": try writeTarget(node, from: new.0, to: new.1, insteadOf: old.1, slot: 1, isReshape: true)
@@ -27,6 +28,21 @@ extension ONNXExporter {
                     try writeTarget(node, from: new.0, to: new.1, insteadOf: old.1, slot: 3, isReshape: false)
                 }
             }
+        }
+    }
+
+    /// Whether a node reads a constant that was computed from extents that have changed.
+    private func readsMoved(_ node: Int) throws(NetworkError) -> Bool {
+        for name in graph.node[node].input.dropFirst() where !name.isEmpty { if try isMoved(name) { return true } }
+        return false
+    }
+
+    /// Whether a constant was computed from extents that have changed, of whatever value.
+    func isMoved(_ name: String) throws(NetworkError) -> Bool {
+        guard let constant = try constant(named: name) else { return false }
+        return constant.sources.contains { axis in
+            source.extents(axis.value, in: source.network)?.dropFirst(axis.axis).first
+                != source.extents(axis.value, in: changed)?.dropFirst(axis.axis).first
         }
     }
 

@@ -125,6 +125,8 @@ struct ONNXExporter {
             if users[binding.constant] == uses.count + measures.count, try replace(binding.constant, by: tensor) {
                 storedShapes[binding.constant] = tensor.shape
                 for (node, extents) in measures { state(extents, at: node) }
+            } else if uses.isEmpty {
+                throw .invalidNetwork(reason: "expected tensor \(name) as it was, since a branch of the model reads it, found other values")
             } else {
                 let fresh = try addInitializer(near: binding.constant, tensor)
                 for use in uses { graph.node[use.node].input[use.slot] = fresh }

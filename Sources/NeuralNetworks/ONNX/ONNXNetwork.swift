@@ -61,6 +61,8 @@ public struct ONNXNetwork: Sendable {
         var network = importer.draft.network
         network.derivedParameters = Set(
             importer.draft.provenance.bindings.filter { importer.facts.constants[$0.value.constant]?.isLiteral == false }.map(\.key))
+        // Nodes inside of branches have no place in the graph that is written.
+        network.fixedParameters = Set(importer.draft.provenance.bindings.keys).subtracting(importer.draft.provenance.uses.map(\.parameter))
         self.network = network
         warnings = importer.allWarnings
         provenance = importer.draft.provenance

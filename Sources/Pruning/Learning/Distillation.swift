@@ -115,7 +115,7 @@ public struct Distillation: Sendable {
                     by: loss, on: self.inputs.augmentation, seed: settings.seed, teacher: self.teacher, pairs: observed) : plain
             tensors = try LearnedTensors(
                 self.student, probe: probe, inputShapes: shapes,
-                frozen: self.student.frozenTensors(rows: self.inputs.count))
+                frozen: self.student.frozenTensors(rows: self.inputs.count).union(self.student.fixedParameters))
             prepared = try WeightGradient(
                 self.student, observing: observed.map(\.student), parameters: tensors.names,
                 inputShapes: shapes)

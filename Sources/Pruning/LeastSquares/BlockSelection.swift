@@ -98,6 +98,8 @@ package struct BlockSelection: Sendable {
         var problem = (consume given).reconstruction
         let size = problem.count
         let unit = weight / Swift.max(problem.targetEnergy, .leastNormalMagnitude)
+        // Changes are norms over the targets, which no rotation of them alters: of many, a triangular factor is as good as all.
+        if problem.cross.columns > size { problem.cross = problem.cross.transposed().triangularFactor().transposed() }
         // Without a ridge dead or duplicate channels make blocks singular; rounding level is added.
         let floor = Double(size) * Double.ulpOfOne * Swift.max(problem.channels.meanVariance, .leastNormalMagnitude)
         let lambda = Swift.max(problem.ridge, floor)

@@ -20,6 +20,8 @@ public enum PruningWarning: Sendable, Equatable, Codable {
     case settingsWithoutInputs(selection: Selection, points: PointRepresentation, reweighting: Reweighting)
     /// Readers of a group cannot be measured: an operation before them, or in them, cannot be evaluated.
     case unmeasured(group: String, node: String, operation: String)
+    /// Outputs behind a node cannot be computed: what it reads is compared, and learned, in their place.
+    case comparedBefore(node: String, operation: String)
     /// Only some of the given inputs are passed through the network, as many as the effort pays for.
     case inputsLeftOut(used: Int, given: Int, effort: Effort)
     /// A consumer of so many regressors that their normal matrices exceed the memory: its channels are chosen and fitted in moments of
