@@ -37,14 +37,23 @@ import Pruning
         let other = try Self.linear([[1, 0.4], [0, 1]])
         let fitted = try AnswerComparison(network, other, on: ActivationTensor(shape: [2, 2], values: [1, 1.5, 2, 1]))
         #expect(fitted.agreement?.share == 0.5)
-        // (1, 2): the error 0.8 is that of the second largest. Margins ½ and 1, and 1 of the held-out input itself: one of three flips,
-        // and by margins ½ of 2½.
-        let heldOut = try AnswerComparison(network, other, on: ActivationTensor(shape: [1, 2], values: [1, 2]))
-        #expect(abs((fitted.agreement(withErrorsOf: heldOut)?.share ?? 0) - 2.0 / 3) <= 1e-6)
-        #expect(abs((fitted.agreement(withErrorsOf: heldOut, weighsByMargin: true)?.share ?? 0) - 0.8) <= 1e-6)
-        // (2, 1): the error 0.4 is that of the largest, and nothing flips.
+        // (1, 2) and (2, 1): α = 0.8, errors (0.4, 1) and (0.8, 0.2) of the larger and the smaller value. Margins ½ and 1, and 1 of the
+        // held-out inputs themselves: the first error turns 0.8·½ over, one pair of eight, and by margins ¼ of 3½.
+        let heldOut = try AnswerComparison(network, other, on: ActivationTensor(shape: [2, 2], values: [1, 2, 2, 1]))
+        #expect(abs((fitted.agreement(withErrorsOf: heldOut)?.share ?? 0) - 0.875) <= 1e-6)
+        #expect(abs((fitted.agreement(withErrorsOf: heldOut, weighsByMargin: true)?.share ?? 0) - 3.25 / 3.5) <= 1e-6)
+        // (2, 1) alone: all of its error is a factor, and nothing flips.
         let agreeing = try AnswerComparison(network, other, on: ActivationTensor(shape: [1, 2], values: [2, 1]))
         #expect(fitted.agreement(withErrorsOf: agreeing)?.share == 1)
+    }
+
+    /// Answers that are less sure by a common factor are the same answers.
+    @Test func aCommonFactorChangesNoAnswer() throws {
+        let network = try Self.linear((0..<6).map { k in (0..<12).map { $0 == k ? 1 : 0 } })
+        let weaker = try Self.linear((0..<6).map { k in (0..<12).map { $0 == k ? 0.3 : 0 } })
+        let fitted = try AnswerComparison(network, weaker, on: .random([200, 12], seed: 8))
+        let heldOut = try AnswerComparison(network, weaker, on: .random([30, 12], seed: 9))
+        #expect(try #require(fitted.agreement(withErrorsOf: heldOut)).share > 0.999)
     }
 
     /// Errors that do not know the margins, held out on a twelfth: the estimate is the share of all, within its own error.
