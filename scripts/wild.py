@@ -5,12 +5,14 @@ detectors, tones in noise for audio, crops of drawn scenes for images, draws of 
 answers on inputs that the pruning did not see are the truth: agreement of the largest output where the outputs are scores of classes,
 relative error E|y - y'|^2 / Var y per output elsewhere.
 """
-import argparse, json, os, pathlib, resource, subprocess, sys, tempfile, time
+import argparse, json, os, pathlib, resource, subprocess, sys, tempfile
 
 import numpy as np
 import onnx
 import onnxruntime as ort
 from PIL import Image, ImageDraw, ImageFont
+
+from latency_onnxruntime import medians
 
 WORDS = ("convex ellipsoid gradient river copper station 0123456789 apple ORANGE Paris winter signal 42 kernel margin invoice total "
          "harbor 2026 left right stop exit menu coffee bread 17:30 open closed street market engine light water").split()
@@ -157,21 +159,6 @@ def compare(before, after, names):
     return result
 
 
-def latency(paths, feed, rounds=15):
-    """Interleaved medians in milliseconds, one thread."""
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    sessions = [ort.InferenceSession(str(p), options, providers=["CPUExecutionProvider"]) for p in paths]
-    times = [[] for _ in sessions]
-    for s in sessions: s.run(None, feed)
-    for _ in range(rounds):
-        for s, t in zip(sessions, times):
-            start = time.perf_counter()
-            s.run(None, feed)
-            t.append(time.perf_counter() - start)
-    return [1e3 * float(np.median(t)) for t in times]
-
-
 def tool(arguments, timeout):
     """Exit code, what was printed, and the resources of all children so far."""
     process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -253,7 +240,7 @@ def main():
                         result = compare(before, run(pruned, test), names)
                         agreements = [r["agreement"] for r in result.values() if "agreement" in r]
                         errors = [r["error"] for r in result.values() if r["error"] is not None]
-                        speed = latency([path, small], test[0])
+                        speed = medians([path, small], test[0])
                         measured = [f"{100 * min(agreements):.1f}" if agreements else "", f"{max(errors):.3f}" if errors else "",]
                         times = f"{speed[0]:.2f} → {speed[1]:.2f}"
                     except Exception as problem:
