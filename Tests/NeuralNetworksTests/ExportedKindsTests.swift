@@ -155,8 +155,9 @@ import Testing
         #expect(try network.channelGroups().filter(\.isPrunable).map(\.count) == [6])
     }
 
-    /// Heads that lie beside the batch on one axis: what the model computed from the batch stays open when heads go.
-    @Test func targetsComputedFromTheBatchStayOpen() throws {
+    /// Heads that lie beside the batch on one axis: what the model computed from the batch stays open when heads go, also where the
+    /// exporter had said that a 0 means none.
+    @Test(arguments: [0, 1]) func targetsComputedFromTheBatchStayOpen(allowZero: Int) throws {
         var graph = WireGraph()
         graph.input("x", [nil, 5, 8])
         graph.tensor("a", [8, 12], Self.numbers(96, seed: 12))
@@ -170,7 +171,7 @@ import Testing
         graph.node("Concat", ["five", "heads", "four"], ["apart"], integers: ["axis": 0])
         graph.node("Transpose", ["x"], ["tokens first"], lists: ["perm": [1, 0, 2]])
         graph.node("MatMul", ["tokens first", "a"], ["wide"])
-        graph.node("Reshape", ["wide", "apart"], ["rows"])
+        graph.node("Reshape", ["wide", "apart"], ["rows"], integers: ["allowzero": allowZero])
         graph.node("Transpose", ["rows"], ["queries"], lists: ["perm": [1, 0, 2]])
         graph.node("Transpose", ["rows"], ["keys"], lists: ["perm": [1, 2, 0]])
         graph.node("MatMul", ["queries", "keys"], ["products"])
@@ -198,6 +199,7 @@ import Testing
         let model = try source.model(for: cut)
         let reshape = try #require(model.wire.graph.node.first { $0.output == ["rows"] })
         #expect(try model.tensor(named: reshape.input[1]).floats() == [0, -1, 4])
+        #expect(!reshape.attribute.contains { $0.name == "allowzero" })
         let lines = try #require(model.wire.graph.node.first { $0.output == ["lines"] })
         if let stated = try? model.tensor(named: lines.input[1]) { #expect(try stated.floats() == [-1, 8]) }
         let again = try ONNXNetwork(ONNX.decode(ONNX.encode(model), modelPath: "model.onnx"))

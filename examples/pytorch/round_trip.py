@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 from export import export, export_torchscript
 from load_pruned import load_pruned
 from resnet20 import ResNet20
+from vision_transformer import VisionTransformer
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--loewner", default="loewner", help="the tool")
@@ -82,20 +83,23 @@ logits = expected(inside("small.safetensors"), "--network", "resnet20-cifar")
 compare("load_pruned", load_pruned(ResNet20(), inside("small.safetensors")).eval(), logits)
 compare("emitted module", emitted(inside("small.py")), logits)
 
-# 2. Both exporters, any architecture.
+# 2. Both exporters, any architecture: one whose tensors keep their names, and one whose tensors do not.
 ways = [("torchscript", export_torchscript)]
 if importlib.util.find_spec("onnxscript"):
     ways.append(("dynamo", export))
 else:
     print("dynamo: skipped, onnxscript is not installed")
-for name, way in ways:
-    way(model, images[:2], inside(f"{name}.onnx"))
-    loewner(
-        "prune", inside(f"{name}.onnx"), "-o", inside(f"{name}-small.onnx"), "--keep", "0.5", "--calibration", inside("images.npz"),
-        "--emit-python", inside(f"{name}_small.py"), "--force")
-    logits = expected(inside(f"{name}-small.onnx"))
-    compare(f"{name}, load_pruned", load_pruned(ResNet20(), inside(f"{name}-small.onnx"), strict=False).eval(), logits)
-    compare(f"{name}, emitted module", emitted(inside(f"{name}_small.py")), logits)
+for kind, make in [("resnet20", ResNet20), ("vision_transformer", VisionTransformer)]:
+    whole = model if kind == "resnet20" else make().eval()
+    for exporter, way in ways:
+        name = f"{kind}_{exporter}"
+        way(whole, images[:2], inside(f"{name}.onnx"))
+        loewner(
+            "prune", inside(f"{name}.onnx"), "-o", inside(f"{name}_small.onnx"), "--keep", "0.5", "--calibration", inside("images.npz"),
+            "--learn", "0", "--emit-python", inside(f"{name}_small.py"), "--force")
+        logits = expected(inside(f"{name}_small.onnx"))
+        compare(f"{kind} by {exporter}, load_pruned", load_pruned(make(), inside(f"{name}_small.onnx")).eval(), logits)
+        compare(f"{kind} by {exporter}, emitted module", emitted(inside(f"{name}_small.py")), logits)
 
 if worst > 1e-5:
     sys.exit(f"expected the same outputs to 1e-5, found a difference of {worst:.1e}")

@@ -85,7 +85,10 @@ extension ONNXExporter {
             if fits(target.map(ONNXExtent.known)) { return try setInput(node, slot, target, hint: hint) }
         }
         guard isReshape else { return try setInput(node, slot, shape, hint: hint) }
-        try setInput(node, slot, openTarget(from: input, to: shape, insteadOf: try constant(named: name)), hint: hint)
+        let target = openTarget(from: input, to: shape, insteadOf: try constant(named: name))
+        // A 0 of ours copies, whatever the model meant by its own.
+        removeAttribute(node, "allowzero")
+        try setInput(node, slot, target, hint: hint)
     }
 
     private func isFixedBatch(_ numbers: [Int], _ shape: [Int]) -> Bool {

@@ -14,7 +14,11 @@ extension TorchWriter {
         case .embedding(let weight): return try appendEmbedding(node, weight: weight)
         case .constant(let parameter): return assign(node, try tensor(parameter, node, isBuffer: true))
         case .identity: return pass(node)
-        case .recurrent, .extent, .barrier: throw unsupported
+        case .recurrent, .barrier: throw unsupported
+        case .extent(let axis):
+            // One number for all samples: it broadcasts along the batch.
+            let x = variable(node.inputs[0])
+            return assign(node, "torch.full((1, 1), float(\(x).shape[\(axis)]), device=\(x).device)")
         case .add: return assign(node, try operands(node).joined(separator: " + "))
         case .multiply: return assign(node, try operands(node).map { "(\($0))" }.joined(separator: " * "))
         case .elementwise(let operation): return assign(node, try elementwise(operation, try operands(node), node))
