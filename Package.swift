@@ -7,6 +7,7 @@ let package = Package(
     platforms: [.macOS(.v15)],
     products: [
         .library(name: "ConvexGeometry", targets: ["ConvexGeometry", "LinearAlgebra", "MessagePassing"]),
+        .library(name: "EllipsoidFiles", targets: ["EllipsoidFiles"]),
         .library(name: "Coresets", targets: ["Coresets"]),
         .library(name: "TensorFiles", targets: ["TensorFiles"]),
         .library(name: "NeuralNetworks", targets: ["NeuralNetworks"]),
@@ -72,6 +73,7 @@ let package = Package(
             exclude: ["ONNX/onnx.proto"]),
 
         // 3
+        .target(name: "EllipsoidFiles", dependencies: ["ConvexGeometry", "TensorFiles", "LinearAlgebra"]),
         .target(name: "Coresets", dependencies: ["ConvexGeometry", "LinearAlgebra", "RandomNumbers", "MessagePassing"]),
         .target(name: "NeuralNetworks", dependencies: ["TensorFiles", "LinearAlgebra"]),
 
@@ -84,7 +86,7 @@ let package = Package(
         .executableTarget(
             name: "CommandLineTool",
             dependencies: [
-                "Pruning", "Coresets", "ConvexGeometry", "NeuralNetworks", "TensorFiles", "LinearAlgebra",
+                "Pruning", "Coresets", "ConvexGeometry", "EllipsoidFiles", "NeuralNetworks", "TensorFiles", "LinearAlgebra",
                 "RandomNumbers", "MessagePassing", "BenchmarkSuite", "ImageFiles", "CFileGuard", "CStartup",
                 .product(name: "ArgumentParser", package: "swift-argument-parser", condition: .when(traits: ["Tool"])),
             ]),
@@ -135,8 +137,15 @@ let package = Package(
         .testTarget(name: "CommandLineToolTests", dependencies: ["TensorFiles", "TestSupport"]),
         // Every Swift example of the documentation, compiled and run.
         .testTarget(
-            name: "SnippetTests", dependencies: ["Pruning", "Coresets", "ConvexGeometry", "NeuralNetworks", "TensorFiles", "LinearAlgebra"]),
+            name: "SnippetTests",
+            dependencies: ["Pruning", "Coresets", "ConvexGeometry", "EllipsoidFiles", "NeuralNetworks", "TensorFiles", "LinearAlgebra"]),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c11
 )
+
+// `LOEWNER_DOCUMENTATION=1 swift package generate-documentation --target ConvexGeometry`. Only then, so that neither builds nor clients
+// check the plugin out; scripts/documentation does without it.
+if Context.environment["LOEWNER_DOCUMENTATION"] != nil {
+    package.dependencies.append(.package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.4.0"))
+}

@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import ConvexGeometry
+import EllipsoidFiles
 import LinearAlgebra
 import RandomNumbers
 import TensorFiles
@@ -17,8 +18,8 @@ struct Fit: ParsableCommand {
               loewner fit part-*.npy -o all.npz
               loewner fit measurements.csv --trim 0.1 -o bulk.npz
 
-            The .npz file holds center (d), axes (d, r), orthonormal, and semiaxes (r), with Σ ((x−c)ᵀaxesₖ/semiaxesₖ)² ≤ 1
-            on all points, and indices and weights of the support; shape (d, d) with (x−c)ᵀ·shape·(x−c) ≤ 1 where double
+            The .npz file holds center (d), axes (d, r), orthonormal, and semiaxes (r), with Σ ((x−c)ᵀaxesₖ/semiaxesₖ)² ≤ 1 \
+            on all points, and indices and weights of the support; shape (d, d) with (x−c)ᵀ·shape·(x−c) ≤ 1 where double \
             precision can hold it. Points of lower rank r get basis (d, r) and shape (r, r) in that basis.
             """)
 
@@ -280,7 +281,7 @@ struct Fit: ParsableCommand {
     }
 
     private func archive(_ fit: MinimumVolumeEllipsoid, kept: [Int]?) throws -> TensorArchive {
-        var archive = try EllipsoidFile.archive(fit.ellipsoid)
+        var archive = try fit.ellipsoid.archive()
         archive["indices"] = .int64(fit.support)
         archive["weights"] = .float64(fit.weights)
         if let kept { archive["kept"] = .int64(kept) }

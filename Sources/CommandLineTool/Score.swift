@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import ConvexGeometry
+import EllipsoidFiles
 import LinearAlgebra
 import TensorFiles
 
@@ -71,7 +72,10 @@ struct Score: ParsableCommand {
     func run() throws {
         try overwrite.check(output, inputs: [ellipsoid] + input.paths)
         _ = threading.apply()
-        var body = try EllipsoidFile.read(ellipsoid)
+        var body: Ellipsoid
+        do { body = try Ellipsoid(archive: TensorArchive.read(path: ellipsoid)) } catch let error as EllipsoidFileError {
+            throw CommandFailure.failure("\(ellipsoid): \(error)")
+        }
         let file = try input.read(isLocal: true)
         guard file.dimension == body.dimension else {
             throw CommandFailure.failure(

@@ -79,7 +79,7 @@ public struct LInfinityCoreset: Sendable, Equatable {
     ///
     /// Flat sets are handled in their hull; duplicates and zero points are allowed.
     /// - Throws: `geometry` for bad points, `invalidValue` for bad settings.
-    /// - Complexity: one fit (``MinimumVolumeEllipsoid``) and O(d³ + m·d²) for m contact points; `volumeSubset` n·d² a pass.
+    /// - Complexity: one fit (`MinimumVolumeEllipsoid`) and O(d³ + m·d²) for m contact points; `volumeSubset` n·d² a pass.
     public init(points: Matrix, settings: Settings = .init()) throws(CoresetError) {
         guard settings.gap > 0, settings.gap.isFinite else {
             throw .invalidValue(name: "gap", expected: "a positive number", found: settings.gap)

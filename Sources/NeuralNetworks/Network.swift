@@ -62,7 +62,7 @@ public struct Network: Sendable {
     /// surgery may change them. False for files that hold weights only: the program that loads those fixes all attributes.
     public var storesAttributes: Bool
 
-    /// A network of these parts. Nothing is checked here; see ``validateGraph()`` and ``inferringShapes()``.
+    /// A network of these parts. Nothing is checked here; see ``validateGraph()`` and ``inferringShapes(inputShapes:)``.
     public init(
         nodes: [Node], values: [Value], inputs: [ValueID], outputs: [ValueID], parameters: [String: Parameter],
         storesAttributes: Bool = true

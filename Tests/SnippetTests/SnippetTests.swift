@@ -2,6 +2,7 @@
 
 import ConvexGeometry
 import Coresets
+import EllipsoidFiles
 import Foundation
 import LinearAlgebra
 import NeuralNetworks
@@ -22,10 +23,37 @@ import Testing
         let corners = Matrix(columns: [[-2, -1], [-2, 1], [2, -1], [2, 1]])
         let around = try MinimumVolumeEllipsoid(points: corners)
         let (semiaxes, gap) = (around.ellipsoid.semiaxes, around.certificate.gap)
-        let inside = around.ellipsoid.contains(Matrix(columns: [[0, 1], [3, 0]]))
         let root = 2.0.squareRoot()
         #expect(zip(semiaxes.sorted(), [root, 2 * root]).allSatisfy { ($0 - $1).magnitude < 1e-6 })
-        #expect(gap <= 1e-7 && inside == [true, false] && around.support.count >= 3)
+        #expect(gap <= 1e-7 && around.support.count >= 3)
+    }
+
+    @Test func scores() throws {
+        let normal = Matrix(columns: [[-2, -1], [-2, 1], [2, -1], [2, 1]])
+        let body = try MinimumVolumeEllipsoid(points: normal).ellipsoid
+        let unseen = Matrix(columns: [[0, 1], [3, 0]])
+        let distances = body.gauges(of: unseen)
+        let isInside = body.contains(unseen)
+        #expect(isInside == [true, false])
+        #expect((distances[0] - 1 / 2.0.squareRoot()).magnitude < 1e-6 && (distances[1] - 3 / 8.0.squareRoot()).magnitude < 1e-6)
+    }
+
+    @Test func ellipsoidFiles() throws {
+        let original = try Ellipsoid(center: [1, 2], axes: .identity(2), semiaxes: [3, 0.5])
+        let stored = try NPZ.encode(original.archive())
+        let restored = try Ellipsoid(archive: TensorArchive.decode(stored))
+        #expect(restored == original)
+        // As JSON, too.
+        #expect(try JSONDecoder().decode(Ellipsoid.self, from: JSONEncoder().encode(original)) == original)
+        // Without axes the shape is enough; what does not fit is told.
+        var plain = try original.archive()
+        plain["axes"] = nil
+        #expect((try Ellipsoid(archive: plain).gauge(of: [4, 2]) - 1).magnitude < 1e-12)
+        plain["shape"] = .float64([1, 2])
+        let error = #expect(throws: EllipsoidFileError.self) { try Ellipsoid(archive: plain) }
+        #expect(error?.description.contains("an array shape of shape (2, 2)") == true, "\(String(describing: error))")
+        plain["center"] = nil
+        #expect(throws: EllipsoidFileError.self) { try Ellipsoid(archive: plain) }
     }
 
     @Test func reductions() throws {
@@ -78,6 +106,9 @@ import Testing
         let plan = try Pruner(network: network, settings: settings).plan()
         let smaller = try plan.apply(to: network)
         #expect(smaller.parameters["fc2.weight"]?.shape == [4, 4])
+        let prepared = try Pruner(network: network, settings: settings).prepare()
+        let sizes = try [0.25, 0.5, 0.75].map { try prepared.plan(budget: .keep($0)).apply(to: network).cost.parameters }
+        #expect(sizes == sizes.sorted() && Set(sizes).count == 3)
     }
 
     /// Every ```swift block of README, Documentation and the DocC catalogs, but for lines of a package manifest, occurs in this folder.

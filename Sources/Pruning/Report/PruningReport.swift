@@ -76,7 +76,8 @@ public struct PruningReport: Sendable, Equatable, Codable {
     ///
     /// - Parameters:
     ///   - plan: the plan, made for `original`.
-    ///   - original, pruned: the network before and after.
+    ///   - original: the network before.
+    ///   - pruned: the network after.
     ///   - calibration: normalized inputs to measure errors on when there are no labelled ones.
     ///   - evaluation: labelled images to count hits and measure errors on, when there are any.
     ///   - naming: what the reader calls a setting.

@@ -19,7 +19,7 @@ public struct PruningSettings: Sendable, Equatable, Codable {
     /// predicted to agree more with the original.
     public var cutsResidualStreams: Bool
     /// Kept counts become multiples of this where the group has enough channels; of a number that the size of the group decides when
-    /// `nil` (``Budget/multiple(of:roundTo:)``). Exact counts, 1, unless set.
+    /// `nil` (``Budget/multiple(of:width:roundTo:)``). Exact counts, 1, unless set.
     public var roundTo: Int?
     /// What stands for a channel in the geometry.
     public var points: PointRepresentation

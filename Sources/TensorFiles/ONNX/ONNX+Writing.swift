@@ -13,13 +13,13 @@ extension ONNX {
     /// values go to a file beside it, whose name ends in a hash of them: `model.onnx.0123456789abcdef.data`. It is written first and
     /// shares its name with no earlier data of another content, so that whatever ends the process, the path holds the old model with the old
     /// values or the new one with the new. Data that earlier writes left beside the path go last.
-    /// - Parameter inlineLimit: most bytes of values inside of a model.
     /// - Throws: `outputExists` when the model exists and `force` is false; what `AtomicFile` throws.
     /// - Complexity: O(bytes).
     public static func write(_ model: ONNXModel, to path: String, force: Bool) throws(TensorFileError) {
         try write(model, to: path, force: force, inlineLimit: ONNXLayout.maximumByteCount)
     }
 
+    /// - Parameter inlineLimit: most bytes of values inside of a model.
     package static func write(_ model: ONNXModel, to path: String, force: Bool, inlineLimit: Int) throws(TensorFileError) {
         do throws(TensorFileError) {
             let movable = ONNXLayout.movable(model)
