@@ -328,23 +328,26 @@ struct WeightFile {
         ),
         (
             "\"max-pool\"", "\"maxpool\"",
-            "network description, layer 4: expected a type such as linear, convolution or batch-norm, found maxpool"
+            "network description, layer 4: expected a type such as linear, convolution or batch-norm, found maxpool; did you mean max-pool?"
         ),
         ("\"size\": 2", "\"sise\": 2", "network description, layer 4: expected a size, found none"),
         (
             "\"padding\": 1", "\"pading\": 1",
-            "network description, layer 0: expected only activation, dilation, from, groups, name, padding, stride, type, found pading"
+            "network description, layer 0: expected only activation, bias, depthwise, dilation, from, groups, name, padding, stride, tensors, type, weight, found pading"
         ),
         ("\"bn1\"]", "\"bn2\"]", "network description, layer 3: expected the name of an earlier layer in from, found bn2"),
         (
             "\"relu\"", "\"rely\"",
             "network description, layer 2: expected an activation among identity, relu, relu6, leaky-relu, clipped-relu, gelu, gelu-tanh, tanh, sigmoid, silu, hard-swish, hard-sigmoid, elu, found rely"
         ),
-        ("[1, 1]", "[1, 1, 1]", "network description, layer 2: expected an integer or a list of 2 integers for padding, found a list of 3"),
+        (
+            "[1, 1]", "[1, 1, 1]",
+            "network description, layer 2: expected an integer or a list of 2 integers, or 4, for padding, found a list of 3"
+        ),
         ("\"fc\"", "\"fc9\"", "node fc9: expected a tensor named fc9.weight, found none"),
         (
             "\"padding\": 1", "\"padding\": 1e300",
-            "network description, layer 0: expected an integer or a list of 2 integers for padding, found 1e+300"
+            "network description, layer 0: expected an integer or a list of 2 integers, or 4, for padding, found 1e+300"
         ),
     ]) func mistakesAreNamed(good: String, bad: String, message: String) throws {
         let json = Array(text.replacing(good, with: bad).utf8)

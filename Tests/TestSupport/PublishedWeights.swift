@@ -14,7 +14,8 @@ package struct PublishedWeights {
         generator = seed.map(TestGenerator.init)
     }
 
-    /// `vgg13`, `vgg16-bn`, `resnet18`, `wide-resnet50-2`, `resnet110-cifar`, `mobilenet-v2` and their kin.
+    /// `vgg13`, `vgg16-bn`, `resnet18`, `wide-resnet50-2`, `resnet110-cifar`, `mobilenet-v2` and their kin; `vit-torchvision`, `vit-timm`,
+    /// `vit-huggingface`: two blocks of width 128 on images of 32×32 in 8×8 patches, whatever the divisor.
     package static func archive(of name: String, divisor: Int = 1, seed: UInt64? = nil) throws -> TensorArchive {
         var weights = PublishedWeights(divisor: divisor, seed: seed)
         let depth = Int(name.drop { !$0.isNumber }.prefix { $0.isNumber }) ?? 0
@@ -22,6 +23,8 @@ package struct PublishedWeights {
             try weights.vgg(depth: depth, isNormalized: name.hasSuffix("-bn"))
         } else if name.hasSuffix("-cifar") {
             try weights.cifarResNet(depth: depth)
+        } else if name.hasPrefix("vit-") {
+            try weights.visionTransformer(style: String(name.dropFirst(4)))
         } else if name.hasPrefix("mobilenet") {
             try weights.mobileNetV2()
         } else {
@@ -74,6 +77,37 @@ package struct PublishedWeights {
         ] {
             try linear("classifier.\(number)", outputs, inputs)
         }
+    }
+
+    private mutating func visionTransformer(style: String) throws {
+        let (width, hidden) = (128, 256)
+        func pick(_ names: [String]) -> String { names[["torchvision": 0, "timm": 1][style] ?? 2] }
+        func norm(_ name: String) throws {
+            try add(name + ".weight", [width], around: 1)
+            try add(name + ".bias", [width])
+        }
+        let patches = pick(["conv_proj", "patch_embed.proj", "vit.embeddings.patch_embeddings.projection"])
+        try convolution(patches, width, 3, 8)
+        try add(patches + ".bias", [width])
+        try add(pick(["class_token", "cls_token", "vit.embeddings.cls_token"]), [1, 1, width])
+        try add(pick(["encoder.pos_embedding", "pos_embed", "vit.embeddings.position_embeddings"]), [1, 17, width])
+        for index in 0..<2 {
+            let block = pick(["encoder.layers.encoder_layer_", "blocks.", "vit.encoder.layer."]) + "\(index)."
+            try norm(block + pick(["ln_1", "norm1", "layernorm_before"]))
+            switch style {
+            case "torchvision":
+                try add(block + "self_attention.in_proj_weight", [3 * width, width])
+                try add(block + "self_attention.in_proj_bias", [3 * width])
+            case "timm": try linear(block + "attn.qkv", 3 * width, width)
+            default: for part in ["query", "key", "value"] { try linear(block + "attention.attention." + part, width, width) }
+            }
+            try linear(block + pick(["self_attention.out_proj", "attn.proj", "attention.output.dense"]), width, width)
+            try norm(block + pick(["ln_2", "norm2", "layernorm_after"]))
+            try linear(block + pick(["mlp.0", "mlp.fc1", "intermediate.dense"]), hidden, width)
+            try linear(block + pick(["mlp.3", "mlp.fc2", "output.dense"]), width, hidden)
+        }
+        try norm(pick(["encoder.ln", "norm", "vit.layernorm"]))
+        try linear(pick(["heads.head", "head", "classifier"]), 10, width)
     }
 
     private mutating func resNet(depth: Int, isWide: Bool) throws {

@@ -19,12 +19,14 @@ public enum KnownArchitecture: Sendable, Equatable {
     case resNet(depth: Int)
     /// Sandler et al. (2018) as torchvision has it.
     case mobileNetV2
+    /// Dosovitskiy et al. (2021) as torchvision, timm or Hugging Face have it, of any size.
+    case visionTransformer
 
     /// All names, in the order in which help texts show them.
     public static let names: [String] =
         ["mlp", "lenet-300-100", "lenet-5"] + [20, 32, 44, 56, 110].map { "resnet\($0)-cifar" }
         + [11, 13, 16, 19].flatMap { ["vgg\($0)", "vgg\($0)-bn"] } + [18, 34, 50, 101, 152].map { "resnet\($0)" }
-        + ["wide-resnet50-2", "wide-resnet101-2", "mobilenet-v2"]
+        + ["wide-resnet50-2", "wide-resnet101-2", "mobilenet-v2", "vit"]
 
     /// - Throws: `unknownArchitecture` with the list of names.
     public init(named name: String) throws(NetworkError) {
@@ -35,6 +37,7 @@ public enum KnownArchitecture: Sendable, Equatable {
         case "mlp", "lenet-300-100": self = .multilayerPerceptron(.relu)
         case "lenet-5": self = .lenet5
         case "mobilenet-v2": self = .mobileNetV2
+        case "vit": self = .visionTransformer
         case _ where name.hasSuffix("-cifar"): self = .cifarResNet(depth: digits)
         case _ where name.hasPrefix("vgg"): self = .vgg(depth: digits)
         default: self = .resNet(depth: digits)
@@ -68,6 +71,8 @@ extension Network {
             self = try Self.resNet(archive, depth: depth, inputShape: inputShape)
         case .mobileNetV2:
             self = try Self.mobileNetV2(archive, inputShape: inputShape)
+        case .visionTransformer:
+            self = try Self.visionTransformer(archive, inputShape: inputShape)
         }
     }
 }

@@ -113,6 +113,38 @@ struct JSONMembers {
         return list
     }
 
+    /// `padding`, none by default: an integer, one per spatial axis, or one per side, those before first.
+    mutating func padding(axes: Int) throws(NetworkError) -> [Int] {
+        guard let value = take("padding") else { return [Int](repeating: 0, count: 2 * axes) }
+        if let integer = value.integer, integer.magnitude < 1 << 31 { return [Int](repeating: integer, count: 2 * axes) }
+        guard let list = Self.integers(value), list.count == axes || list.count == 2 * axes else {
+            throw invalid("padding", "an integer or a list of \(axes) integers, or \(2 * axes),", value)
+        }
+        return list.count == axes ? list + list : list
+    }
+
+    /// A list of integers that must be there.
+    mutating func list(_ key: String) throws(NetworkError) -> [Int] {
+        let value = try required(key, take(key))
+        guard let list = Self.integers(value) else { throw invalid(key, "a list of integers", value) }
+        return list
+    }
+
+    /// A list of integers and nulls.
+    mutating func optionalList(_ key: String) throws(NetworkError) -> [Int?]? {
+        guard let value = take(key) else { return nil }
+        guard case .array(let values) = value,
+            values.allSatisfy({ $0 == .null || ($0.integer?.magnitude ?? 1 << 31) < 1 << 31 })
+        else { throw invalid(key, "a list of integers and nulls", value) }
+        return values.map(\.integer)
+    }
+
+    /// A member that must be there.
+    func required<Value>(_ key: String, _ value: Value?) throws(NetworkError) -> Value {
+        guard let value else { throw .invalidDescription(place: place, reason: "expected \(key), found none") }
+        return value
+    }
+
     static func integers(_ value: JSONValue) -> [Int]? {
         guard case .array(let values) = value else { return nil }
         let integers = values.compactMap(\.integer).filter { $0.magnitude < 1 << 31 }
