@@ -7,7 +7,8 @@ struct Benchmark: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Measure the engines on this machine, against plain Swift and against earlier runs.",
         discussion: """
-            Suites: \(Suite.allCases.map(\.rawValue).joined(separator: ", ")); all of them by default.
+            Suites: \(Suite.allCases.map(\.rawValue).joined(separator: ", ")); all of them by default. `loewner help benchmark run` has all \
+            options.
 
             EXAMPLES:
               loewner benchmark --quick

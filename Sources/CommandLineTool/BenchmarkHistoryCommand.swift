@@ -8,7 +8,7 @@ struct BenchmarkHistoryCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "history", abstract: "Show trends over earlier runs.",
         discussion: """
-            A time is compared in units of a fixed piece of work measured beside it, so that busy hours do not look like
+            A time is compared in units of a fixed piece of work measured beside it, so that busy hours do not look like \
             slower code. The bars run from the oldest to the newest run.
 
             EXAMPLE:

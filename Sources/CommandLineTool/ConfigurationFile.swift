@@ -9,6 +9,7 @@
 
 import ArgumentParser
 import Foundation
+import TensorFiles
 
 enum ConfigurationFile {
     private enum Value: Equatable {
@@ -54,11 +55,12 @@ enum ConfigurationFile {
             // These may be given more than once; of the others the last counts.
             if ["layer", "exclude"].contains(name) {
                 values[name] = (values[name] as? [String] ?? []) + [text]
-            } else if let number = Int(text) {
+            } else if let number = Int(text), "\(number)" == text {
+                // A number only where it is written as numbers are: 007 may be a file.
                 values[name] = number
-            } else if let number = UInt64(text) {
+            } else if let number = UInt64(text), "\(number)" == text {
                 values[name] = number
-            } else if let number = Double(text), number.isFinite {
+            } else if let number = Double(text), number.isFinite, "\(number)" == text {
                 values[name] = number
             } else {
                 values[name] = text
@@ -136,15 +138,31 @@ enum ConfigurationFile {
 
     /// A line up to a # outside of quotes.
     private static func withoutComment(_ line: Substring) -> Substring {
-        var isQuoted = false
+        var (isQuoted, isEscaped) = (false, false)
         for index in line.indices {
-            if line[index] == "\"" { isQuoted.toggle() }
+            if line[index] == "\"", !isEscaped { isQuoted.toggle() }
             if line[index] == "#", !isQuoted { return line[..<index] }
+            isEscaped = isQuoted && line[index] == "\\" && !isEscaped
         }
         return line
     }
 
     // MARK: What the parser knows
+
+    /// A sentence about the first option that the verb does not have, with the one that may be meant; nil where there is none.
+    static func unknownOption(in words: [String]) throws -> String? {
+        guard let verb = words.first, VerbNames.all.contains(verb) else { return nil }
+        let kinds = try optionKinds(verb: verb)
+        // Verbs with verbs of their own have options elsewhere.
+        guard kinds.keys.contains(where: { $0.hasPrefix("--") && !["--help", "--version"].contains($0) }) else { return nil }
+        for word in words.dropFirst().prefix(while: { $0 != "--" }) where word.hasPrefix("--") {
+            let name = String(word.prefix { $0 != "=" })
+            if kinds[name] != nil { continue }
+            let suggestion = Spelling.suggestion(for: name, among: kinds.keys.sorted())
+            return "unknown option '\(name.prefix(60))'" + (suggestion.map { ". Did you mean '\($0)'?" } ?? "")
+        }
+        return nil
+    }
 
     private struct Tool: Decodable {
         struct Command: Decodable {

@@ -14,10 +14,11 @@ struct CoresetCommand: ParsableCommand {
         discussion: """
             EXAMPLES:
               loewner coreset points.npy -o coreset.npz
-              loewner coreset points.npy --construction john-support --sensitivities -o sensitivities.npz
+              loewner coreset points.npy --construction john-support --sensitivities \\
+                  -o sensitivities.npz
               loewner coreset points.npy --sample 500 --seed 1 -o sample.npz
 
-            The .npz file holds indices and weights; sensitivities when asked for, rounds (the peel in which each point
+            The .npz file holds indices and weights; sensitivities when asked for, rounds (the peel in which each point \
             left) with them.
             """)
 

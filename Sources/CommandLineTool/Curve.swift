@@ -12,12 +12,14 @@ struct Curve: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Show accuracy, work, file size and latency over a range of sizes.",
         discussion: """
-            The network is measured once and planned for every share; no network is written. Without --evaluate the share of inputs that
+            The network is measured once and planned for every share; no network is written. Without --evaluate the share of inputs that \
             both networks answer alike is predicted, as by prune. Times are those of both networks in turns, on this machine.
 
-            EXAMPLE:
-              loewner curve lenet.safetensors --evaluate test.npz --report curve.html --csv curve.csv
-              loewner curve resnet.onnx --budget macs --at 0.3,0.5,0.7 --calibration images.npz --evaluate test.npz
+            EXAMPLES:
+              loewner curve lenet.safetensors --evaluate test.npz --report curve.html \\
+                  --csv curve.csv
+              loewner curve resnet.onnx --budget macs --at 0.3,0.5,0.7 \\
+                  --calibration images.npz --evaluate test.npz
             """)
 
     @Argument(help: "The network.", completion: .file())

@@ -35,7 +35,7 @@ enum CurvePage {
         let (header, rows) = curve.table
         page.table(header, rows)
         page.paragraph(
-            "Same class: share of the evaluation inputs that both networks put into the same class, whatever the label. A dash means that the number was not computed."
+            "Same class: share of the evaluation inputs that both networks put into the same class, whatever the label. Speedup: the median ratio of both networks timed in turns; on a busy machine it need not be the ratio of the median times beside it. A dash means that the number was not computed."
         )
         if !curve.unreachable.isEmpty {
             page.note(

@@ -14,10 +14,10 @@ struct Design: ParsableCommand {
               loewner design candidates.npy -o weights.npz
               loewner design grid.npy --model quadratic --runs 27 -o design.npz --json
 
-            A row of CANDIDATES is a possible run: with --model as-is its regressors themselves, otherwise its factors, from which
+            A row of CANDIDATES is a possible run: with --model as-is its regressors themselves, otherwise its factors, from which \
             the regressors of the model are made. The .npz file holds indices and, with --runs, counts; without, weights.
 
-            Only D-optimality is offered: its dual is the minimum-volume ellipsoid, whose certificate bounds the efficiency. A, I and c
+            Only D-optimality is offered: its dual is the minimum-volume ellipsoid, whose certificate bounds the efficiency. A, I and c \
             have other duals (a trace, or a linear functional, of the inverse information), which that certificate says nothing about.
             """)
 
@@ -142,10 +142,10 @@ struct Design: ParsableCommand {
             "\(Format.count(report.candidateCount)) candidates, \(report.regressorCount) regressors (\(report.model)) in \(Format.seconds(report.seconds)) (reading \(Format.seconds(report.readSeconds)))"
         )
         Console.say(
-            "D-optimal weights on \(report.supportCount) candidates, efficiency at least \(Format.fixed(report.weightEfficiency, 8))")
+            "D-optimal weights on \(report.supportCount) candidates, efficiency at least \(Format.atLeast(report.weightEfficiency, 8))")
         if let runs = report.runs, let distinct = report.distinctRuns, let efficiency = report.efficiency {
             Console.say(
-                "\(runs) runs at \(distinct) candidates: D-efficiency at least \(Format.fixed(efficiency, 6)) of the best design of any weights (\(report.exchanges ?? 0) exchanges)"
+                "\(runs) runs at \(distinct) candidates: D-efficiency at least \(Format.atLeast(efficiency, 6)) of the best design of any weights (\(report.exchanges ?? 0) exchanges)"
             )
         }
         if let output { Console.say("wrote \(output)") }

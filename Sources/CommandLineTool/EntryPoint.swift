@@ -10,13 +10,13 @@ enum EntryPoint {
         Console.occupyClosedDescriptors()
         var words = CommandArguments.joiningNegativeValues(Array(CommandLine.arguments.dropFirst()))
         // A usage error is found before the verb is known to us; its name is then what the user typed.
-        let verbs = Loewner.configuration.subcommands.map { $0._commandName }
         var name = "loewner"
-        if let typed = words.first, verbs.contains(typed) { name += " \(typed)" }
+        if let typed = words.first, VerbNames.all.contains(typed) { name += " \(typed)" }
         Interruption.install(program: name)
         let isHelper = Ranks.isHelper(for: words.first)
         if isHelper { Interruption.endQuietly() }
         do {
+            try answer(&words)
             words = try ConfigurationFile.expanding(words)
             var command = try Loewner.parseAsRoot(words)
             if command is Prune, words.contains("--print-config") {
@@ -34,16 +34,35 @@ enum EntryPoint {
                 Console.say(text: trimmed(Loewner.fullMessage(for: error)))
                 exit(ExitStatus.success.rawValue)
             case .validationFailure:
-                var message = UsageMessage.rewritten(lowerCased(Loewner.message(for: error)))
-                if let typed = words.first, !typed.hasPrefix("-"), name == "loewner" {
-                    message += Spelling.suggestion(for: typed, among: verbs).map { ", did you mean \($0)?" } ?? ""
-                }
+                // What is missing may be what was misspelt.
+                let message =
+                    (try? ConfigurationFile.unknownOption(in: words))
+                    ?? UsageMessage.rewritten(lowerCased(Loewner.message(for: error)))
                 // All ranks find the same; one that failed would have the first one ended before it can speak.
                 finish(isHelper ? .success : .usage, isHelper ? nil : "\(name): \(message); see \(name) --help")
             default:
                 finish(.failure, "\(name): \(Ranks.prefix)\(describe(error))")
             }
         }
+    }
+
+    /// What is settled before the parser: words that are no verb, topics of help that are none, and `--help-all`.
+    private static func answer(_ words: inout [String]) throws {
+        guard let first = words.first, !first.hasPrefix("-") else { return }
+        if first == "help", words.count > 1, !words[1].hasPrefix("-"), !VerbNames.all.contains(words[1]) {
+            guard let topic = HelpTopic(rawValue: words[1]) else {
+                let topics = HelpTopic.allCases.map(\.rawValue).joined(separator: ", ")
+                throw CommandFailure(
+                    status: .usage, message: VerbNames.message(about: words[1], expected: "a verb or a topic (\(topics))"))
+            }
+            Console.say(text: topic.text)
+            exit(ExitStatus.success.rawValue)
+        }
+        guard first == "help" || VerbNames.all.contains(first) else {
+            throw CommandFailure(status: .usage, message: VerbNames.message(about: first) + "; see loewner --help")
+        }
+        // `--help` hides nothing: all options stand in sections.
+        if let at = words.firstIndex(of: "--help-all") { words[at] = "--help" }
     }
 
     private static func finish(_ status: ExitStatus, _ message: String?) -> Never {

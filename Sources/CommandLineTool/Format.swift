@@ -6,6 +6,14 @@ enum Format {
     /// `digits` decimals.
     static func fixed(_ value: Double, _ digits: Int) -> String { String(format: "%.\(digits)f", value) }
 
+    /// A lower bound with so many digits behind the point, rounded down: what is printed holds, too.
+    static func atLeast(_ value: Double, _ digits: Int) -> String {
+        var text = fixed(value, digits)
+        // Its last digit is one too high, or not: as a decimal number it says so itself.
+        if let printed = Double(text), printed > value { text = fixed(value - 0.5 * pow(10, -Double(digits)), digits) }
+        return text
+    }
+
     /// Three significant digits, scientific when very small or large.
     static func number(_ value: Double) -> String {
         if value == 0 { return "0" }

@@ -34,8 +34,8 @@ extension Inspect {
 
     /// Tells what can be cut of a folder of shards, without reading a weight.
     func show(_ model: StreamedModel) throws {
-        guard graph == nil else {
-            throw CommandFailure.usage("expected --graph for a model with a topology of its own, found a folder of weights")
+        for (flag, path) in [("--graph", graph), ("--describe", describe)] where path != nil {
+            throw CommandFailure.usage("expected \(flag) for a model whose topology is known, found weights alone: \(self.model)")
         }
         let store = model.store
         var prunable: Set<String> = []

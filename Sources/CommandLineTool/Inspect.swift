@@ -9,9 +9,10 @@ struct Inspect: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "List layers, shapes, parameters, multiply–adds, channel groups and barriers of a model.",
         discussion: """
-            EXAMPLE:
+            EXAMPLES:
               loewner inspect resnet20.safetensors --network resnet20-cifar
               loewner inspect resnet20.onnx --graph resnet20.svg
+              loewner inspect resnet20.safetensors --describe net.json
 
             A folder of .safetensors shards, as large language models come in, is told by its headers; no weight is read.
             """)
@@ -23,6 +24,12 @@ struct Inspect: ParsableCommand {
         help: ArgumentHelp("Draw the graph, what may be cut in color: .html or .svg for a browser, .dot for Graphviz.", valueName: "file"),
         completion: .file())
     var graph: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Write the topology as a description file, for --network (see `loewner help network`).", valueName: "net.json"),
+        completion: .file())
+    var describe: String?
 
     @OptionGroup var network: NetworkOptions
     @OptionGroup var overwrite: OverwriteOptions
@@ -80,12 +87,17 @@ struct Inspect: ParsableCommand {
         if let graph, !["html", "svg", "dot"].contains(Self.fileExtension(graph)) {
             throw ValidationError("expected --graph to end in .html, .svg or .dot, found \(graph)")
         }
+        if let describe, Self.fileExtension(describe) != "json" {
+            throw ValidationError("expected --describe to end in .json, by which --network knows a description, found \(describe)")
+        }
     }
 
     func run() throws {
-        try overwrite.check(graph, inputs: [model] + network.inputPaths)
+        for output in [graph, describe] { try overwrite.check(output, inputs: [model] + network.inputPaths) }
         threading.apply()
-        if let streamed = try StreamedModel(path: model) { return try show(streamed) }
+        if let streamed = try StreamedModel(path: model, isNamed: network.network != nil) {
+            return try show(streamed)
+        }
         let file = try network.read(model)
         try overwrite.check(inputs: file.inputPaths)
         let network = try file.network.inferringShapes()
@@ -98,6 +110,11 @@ struct Inspect: ParsableCommand {
                 default: try page(NetworkDrawing(network), report)
                 }
             try AtomicFile.write(Array(drawing.utf8), to: graph, force: overwrite.force)
+        }
+        if let describe {
+            let text: String
+            do { text = try NetworkDescription.text(of: network) } catch { throw CommandFailure.failure("\(model): \(error)") }
+            try AtomicFile.write(Array(text.utf8), to: describe, force: overwrite.force)
         }
         for size in file.assumedSizes { Console.warn("note: \(model): \(size)") }
         if format.json { try JSONOutput.show(report) } else { show(report) }

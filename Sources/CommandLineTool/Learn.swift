@@ -10,12 +10,14 @@ struct Learn: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Improve a pruned network by learning from the original.",
         discussion: """
-            Without --calibration and --data, inputs are drawn. Inputs held out of the learning decide what is kept: the result is
+            Without --calibration and --data, inputs are drawn. Inputs held out of the learning decide what is kept: the result is \
             never worse on them. A run that was killed goes on where OUT.checkpoint left it.
 
-            EXAMPLE:
-              loewner learn small.onnx --teacher model.onnx --calibration images.npz -o better.onnx
-              loewner learn small.safetensors --teacher lenet.safetensors --data train.npz --labels -o tuned.safetensors
+            EXAMPLES:
+              loewner learn small.onnx --teacher model.onnx --calibration images.npz \\
+                  -o better.onnx
+              loewner learn small.safetensors --teacher lenet.safetensors \\
+                  --data train.npz --labels -o tuned.safetensors
             """)
 
     @Argument(help: "The pruned network, whoever pruned it.", completion: .file())

@@ -6,12 +6,15 @@ struct Loewner: ParsableCommand {
         commandName: "loewner",
         abstract: "Compress trained neural networks with convex geometry.",
         discussion: """
-            EXAMPLE:
+            EXAMPLES:
               loewner doctor
               loewner fit points.npy -o ellipsoid.npz
 
             EXIT CODES:
-              0 done · 1 failed · 2 wrong usage · 3 finished, but a limit stopped it (status is not "solved")
+              0 done · 1 failed · 2 wrong usage · 3 finished, but a limit stopped it
+
+            Every verb has --help, in which all options stand, and --json. `loewner help network` says where the topology of a file of \
+            weights comes from.
             """,
         version: "0.2.0",
         subcommands: [

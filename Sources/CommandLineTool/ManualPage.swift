@@ -17,6 +17,18 @@ struct ManualPage {
         let subcommands: [Command]?
         let arguments: [Argument]?
         let shouldDisplay: Bool?
+        let defaultSubcommand: String?
+
+        /// Verbs of its own that people are shown.
+        var shownVerbs: [Command] { (subcommands ?? []).filter { $0.shouldDisplay != false && $0.commandName != "help" } }
+
+        /// With the arguments of what it does when no verb of its own is named.
+        var withDefault: Command {
+            guard let verb = subcommands?.first(where: { $0.commandName == defaultSubcommand }) else { return self }
+            return Command(
+                commandName: commandName, abstract: abstract, discussion: discussion, subcommands: subcommands, arguments: verb.arguments,
+                shouldDisplay: shouldDisplay, defaultSubcommand: defaultSubcommand)
+        }
     }
     private struct Argument: Decodable {
         let kind: String
@@ -41,7 +53,7 @@ struct ManualPage {
         let verbs = (tool.subcommands ?? []).filter { $0.shouldDisplay != false && $0.commandName != "help" }
         let others = verbs.map { "loewner-\($0.commandName)(1)" }
         return [page(tool, name: "loewner", verbs: verbs, seeAlso: others)]
-            + verbs.map { page($0, name: "loewner-\($0.commandName)", verbs: [], seeAlso: ["loewner(1)"]) }
+            + verbs.map { page($0.withDefault, name: "loewner-\($0.commandName)", verbs: $0.shownVerbs, seeAlso: ["loewner(1)"]) }
     }
 
     private static func page(_ command: Command, name: String, verbs: [Command], seeAlso: [String]) -> ManualPage {
@@ -57,7 +69,8 @@ struct ManualPage {
             return argument.isOptional == true ? "[\(value)]" : value
         }
         lines.append(
-            "\\fB\(escaped(typed))\\fR " + (verbs.isEmpty ? "" : "\\fIverb\\fR ") + places.joined(separator: " ") + " [\\fIoptions\\fR]")
+            "\\fB\(escaped(typed))\\fR " + ((verbs.isEmpty ? [] : ["\\fIverb\\fR"]) + places + ["[\\fIoptions\\fR]"]).joined(separator: " ")
+        )
         if let discussion = command.discussion, !discussion.isEmpty {
             lines += [".SH DESCRIPTION"] + paragraphs(discussion)
         }

@@ -10,9 +10,11 @@ struct Prune: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Write a smaller network that does the same work.",
         discussion: """
-            EXAMPLE:
-              loewner prune lenet.safetensors -o small.safetensors --keep 0.3 --input-mean 0.1307 --input-std 0.3081
-              loewner prune lenet.safetensors -o small.safetensors --recipe paper --seed 1 --evaluate test.npz --report report.md
+            EXAMPLES:
+              loewner prune lenet.safetensors -o small.safetensors --keep 0.3 \\
+                  --input-mean 0.1307 --input-std 0.3081
+              loewner prune lenet.safetensors -o small.safetensors --recipe paper \\
+                  --seed 1 --evaluate test.npz --report report.md
             """)
 
     @Argument(help: "The network: a file, or a folder of .safetensors shards, whose weights stay there.", completion: .file())
@@ -69,7 +71,7 @@ struct Prune: ParsableCommand {
     }
 
     func run() throws {
-        if let streamed = try StreamedModel(path: model, from: streamsFrom) { return try prune(streamed) }
+        if let streamed = try StreamedModel(path: model, from: streamsFrom, isNamed: network.network != nil) { return try prune(streamed) }
         let inputs = [model, files.calibration, files.evaluate].compactMap { $0 } + network.inputPaths
         if !running.dryRun { try overwrite.check(files.output, inputs: inputs) }
         try overwrite.check(files.plan, inputs: inputs)

@@ -79,7 +79,9 @@ enum PruneReportPage {
         let small = record.output ?? "SMALLER"
         func command(_ words: [String]) { page.command(ShellText.line(["loewner"] + words + record.reading)) }
         if record.output == nil { page.paragraph("This was a dry run: -o in the place of --dry-run writes the network.") }
-        page.paragraph("Count right answers on labelled data that the run has not seen:")
+        page.paragraph(
+            record.evaluation == nil
+                ? "Count right answers on labelled data:" : "Count right answers again, or on other labelled data:")
         command(["evaluate", small, "--data", record.evaluation ?? "LABELLED.npz"])
         page.paragraph(
             "Make up for what was lost. Without labels the smaller network learns from the original, with them it is fine-tuned:")
@@ -95,7 +97,8 @@ enum PruneReportPage {
             page.paragraph("With --plan PLAN.json a run can be repeated exactly by loewner apply, and its file checked by loewner verify.")
         }
         page.paragraph("See how answers, file and time change with the size:")
-        command(["curve", record.model, "--evaluate", record.evaluation ?? "LABELLED.npz", "--report", "curve.html"])
+        let inputs = record.calibration.map { ["--calibration", $0] } ?? []
+        command(["curve", record.model, "--evaluate", record.evaluation ?? "LABELLED.npz"] + inputs + ["--report", "curve.html"])
     }
 
     private static func tiles(_ account: PruningReport, _ record: PruneRecord) -> [HTMLPage.Tile] {

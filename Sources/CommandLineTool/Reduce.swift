@@ -12,8 +12,11 @@ struct Reduce: ParsableCommand {
         discussion: """
             EXAMPLES:
               loewner reduce points.npy -o reduced.npz
-              loewner reduce points.npy --weights weights.npy --lift covariance --minimal --json
-              loewner reduce points.npy --target v.npy     (v as a convex combination of at most d+1 points)
+              loewner reduce points.npy --weights weights.npy --lift covariance \\
+                  --minimal --json
+              loewner reduce points.npy --target v.npy
+
+            With --target, v is written as a convex combination of at most d+1 of the points.
             """)
 
     @OptionGroup var input: PointOptions

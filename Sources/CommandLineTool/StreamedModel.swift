@@ -1,4 +1,5 @@
-// Models whose weights stay in their files: folders of shards, and files that are larger than the memory asked for.
+// Models whose weights stay in their files: folders of shards, files that are larger than the memory asked for, and files of
+// transformers of which the tensors' names are all that is known.
 
 import Foundation
 import NeuralNetworks
@@ -13,11 +14,19 @@ struct StreamedModel {
     private let configuration: JSONIntegers?
 
     /// nil for a model that is read into memory as ever.
-    /// - Parameter limit: bytes of a file from which on its weights stay there; nil for whatever size.
-    init?(path: String, from limit: Int? = nil) throws {
+    /// - Parameters:
+    ///   - limit: bytes of a file from which on its weights stay there; nil for whatever size.
+    ///   - isNamed: the topology is given, and no names need to be judged.
+    init?(path: String, from limit: Int? = nil, isNamed: Bool) throws {
         var isFolder: ObjCBool = false
         let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
-        guard exists, isFolder.boolValue || limit.map({ Self.isLarge(path, $0) }) ?? false else { return nil }
+        let isLarge = limit.map { Self.isLarge(path, $0) } ?? false
+        guard exists, isFolder.boolValue || isLarge || !isNamed && Self.isTransformer(path) else { return nil }
+        if !isFolder.boolValue, !isLarge {
+            Console.warn(
+                "note: \(path): read as a transformer, judged by the names of its tensors; its blocks are cut by their weights alone, with --recipe paper. --network with a description, or an ONNX export, makes a network of it"
+            )
+        }
         self.path = path
         store = try TensorStore(path: path)
         let file = path + "/config.json"
@@ -27,6 +36,14 @@ struct StreamedModel {
             configuration = nil
         }
         topology = StreamedTopology(store, configuration: configuration)
+    }
+
+    /// Whether a file holds blocks of a transformer, one like the other, and is no network that is known.
+    private static func isTransformer(_ path: String) -> Bool {
+        guard path.lowercased().hasSuffix(".safetensors"), let store = try? TensorStore(path: path) else { return false }
+        let blocks = StreamedTopology(store).groups.map { $0.name.filter { !$0.isNumber } }
+        guard blocks.count >= 2, Set(blocks).count < blocks.count, let archive = try? TensorArchive.read(path: path) else { return false }
+        return (try? Network(archive: archive)) == nil && KnownArchitecture.recognized(in: archive) == nil
     }
 
     private static func isLarge(_ path: String, _ limit: Int) -> Bool {

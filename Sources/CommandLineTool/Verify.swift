@@ -12,11 +12,12 @@ struct Verify: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Check a pruned network against its plan, and measure size and latency.",
         discussion: """
-            Compares the pruned network with the original whose removed channels are masked by zeros, on the images of
+            Compares the pruned network with the original whose removed channels are masked by zeros, on the images of \
             --data or on seeded normal inputs, and times both networks in turns.
 
             EXAMPLE:
-              loewner verify lenet.safetensors small.safetensors --plan plan.json --data test.npz
+              loewner verify lenet.safetensors small.safetensors --plan plan.json \\
+                  --data test.npz
             """)
 
     @Argument(help: "The network before pruning.", completion: .file())

@@ -34,6 +34,56 @@ import Testing
         #expect(plans[0] == plans[1])
     }
 
+    /// Each option that the parser knows, with a value that is easily spoilt where the option takes text.
+    @Test func everyOptionIsPrintedAndReadBack() throws {
+        let folder = try ScratchFolder()
+        try SmallNetwork.write(to: folder)
+        let help = try BuiltTool.run(["--experimental-dump-help"], in: folder).json()
+        let verbs = try #require((help["command"] as? [String: Any])?["subcommands"] as? [[String: Any]])
+        let prune = try #require(verbs.first { $0["commandName"] as? String == "prune" }?["arguments"] as? [[String: Any]])
+        let samples: [String: [String]] = [
+            "mean": ["0.4,-0.3,0.1"], "std": ["0.2"], "layer": ["fc1=0.5", "fc2=.6"], "exclude": ["conv1,stem*", "a b"], "resize": ["256"],
+            "crop": ["224,200"], "input-shape": ["3,32,32"], "memory": ["1.5GB"], "keep": ["0.30"], "params": ["0.4"],
+            "macs": [".4"], "neurons": ["0.5"], "pixel-range": ["255"], "input-mean": ["-0.3"], "input-std": ["1e-3"],
+            "input-correlation": ["0.9"], "ridge": ["1e-6"], "seed": ["18446744073709551615"], "round-to": ["1"], "learn": ["0"],
+            "min-channels": ["4"], "samples": ["64"], "threads": ["1"], "rank": ["12"], "report": ["r#1.html"], "plan": ["p\"q#.json"],
+            "emit-python": ["m.py"], "network": ["resnet20-cifar"], "output": ["out 1.safetensors"], "calibration": ["007"],
+            "evaluate": ["1e3"], "max-drop": ["0.5"],
+        ]
+        var count = 0
+        for argument in prune where argument["kind"] as? String != "positional" {
+            let names = argument["names"] as? [[String: String]] ?? []
+            let name = try #require(names.first { $0["kind"] == "long" }?["name"])
+            if ["help", "version", "config", "print-config"].contains(name) { continue }
+            var words = name == "output" ? [] : ["-o", "o.safetensors"]
+            if name == "max-drop" { words += ["--evaluate", "x.npz"] }
+            if argument["kind"] as? String == "flag" {
+                words.append("--" + name)
+            } else {
+                let values = try #require(samples[name] ?? (argument["allValues"] as? [String])?.suffix(1), "a sample for --\(name)")
+                for value in values { words += ["--" + name, value] }
+            }
+            let printed = try BuiltTool.run(["prune", "net.safetensors"] + words + ["--print-config"], in: folder)
+            #expect(printed.status == 0, "--\(name): \(printed.errors)")
+            let options = try printed.json()
+            #expect(options[name] != nil, "\(printed.output)")
+            let lines = try options.map { key, value in
+                let json = try JSONSerialization.data(withJSONObject: value, options: [.fragmentsAllowed, .withoutEscapingSlashes])
+                return "\(key) = \(String(decoding: json, as: UTF8.self))  # from a test\n"
+            }
+            for (file, text) in [("c.json", printed.output), ("c.toml", lines.joined())] {
+                try folder.write(text.utf8, to: file)
+                let again = try BuiltTool.run(["prune", "net.safetensors", "--config", file, "--print-config"], in: folder)
+                #expect(again.output == printed.output, "--\(name) by \(file): \(again.errors)")
+            }
+            if let text = samples[name]?.first, name != "layer", name != "exclude", let shown = options[name] {
+                #expect("\(shown)" == text, "--\(name)")
+            }
+            count += 1
+        }
+        #expect(count >= 49)
+    }
+
     @Test(arguments: [
         ("p.toml", "keep 0.5", "line 1"), ("p.toml", "\n[table]\nkeep = 0.5", "line 2"), ("p.toml", "keep = {a = 1}", "line 1"),
         ("p.json", "[1]", "an object"), ("p.json", "{\"keep\": {}}", "keep"), ("p.json", "{\"keep\": 0.5", "an object"),

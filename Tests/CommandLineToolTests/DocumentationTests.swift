@@ -42,7 +42,7 @@ import Testing
     @Test func helpOfPruneStartsWithWhatIsUsedMost() throws {
         let help = try BuiltTool.run(["prune", "--help"], in: ScratchFolder()).output
         let sections = help.split(separator: "\n").filter { !$0.hasPrefix(" ") && $0.hasSuffix(":") && $0 == $0.uppercased() }
-        #expect(sections.first == "EXAMPLE:" && sections.dropFirst().first == "ARGUMENTS:" && sections.dropFirst(2).first == "MOST USED:")
+        #expect(sections.first == "EXAMPLES:" && sections.dropFirst().first == "ARGUMENTS:" && sections.dropFirst(2).first == "MOST USED:")
         #expect(sections.count >= 7, "\(sections)")
         let first = try #require(help.components(separatedBy: "MOST USED:\n").last?.components(separatedBy: "\n\n").first)
         let options = first.split(separator: "\n").filter { $0.hasPrefix("  -") }

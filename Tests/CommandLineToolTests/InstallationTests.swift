@@ -23,7 +23,7 @@ import Testing
         #expect(try page("coreset").contains("|pᵀx|") && page("prune").contains("multiply–adds"))
         // A hyphen of an option is one that can be copied, and sections are those of the help.
         let prune = try page("prune")
-        #expect(prune.contains(".SH \"MOST USED\"") && prune.contains("\\fB\\-\\-keep\\fR \\fIkeep\\fR") && prune.contains("EXAMPLE:"))
+        #expect(prune.contains(".SH \"MOST USED\"") && prune.contains("\\fB\\-\\-keep\\fR \\fIkeep\\fR") && prune.contains("EXAMPLES:"))
         for file in [
             "bin/loewner", "share/bash-completion/completions/loewner", "share/zsh/site-functions/_loewner",
             "share/fish/vendor_completions.d/loewner.fish",
@@ -40,7 +40,7 @@ import Testing
             ("prune", "output"), ("prune", "calibration"), ("prune", "evaluate"), ("prune", "plan"), ("prune", "report"),
             ("prune", "network"),
             ("prune", "emit-python"), ("prune", "config"), ("fit", "output"), ("reduce", "weights"), ("learn", "teacher"), ("curve", "csv"),
-            ("evaluate", "data"), ("verify", "plan"), ("inspect", "graph"),
+            ("evaluate", "data"), ("verify", "plan"), ("inspect", "graph"), ("inspect", "describe"),
         ] {
             let line = script.first { $0.contains("\"loewner \(verb)\"") && $0.contains("-l '\(name)'") }
             #expect(line?.hasSuffix("-rF") == true, "\(verb) --\(name): \(line ?? "none")")
