@@ -64,6 +64,7 @@ void file_guard_keep(const char *name) {
 
 int file_guard_interrupted(void) { return atomic_load(&interrupted); }
 void file_guard_defer_interrupt(void) { atomic_store(&deferred, 1); }
+void file_guard_obey_interrupt(void) { atomic_store(&deferred, 0); }
 
 // MARK: In a handler
 
@@ -78,13 +79,15 @@ static void put(const char *text) {
     }
 }
 
-// Names go to a terminal: bytes below 32 and 127 become question marks, and 200 bytes are enough.
+// Names go to a terminal: bytes below 32, 127 and U+0080 to U+009F, which steer one too, become question marks, and 200 bytes are enough.
 static void put_name(const char *name) {
     char text[204];
     size_t count = 0;
     for (; name[count] && count < 200; count++) {
         unsigned char byte = (unsigned char)name[count];
-        text[count] = byte < 32 || byte == 127 ? '?' : (char)byte;
+        unsigned char before = count > 0 ? (unsigned char)name[count - 1] : 0;
+        int steers = byte < 32 || byte == 127 || (before == 0xc2 && byte >= 0x80 && byte < 0xa0);
+        text[count] = steers ? '?' : (char)byte;
     }
     strcpy(text + count, name[count] ? "..." : "");
     put(text);

@@ -45,13 +45,14 @@ static unsigned long long room(void) {
     return space < private ? space : private;
 }
 
+// Whoever calls BLAS has a buffer, and every worker of BLAS has one from its start: of N threads, which are now workers of BLAS and now callers
+// of their own, that makes N + (N - 1) buffers. Those of `running` - 1 workers are mapped already.
 int startup_affordable_threads(int running) {
     unsigned long long left = room();
     if (left == ULLONG_MAX) return INT_MAX;
-    // The main thread maps its buffer with its first call.
-    unsigned long long spoken_for = reserve_bytes + (running > 0 ? buffer_bytes : 0);
-    unsigned long long more = left > spoken_for ? (left - spoken_for) / thread_bytes() : 0;
-    return more > INT_MAX / 2 ? INT_MAX : running + (int)more;
+    unsigned long long buffers = left > reserve_bytes ? (left - reserve_bytes) / thread_bytes() : 0;
+    if (running > 1) buffers += (unsigned long long)(running - 1);
+    return buffers > INT_MAX / 2 ? INT_MAX : (int)((buffers + 1) / 2);
 }
 
 static int processors(void) {

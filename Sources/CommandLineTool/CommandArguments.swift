@@ -1,6 +1,15 @@
 // The words of the command line, before the parser sees them.
 
 enum CommandArguments {
+    /// The first word that is not UTF-8, which no String holds: repaired, it would name another file.
+    static func firstBeyondUTF8() -> String? {
+        for k in 0..<Int(CommandLine.argc) {
+            guard let word = CommandLine.unsafeArgv[k], String(validatingCString: word) == nil else { continue }
+            return String(cString: word)
+        }
+        return nil
+    }
+
     /// Values that begin with a minus sign are joined to the option before them, since the parser takes every such word for a flag:
     /// `--mean -0.1,0.2` becomes `--mean=-0.1,0.2`. No flag of ours begins with a digit, and none is called inf or nan.
     static func joiningNegativeValues(_ words: [String]) -> [String] {

@@ -13,6 +13,9 @@ enum EntryPoint {
         var name = "loewner"
         if let typed = words.first, VerbNames.all.contains(typed) { name += " \(typed)" }
         Interruption.install(program: name)
+        if let word = CommandArguments.firstBeyondUTF8() {
+            finish(.usage, "\(name): expected words in UTF-8, found \(word); a file of that name can be had through a link of another")
+        }
         let isHelper = Ranks.isHelper(for: words.first)
         if isHelper { Interruption.endQuietly() }
         do {

@@ -13,6 +13,12 @@ struct FileIdentity: Equatable {
 
     static func == (a: FileIdentity, b: FileIdentity) -> Bool { a.device == b.device && a.inode == b.inode && a.name == b.name }
 
+    /// Size in bytes of the file that a path leads to, links followed; nil when there is none.
+    static func byteCount(of path: String) -> Int? {
+        var status = stat()
+        return stat(path, &status) == 0 ? Int(status.st_size) : nil
+    }
+
     /// nil when neither the file nor its folder is there.
     init?(of path: String) {
         let url = URL(fileURLWithPath: path).resolvingSymlinksInPath()

@@ -17,6 +17,9 @@ enum Interruption {
     /// From now on the first Ctrl-C only sets `requested`.
     static func `catch`() { file_guard_defer_interrupt() }
 
+    /// From now on Ctrl-C ends the process again: what is left to do has no middle to stop in.
+    static func release() { file_guard_obey_interrupt() }
+
     /// Ends without a word when a launcher ends all processes of a run: one of them has said why.
     static func endQuietly() { for number in [SIGINT, SIGTERM, SIGHUP] { signal(number, SIG_DFL) } }
 

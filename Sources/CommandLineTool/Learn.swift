@@ -136,6 +136,8 @@ struct Learn: ParsableCommand {
         bar.clear()
         if let failure { throw failure }
         let stopped = report.steps < lesson.steps && Interruption.requested
+        // Ctrl-C while the file is written leaves the old one, and the checkpoint to go on from.
+        Interruption.release()
         try student.prepared(better).write(to: output, force: overwrite.force)
         if stopped, let last { try checkpoint.write(last) } else { try checkpoint.remove() }
         let result = Report(

@@ -154,7 +154,7 @@ struct ModelFile {
             switch self {
             case .weights(let archive):
                 try ModelFile.fileExtension(path) == "npz" ? NPZ.encode(archive).count : Safetensors.encode(archive).count
-            case .onnx(let model): try ONNX.encode(model).count
+            case .onnx(let model): try ONNX.byteCount(of: model)
             }
         }
 

@@ -64,8 +64,8 @@ struct PointFile {
             let array = try MappedArray(path: path)
             shape = array.shape
             try Self.check(shape, file)
-            if isLocal, array.dtype == .i64,
-                let local = Self.localIntegers(try TensorArchive.read(path: path).tensor().int64s(), array.columnCount)
+            if isLocal, array.dtype == .i64 || array.dtype == .u64,
+                let local = try Self.localIntegers(try TensorArchive.read(path: path).tensor(), array.columnCount)
             {
                 (storage, offset) = (.doubles(local.values), local.offset)
             } else {
@@ -85,7 +85,7 @@ struct PointFile {
                 let tensor = try archive.tensor(named: name)
                 shape = tensor.shape
                 try Self.check(shape, file)
-                if isLocal, tensor.dtype == .i64, let local = Self.localIntegers(try tensor.int64s(), shape.dropFirst().reduce(1, *)) {
+                if isLocal, let local = try Self.localIntegers(tensor, shape.dropFirst().reduce(1, *)) {
                     (storage, offset) = (.doubles(local.values), local.offset)
                 } else {
                     storage =
@@ -205,16 +205,28 @@ struct PointFile {
 
     /// Integers of which some are beyond 2⁵³, each column relative to its first value; nil when Double holds all of them, or not
     /// even the differences.
-    private static func localIntegers(_ values: [Int64], _ d: Int) -> (values: [Double], offset: [Double])? {
-        let exact = 1 << 53
-        guard d > 0, !values.isEmpty, values.contains(where: { $0.magnitude > UInt64(exact) }) else { return nil }
+    private static func localIntegers(_ tensor: Tensor, _ d: Int) throws(TensorFileError) -> (values: [Double], offset: [Double])? {
+        switch tensor.dtype {
+        case .i64: localIntegers(try tensor.int64s(), d)
+        case .u64: localIntegers(try tensor.uint64s(), d)
+        default: nil
+        }
+    }
+
+    private static func localIntegers<Value: FixedWidthInteger>(_ values: [Value], _ d: Int) -> (values: [Double], offset: [Double])?
+    where Value.Magnitude == UInt64 {
+        let exact = UInt64(1) << 53
+        guard d > 0, !values.isEmpty, values.contains(where: { $0.magnitude > exact }) else { return nil }
         // A multiple of 2¹¹ is a Double, whatever its size.
-        let origins = values.prefix(d).map { $0.magnitude > UInt64(exact) ? $0 & ~0x7ff : 0 }
+        let origins = values.prefix(d).map { $0.magnitude > exact ? $0 & ~0x7ff : 0 }
         var local = [Double](repeating: 0, count: values.count)
         for (i, value) in values.enumerated() {
-            let (difference, overflow) = value.subtractingReportingOverflow(origins[i % d])
-            guard !overflow, difference.magnitude <= UInt64(exact) else { return nil }
-            local[i] = Double(difference)
+            let origin = origins[i % d]
+            // Distances of 64-bit integers fit 64 bits, where differences may not.
+            let isAbove = value > origin
+            let distance = UInt64(truncatingIfNeeded: isAbove ? value &- origin : origin &- value)
+            guard distance <= exact else { return nil }
+            local[i] = isAbove ? Double(distance) : -Double(distance)
         }
         return (local, origins.map { Double($0) })
     }

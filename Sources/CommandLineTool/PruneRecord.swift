@@ -77,9 +77,7 @@ struct PruneRecord: Sendable {
     }
 
     private static func size(_ paths: [String]) -> Int {
-        paths.reduce(0) { sum, path in
-            sum + (((try? FileManager.default.attributesOfItem(atPath: path))?[.size] as? NSNumber)?.intValue ?? 0)
-        }
+        paths.reduce(0) { $0 + (FileIdentity.byteCount(of: $1) ?? 0) }
     }
 
     /// Both networks in turn on one input.

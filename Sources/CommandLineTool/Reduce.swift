@@ -119,6 +119,7 @@ struct Reduce: ParsableCommand {
         let (points, given) = try Ranks.agree {
             if Ranks.isFirst { try overwrite.check(output, inputs: input.paths + [weights, target].compactMap { $0 }) }
             let points = try input.read()
+            guard points.count > 0 else { throw CommandFailure.failure("expected at least one point, found none") }
             return (points, try weights.map { try VectorFile.read($0, count: points.count, of: "weights, one per point") })
         }
         guard Ranks.isFirst else { return try help(points, given) }

@@ -27,12 +27,10 @@ struct ThreadOptions: ParsableArguments {
         }
         let wanted = threads == 0 ? BLASConfiguration.processorCount : threads
         let running = BLASConfiguration.threads
-        // Every thread beyond those that run maps 128 MB, without end where the system refuses.
+        // Every thread maps 128 MB once or twice, and tries without end where the system refuses.
         let affordable = max(1, Int(startup_affordable_threads(Int32(clamping: running))))
-        if wanted > max(running, affordable) {
-            Console.warn("note: \(max(running, affordable)) of \(wanted) threads, as many as ulimit leaves room for")
-        }
-        BLASConfiguration.threads = wanted <= running ? wanted : min(wanted, max(running, affordable))
+        if wanted > affordable { Console.warn("note: \(affordable) of \(wanted) threads, as many as ulimit leaves room for") }
+        BLASConfiguration.threads = min(wanted, affordable)
         return BLASConfiguration.threads
     }
 }

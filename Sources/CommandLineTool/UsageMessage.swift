@@ -10,6 +10,7 @@ enum UsageMessage {
         let value = message[message.index(message.startIndex, offsetBy: 11)..<middle.lowerBound]
         let option = message[middle.upperBound...].prefix { $0 != "'" && $0 != " " && $0 != "=" }
         guard option.hasPrefix("-"), let number = Double(value) else { return message }
+        guard number.isFinite else { return "expected a finite number for \(option), found \(value)" }
         if number != number.rounded() { return "expected a whole number for \(option), found \(value)" }
         return number < 0
             ? "expected a number of at least 0 for \(option), found \(value), which is out of range"

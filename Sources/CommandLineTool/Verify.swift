@@ -117,7 +117,8 @@ struct Verify: ParsableCommand {
             agreementWithOriginal: outputs[0].classAgreement(with: outputs[1]), accuracyBefore: accuracies?[0],
             accuracyAfter: accuracies?[1],
             parametersBefore: costs[0].parameters, parametersAfter: costs[1].parameters, macsBefore: costs[0].multiplyAdds,
-            macsAfter: costs[1].multiplyAdds, bytesBefore: Self.size(original), bytesAfter: Self.size(pruned),
+            macsAfter: costs[1].multiplyAdds, bytesBefore: FileIdentity.byteCount(of: original) ?? 0,
+            bytesAfter: FileIdentity.byteCount(of: pruned) ?? 0,
             secondsBefore: times.before, secondsAfter: times.after, speedup: times.ratio.estimate, speedupLow: times.ratio.low,
             speedupHigh: times.ratio.high, latencyBatch: batch, threads: threads)
         if format.json {
@@ -132,11 +133,6 @@ struct Verify: ParsableCommand {
                     ? "expected sliced and masked outputs to differ by at most \(Format.number(tolerance)), found \(Format.number(report.maximumDifference))"
                     : "expected \(pruned) to hold exactly what the plan says, found other tensors")
         }
-    }
-
-    private static func size(_ path: String) -> Int {
-        let attributes = try? FileManager.default.attributesOfItem(atPath: path)
-        return (attributes?[.size] as? NSNumber)?.intValue ?? 0
     }
 
     private func show(_ report: Report) {

@@ -21,8 +21,8 @@ public struct Pruner: Sendable {
 
     /// Checks settings and weights and finds the groups.
     ///
-    /// - Throws: `invalidSetting`, `unsupported`, `nonFiniteParameter`, `network`, `nothingToPrune`, `unknownLayer`, `unknownName`,
-    ///   `wholeLayer`.
+    /// - Throws: `invalidSetting`, `unsupported`, `nonFiniteParameter`, `network`, `nothingToPrune`, `onlyResidualStreams`,
+    ///   `unknownLayer`, `unknownName`, `wholeLayer`.
     /// - Complexity: one pass over the parameters.
     public init(network: Network, settings: PruningSettings) throws(PruningError) {
         try settings.validate()
@@ -44,6 +44,8 @@ public struct Pruner: Sendable {
         wholeStreams = settings.cutsResidualStreams ? all.filter { !$0.isInner && !$0.isCuttable } : []
         guard cuttable.isEmpty || !groups.isEmpty else { throw .nothingToPrune(reason: "all that may be cut is excluded") }
         guard !groups.isEmpty else {
+            let streams = all.filter(\.isCuttable).map(\.id)
+            if !streams.isEmpty { throw .onlyResidualStreams(groups: streams) }
             throw .nothingToPrune(
                 reason: all.first { $0.barrier != nil }?.barrier ?? self.network.unknownOperations.first.map {
                     "node \($0) is not understood"

@@ -34,6 +34,15 @@ extension Tensor {
         try integers(as: Int64.self, dtype: .i64)
     }
 
+    /// The elements as UInt64, in row-major order, exactly.
+    ///
+    /// Throws `notRepresentable` at the first element that is not a whole number or does not fit, `opaque` for the 8-bit float kinds.
+    ///
+    /// - Complexity: O(elements).
+    public func uint64s() throws(TensorFileError) -> [UInt64] {
+        try integers(as: UInt64.self, dtype: .u64)
+    }
+
     // MARK: Passes over the bytes
 
     func checkNumeric() throws(TensorFileError) {

@@ -7,8 +7,9 @@
 ///
 ///     let columns = try TextTable.read(bytes) { numbers in … }     // numbers of whole rows, in order
 ///
-/// The first row that is not empty decides what separates: a comma, otherwise a semicolon, a tab, or runs of blanks. When none of its
-/// fields is a number it is a header, and skipped. Empty lines and lines that begin with # are skipped. Fields may be quoted.
+/// The first row that is not empty decides what separates: a comma, otherwise a semicolon, a tab, or runs of blanks (in the rows
+/// below, of tabs too). When none of its fields is a number it is a header, and skipped. Empty lines and lines that begin with # are
+/// skipped. Fields may be quoted.
 /// Numbers are those of C in decimal, with nan and inf; they are rounded to the nearest Double.
 public enum TextTable {
     private static let (newline, carriageReturn, tab, blank, hash, quote) = (
@@ -90,10 +91,10 @@ public enum TextTable {
             return
         }
         while true {
-            while start < row.count, row[start] == blank { start += 1 }
+            while start < row.count, row[start] == blank || row[start] == tab { start += 1 }
             guard start < row.count else { return }
             var end = start
-            while end < row.count, row[end] != blank { end += 1 }
+            while end < row.count, row[end] != blank, row[end] != tab { end += 1 }
             body(trimmed(UnsafeRawBufferPointer(rebasing: row[start..<end])))
             start = end
         }

@@ -28,6 +28,25 @@ import Testing
         return largest
     }
 
+    /// Integers that no Double tells apart are fitted relative to the first one, signed and unsigned.
+    @Test(arguments: [DType.i64, .u64]) func integersBeyondDoubleKeepTheirDifferences(_ dtype: DType) throws {
+        let folder = try ScratchFolder()
+        let near = (0..<120).map { Int64($0 * 37 % 101 + ($0 % 2) * ($0 * $0 % 89)) }
+        let bytes = near.flatMap { value in
+            let shifted = dtype == .u64 ? UInt64(1) << 63 + UInt64(value) : UInt64(bitPattern: Int64.min + (1 << 40) + value)
+            return withUnsafeBytes(of: shifted.littleEndian) { Array($0) }
+        }
+        try folder.write(NPY.encode(try Tensor(dtype: dtype, shape: [60, 2], bytes: bytes)), to: "far.npy")
+        try Self.write(near.map(Double.init), shape: [60, 2], to: "near.npy", in: folder)
+        let far = try BuiltTool.run(["fit", "far.npy", "--json"], in: folder).json()
+        let local = try BuiltTool.run(["fit", "near.npy", "--json"], in: folder).json()
+        #expect(far["rank"] as? Int == 2 && local["rank"] as? Int == 2)
+        // The center is rounded to a multiple of 2¹⁰ or so, which costs what is said.
+        let (volume, bound) = (try #require(far["logVolume"] as? Double), try #require(far["logVolumeBound"] as? Double))
+        let least = try #require(local["logVolume"] as? Double)
+        #expect(volume >= least - 1e-6 && volume <= least + bound + 1e-6)
+    }
+
     private static func write(_ values: [Double], shape: [Int], to name: String, in folder: ScratchFolder, as dtype: DType = .f64) throws {
         let tensor = try Tensor.float64(values, shape: shape).converted(to: dtype)
         try folder.write(try NPY.encode(tensor), to: name)

@@ -33,6 +33,10 @@ import Testing
             ["verify", model, "small.onnx", "--plan", "plan.json", "--data", "data.npz", "--raw", "--json"], in: folder)
         #expect(verified.status == 0, "\(verified.errors)")
         #expect(try verified.json()["verified"] as? Bool == true)
+        // Through a link the size is that of the file, not of the link.
+        try FileManager.default.createSymbolicLink(atPath: folder.path("link.onnx"), withDestinationPath: "small.onnx")
+        let linked = try BuiltTool.run(["verify", model, "link.onnx", "--plan", "plan.json", "--json"], in: folder)
+        #expect(try linked.json()["bytesAfter"] as? Int == folder.read("small.onnx").count)
 
         let applied = try BuiltTool.run(["apply", "plan.json", model, "-o", "again.onnx"], in: folder)
         #expect(applied.status == 0, "\(applied.errors)")

@@ -52,8 +52,8 @@ private enum RoundedSets {
     }
 
     static let all: [PointExhibit] =
-        (6...14).flatMap { k in [1, 5, 9].map { ellipse(k, angle: $0) } }
-        + (6...13).flatMap { [slab($0, thinDirections: 1), slab($0, thinDirections: 3)] }
+        (3...14).flatMap { k in [1, 5, 9].map { ellipse(k, angle: $0) } }
+        + (3...13).flatMap { [slab($0, thinDirections: 1), slab($0, thinDirections: 3)] }
         + [1e6, 1e7, 3e8].map(clusters) + [4, 6, 8].map(hilbert) + [1e7, 1e10, 1e13].map(farSphere) + (1...3).map(affineSums)
 }
 
@@ -70,6 +70,31 @@ private enum RoundedSets {
             #expect(fit.status == .stalled)
             #expect(fit.certificate.roundingCost > 0.4 * order * settings.gap || fit.certificate.gap > settings.gap)
         }
+    }
+
+    /// Where the matrix would cost more than the tolerance, axes and semiaxes are the answer, and not less than solved.
+    @Test(arguments: 2...9, [4, 12]) func unevenAxesAreSolvedWithOrWithoutAMatrix(_ k: Int, _ d: Int) throws {
+        let thin = (0..<k).reduce(1.0) { value, _ in value / 10 }
+        let columns = PointMuseum.stretched(
+            PointMuseum.gaussian(40 * d, d, seed: UInt64(k)), by: [thin] + [Double](repeating: 1, count: d - 1))
+        let exhibit = PointExhibit("axes of 1e-\(k) in \(d) dimensions", rank: d, PointMuseum.rotated(columns, seed: UInt64(k + d)))
+        let fit = try fitAndCheck(exhibit, MinimumVolumeEllipsoid.Settings())
+        #expect(fit.status == .solved && fit.rank == d)
+        if k <= 3 { #expect(fit.ellipsoid.shape != nil) }
+        if k >= 6 { #expect(fit.ellipsoid.shape == nil) }
+    }
+
+    /// Axes along the coordinates, of a ratio whose square Double does not hold.
+    @Test(arguments: [120, 145, 150]) func axesOfTheWholeRangeContainThePoints(_ exponent: Int) throws {
+        let large = (0..<exponent).reduce(1.0) { value, _ in value * 10 }
+        let columns = PointMuseum.gaussian(200, 3, seed: 21).map { [$0[0] / large, $0[1], $0[2] * large] }
+        let fit = try MinimumVolumeEllipsoid(points: Matrix(columns: columns))
+        let axes = fit.ellipsoid.principalAxes()
+        let excess = ContainmentChecker.excess(
+            columns: columns, center: fit.ellipsoid.center, axes: (0..<fit.rank).map { Array(axes.directions.column($0)) },
+            semiaxes: axes.lengths)
+        #expect(fit.status != .solved || excess <= 1e-9, "points are outside by \(excess)")
+        #expect(fit.status == .solved || fit.certificate.roundingCost > 1e-8)
     }
 
     /// A turned set has the volume of the set before it was turned.

@@ -246,6 +246,21 @@ struct WeightFile {
         #expect(error?.description == message, "\(vice)")
     }
 
+    /// Whole numbers, flags and types without values beside a chain are nobody's parameters; floats may be, and are refused.
+    @Test(arguments: DType.allCases) func whatIsBesideAChainIsCarriedUnlessItMayBelongToIt(_ dtype: DType) throws {
+        var file = WeightFile()
+        try file.linear("fc1", 5, 4)
+        try file.linear("fc2", 3, 5)
+        var archive = file.archive
+        archive["other"] = try Tensor(dtype: dtype, shape: [1], bytes: [UInt8](repeating: 1, count: dtype.byteWidth))
+        if dtype.isFloatingPoint {
+            #expect(throws: NetworkError.self) { try Network(archive: archive) }
+        } else {
+            let network = try Network(archive: archive)
+            #expect(try network.archive(replacing: archive)["other"] == archive["other"])
+        }
+    }
+
     @Test func badWeightsAreNamed() throws {
         var file = WeightFile()
         try file.linear("fc1", 5, 4)

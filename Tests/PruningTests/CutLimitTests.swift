@@ -2,6 +2,7 @@
 
 import NeuralNetworks
 import Pruning
+import TensorFiles
 import Testing
 
 @Suite struct CutLimitTests {
@@ -52,6 +53,28 @@ import Testing
         #expect(throws: PruningError.wholeLayer(name: "fc1", reason: "it is excluded")) {
             try Pruner(network: network, settings: settings { ($0.excludedNames, $0.layerRatios) = (["fc1"], ["fc1": 0.5]) })
         }
+    }
+
+    @Test func whereOnlyAResidualStreamCouldBeCutTheSettingThatCutsItIsNamed() throws {
+        let description = try NetworkDescription(
+            json: Array(
+                """
+                {"input": [1, 4, 4], "layers": [{"type": "convolution", "name": "c1", "padding": 1, "activation": "relu"},
+                {"type": "activation", "name": "a", "function": "relu"}, {"type": "convolution", "name": "c2", "padding": 1},
+                {"type": "add", "name": "sum", "from": ["a", "c2"]}, {"type": "global-average-pool"}, {"type": "flatten"},
+                {"type": "linear", "name": "fc"}]}
+                """.utf8))
+        func ramp(_ shape: [Int]) throws -> Tensor {
+            try .float32((0..<shape.reduce(1, *)).map { Float($0 % 7) - 2.5 }, shape: shape)
+        }
+        let weights: TensorArchive = [
+            "c1.weight": try ramp([8, 1, 3, 3]), "c2.weight": try ramp([8, 8, 3, 3]), "fc.weight": try ramp([3, 8]),
+        ]
+        let network = try Network(archive: weights, description: description)
+        let error = #expect(throws: PruningError.self) { try Pruner(network: network, settings: settings { _ in }) }
+        let stream = try Pruner(network: network, settings: settings { $0.cutsResidualStreams = true }).groups.map(\.id)
+        #expect(error == .onlyResidualStreams(groups: stream) && !stream.isEmpty)
+        #expect(error?.message { "<\($0.rawValue)>" }.contains("<\(Setting.cutsResidualStreams.rawValue)>") == true)
     }
 
     @Test func anAdditionsNodeNamesTheResidualStream() throws {

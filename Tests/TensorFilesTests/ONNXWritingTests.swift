@@ -53,6 +53,15 @@ import Testing
         #expect(try ONNX.read(path: path).tensor(named: "w").floats() == [Float](repeating: 3, count: 4096))
     }
 
+    @Test(arguments: [100, 1 << 20]) func theBytesOfAFileAreKnownBeforeItIsWritten(_ inlineLimit: Int) throws {
+        let folder = try Folder()
+        let model = try Self.model(1)
+        try ONNX.write(model, to: folder.path + "/model.onnx", force: false, inlineLimit: inlineLimit)
+        let sizes = try folder.files().map { try Data(contentsOf: URL(fileURLWithPath: folder.path + "/" + $0)).count }
+        #expect(sizes.count == (inlineLimit == 100 ? 2 : 1))
+        #expect(try ONNX.byteCount(of: model, inlineLimit: inlineLimit) == sizes.reduce(0, +))
+    }
+
     @Test func anExistingModelStaysWithItsData() throws {
         let folder = try Folder()
         let path = folder.path + "/m.onnx"

@@ -16,7 +16,7 @@ import Testing
         "\"x\",\"y\",\"z\"\n\"1\",\"2.5\",\"-3e-4\"\n4,5,6",
         "1 2.5\u{20} -3e-4\n   4 5 6 \n", "# a comment\n\n1\t2.5\t-3e-4\n# another\n4\t5\t6", "1;2.5;-0.3e-3\n4;5;6",
         "\u{FEFF}1,2.5,-.0003\n4.,5,6",
-        ",y,\n1,2.5,-3E-4\n+4,5,6",
+        "1 2.5 -3e-4\n 4\t5 \t6\t\n", ",y,\n1,2.5,-3E-4\n+4,5,6",
     ])
     func dialects(_ text: String) throws {
         let table = try Self.read(text)

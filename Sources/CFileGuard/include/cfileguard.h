@@ -25,4 +25,6 @@ void file_guard_install(const char *program, const char *illegal);
 
 /// From now on the first SIGINT only sets the flag that file_guard_interrupted reads; the second ends the process as above.
 void file_guard_defer_interrupt(void);
+/// From now on the first SIGINT ends the process, too.
+void file_guard_obey_interrupt(void);
 int file_guard_interrupted(void);

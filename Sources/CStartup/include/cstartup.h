@@ -5,5 +5,6 @@
 // again with as many threads as fit, or ended with one line when none does.
 #pragma once
 
-/// How many BLAS threads there is room for beside what the process has mapped and `running` of them; INT_MAX without a limit.
+/// How many threads there is room for that are BLAS threads and callers of BLAS in turn, where `running` BLAS threads are there already;
+/// INT_MAX without a limit.
 int startup_affordable_threads(int running);

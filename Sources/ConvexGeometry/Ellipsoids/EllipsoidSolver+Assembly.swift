@@ -60,7 +60,7 @@ extension EllipsoidSolver {
             let logVolume =
                 Ellipsoid.logUnitBallVolume(r) + Double(r) * Elementary.log(radius) + answer.factor.logDeterminant - frame.logDeterminant
             let ellipsoid = Ellipsoid(center: center, factor: factor, basis: nil, logVolume: logVolume)
-            if let inflation = excess(of: ellipsoid, answer) {
+            if Self.keepsAxes(factor), let inflation = excess(of: ellipsoid, answer) {
                 let lower = 0.5 * Double(r) * Elementary.log(Double(r)) + dual.factor.logDeterminant
                 let upper = Double(r) * Elementary.log(radius) + answer.factor.logDeterminant
                 let cost = Swift.max(0, upper - lower - ownBound) + Double(r) * (Elementary.log1p(inflation) + 4 * frame.noise)
@@ -188,6 +188,12 @@ extension EllipsoidSolver {
 }
 
 extension EllipsoidSolver {
+    /// Whether rotations find the axes of a factor: products of its columns stay within the range of Double.
+    private static func keepsAxes(_ factor: Matrix) -> Bool {
+        let sizes = factor.diagonal.map(\.magnitude)
+        return (sizes.max() ?? 1) <= 0x1p900 * (sizes.min() ?? 1)
+    }
+
     /// Rounding of quadratic forms that is far below the gaps and the 1e-9 of containment that are promised.
     private static var harmlessNoise: Double { 1e-10 }
 }

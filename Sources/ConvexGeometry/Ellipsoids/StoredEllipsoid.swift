@@ -62,25 +62,41 @@ struct StoredEllipsoid {
         guard semiaxes.allSatisfy({ $0 > 0x1p-1020 && $0 < 0x1p1020 }) else { return nil }
         let volumeOfAxes = directions.triangularFactor().diagonal.reduce(0) { $0 + Elementary.log($1.magnitude) }
         var slack = volumeOfAxes.magnitude + 64 * Double(r) * .ulpOfOne
-        var shape: Matrix?
-        if let stored = StoredShape(axes: directions, semiaxes: semiaxes, tolerance: 1e-6 * Double(r)) {
-            let margin = Swift.min(1, 4 * stored.error + 8 * shear + 1e-9)
-            let threshold = solver.base + radius * radius * (1 - margin)
-            var excess = 0.0
-            if r == d {
-                solver.forEachRun(atLeast: threshold) { near, _ in
-                    excess = Swift.max(excess, Self.excess(of: stored.matrix, source, near, center))
-                }
-            }
-            // Scaled entries are rounded once more: half an ulp each, a fourth of what `error` counts per axis.
-            let growth = (1 + excess) * (1 + stored.error / Double(r) + 8 * .ulpOfOne)
-            shape = (1 / growth) * stored.matrix
-            slack += stored.error + 0.5 * Double(r) * Elementary.log1p(growth - 1)
-        }
-        ellipsoid = Ellipsoid(center: center, axes: directions, semiaxes: semiaxes, shape: shape)
+        let shape = Self.shape(of: directions, semiaxes, &solver, radius: radius, shear: shear, center: center, tolerance: tolerance)
+        slack += shape?.cost ?? 0
+        ellipsoid = Ellipsoid(center: center, axes: directions, semiaxes: semiaxes, shape: shape?.matrix)
         inflation = Swift.max(0, distance.outer + distance.shift - 1)
         self.slack = slack
         self.axes = axes
+    }
+
+    /// The matrix of axes and semiaxes, shrunk until it confirms by itself that it holds every point, and what that costs in log volume;
+    /// nil where it costs more than half of the tolerance, which axes and semiaxes then have for themselves.
+    private static func shape<Source: PointSource>(
+        of directions: Matrix, _ semiaxes: [Double], _ solver: inout EllipsoidSolver<Source>, radius: Double, shear: Double,
+        center: [Double], tolerance: Double
+    ) -> (matrix: Matrix, cost: Double)? {
+        let r = semiaxes.count
+        let source = solver.source
+        var growth = 1.0
+        // Every size rounds anew.
+        for _ in 0..<4 {
+            let scale = growth.squareRoot()
+            guard let stored = StoredShape(axes: directions, semiaxes: semiaxes.map { $0 * scale }, tolerance: 0.5 * tolerance) else {
+                return nil
+            }
+            let cost = stored.error + 0.5 * Double(r) * Elementary.log(growth)
+            guard cost <= 0.5 * tolerance else { return nil }
+            guard r == center.count else { return (stored.matrix, cost) }
+            let margin = Swift.min(1, 4 * stored.distortion + 8 * shear + 1e-9)
+            var excess = 0.0
+            solver.forEachRun(atLeast: solver.base + radius * radius * (1 - margin)) { near, _ in
+                excess = Swift.max(excess, Self.excess(of: stored.matrix, source, near, center))
+            }
+            guard excess > 0 else { return (stored.matrix, cost) }
+            growth *= 1 + excess + stored.distortion + 8 * .ulpOfOne
+        }
+        return nil
     }
 
     /// A lower bound on the log volume of any ellipsoid that contains the points, from a design of the problem with a free

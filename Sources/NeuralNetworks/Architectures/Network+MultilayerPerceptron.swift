@@ -38,6 +38,8 @@ extension Network {
         }
         for name in archive.names where !name.hasSuffix(".weight") {
             guard name.hasSuffix(".bias"), weights.contains(String(name.dropLast(".bias".count))) else {
+                // Counters, flags and types to come are no layer's parameters: they are carried along.
+                if archive[name]?.dtype.isFloatingPoint == false { continue }
                 throw unrecognized("only weights and biases of linear layers", name, archive[name]?.shape ?? [])
             }
         }

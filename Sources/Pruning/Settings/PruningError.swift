@@ -40,6 +40,8 @@ public enum PruningError: Error, Equatable, Sendable, CustomStringConvertible {
     case wholeLayer(name: String, reason: String)
     /// The network has no group that may be cut.
     case nothingToPrune(reason: String)
+    /// All that may be cut lies in residual streams, and nobody asked to cut those.
+    case onlyResidualStreams(groups: [String])
     /// A parameter holds NaN or an infinity.
     case nonFiniteParameter(name: String, index: Int)
     /// An input or calibration value is NaN or infinite.
@@ -91,6 +93,9 @@ public enum PruningError: Error, Equatable, Sendable, CustomStringConvertible {
                 + (suggestion.map { "; did you mean \"\($0)\"?" } ?? "")
         case .wholeLayer(let layer, let reason): "expected a prunable layer, found \"\(layer)\", which stays whole: \(reason)"
         case .nothingToPrune(let reason): "expected at least one prunable channel group, found none: \(reason)"
+        case .onlyResidualStreams(let groups):
+            "expected at least one prunable channel group outside of residual streams, found none; \(name(.cutsResidualStreams)) cuts \(groups.prefix(8).joined(separator: ", "))"
+                + (groups.count > 8 ? ", … \(groups.count) in all" : "")
         case .nonFiniteParameter(let parameter, let index):
             "expected finite weights, found a value that is not finite in \(parameter) at index \(index)"
         case .nonFiniteData(let index): "expected finite inputs, found a value that is not finite at index \(index)"

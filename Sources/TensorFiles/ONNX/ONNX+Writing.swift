@@ -19,12 +19,28 @@ extension ONNX {
         try write(model, to: path, force: force, inlineLimit: ONNXLayout.maximumByteCount)
     }
 
+    /// Bytes that `write` to `model.onnx` would give a model, those of its values in a file beside it included. Nothing is copied for it.
+    /// - Throws: `unsupported` for what no file of this format can hold.
+    /// - Complexity: O(tensors).
+    public static func byteCount(of model: ONNXModel) throws(TensorFileError) -> Int {
+        try byteCount(of: model, inlineLimit: ONNXLayout.maximumByteCount)
+    }
+
+    package static func byteCount(of model: ONNXModel, inlineLimit: Int) throws(TensorFileError) -> Int {
+        guard isSplit(ONNXLayout.movable(model), inlineLimit) else { return try ONNXLayout(model, externalName: nil).byteCount }
+        let layout = try ONNXLayout(model, externalName: dataName(of: "model.onnx", hash: 0))
+        return layout.byteCount + (layout.external.map { $0.offset + $0.payload.count }.max() ?? 0)
+    }
+
+    private static func isSplit(_ movable: [ONNXPayload], _ inlineLimit: Int) -> Bool {
+        CheckedSize.sum(movable.lazy.map(\.count)).value.map { $0 >= inlineLimit } ?? true
+    }
+
     /// - Parameter inlineLimit: most bytes of values inside of a model.
     package static func write(_ model: ONNXModel, to path: String, force: Bool, inlineLimit: Int) throws(TensorFileError) {
         do throws(TensorFileError) {
             let movable = ONNXLayout.movable(model)
-            let isSplit = CheckedSize.sum(movable.lazy.map(\.count)).value.map { $0 >= inlineLimit } ?? true
-            guard isSplit else {
+            guard isSplit(movable, inlineLimit) else {
                 let layout = try ONNXLayout(model, externalName: nil)
                 return try write(layout, to: path, force: force, keeping: nil, source: model)
             }
