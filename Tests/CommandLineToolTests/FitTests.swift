@@ -31,10 +31,15 @@ import Testing
     /// Integers that no Double tells apart are fitted relative to the first one, signed and unsigned.
     @Test(arguments: [DType.i64, .u64]) func integersBeyondDoubleKeepTheirDifferences(_ dtype: DType) throws {
         let folder = try ScratchFolder()
-        let near = (0..<120).map { Int64($0 * 37 % 101 + ($0 % 2) * ($0 * $0 % 89)) }
-        let bytes = near.flatMap { value in
-            let shifted = dtype == .u64 ? UInt64(1) << 63 + UInt64(value) : UInt64(bitPattern: Int64.min + (1 << 40) + value)
-            return withUnsafeBytes(of: shifted.littleEndian) { Array($0) }
+        let near: [Int64] = (0..<120).map { (k: Int) -> Int64 in
+            let spread = k % 2 * (k * k % 89)
+            return Int64(k * 37 % 101 + spread)
+        }
+        // 2⁶³ or, signed, −2⁶³ + 2⁴⁰.
+        let first: UInt64 = dtype == .u64 ? 1 << 63 : (1 << 63) + (1 << 40)
+        let bytes: [UInt8] = near.flatMap { (value: Int64) -> [UInt8] in
+            let shifted = (first + UInt64(value)).littleEndian
+            return withUnsafeBytes(of: shifted) { Array($0) }
         }
         try folder.write(NPY.encode(try Tensor(dtype: dtype, shape: [60, 2], bytes: bytes)), to: "far.npy")
         try Self.write(near.map(Double.init), shape: [60, 2], to: "near.npy", in: folder)
