@@ -40,7 +40,10 @@ struct StreamedModel {
 
     /// Whether a file holds blocks of a transformer, one like the other, and is no network that is known.
     private static func isTransformer(_ path: String) -> Bool {
-        guard path.lowercased().hasSuffix(".safetensors"), let store = try? TensorStore(path: path) else { return false }
+        guard path.lowercased().hasSuffix(".safetensors"), let store = try? TensorStore(path: path),
+            // Blocks of a multilayer perceptron may go by the same names.
+            store.entries.contains(where: { $0.name.contains("attention") || $0.name.contains("attn") })
+        else { return false }
         let blocks = StreamedTopology(store).groups.map { $0.name.filter { !$0.isNumber } }
         guard blocks.count >= 2, Set(blocks).count < blocks.count, let archive = try? TensorArchive.read(path: path) else { return false }
         return (try? Network(archive: archive)) == nil && KnownArchitecture.recognized(in: archive) == nil

@@ -38,10 +38,11 @@ import Pruning
         let fitted = try AnswerComparison(network, other, on: ActivationTensor(shape: [2, 2], values: [1, 1.5, 2, 1]))
         #expect(fitted.agreement?.share == 0.5)
         // (1, 2) and (2, 1): α = 0.8, errors (0.4, 1) and (0.8, 0.2) of the larger and the smaller value. Margins ½ and 1, and 1 of the
-        // held-out inputs themselves: the first error turns 0.8·½ over, one pair of eight, and by margins ¼ of 3½.
+        // held-out inputs themselves: the first error turns 0.8·½ over, one pair of eight, which counts by margins as ½·½^3/2 of 3 + ½^3/2.
         let heldOut = try AnswerComparison(network, other, on: ActivationTensor(shape: [2, 2], values: [1, 2, 2, 1]))
+        let weight = 0.5 * 0.5.squareRoot()
         #expect(abs((fitted.agreement(withErrorsOf: heldOut)?.share ?? 0) - 0.875) <= 1e-6)
-        #expect(abs((fitted.agreement(withErrorsOf: heldOut, weighsByMargin: true)?.share ?? 0) - 3.25 / 3.5) <= 1e-6)
+        #expect(abs((fitted.agreement(withErrorsOf: heldOut, weighsByMargin: true)?.share ?? 0) - (3 + weight / 2) / (3 + weight)) <= 1e-6)
         // (2, 1) alone: all of its error is a factor, and nothing flips.
         let agreeing = try AnswerComparison(network, other, on: ActivationTensor(shape: [1, 2], values: [2, 1]))
         #expect(fitted.agreement(withErrorsOf: agreeing)?.share == 1)
