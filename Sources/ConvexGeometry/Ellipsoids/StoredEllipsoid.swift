@@ -23,7 +23,7 @@ struct StoredEllipsoid {
     /// - Returns: nil where the axes leave the range of Double, or the support does not span.
     init?<Source: PointSource>(_ solver: inout EllipsoidSolver<Source>, _ answer: CertifiedDesign, center: [Double], tolerance: Double) {
         let (source, frame, team) = (solver.source, solver.frame, solver.team)
-        let (d, r) = (frame.dimension, frame.rank)
+        let r = frame.rank
         let design = answer.design
         let support = source.gather(design.indices, team)
         guard var axes = AlignedAxes(support, weights: design.weights, origin: center, start: frame.basis) else { return nil }
