@@ -112,7 +112,7 @@ struct Fit: ParsableCommand {
         let seed: UInt64?
         let iterations: Int
         let dataPasses: Int
-        /// Processes, and per solve collectives and bytes that left one for another; absent for one process.
+        /// Processes, and per solve collectives and bytes that left one for another.
         let ranks: Int
         let messages: Int
         let bytesSent: Int

@@ -1,5 +1,7 @@
 // Writing down a topology: values and nodes in the order of the forward pass.
 
+import TensorFiles
+
 /// Collects nodes and values; `parameters` supplies the trained tensors when the network is finished.
 package struct NetworkBuilder {
     package private(set) var nodes: [Network.Node] = []
@@ -40,5 +42,20 @@ package struct NetworkBuilder {
         let inferred = try network.inferringShapes()
         try inferred.validate()
         return inferred
+    }
+
+    /// The network with the tensors that its nodes name, from a file that holds weights alone.
+    /// - Throws: `missingTensor`, and what ``network(outputs:parameters:)`` throws.
+    func network(output: Network.ValueID, reading archive: TensorArchive) throws(NetworkError) -> Network {
+        var parameters: [String: Parameter] = [:]
+        for node in nodes {
+            for name in node.layer.parameterNames where parameters[name] == nil {
+                guard let tensor = archive[name] else { throw .missingTensor(name: name, node: node.name) }
+                parameters[name] = try Parameter(tensor, name: name)
+            }
+        }
+        var network = try network(outputs: [output], parameters: parameters)
+        network.storesAttributes = false
+        return network
     }
 }

@@ -89,16 +89,7 @@ struct ArchiveTopology {
 
     /// Reads the tensors that the nodes name, infers shapes and checks everything.
     func network(output: Network.ValueID) throws(NetworkError) -> Network {
-        var parameters: [String: Parameter] = [:]
-        for node in builder.nodes {
-            for name in node.layer.parameterNames where parameters[name] == nil {
-                guard let tensor = archive[name] else { throw .missingTensor(name: name, node: node.name) }
-                parameters[name] = try Parameter(tensor, name: name)
-            }
-        }
-        var network = try builder.network(outputs: [output], parameters: parameters)
-        network.storesAttributes = false
-        return network
+        try builder.network(output: output, reading: archive)
     }
 }
 

@@ -68,12 +68,12 @@ extension ChannelAnalysis {
             guard let symbols = input.symbols(along: 0) else {
                 return stop(node, "normalization \(node.name) does not run over its channel axis")
             }
-            for name in [layer.scale, layer.shift] { if let name { bindVector(name, node: index, role: .normalization, symbols) } }
+            bindVectors(layer, node: index, symbols)
         case .group(let groups):
             guard let symbols = input.symbols(along: 0), groups > 0, symbols.count % groups == 0 else {
                 return stop(node, "normalization \(node.name) does not run over its channel axis")
             }
-            for name in [layer.scale, layer.shift] { if let name { bindVector(name, node: index, role: .normalization, symbols) } }
+            bindVectors(layer, node: index, symbols)
             guard groups > 1 else { return noteStatistics(symbols) }
             // What shares statistics stays or goes together: no other channel's answer changes.
             let width = symbols.count / groups
@@ -92,9 +92,13 @@ extension ChannelAnalysis {
             guard axis == input.rank - 1, let symbols = input.symbols(along: axis) else {
                 return block(node.inputs[0], "normalization \(node.name) takes its statistics over all channels")
             }
-            for name in [layer.scale, layer.shift] { if let name { bindVector(name, node: index, role: .normalization, symbols) } }
+            bindVectors(layer, node: index, symbols)
             noteStatistics(symbols)
         }
+    }
+
+    private mutating func bindVectors(_ layer: Normalization, node: Int, _ symbols: [Int]) {
+        for name in [layer.scale, layer.shift].compactMap({ $0 }) { bindVector(name, node: node, role: .normalization, symbols) }
     }
 
     mutating func visitAttention(_ index: Int, _ node: Network.Node, heads: Int, _ output: Network.ValueID) {

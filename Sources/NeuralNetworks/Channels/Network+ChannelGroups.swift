@@ -51,11 +51,19 @@ extension ChannelAnalysis {
             }
         }
         let streams = Set(streams.map(table.find))
+        var normalizations: [Int: Set<Int>] = [:]
+        for (node, symbols) in statistics { for symbol in symbols { normalizations[table.find(symbol), default: []].insert(node) } }
 
         // Only channels that some producer makes.
         let classes = order.filter { root in (slots[root] ?? []).contains { bindings[$0.binding].role == .producer } }.sorted()
         var result: [GroupedClasses] = []
         var run: [Int] = []
+        func close() {
+            let nodes = run.reduce(into: Set<Int>()) { $0.formUnion(normalizations[$1] ?? []) }
+            result.append(
+                group(
+                    run, slots: slots, reason: reasons[run[0]], isStream: streams.contains(run[0]), statistics: nodes.sorted()))
+        }
         for root in classes {
             if let last = run.last {
                 let follows =
@@ -64,13 +72,13 @@ extension ChannelAnalysis {
                     && isInStep(
                         slots[last] ?? [], slots[root] ?? [], step: run.count > 1 ? steps(slots[run[0]] ?? [], slots[run[1]] ?? []) : nil)
                 if !follows {
-                    result.append(group(run, slots: slots, reason: reasons[run[0]], isStream: streams.contains(run[0])))
+                    close()
                     run = []
                 }
             }
             run.append(root)
         }
-        if !run.isEmpty { result.append(group(run, slots: slots, reason: reasons[run[0]], isStream: streams.contains(run[0]))) }
+        if !run.isEmpty { close() }
         return result.sorted { first($0, slots) < first($1, slots) }
     }
 
@@ -94,7 +102,9 @@ extension ChannelAnalysis {
 
     private func steps(_ a: [Slot], _ b: [Slot]) -> [Int] { zip(a, b).map { $1.position - $0.position } }
 
-    private func group(_ classes: [Int], slots: [Int: [Slot]], reason: Int?, isStream: Bool) -> GroupedClasses {
+    private func group(
+        _ classes: [Int], slots: [Int: [Slot]], reason: Int?, isStream: Bool, statistics: [Int]
+    ) -> GroupedClasses {
         let first = slots[classes[0]] ?? []
         let second = classes.count > 1 ? slots[classes[1]] ?? [] : []
         var slices: [ChannelGroup.Slice] = []
@@ -117,13 +127,12 @@ extension ChannelAnalysis {
             return slices.filter { $0.role == role }.map(\.node).filter { seen.insert($0).inserted }
         }
         let producers = nodes(.producer)
-        let members = Set(classes)
         let barrier = reason.map { barriers[$0].reason }
         return GroupedClasses(
             group: ChannelGroup(
                 id: identifier(classes, slots: first), count: classes.count, slices: slices, producers: producers,
                 consumers: nodes(.consumer), barrier: barrier, isInner: !isStream, barrierNode: reason.flatMap { barriers[$0].node },
-                statistics: statistics.filter { $0.symbols.contains { members.contains(table.find($0)) } }.map(\.node)),
+                statistics: statistics),
             classes: classes)
     }
 

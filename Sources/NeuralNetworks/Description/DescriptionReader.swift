@@ -58,16 +58,7 @@ struct DescriptionReader {
             }
             end = value
         }
-        var parameters: [String: Parameter] = [:]
-        for node in builder.nodes {
-            for name in node.layer.parameterNames where parameters[name] == nil {
-                guard let tensor = archive[name] else { throw .missingTensor(name: name, node: node.name) }
-                parameters[name] = try Parameter(tensor, name: name)
-            }
-        }
-        var network = try builder.network(outputs: [end], parameters: parameters)
-        network.storesAttributes = false
-        return network
+        return try builder.network(output: end, reading: archive)
     }
 
     // MARK: Layers

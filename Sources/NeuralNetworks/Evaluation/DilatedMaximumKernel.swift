@@ -1,7 +1,7 @@
 /// Maximum over windows whose taps are apart, clipped to the image.
 struct DilatedMaximumKernel: SampleKernel {
-    private let channels, height, width, outHeight, outWidth: Int
-    private let windowY, windowX, strideY, strideX, dilationY, dilationX, top, left: Int
+    let channels, height, width, outHeight, outWidth: Int
+    let windowY, windowX, strideY, strideX, dilationY, dilationX, top, left: Int
 
     init(_ layer: Pooling, input: [Int], output: [Int]) {
         // A 1-D window is a 2-D one of height 1.
@@ -31,32 +31,6 @@ struct DilatedMaximumKernel: SampleKernel {
                         }
                     }
                     y[row * outWidth + column] = best
-                }
-            }
-        }
-    }
-
-    /// The first element of a window that attains the maximum has its gradient.
-    func backward(
-        count: Int, inputs: [UnsafePointer<Float>], outputs: [UnsafePointer<Float>], dy: [UnsafePointer<Float>],
-        gradients: [UnsafeMutablePointer<Float>?], tensors: TensorGradients, workspace: UnsafeMutablePointer<Float>
-    ) {
-        guard let dx = gradients[0] else { return }
-        for plane in 0..<count * channels {
-            let x = inputs[0] + plane * height * width, target = dx + plane * height * width
-            for row in 0..<outHeight {
-                for column in 0..<outWidth {
-                    let place = (plane * outHeight + row) * outWidth + column
-                    search: for ky in 0..<windowY {
-                        let i = row * strideY - top + ky * dilationY
-                        guard i >= 0, i < height else { continue }
-                        for kx in 0..<windowX {
-                            let j = column * strideX - left + kx * dilationX
-                            guard j >= 0, j < width, x[i * width + j] == outputs[0][place] else { continue }
-                            target[i * width + j] += dy[0][place]
-                            break search
-                        }
-                    }
                 }
             }
         }

@@ -14,18 +14,24 @@ struct ElementwiseKernel: SampleKernel {
     func run(
         count: Int, inputs: [UnsafePointer<Float>], outputs: [UnsafeMutablePointer<Float>], workspace: UnsafeMutablePointer<Float>
     ) {
+        forEachRow(count) { starts, place, steps, length in
+            combine(zip(inputs, starts).map { $0 + $1 }, steps, outputs[0] + place, length)
+        }
+    }
+
+    /// Visits the rows of the last axis: where every operand begins and by what it steps, where the result does, and the length.
+    func forEachRow(_ count: Int, _ body: (_ starts: [Int], _ place: Int, _ steps: [Int], _ length: Int) -> Void) {
         let size = extents.reduce(1, *)
         guard size > 0 else { return }
         let inner = extents.last ?? 1
         let steps = operands.map { $0.strides.last ?? 0 }
         for sample in 0..<count {
-            let y = outputs[0] + sample * size
             var index = [Int](repeating: 0, count: max(extents.count - 1, 0))
             for row in 0..<size / inner {
-                let x = zip(inputs, operands).map { input, operand in
-                    input + sample * operand.sampleStride + zip(index, operand.strides).reduce(0) { $0 + $1.0 * $1.1 }
+                let starts = operands.map { operand in
+                    sample * operand.sampleStride + zip(index, operand.strides).reduce(0) { $0 + $1.0 * $1.1 }
                 }
-                combine(x, steps, y + row * inner, inner)
+                body(starts, sample * size + row * inner, steps, inner)
                 for axis in index.indices.reversed() {
                     index[axis] += 1
                     if index[axis] < extents[axis] { break }

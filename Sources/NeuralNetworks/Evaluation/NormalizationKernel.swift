@@ -30,7 +30,7 @@ struct NormalizationKernel: Sendable {
             RowKernels.normalize(x, count: length, subtractsMean: subtractsMean, epsilon: Double(epsilon), into: y)
             if scale.isEmpty && shift.isEmpty { continue }
             for i in 0..<length {
-                let p = (first + i) / parameterRun % parameterCount
+                let p = parameter(first, i)
                 y[i] = y[i] * (scale.isEmpty ? 1 : scale[p]) + (shift.isEmpty ? 0 : shift[p])
             }
         }
@@ -39,18 +39,18 @@ struct NormalizationKernel: Sendable {
     /// Parameter index of a value of a block.
     func parameter(_ first: Int, _ i: Int) -> Int { (first + i) / parameterRun % parameterCount }
 
-    /// Whether a parameter index takes part.
-    func takesPart(_ p: Int) -> Bool { isKept.isEmpty || isKept[p] }
+    /// Whether a value of a block takes part.
+    func takesPart(_ first: Int, _ i: Int) -> Bool { isKept.isEmpty || isKept[parameter(first, i)] }
 
     /// Mean, and one over the deviation, of what takes part of a block.
     func statistics(_ x: UnsafePointer<Float>, first: Int) -> (mean: Double, factor: Double, count: Double) {
         var (count, sum, square) = (0.0, 0.0, 0.0)
-        for i in 0..<length where takesPart(parameter(first, i)) {
+        for i in 0..<length where takesPart(first, i) {
             count += 1
             sum += Double(x[i])
         }
         let mean = subtractsMean && count > 0 ? sum / count : 0
-        for i in 0..<length where takesPart(parameter(first, i)) { square += (Double(x[i]) - mean) * (Double(x[i]) - mean) }
+        for i in 0..<length where takesPart(first, i) { square += (Double(x[i]) - mean) * (Double(x[i]) - mean) }
         return (mean, 1 / (square / max(count, 1) + Double(epsilon)).squareRoot(), max(count, 1))
     }
 

@@ -12,26 +12,11 @@ extension ElementwiseKernel {
         count: Int, inputs: [UnsafePointer<Float>], outputs: [UnsafePointer<Float>], dy: [UnsafePointer<Float>],
         gradients: [UnsafeMutablePointer<Float>?], tensors: TensorGradients, workspace: UnsafeMutablePointer<Float>
     ) {
-        let size = extents.reduce(1, *)
-        guard size > 0, gradients.contains(where: { $0 != nil }) else { return }
-        let inner = extents.last ?? 1
-        let steps = operands.map { $0.strides.last ?? 0 }
-        for sample in 0..<count {
-            var index = [Int](repeating: 0, count: max(extents.count - 1, 0))
-            for row in 0..<size / inner {
-                let starts = operands.map { operand in
-                    sample * operand.sampleStride + zip(index, operand.strides).reduce(0) { $0 + $1.0 * $1.1 }
-                }
-                let place = sample * size + row * inner
-                spread(
-                    dy[0] + place, outputs[0] + place, zip(inputs, starts).map { $0 + $1 }, steps,
-                    zip(gradients, starts).map { gradient, start in gradient.map { $0 + start } }, inner)
-                for axis in index.indices.reversed() {
-                    index[axis] += 1
-                    if index[axis] < extents[axis] { break }
-                    index[axis] = 0
-                }
-            }
+        guard gradients.contains(where: { $0 != nil }) else { return }
+        forEachRow(count) { starts, place, steps, length in
+            spread(
+                dy[0] + place, outputs[0] + place, zip(inputs, starts).map { $0 + $1 }, steps,
+                zip(gradients, starts).map { gradient, start in gradient.map { $0 + start } }, length)
         }
     }
 

@@ -16,9 +16,8 @@ extension NormalizationKernel {
             let first = block % blocks * length
             let (mean, factor, size) = statistics(x, first: first)
             var (sum, product) = (0.0, 0.0)
-            for i in 0..<length {
+            for i in 0..<length where takesPart(first, i) {
                 let p = parameter(first, i)
-                guard takesPart(p) else { continue }
                 let normalized = (Double(x[i]) - mean) * factor
                 scaleGradient?[p] += dy[i] * Float(normalized)
                 shiftGradient?[p] += dy[i]
@@ -29,9 +28,8 @@ extension NormalizationKernel {
             guard let dx else { continue }
             let target = dx + block * length
             if !subtractsMean { sum = 0 }
-            for i in 0..<length {
+            for i in 0..<length where takesPart(first, i) {
                 let p = parameter(first, i)
-                guard takesPart(p) else { continue }
                 let slope = Double(dy[i]) * Double(scale.isEmpty ? 1 : scale[p])
                 target[i] += Float(factor * (slope - sum / size - (Double(x[i]) - mean) * factor * product / size))
             }

@@ -105,7 +105,7 @@ struct ErrorCurves: Sendable {
                         let stay = reader.site.patches.blocks { $0 == group.index ? Array(order.prefix(m)) : nil }
                         _ = try masked.refit(reader.site, reader.problem, kept: stay)
                     }
-                    if !group.group.statistics.isEmpty { try masked.restrictStatistics(to: [group.name: order.prefix(m).sorted()]) }
+                    try masked.restrictStatistics(of: [group]) { _ in order.prefix(m).sorted() }
                     return masked
                 }
                 return

@@ -18,10 +18,15 @@ struct MaskedNetwork: Sendable {
 
     /// Takes the statistics of normalizations over the channels that stay alone.
     ///
+    /// - Parameter kept: of each group; `nil` where that is open.
     /// - Throws: `network`.
-    mutating func restrictStatistics(to kept: [ChannelGroup.ID: [Int]]) throws(PruningError) {
-        guard !kept.isEmpty else { return }
-        do { network = try network.restrictingStatistics(to: kept) } catch { throw .network(error) }
+    mutating func restrictStatistics(of groups: [RankedGroup], to kept: (_ group: Int) -> [Int]?) throws(PruningError) {
+        var choice: [ChannelGroup.ID: [Int]] = [:]
+        for group in groups where !group.group.statistics.isEmpty {
+            if let stay = kept(group.index), stay.count < group.count { choice[group.name] = stay }
+        }
+        guard !choice.isEmpty else { return }
+        do { network = try network.restrictingStatistics(to: choice) } catch { throw .network(error) }
     }
 
     /// Puts a whole tensor in place.

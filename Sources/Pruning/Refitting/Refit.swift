@@ -58,9 +58,8 @@ struct Refit: Sendable {
             outcomes.append(outcome)
             outcomes[g].seconds = seconds
         }
-        let cut = zip(ranking.groups, outcomes).filter { !$0.group.statistics.isEmpty && $1.kept.count < $0.count }
         var masked = refit.masked
-        try masked.restrictStatistics(to: Dictionary(cut.map { ($0.name, $1.kept) }, uniquingKeysWith: { first, _ in first }))
+        try masked.restrictStatistics(of: ranking.groups) { outcomes[$0].kept }
         return (masked, outcomes)
     }
 

@@ -42,11 +42,7 @@ struct SequentialRefit: Sendable {
                 kept[g] = try group.choice(keeping: counts[g]).kept
             }
         }
-        var normalized: [ChannelGroup.ID: [Int]] = [:]
-        for (g, group) in groups.enumerated() where !group.group.statistics.isEmpty && counts[g] < group.count {
-            normalized[group.name] = kept[g]
-        }
-        try masked.restrictStatistics(to: normalized)
+        try masked.restrictStatistics(of: groups) { kept[$0] }
         let sites = try Site.sites(
             of: groups.filter { counts[$0.index] < $0.count }.map(\.reading), in: run.network,
             followers: inputs.provenance.isMeasured)

@@ -18,7 +18,7 @@ extension PruningWarning {
         case .inputsLeftOut(let used, let given, let effort):
             "\(used) of \(given) given inputs are passed through the network, as many as \(name(.effort)) \(effort.rawValue) pays for"
         case .comparedBefore(let node, let operation):
-            "outputs behind node \(node) (\(operation)) cannot be computed here: what it reads is compared and learned in their place"
+            "outputs behind node \(node) (\(operation)) cannot be computed here: what it reads stands for them wherever they are compared or learned"
         case .fittedByChannels(let consumer, let regressors):
             "\(consumer) reads \(regressors) values: its channels are fitted with all positions alike; \(name(.memory)) of \(Decimal.fixed(PruningRun.memory(forRegressors: regressors) / 1e9 + 0.05, 1))GB would fit them one by one"
         case .assumedPrior:
