@@ -209,7 +209,13 @@ extension Activation {
     package func multiplyDerivative(into gradient: inout [Float], at y: [Float]) {
         switch self {
         case .identity: return
-        case .relu: for i in gradient.indices where y[i] < 0 { gradient[i] = 0 }
+        case .relu:
+            // Chosen, not jumped over: signs of activations cannot be foretold.
+            gradient.withUnsafeMutableBufferPointer { gradient in
+                y.withUnsafeBufferPointer { y in
+                    for i in gradient.indices { gradient[i] = y[i] < 0 ? 0 : gradient[i] }
+                }
+            }
         default: for i in gradient.indices { gradient[i] *= Float(derivative(Double(y[i]))) }
         }
     }
