@@ -1,11 +1,11 @@
 """Prunes every ONNX file of a folder and says what became of it in onnxruntime. See scripts/wild.
 
 Inputs are made by kind of network, from nothing but numpy and pillow: rendered text lines for recognizers, pages of rendered text for
-detectors, tones in noise for audio, crops of drawn scenes for images, draws of the network's own normalizer for policies. The originals'
-answers on inputs that the pruning did not see are the truth: agreement of the largest output where the outputs are scores of classes,
+detectors, tones in noise for audio, crops of drawn scenes for images, draws of the network's own normalizer for policies, sentences of
+Python's own documentation for language (by the vocabulary of a tokenizer.json beside the model). The originals' answers on inputs that the pruning did not see are the truth: agreement of the largest output where the outputs are scores of classes,
 relative error E|y - y'|^2 / Var y per output elsewhere.
 """
-import argparse, json, os, pathlib, resource, subprocess, sys, tempfile
+import argparse, importlib, json, os, pathlib, re, resource, subprocess, sys, tempfile
 
 import numpy as np
 import onnx
@@ -67,8 +67,9 @@ def dimension(value, default):
     return value if isinstance(value, int) and value > 0 else default
 
 
-def photographs(folder, count, height, width, rng):
-    files = sorted(pathlib.Path(folder).rglob("*.jpg"))
+def photographs(folder, count, height, width, rng, part):
+    """Half of the photographs serve the pruning (part 1), the others the judging."""
+    files = sorted(pathlib.Path(folder).rglob("*.jpg"))[part % 2::2]
     files = [files[i] for i in rng.permutation(len(files))[:count]]
     return [np.asarray(Image.open(f).convert("RGB").resize((width, height)), np.float32) for f in files]
 
@@ -85,13 +86,79 @@ def observations(model, width, rng, count):
     return (mean + scale * rng.normal(size=(count, width))).astype(np.float32)
 
 
-def make_inputs(path, model, session, count, seed, photos):
+def sentences():
+    """English that every Python brings along: sentences of the documentation of its modules."""
+    found = []
+    for module in "argparse asyncio calendar collections csv datetime email heapq http inspect json logging pathlib pickle random re".split():
+        for _, thing in sorted(vars(importlib.import_module(module)).items()):
+            documentation = getattr(thing, "__doc__", None)
+            text = " ".join(documentation.split()) if isinstance(documentation, str) else ""
+            found += [s.strip() for s in re.split(r"(?<=[.!?]) ", text) if 30 < len(s) < 200 and s.isascii()]
+    return sorted(set(found))
+
+
+def word_pieces(text, vocabulary, length):
+    """Ids by the longest pieces that the vocabulary has (Wu et al., arXiv 1609.08144), between [CLS] and [SEP]."""
+    ids = []
+    for word in re.findall(r"[a-z0-9]+|[^a-z0-9\s]", text.lower()):
+        start = 0
+        while start < len(word):
+            piece = next((p for end in range(len(word), start, -1) if (p := ("##" if start else "") + word[start:end]) in vocabulary), None)
+            if piece is None: break
+            ids.append(vocabulary[piece])
+            start += len(piece) - (2 if start else 0)
+    return [vocabulary["[CLS]"]] + ids[:length - 2] + [vocabulary["[SEP]"]]
+
+
+def token_feeds(path, model, session, count, rng):
+    """Feeds for a network whose first inputs are token ids; `None` for others."""
+    specs = session.get_inputs()
+    ids = next((s for s in specs if "int" in s.type and len(s.shape) == 2 and "mask" not in s.name and "type" not in s.name), None)
+    if ids is None or ids.name != specs[0].name: return None
+    length = dimension(ids.shape[1], 32)
+    tokenizer = path.with_name("tokenizer.json")
+    vocabulary = json.loads(tokenizer.read_text())["model"]["vocab"] if tokenizer.exists() else None
+    sizes = {t.name: t.dims[0] for t in model.graph.initializer if t.dims}
+    rows = next((sizes[n.input[0]] for n in model.graph.node if n.op_type == "Gather" and n.input[0] in sizes and sizes[n.input[0]] > 256), 256)
+    texts = sentences()
+    def row(number):
+        # Without a vocabulary, ids as often as words are (Zipf).
+        words = word_pieces(texts[number], vocabulary, length) if vocabulary \
+            else [int(v) for v in np.minimum(rng.zipf(1.3, rng.integers(5, length + 1)), rows - 1)]
+        values = {}
+        for spec in specs:
+            values[spec.name] = np.zeros(length, np.int32 if "int32" in spec.type else np.float32 if "float" in spec.type else np.int64)
+            if spec.name == ids.name: values[spec.name][:len(words)] = words
+            elif "mask" in spec.name: values[spec.name][:len(words)] = 1
+            elif "position" in spec.name: values[spec.name][:] = np.arange(length)
+        return values
+
+    lead = dimension(ids.shape[0], 1)
+    numbers = rng.choice(len(texts), (count, lead), replace=False)
+    return [{s.name: np.stack([row(n)[s.name] for n in some]) for s in specs} for some in numbers]
+
+
+def data_set(folder, name, session, count, seed):
+    """Images of a data set that a network is named for: its *_calib*.npz for seed 1, its *_test*.npz for others; `None` without."""
+    key = next((k for k in ("cifar10", "fashion", "mnist") if k in name), None)
+    files = sorted(pathlib.Path(folder).glob(f"{key}_{'calib' if seed == 1 else 'test'}*.npz")) if folder and key else []
+    if not files: return None
+    images = np.load(files[0])["images"][:count].astype(np.float32) / 255
+    if images.ndim == 3: images = images[:, None]
+    if key == "cifar10": images = (images - np.reshape([.485, .456, .406], (3, 1, 1))) / np.reshape([.229, .224, .225], (3, 1, 1))
+    first = session.get_inputs()[0]
+    return [{first.name: image.reshape([1] + [dimension(v, n) for v, n in zip(first.shape[1:], image.shape)]).astype(np.float32)} for image in images]
+
+
+def make_inputs(path, model, session, count, seed, photos, data):
     """A list of feeds of one sample each."""
     rng, name = np.random.default_rng(seed), path.stem.lower()
+    if (images := data_set(data, name, session, count, seed)) is not None: return images
     feeds = []
     declared = {i.name: i.shape for i in session.get_inputs()}
     first = session.get_inputs()[0]
     rank = len(first.shape)
+    if (tokens := token_feeds(path, model, session, count, rng)) is not None: return tokens
     if rank == 2 and "float" in first.type and len(declared) == 1:
         return [{first.name: row[None]} for row in observations(model, dimension(first.shape[1], 64), rng, count)]
     pictures = None
@@ -103,7 +170,7 @@ def make_inputs(path, model, session, count, seed, photos):
         elif "cls" in name and "ocr" in name: height, width = dimension(height, 48), dimension(width, 192)
         elif "det" in name: height, width = dimension(height, 320), dimension(width, 320)
         else: height, width = dimension(height, 224), dimension(width, 224)
-        if photos and "ocr" not in name and channels == 3 and height > 40: pictures = photographs(photos, count, height, width, rng)
+        if photos and "ocr" not in name and channels == 3 and height > 40: pictures = photographs(photos, count, height, width, rng, seed)
     # A batch of more than one that the model fixes for all of its inputs.
     fixed = {shape[0] for shape in declared.values() if shape}
     lead = first.shape[0] if len(fixed) == 1 and isinstance(first.shape[0], int) and first.shape[0] > 1 and len(declared) > 1 else 1
@@ -190,6 +257,7 @@ def main():
     parser.add_argument("--count", type=int, default=64, help="inputs for the run with data")
     parser.add_argument("--test", type=int, default=64, help="inputs that results are judged on")
     parser.add_argument("--photographs", help="a folder of JPEGs for networks on natural images")
+    parser.add_argument("--data-folder", help="a folder of NAME_calib*.npz and NAME_test*.npz for networks with NAME in theirs")
     parser.add_argument("--only", nargs="*", default=[])
     parser.add_argument("--timeout", type=int, default=900)
     parser.add_argument("-o", "--output", type=pathlib.Path)
@@ -209,8 +277,8 @@ def main():
         share = json.loads(out).get("prunableShare") if code == 0 else None
         try:
             original = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-            train = make_inputs(path, model, original, options.count, 1, options.photographs)
-            test = make_inputs(path, model, original, options.test, 2, options.photographs)
+            train = make_inputs(path, model, original, options.count, 1, options.photographs, options.data_folder)
+            test = make_inputs(path, model, original, options.test, 2, options.photographs, options.data_folder)
             before = run(original, test)
         except Exception as problem:
             print(f"| {path.stem} | | the original does not run: {str(problem).splitlines()[0][:80]} |", flush=True)

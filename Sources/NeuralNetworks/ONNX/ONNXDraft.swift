@@ -144,10 +144,15 @@ struct ONNXDraft {
         for (value, shape) in zip(kept.outputs, try shapes(of: kept)) { if let shape { network.values[value].shape = shape } }
         for value in kept.outputs { traits[value].isWhole = areWhole }
         var result: [Network.Node] = []
+        var gone: Set<Network.ValueID> = []
         for node in network.nodes {
-            if node.name != kept.name, let origin = provenance.origins[node.name], nodes.contains(origin.node) {
+            let origin = provenance.origins[node.name]
+            // Views that were put between pieces of the pattern go with them.
+            let isInside = origin == nil && node.inputs.contains { gone.contains($0) }
+            if node.name != kept.name, origin.map({ nodes.contains($0.node) }) ?? isInside {
                 provenance.origins[node.name] = nil
-                provenance.origins[kept.name]?.absorbed.append(origin.node)
+                if let origin { provenance.origins[kept.name]?.absorbed.append(origin.node) }
+                gone.formUnion(node.outputs)
                 // Nothing makes them any more: no surgery will bring their shapes up to date.
                 for value in node.outputs { network.values[value].shape = nil }
             } else {

@@ -17,6 +17,9 @@ extension ONNXExporter {
             if before.groups != after.groups { setAttribute(origin.node, "group") { $0.set(after.groups) } }
         case (.normalization(let before), .normalization(let after)):
             if before.kind != after.kind, case .group(let groups) = after.kind { try writeGroups(origin, groups, of: new) }
+            if inputChanged, let old = source.network.values[input].shape?.last, let new = changed.values[input].shape?.last {
+                try writeCounts(origin, from: old, to: new)
+            }
         case (.recurrent(let before), .recurrent(let after)):
             if before.hidden != after.hidden {
                 setAttribute(origin.node, "hidden_size") { $0.set(after.hidden) }
@@ -92,6 +95,20 @@ extension ONNXExporter {
             setInput(center, slot, try addInitializer(near: name, values))
         }
         try writeTarget(place, from: grouped, to: after, insteadOf: before, slot: 1, isReshape: true)
+    }
+
+    /// The number of channels that a sum is divided by, or one over it that it is multiplied by: a mean, spelled out.
+    private mutating func writeCounts(_ origin: ONNXOrigin, from before: Int, to after: Int) throws(NetworkError) {
+        for node in origin.absorbed where ["Mul", "Div"].contains(graph.node[node].opType) {
+            let (old, new) = graph.node[node].opType == "Div" ? (Float(before), Float(after)) : (1 / Float(before), 1 / Float(after))
+            for slot in graph.node[node].input.indices {
+                guard let stored = try constant(node, slot), let values = stored.floats, values.count == 1, abs(values[0] / old - 1) < 1e-5
+                else { continue }
+                let name = graph.node[node].input[slot]
+                let tensor = try Self.tensor([values[0] * (new / old)], shape: stored.shape, dtype: dtype(of: name), name: name)
+                setInput(node, slot, try addInitializer(near: name, tensor))
+            }
+        }
     }
 
     private mutating func writeSplit(_ node: Int, _ sizes: [Int]) throws(NetworkError) {

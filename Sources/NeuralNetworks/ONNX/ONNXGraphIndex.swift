@@ -74,6 +74,9 @@ struct ONNXGraphIndex {
         return users[0]
     }
 
+    /// The nodes that read a name, where nothing else does.
+    func readers(_ name: String) -> [Int] { exposed.contains(name) ? [] : users[name] ?? [] }
+
     /// Nothing outside reads what the nodes make, but for the last one.
     func isClosed(_ nodes: [Int]) -> Bool {
         let inside = Set(nodes)

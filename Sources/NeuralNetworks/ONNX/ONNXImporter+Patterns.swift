@@ -4,7 +4,7 @@
 //   GELU, tanh  ½·x·(1 + tanh(√(2/π)·(x + 0.044715·x³)))
 //   SiLU        x·σ(x);   hard swish   x·hσ(x), or x·clip(x + 3, 0, 6)/6
 //   group normalization  channels gathered into groups, instance normalization, and back
-//   layer normalization  (x − mean)/√(mean of (x − mean)² + ε), then times scale, then plus shift
+//   layer normalization  ONNXImporter+LayerNormalization.swift
 //
 // A pattern is taken only if nothing outside of it reads what is inside.
 
@@ -48,7 +48,7 @@ extension ONNXImporter {
     }
 
     /// Puts one layer in the place of several nodes.
-    private mutating func replace(_ nodes: [Int], with layer: Layer, inputs: [String]) throws(NetworkError) {
+    mutating func replace(_ nodes: [Int], with layer: Layer, inputs: [String]) throws(NetworkError) {
         let values = inputs.compactMap { facts.activation($0) }
         guard let root = nodes.last, values.count == inputs.count,
             try draft.replace(Set(nodes), root: root, with: layer, inputs: values)
@@ -177,68 +177,5 @@ extension ONNXImporter {
     /// Whether an input is a constant all of whose elements are one number.
     private func isUniform(_ node: ONNXNodeReader, _ slot: Int, value: Float) throws(NetworkError) -> Bool {
         try constant(node, slot)?.floats?.allSatisfy { $0 == value } ?? false
-    }
-
-    // MARK: Layer normalization
-
-    private mutating func fuseLayerNormalization(_ root: Int, last: Int) throws(NetworkError) {
-        guard let sum = graph.maker(graph.inputs(root).first), graph.operation(sum) == "Add", graph.inputs(sum).count == 2,
-            case let (first, second) = (try facts.scalar(graph.inputs(sum)[0]), try facts.scalar(graph.inputs(sum)[1])),
-            let epsilon = first ?? second,
-            let variance = graph.maker(graph.inputs(sum)[first == nil ? 0 : 1]), try isMean(variance),
-            let square = graph.maker(graph.inputs(variance).first), let deviation = try squared(square),
-            let difference = graph.maker(deviation),
-            graph.operation(difference) == "Sub", let input = graph.inputs(difference).first,
-            let mean = graph.maker(graph.inputs(difference).last), try isMean(mean), graph.inputs(mean).first == input,
-            let quotient = graph.soleUser(root), graph.operation(quotient) == "Div",
-            let numerator = graph.maker(graph.inputs(quotient).first)
-        else { return }
-        var nodes = [mean, difference, square, variance, sum, root]
-        if numerator != difference {
-            // Some exporters compute x − mean twice.
-            guard graph.operation(numerator) == "Sub", graph.inputs(numerator) == graph.inputs(difference) else { return }
-            nodes.append(numerator)
-        }
-        nodes.append(quotient)
-        var vectors: [(node: Int, slot: Int)] = []
-        if let next = graph.soleUser(quotient), graph.operation(next) == "Mul", let slot = vectorSlot(next, beside: quotient) {
-            nodes.append(next)
-            vectors.append((next, slot))
-            if let sum = graph.soleUser(next), graph.operation(sum) == "Add", let slot = vectorSlot(sum, beside: next) {
-                nodes.append(sum)
-                vectors.append((sum, slot))
-            }
-        }
-        guard nodes.last == last, graph.isClosed(nodes) else { return }
-        let names = try vectors.map { node, slot throws(NetworkError) in
-            try parameter(graph.reader(node), slot)
-        }
-        let scale = names.first, shift = names.count > 1 ? names[1] : nil
-        try replace(
-            nodes, with: .normalization(.init(kind: .layer, axis: -1, scale: scale, shift: shift, epsilon: epsilon)), inputs: [input])
-    }
-
-    /// ReduceMean over the last axis, which is kept.
-    private func isMean(_ index: Int) throws(NetworkError) -> Bool {
-        let node = graph.reader(index)
-        guard node.operation == "ReduceMean", try node.integer("keepdims") ?? 1 == 1, let axes = try node.axes(constant(node, 1)),
-            axes.count == 1
-        else { return false }
-        if axes[0] == -1 { return true }
-        return activation(node, 0).flatMap { draft.shape($0) }.map { axes[0] == $0.count } ?? false
-    }
-
-    private func squared(_ node: Int) throws(NetworkError) -> String? {
-        if let name = try operand(node, "Pow", beside: 2, orderMatters: true) { return name }
-        let inputs = graph.inputs(node)
-        return graph.operation(node) == "Mul" && inputs.count == 2 && inputs[0] == inputs[1] ? inputs[0] : nil
-    }
-
-    /// The input with the constant vector that a node combines with the output of another.
-    private func vectorSlot(_ node: Int, beside other: Int) -> Int? {
-        guard let output = graph.outputs(other).first, graph.inputs(node).count == 2, let place = graph.inputs(node).firstIndex(of: output)
-        else { return nil }
-        let reader = graph.reader(node)
-        return weightShape(reader, 1 - place)?.count == 1 ? 1 - place : nil
     }
 }

@@ -4,9 +4,9 @@
 // later ones read. Refitting goes in node order, so everything before the cut is final: inputs that wait at an earlier cut, or have
 // not been asked for yet, pass the same layers later as those that went ahead.
 // Early cuts are wide and their layers rich in places, so few inputs are asked for there; what crosses late cuts is small. Inputs
-// whose crossing values do not fit in the memory that is allowed stay at the cut that they have reached, and are evaluated from
-// there until they do.
-// Memory: the crossing values that are held, and those of one segment of inputs twice while it moves; batches bound everything else.
+// move in small segments. Those whose crossing values do not fit in the memory that is allowed stay at the cut that they have reached,
+// and are evaluated from there until they do.
+// Memory: the crossing values that are held, and those of one segment twice while it moves; batches bound everything else.
 
 import NeuralNetworks
 
@@ -23,7 +23,10 @@ struct ActivationFrontier: Sendable {
         var floats: Int { tensors.values.reduce(0) { $0 + $1.values.count } }
     }
 
-    /// Inputs of a segment are divided into no fewer than this.
+    /// A segment takes at most this part of the memory that is allowed: so little is held twice while it moves, so little stays behind
+    /// where most of its neighbours fit.
+    private static let segmentShare = 8
+    /// Inputs of a segment, at least: enough for two threads to share.
     private static let leastSegment = 4
 
     private let source: ActivationTensor
@@ -31,6 +34,8 @@ struct ActivationFrontier: Sendable {
     private let entry: Network.ValueID
     private var allowance: Int
     private let meter: WorkMeter
+    /// Inputs of a segment, at most.
+    private let segmentSize: Int
     private var segments: [Segment] = []
 
     /// Inputs that there are.
@@ -51,6 +56,9 @@ struct ActivationFrontier: Sendable {
         first = range?.lowerBound ?? 0
         batchCount = range?.count ?? inputs.batchCount
         allowance = bytes / MemoryLayout<Float>.size
+        // What crosses is a value and, with a branch, another one.
+        let widest = 2 * run.network.values.reduce(1) { Swift.max($0, $1.shape?.reduce(1, *) ?? 0) }
+        segmentSize = Swift.max(ActivationFrontier.leastSegment, allowance / ActivationFrontier.segmentShare / widest)
     }
 
     /// Sets the memory for values that cross the cuts that follow.
@@ -60,7 +68,9 @@ struct ActivationFrontier: Sendable {
     mutating func advance(to node: Int, in masked: MaskedNetwork, inputs wanted: Int = .max) throws(PruningError) {
         let count = Swift.min(wanted, batchCount)
         if count > reached {
-            segments.append(Segment(inputs: reached..<count))
+            segments += stride(from: reached, to: count, by: segmentSize).map {
+                Segment(inputs: $0..<Swift.min($0 + segmentSize, count))
+            }
             reached = count
         }
         guard segments.contains(where: { $0.position < node }) else { return }
@@ -68,24 +78,12 @@ struct ActivationFrontier: Sendable {
         let size = crossing.reduce(0) { $0 + (masked.network.values[$1].shape?.reduce(1, *) ?? 0) }
         var held = segments.reduce(0) { $0 + $1.floats }
         var evaluations: [Int: Evaluation] = [:]
-        var moved: [Segment] = []
-        for var segment in segments {
+        for (index, segment) in segments.enumerated() where segment.position < node {
             let own = segment.floats
-            let room = Swift.max(allowance - held + own, own) / Swift.max(1, size)
-            let part = Swift.min(room, segment.inputs.count - ActivationFrontier.leastSegment)
-            if segment.position < node, room < segment.inputs.count, segment.tensors.isEmpty, part >= ActivationFrontier.leastSegment {
-                // As many as there is room for go ahead, the others wait.
-                let ahead = Segment(inputs: segment.inputs.lowerBound..<segment.inputs.lowerBound + part)
-                segment.inputs = ahead.inputs.upperBound..<segment.inputs.upperBound
-                moved.append(try self.moved(ahead, to: node, crossing, in: masked, &evaluations))
-                held += moved[moved.count - 1].floats
-            } else if segment.position < node, room >= segment.inputs.count {
-                segment = try self.moved(segment, to: node, crossing, in: masked, &evaluations)
-                held += segment.floats - own
-            }
-            moved.append(segment)
+            guard held - own + size * segment.inputs.count <= Swift.max(allowance, held) else { continue }
+            segments[index] = try moved(segment, to: node, crossing, in: masked, &evaluations)
+            held += segments[index].floats - own
         }
-        segments = moved
     }
 
     private func moved(
