@@ -85,7 +85,7 @@ struct ImageOptions: ParsableArguments {
 
     /// Reads inputs for `network`: an archive, a folder of pictures or a folder of arrays.
     func read(_ path: String, needsLabels: Bool, for network: Network) throws -> InputData {
-        try InputData(path: path, options: self, network: network, needsLabels: needsLabels)
+        try InputData(path: path, options: self, network: network, needsLabels: needsLabels).grouped(for: network, path: path)
     }
 }
 

@@ -7,10 +7,16 @@ extension Network {
     /// The network with one input that holds all of its inputs, flattened and joined.
     ///
     /// - Parameter shapes: the shapes of the inputs without the batch axis, as the data have them.
-    /// - Throws: `invalidData` unless there is a shape for every input.
+    /// - Throws: `invalidData` unless there is a shape for every input, `wrongInputShape` where the network takes another number of values.
     public func packingInputs(shapes: [[Int]]) throws(NetworkError) -> Network {
         guard shapes.count == inputs.count else {
             throw .invalidData(reason: "expected \(inputs.count) input tensors, found \(shapes.count)")
+        }
+        for (input, shape) in zip(inputs, shapes) {
+            if let own = values[input].shape, own.reduce(1, *) != shape.reduce(1, *) {
+                throw .wrongInputShape(
+                    node: values[input].name, expected: "samples of shape \(NetworkError.text(own))", found: shape)
+            }
         }
         var result = self
         let packed = result.values.count
@@ -66,5 +72,31 @@ extension LabelledImages {
             return try LabelledImages(
                 images: ActivationTensor(shape: [count, inputs.reduce(0) { $0 + $1.sampleSize }], values: values), labels: labels)
         }
+    }
+}
+
+extension LabelledImages {
+    /// Samples joined in groups as a network takes them whose inputs fix a number of samples along their first axis; as they are for any
+    /// other. What is left over is dropped.
+    ///
+    /// - Throws: `invalidData` for labelled samples that would be joined, and where there are too few for one group.
+    public func grouped(for network: Network) throws(NetworkError) -> LabelledImages {
+        let shapes = network.inputs.map { network.values[$0].shape ?? [] }
+        guard shapes.count == inputs.count, let size = shapes.first?.first, size > 1,
+            zip(shapes, inputs).allSatisfy({ $0 == [size] + $1.sampleShape })
+        else { return self }
+        let count = images.batchCount / size
+        guard count > 0 else {
+            throw .invalidData(
+                reason: "expected at least \(size) samples, as many as the model takes at a time, found \(images.batchCount)")
+        }
+        guard labels.isEmpty else {
+            throw .invalidData(
+                reason: "expected samples without labels for a model that takes \(size) at a time, found \(labels.count) labels")
+        }
+        return try LabelledImages(
+            inputs: zip(shapes, inputs).map { shape, input in
+                ActivationTensor(shape: [count] + shape, values: Array(input.values.prefix(count * shape.reduce(1, *))))
+            })
     }
 }

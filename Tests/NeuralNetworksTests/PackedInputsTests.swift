@@ -37,8 +37,27 @@ import Testing
 
     @Test func shapesAreNeededForAllInputs() {
         #expect(throws: NetworkError.self) { try Self.network.packingInputs(shapes: [[3]]) }
+        // Another number of values than the network takes would be read beyond the data.
+        #expect(throws: NetworkError.self) { try Self.network.packingInputs(shapes: [[3], [2]]) }
         #expect(throws: NetworkError.self) {
             try LabelledImages(inputs: [ActivationTensor(shape: [2, 1], values: [1, 2]), ActivationTensor(shape: [1, 1], values: [1])])
         }
+    }
+
+    /// A model that fixes a batch of two takes samples in pairs.
+    @Test func samplesAreJoinedAsTheNetworkTakesThem() throws {
+        var network = Self.network
+        network.values[0].shape = [2, 3]
+        network.values[1].shape = [2, 2, 2]
+        let inputs = [
+            ActivationTensor(shape: [5, 3], values: (0..<15).map(Float.init)),
+            ActivationTensor(shape: [5, 2, 2], values: (0..<20).map(Float.init)),
+        ]
+        let joined = try LabelledImages(inputs: inputs).grouped(for: network)
+        #expect(joined.inputs.map(\.shape) == [[2, 2, 3], [2, 2, 2, 2]])
+        #expect(joined.inputs[0].values == (0..<12).map(Float.init))
+        #expect(try LabelledImages(inputs: inputs).grouped(for: Self.network).inputs == inputs)
+        #expect(throws: NetworkError.self) { try LabelledImages(inputs: inputs, labels: [0, 1, 2, 3, 4]).grouped(for: network) }
+        #expect(throws: NetworkError.self) { try LabelledImages(inputs: inputs.map { $0.samples(0..<1) }).grouped(for: network) }
     }
 }

@@ -45,6 +45,17 @@ struct InputData {
         self.isNormalized = isNormalized
     }
 
+    /// As a model takes it that fixes a batch of more than one sample.
+    func grouped(for network: Network, path: String) throws -> InputData {
+        let joined: LabelledImages
+        do { joined = try labelled.grouped(for: network) } catch { throw CommandFailure.failure("\(path): \(error)") }
+        guard joined.images.batchCount != labelled.images.batchCount else { return self }
+        let size = labelled.images.batchCount / joined.images.batchCount
+        return InputData(
+            labelled: joined, account: "\(account); \(joined.images.batchCount) groups of \(size), as many as the model takes at a time",
+            isNormalized: isNormalized)
+    }
+
     /// Whether the flags leave nothing to be asked about integer images of three channels.
     private static func isNormalized(_ options: ImageOptions, isFloat: Bool, channels: Int) -> Bool {
         isFloat || channels != 3 || options.raw || options.mean != nil || options.std != nil
