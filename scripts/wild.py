@@ -210,11 +210,16 @@ def run(session, feeds):
     return [session.run(None, feed) for feed in feeds]
 
 
-def compare(before, after, names):
-    """Agreement of the largest score where an output looks like scores; relative error of every output."""
+def compare(before, after, names, feeds):
+    """Agreement of the largest score where an output looks like scores; relative error of every output. What stands at tokens that a
+    mask takes out is nobody's answer."""
     result = {}
+    masks = [next((v for n, v in feed.items() if "mask" in n), None) for feed in feeds]
+    def answers(outputs, k):
+        values = [np.asarray(x[k], np.float64) for x in outputs]
+        return [v * m[..., None] if m is not None and v.shape[:-1] == m.shape else v for v, m in zip(values, masks)]
     for k, name in enumerate(names):
-        a, b = [np.asarray(x[k], np.float64) for x in before], [np.asarray(x[k], np.float64) for x in after]
+        a, b = answers(before, k), answers(after, k)
         if not np.issubdtype(np.asarray(before[0][k]).dtype, np.floating): continue
         a, b = np.stack([x.reshape(-1) for x in a]), np.stack([x.reshape(-1) for x in b])
         variance = ((a - a.mean(0)) ** 2).sum()
@@ -222,6 +227,7 @@ def compare(before, after, names):
         last = np.asarray(before[0][k]).shape[-1]
         if 1 < last and a.shape[1] >= last:
             rows_a, rows_b = a.reshape(-1, last), b.reshape(-1, last)
+            rows_a, rows_b = rows_a[rows_a.any(1)], rows_b[rows_a.any(1)]
             result[name]["agreement"] = float((rows_a.argmax(1) == rows_b.argmax(1)).mean())
     return result
 
@@ -305,7 +311,7 @@ def main():
                         check = "as original" if not valid else "FAILS"
                     try:
                         pruned = ort.InferenceSession(str(small), providers=["CPUExecutionProvider"])
-                        result = compare(before, run(pruned, test), names)
+                        result = compare(before, run(pruned, test), names, test)
                         agreements = [r["agreement"] for r in result.values() if "agreement" in r]
                         errors = [r["error"] for r in result.values() if r["error"] is not None]
                         speed = medians([path, small], test[0])
