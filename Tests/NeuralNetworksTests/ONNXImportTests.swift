@@ -35,6 +35,35 @@ import Testing
         #expect(layers.count == 16)
     }
 
+    /// Channels cut into a sequence, one part of it taken: by one size, or by one for every part.
+    @Test(arguments: [true, false]) func sequencesOfPartsAreFollowed(isOneSize: Bool) throws {
+        var random = RandomNetwork(seed: 65)
+        func numbers(_ shape: [Int]) -> [Float] { random.random(shape, scale: 0.3).values }
+        var graph = WireGraph(opset: 12)
+        graph.input("x", [nil, 3, 5, 4])
+        for (name, shape) in [("a", [8, 3, 3, 3]), ("b", [6, 4, 3, 3]), ("c", [5, 6, 1, 1])] { graph.tensor(name, shape, numbers(shape)) }
+        graph.integers("sizes", isOneSize ? [4] : [4, 4], isScalar: isOneSize)
+        graph.integers("second", [-1], isScalar: true)
+        graph.integers("first", [0], isScalar: true)
+        graph.node("Conv", ["x", "a"], ["wide"], lists: ["pads": [1, 1, 1, 1]])
+        graph.node("SplitToSequence", ["wide", "sizes"], ["parts"], integers: ["axis": 1])
+        graph.node("SequenceAt", ["parts", "second"], ["half"])
+        graph.node("SequenceAt", ["parts", "first"], ["other"])
+        graph.node("Conv", ["half", "b"], ["inner"], lists: ["pads": [1, 1, 1, 1]])
+        graph.node("Relu", ["inner"], ["open"])
+        graph.node("Conv", ["open", "c"], ["narrow"])
+        graph.node("ReduceMean", ["other"], ["mean"], integers: ["keepdims": 1], lists: ["axes": [1]])
+        graph.node("Add", ["narrow", "mean"], ["y"])
+        graph.output("y", [nil, 5, 5, 4])
+        let source = try graph.source()
+        #expect(source.warnings.isEmpty, "\(source.warnings)")
+        let group = try #require(try source.network.channelGroups().first { $0.isPrunable && $0.count == 6 })
+        let cut = try source.network.keeping([group.id: [1, 2, 5]])
+        let again = try ONNXNetwork(ONNX.decode(ONNX.encode(source.model(for: cut)), modelPath: "model.onnx"))
+        let input = random.batch(2, [3, 5, 4])
+        #expect(try relativeError(again.network.output(input), source.network.masking([group.id: [1, 2, 5]]).output(input)) < 1e-5)
+    }
+
     /// torch.nn.MultiheadAttention: tokens before the batch, queries, keys and values from one layer, heads joined to the batch.
     @Test(arguments: ["vit-script", "vit-script-token", "vit-export", "vit-export-token"])
     func attentionOnTransposedTensorsIsRecognized(_ name: String) throws {

@@ -112,7 +112,7 @@ extension ONNXExporter {
     }
 
     private mutating func writeSplit(_ node: Int, _ sizes: [Int]) throws(NetworkError) {
-        guard model.opset >= 13 else { return setAttribute(node, "split") { $0.set(sizes) } }
+        guard model.opset >= 13 || graph.node[node].opType != "Split" else { return setAttribute(node, "split") { $0.set(sizes) } }
         removeAttribute(node, "num_outputs")
         try setInput(node, 1, sizes, hint: graph.node[node].output[0] + "_split")
     }

@@ -11,7 +11,9 @@ struct ONNXFacts {
         /// Numbers, or sizes with the batch left open.
         case constant(ONNXConstant)
         case activation(Network.ValueID)
-        /// No numbers (strings, sequences) or too many to fold.
+        /// Values in a row.
+        case sequence([Network.ValueID])
+        /// No numbers (strings) or too many to fold.
         case opaque
     }
 
@@ -44,7 +46,7 @@ struct ONNXFacts {
         switch facts[name] {
         case .constant(let constant): return constant
         case .initializer(let index): return try model.constant(initializers[index], node: node)
-        case .activation, .opaque, nil: return nil
+        case .activation, .sequence, .opaque, nil: return nil
         }
     }
 
@@ -59,7 +61,7 @@ struct ONNXFacts {
         switch facts[name] {
         case .initializer(let index): initializers[index].numericType?.isFloatingPoint == true ? initializers[index].shape : nil
         case .constant(let constant): if case .floats = constant.elements { constant.shape } else { nil }
-        case .activation, .opaque, nil: nil
+        case .activation, .sequence, .opaque, nil: nil
         }
     }
 
@@ -73,7 +75,7 @@ struct ONNXFacts {
         switch facts[name] {
         case .initializer(let index): initializers[index].numericType?.isFloatingPoint == false
         case .constant(let constant): if case .integers = constant.elements { true } else { false }
-        case .activation, .opaque, nil: false
+        case .activation, .sequence, .opaque, nil: false
         }
     }
 

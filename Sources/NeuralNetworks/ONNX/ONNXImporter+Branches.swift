@@ -40,6 +40,7 @@ extension ONNXImporter {
                 if draft.network.values[value].name.isEmpty { draft.network.values[value].name = name }
                 facts[name] = .activation(value)
             case .constant(let constant): facts[name] = .constant(constant)
+            case .sequence(let values): facts[name] = .sequence(values)
             case .initializer, .opaque, nil: facts[name] = .opaque
             }
         }

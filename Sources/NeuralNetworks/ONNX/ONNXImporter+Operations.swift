@@ -59,6 +59,8 @@ extension ONNXImporter {
         case "Div": return try lowerWithConstant(node, .multiply, transform: .reciprocal)
         case "Concat": return try lowerConcatenation(node)
         case "Split": return try lowerSplit(node)
+        case "SplitToSequence": return try lowerSplitToSequence(node)
+        case "SequenceAt": return try lowerSequenceAt(node)
         case "Slice": return try lowerSlice(node)
         case "Gather": return try lowerGather(node)
         case "GatherElements", "GatherND": return try lowerPick(node)

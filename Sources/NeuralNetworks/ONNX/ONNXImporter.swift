@@ -80,6 +80,7 @@ struct ONNXImporter {
         for output in graph.wire.output {
             switch facts[output.name] {
             case .activation(let value): draft.network.outputs.append(value)
+            case .sequence(let values): draft.network.outputs += values
             case .initializer, .constant: draft.network.outputs.append(try outputConstant(output.name))
             case .opaque, nil: warnings.append("output \(output.name) has no numbers and is left alone")
             }

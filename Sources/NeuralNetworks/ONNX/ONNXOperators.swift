@@ -67,6 +67,7 @@ public enum ONNXOperators {
             differentiated: true, "followed where channels are not reduced")
         add("ArgMax ArgMin", differentiated: false, "followed where channels are not reduced")
         add("Concat Split Slice Transpose", differentiated: true, "bounds that are constants once sizes are")
+        add("SplitToSequence SequenceAt", differentiated: true, "sizes and positions that are constants once sizes are")
         add("Flatten Reshape Squeeze Unsqueeze", differentiated: true, "shapes that are constants once sizes are")
         add("Pad", differentiated: true, "every mode")
         add("Expand Tile", differentiated: true, "repeats that are constants once sizes are")
