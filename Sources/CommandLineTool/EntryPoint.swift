@@ -8,14 +8,11 @@ import TensorFiles
 enum EntryPoint {
     static func main() {
         Console.occupyClosedDescriptors()
-        var words = CommandArguments.joiningNegativeValues(Array(CommandLine.arguments.dropFirst()))
+        var words = CommandArguments.joiningNegativeValues(CommandArguments.words)
         // A usage error is found before the verb is known to us; its name is then what the user typed.
         var name = "loewner"
         if let typed = words.first, VerbNames.all.contains(typed) { name += " \(typed)" }
         Interruption.install(program: name)
-        if let word = CommandArguments.firstBeyondUTF8() {
-            finish(.usage, "\(name): expected words in UTF-8, found \(word); a file of that name can be had through a link of another")
-        }
         let isHelper = Ranks.isHelper(for: words.first)
         if isHelper { Interruption.endQuietly() }
         do {

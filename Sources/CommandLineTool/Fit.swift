@@ -178,8 +178,10 @@ struct Fit: ParsableCommand {
             bytesSent: cost?.perSolve(repeats).traffic.bytesSent ?? 0, seconds: seconds,
             readSeconds: points.readSeconds, method: MethodArgument.name(of: fit.method), coreType: BLASConfiguration.selection.coreType,
             threads: threads)
+        // Drawn first: that the points have not changed meanwhile is part of it.
+        let drawing = try plot.map { _ in try EllipsoidPlot.svg(fit, points: points) }
         if let output { try archive(fit, kept: kept).write(to: output, force: overwrite.force) }
-        if let plot { try AtomicFile.write(Array(try EllipsoidPlot.svg(fit, points: points).utf8), to: plot, force: overwrite.force) }
+        if let plot, let drawing { try AtomicFile.write(Array(drawing.utf8), to: plot, force: overwrite.force) }
         if format.json { try JSONOutput.show(report) } else { show(report) }
         if fit.status == .stalled, fit.certificate.gap <= gap, fit.certificate.supportDeficit <= settings.supportDeficit {
             throw CommandFailure.limited(

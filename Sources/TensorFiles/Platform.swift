@@ -25,15 +25,6 @@ enum Platform {
         return pages > 0 && size > 0 ? Int(pages).multipliedReportingOverflow(by: Int(size)).partialValue : 1 << 33
     }()
 
-    /// Whether something is at a path.
-    static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
-
-    /// Whether a path names a folder.
-    static func isFolder(_ path: String) -> Bool {
-        var status = stat()
-        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
-    }
-
     static func checkMemory(_ byteCount: Int) throws(TensorFileError) {
         if byteCount > physicalMemory { throw .tooLarge(bytes: byteCount, limit: physicalMemory) }
     }
