@@ -71,8 +71,9 @@ enum EntryPoint {
         exit(status.rawValue)
     }
 
-    /// The parser's messages start like sentences; ours do not.
+    /// The parser's messages are sentences; ours are not, and may end in what somebody has typed.
     private static func lowerCased(_ message: String) -> String {
+        guard message.first?.isUppercase == true else { return message }
         var text = message.prefix(1).lowercased() + message.dropFirst()
         while text.last == "." { text.removeLast() }
         return text

@@ -136,8 +136,10 @@ struct Fit: ParsableCommand {
             if start != nil || repeats > 1 { throw ValidationError("expected --trim without --start and --repeats, found both") }
         }
         guard repeats >= 1 else { throw ValidationError("expected --repeats of 1 or more, found \(repeats)") }
-        if let output, !output.hasSuffix(".npz") { throw ValidationError("expected a .npz file for --output, found \(output)") }
-        if let plot, !plot.hasSuffix(".svg") { throw ValidationError("expected a .svg file for --plot, found \(plot)") }
+        if let output, SystemPath.ending(of: output) != "npz" {
+            throw ValidationError("expected a .npz file for --output, found \(output)")
+        }
+        if let plot, SystemPath.ending(of: plot) != "svg" { throw ValidationError("expected a .svg file for --plot, found \(plot)") }
     }
 
     func run() throws {

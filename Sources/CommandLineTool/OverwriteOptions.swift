@@ -16,6 +16,7 @@ struct OverwriteOptions: ParsableArguments {
     /// outputs checked before, under whatever name.
     func check(_ path: String?, inputs: [String] = []) throws {
         guard let path else { return }
+        guard !path.isEmpty else { throw CommandFailure.usage("expected the name of a file to write, found an empty one") }
         try Self.refuseAlias(path, of: inputs)
         if FileSystem.exists(path) {
             if FileSystem.isFolder(path) { throw CommandFailure.failure("expected a file name, found the folder \(path)") }
