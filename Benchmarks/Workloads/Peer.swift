@@ -8,6 +8,7 @@
 // checked here, like our own.
 
 import Foundation
+import TensorFiles
 
 /// What a peer can be asked for.
 package enum PeerTask: String, Codable, Sendable {
@@ -59,6 +60,8 @@ package enum PeerList {
     /// Peers of a command that speaks the protocol, of all such commands in a folder, or, when a folder holds none,
     /// of the scripts in it that the adapter of the working copy knows.
     package static func peers(at path: String, environment: [String: String], isCancelled: @escaping () -> Bool) throws -> [Peer] {
+        // Commands are started by Foundation, which has paths as UTF-8 alone.
+        guard path == SystemPath.shown(path) else { throw BenchmarkError.noPeers(path: path, reason: "a name that is not UTF-8") }
         let manager = FileManager.default
         let url = URL(fileURLWithPath: path)
         var isFolder: ObjCBool = false

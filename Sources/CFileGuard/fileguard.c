@@ -142,7 +142,7 @@ static void fault(int number, siginfo_t *info, void *context) {
         put(program_name);
         put(": ");
         put_name(name);
-        put(": expected the file to keep its size while it is read, found it shorter\n");
+        put(": expected the file to stay as it is while it is read, found it shorter\n");
         _exit(1);
     }
     // Not ours: the access is made again, and ends the process.

@@ -42,7 +42,7 @@ struct Apply: ParsableCommand {
         let pruned = try PlanFile.read(plan).apply(to: original.network)
         try original.prepared(pruned).write(to: output, force: overwrite.force)
         let report = Report(
-            output: output, parametersBefore: original.network.cost.parameters, parametersAfter: pruned.cost.parameters)
+            output: SystemPath.shown(output), parametersBefore: original.network.cost.parameters, parametersAfter: pruned.cost.parameters)
         if format.json {
             try JSONOutput.show(report)
         } else {
@@ -55,10 +55,7 @@ struct Apply: ParsableCommand {
 enum PlanFile {
     /// Reads and decodes a plan; a damaged one is named with the key at fault.
     static func read(_ path: String) throws -> PruningPlan {
-        let data: Data
-        do { data = try Data(contentsOf: URL(fileURLWithPath: path)) } catch {
-            throw CommandFailure.failure("expected a readable plan at \(path), found none")
-        }
+        let data = Data(try FileSystem.contents(of: path))
         do {
             return try JSONDecoder().decode(PruningPlan.self, from: data)
         } catch let error as DecodingError {

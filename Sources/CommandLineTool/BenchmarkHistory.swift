@@ -2,6 +2,7 @@
 
 import BenchmarkSuite
 import Foundation
+import TensorFiles
 
 /// What one run left behind.
 struct HistoryEntry: Codable {
@@ -53,9 +54,8 @@ enum BenchmarkHistory {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let line = try encoder.encode(entry) + Data([10])
-        try FileManager.default.createDirectory(
-            at: URL(fileURLWithPath: path).deletingLastPathComponent(), withIntermediateDirectories: true)
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
+        try FileSystem.makeFolder(SystemPath.folder(of: path))
+        let descriptor = SystemPath.withCString(path) { open($0, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644) }
         guard descriptor >= 0 else {
             throw CommandFailure.failure("expected to append to \(path), found \(String(cString: strerror(errno)))")
         }
@@ -68,9 +68,7 @@ enum BenchmarkHistory {
 
     /// All entries, oldest first; a damaged line is named.
     static func read(_ path: String) throws -> [HistoryEntry] {
-        guard let data = FileManager.default.contents(atPath: path) else {
-            throw CommandFailure.failure("expected a history at \(path), found no readable file")
-        }
+        let data = Data(try FileSystem.contents(of: path))
         return try data.split(separator: 10).enumerated().map { number, line in
             do {
                 return try JSONDecoder().decode(HistoryEntry.self, from: Data(line))

@@ -57,7 +57,7 @@ struct BenchmarkRunCommand: ParsableCommand {
         case markdown
 
         init?(path: String) {
-            switch URL(fileURLWithPath: path).pathExtension.lowercased() {
+            switch SystemPath.ending(of: path) {
             case "html", "htm": self = .html
             case "md", "markdown": self = .markdown
             default: return nil
@@ -182,7 +182,7 @@ struct BenchmarkRunCommand: ParsableCommand {
     }
 
     private func readResults(_ path: String) throws -> BenchmarkResults {
-        guard let data = FileManager.default.contents(atPath: path) else {
+        guard let data = (try? FileSystem.contents(of: path)).map({ Data($0) }) else {
             throw CommandFailure.failure("expected plain, threads, kernels, none or a readable results file, found \(path)")
         }
         do {

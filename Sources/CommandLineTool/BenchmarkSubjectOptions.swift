@@ -5,6 +5,7 @@ import BenchmarkSuite
 import Foundation
 import LinearAlgebra
 import NeuralNetworks
+import TensorFiles
 
 struct BenchmarkSubjectOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Your own network in suites layers and network.", valueName: "model"), completion: .file())
@@ -34,7 +35,7 @@ struct BenchmarkSubjectOptions: ParsableArguments {
         guard let model else { return nil }
         let file = try network.read(model)
         let labelled = try data.map { try images.read($0, needsLabels: true, for: file.network).labelled }
-        var subject = SubjectNetwork(name: URL(fileURLWithPath: model).deletingPathExtension().lastPathComponent, tier: .quick) {
+        var subject = SubjectNetwork(name: SystemPath.shown(SystemPath.stem(of: model)), tier: .quick) {
             file.network
         }
         subject.isOnFile = true

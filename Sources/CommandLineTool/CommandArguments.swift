@@ -1,14 +1,11 @@
 // The words of the command line, before the parser sees them.
 
+import TensorFiles
+
 enum CommandArguments {
-    /// The first word that is not UTF-8, which no String holds: repaired, it would name another file.
-    static func firstBeyondUTF8() -> String? {
-        for k in 0..<Int(CommandLine.argc) {
-            guard let word = CommandLine.unsafeArgv[k], String(validatingCString: word) == nil else { continue }
-            return String(cString: word)
-        }
-        return nil
-    }
+    /// The words behind the program's name as texts of `SystemPath`: Swift's own have bytes that are not UTF-8 repaired, and a repaired name
+    /// is that of another file.
+    static let words = (1..<max(1, Int(CommandLine.argc))).compactMap { CommandLine.unsafeArgv[$0].map { SystemPath.text(ofCString: $0) } }
 
     /// Values that begin with a minus sign are joined to the option before them, since the parser takes every such word for a flag:
     /// `--mean -0.1,0.2` becomes `--mean=-0.1,0.2`. No flag of ours begins with a digit, and none is called inf or nan.

@@ -73,9 +73,7 @@ enum ConfigurationFile {
     // MARK: Reading
 
     private static func options(_ path: String) throws -> [String] {
-        guard let data = FileManager.default.contents(atPath: path) else {
-            throw CommandFailure.failure("expected a readable configuration at \(path), found none")
-        }
+        let data = Data(try FileSystem.contents(of: path))
         let values = path.lowercased().hasSuffix(".toml") ? try toml(data, path) : try json(data, path)
         return values.flatMap { key, value -> [String] in
             let option = "--" + key.replacingOccurrences(of: "_", with: "-")

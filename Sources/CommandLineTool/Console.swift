@@ -2,6 +2,7 @@
 
 import Foundation
 import Synchronization
+import TensorFiles
 
 /// The terminal. Results go to standard output, everything else to standard error.
 ///
@@ -90,20 +91,25 @@ enum Console {
     private static var allowsColor: Bool { environment("NO_COLOR") == nil && environment("TERM") != "dumb" }
 
     /// The value of an environment variable, `nil` when unset or empty.
-    static func environment(_ name: String) -> String? {
-        ProcessInfo.processInfo.environment[name].flatMap { $0.isEmpty ? nil : $0 }
-    }
+    static func environment(_ name: String) -> String? { SystemPath.environment(name).flatMap { $0.isEmpty ? nil : $0 } }
 
     private static func isTerminal(_ descriptor: Int32) -> Bool { isatty(descriptor) == 1 }
 
     // MARK: Escapes
 
-    /// The text with control characters, direction overrides and the like spelled out: they could forge or hide what a terminal shows.
+    /// The text with control characters, direction overrides and the like spelled out: they could forge or hide what a terminal shows. Bytes of
+    /// names that are no UTF-8 are spelled as such.
     static func escaped(_ text: String) -> String {
         guard text.unicodeScalars.contains(where: isUnprintable) else { return text }
         var result = ""
         for scalar in text.unicodeScalars {
-            if isUnprintable(scalar) { result += "\\u{\(String(scalar.value, radix: 16))}" } else { result.unicodeScalars.append(scalar) }
+            if let byte = SystemPath.byte(of: scalar) {
+                result += "\\x" + String(byte, radix: 16)
+            } else if isUnprintable(scalar) {
+                result += "\\u{\(String(scalar.value, radix: 16))}"
+            } else {
+                result.unicodeScalars.append(scalar)
+            }
         }
         return result
     }
@@ -125,6 +131,7 @@ enum Console {
 
     private static func isUnprintable(_ scalar: Unicode.Scalar) -> Bool {
         if scalar.value >= 0x20 && scalar.value < 0x7f { return false }
+        if SystemPath.byte(of: scalar) != nil { return true }
         switch scalar.properties.generalCategory {
         case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .unassigned: return true
         default: return false

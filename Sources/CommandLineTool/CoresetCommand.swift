@@ -79,10 +79,17 @@ struct CoresetCommand: ParsableCommand {
 
     func validate() throws {
         guard gap > 0, gap.isFinite else { throw ValidationError("expected a positive --gap, found \(gap)") }
-        if let sample, sample < 1 { throw ValidationError("expected --sample of at least 1, found \(sample)") }
+        if let sample, sample < 1 || sample > Self.mostDraws {
+            throw ValidationError("expected --sample of 1 to \(Self.mostDraws), found \(sample)")
+        }
         if distinct, sample == nil { throw ValidationError("expected --sample with --distinct, found none") }
-        if let output, !output.hasSuffix(".npz") { throw ValidationError("expected a .npz file for --output, found \(output)") }
+        if let output, SystemPath.ending(of: output) != "npz" {
+            throw ValidationError("expected a .npz file for --output, found \(output)")
+        }
     }
+
+    /// Draws that take a minute, at some 50 ns each.
+    private static let mostDraws = 1_000_000_000
 
     func run() throws {
         let threads = threading.apply()

@@ -70,10 +70,10 @@ struct Curve: ParsableCommand {
         if let at, !at.values.allSatisfy({ $0 > 0 && $0 <= 1 }) {
             throw ValidationError("expected shares above 0 and at most 1 in --at, found \(at.text)")
         }
-        if let report, !["html", "json"].contains(Self.fileExtension(report)) {
+        if let report, !["html", "json"].contains(SystemPath.ending(of: report)) {
             throw ValidationError("expected --report to end in .html or .json, found \(report)")
         }
-        if let csv, Self.fileExtension(csv) != "csv" { throw ValidationError("expected --csv to end in .csv, found \(csv)") }
+        if let csv, SystemPath.ending(of: csv) != "csv" { throw ValidationError("expected --csv to end in .csv, found \(csv)") }
     }
 
     func run() throws {
@@ -89,7 +89,7 @@ struct Curve: ParsableCommand {
         let made = try sizes(subject, threads: threads, bar)
         bar.clear()
         if let report {
-            let text = Self.fileExtension(report) == "html" ? CurvePage.html(made) : try JSONOutput.text(made)
+            let text = SystemPath.ending(of: report) == "html" ? CurvePage.html(made) : try JSONOutput.text(made)
             try AtomicFile.write(Array(text.utf8), to: report, force: overwrite.force)
         }
         if let csv { try AtomicFile.write(Array(made.commaSeparated.utf8), to: csv, force: overwrite.force) }
@@ -115,7 +115,7 @@ struct Curve: ParsableCommand {
         let timed = try (subject.evaluation ?? subject.calibration)?.labelled.inputs ?? original.drawnInputs(seed: options.method.seed)
         let batch = timed.map { $0.samples(0..<min(64, $0.batchCount)) }
         var curve = SizeCurve(
-            model: URL(fileURLWithPath: model).lastPathComponent, budget: budget.rawValue,
+            model: PathText.name(model), budget: budget.rawValue,
             parameters: original.cost.parameters, macs: original.cost.multiplyAdds,
             bytes: try subject.file.prepared(subject.file.network).byteCount(like: model),
             accuracy: try zip(logits, subject.labelled).map { try Evaluator.accuracy(logits: $0, labels: $1.labels).fraction },
@@ -156,6 +156,4 @@ struct Curve: ParsableCommand {
     private func zip<First, Second>(_ first: First?, _ second: Second?) -> (First, Second)? {
         if let first, let second { (first, second) } else { nil }
     }
-
-    private static func fileExtension(_ path: String) -> String { URL(fileURLWithPath: path).pathExtension.lowercased() }
 }

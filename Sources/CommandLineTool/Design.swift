@@ -88,9 +88,13 @@ struct Design: ParsableCommand {
 
     func validate() throws {
         guard gap > 0, gap.isFinite else { throw ValidationError("expected a positive --gap, found \(gap)") }
-        if let runs, runs < 1 { throw ValidationError("expected --runs of at least 1, found \(runs)") }
+        if let runs, runs < 1 || runs > Int(Int32.max) {
+            throw ValidationError("expected --runs of 1 to \(Int32.max), found \(runs)")
+        }
         guard starts >= 0 else { throw ValidationError("expected --starts of 0 or more, found \(starts)") }
-        if let output, !output.hasSuffix(".npz") { throw ValidationError("expected a .npz file for --output, found \(output)") }
+        if let output, SystemPath.ending(of: output) != "npz" {
+            throw ValidationError("expected a .npz file for --output, found \(output)")
+        }
     }
 
     func run() throws {

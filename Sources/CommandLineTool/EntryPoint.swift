@@ -8,14 +8,11 @@ import TensorFiles
 enum EntryPoint {
     static func main() {
         Console.occupyClosedDescriptors()
-        var words = CommandArguments.joiningNegativeValues(Array(CommandLine.arguments.dropFirst()))
+        var words = CommandArguments.joiningNegativeValues(CommandArguments.words)
         // A usage error is found before the verb is known to us; its name is then what the user typed.
         var name = "loewner"
         if let typed = words.first, VerbNames.all.contains(typed) { name += " \(typed)" }
         Interruption.install(program: name)
-        if let word = CommandArguments.firstBeyondUTF8() {
-            finish(.usage, "\(name): expected words in UTF-8, found \(word); a file of that name can be had through a link of another")
-        }
         let isHelper = Ranks.isHelper(for: words.first)
         if isHelper { Interruption.endQuietly() }
         do {
@@ -74,8 +71,9 @@ enum EntryPoint {
         exit(status.rawValue)
     }
 
-    /// The parser's messages start like sentences; ours do not.
+    /// The parser's messages are sentences; ours are not, and may end in what somebody has typed.
     private static func lowerCased(_ message: String) -> String {
+        guard message.first?.isUppercase == true else { return message }
         var text = message.prefix(1).lowercased() + message.dropFirst()
         while text.last == "." { text.removeLast() }
         return text

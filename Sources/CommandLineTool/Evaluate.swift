@@ -50,7 +50,9 @@ struct Evaluate: ParsableCommand {
 
     func validate() throws {
         guard batch >= 1 else { throw ValidationError("expected --batch of at least 1, found \(batch)") }
-        if let logits, !logits.hasSuffix(".npy") { throw ValidationError("expected a .npy file for --logits, found \(logits)") }
+        if let logits, SystemPath.ending(of: logits) != "npy" {
+            throw ValidationError("expected a .npy file for --logits, found \(logits)")
+        }
     }
 
     func run() throws {

@@ -1,35 +1,29 @@
 // Whether two paths lead to one file.
 
 import Foundation
+import TensorFiles
 
 /// Which file a path leads to, by what the system calls it: names and links do not count.
 struct FileIdentity: Equatable {
     /// Device and inode of the file, or of the folder that an absent file would be put into.
     private let device: UInt64
     private let inode: UInt64
-    /// The name of an absent file.
-    private let name: String?
+    /// The name of an absent file, in bytes: what is one character to text may be spelled in two ways.
+    private let name: [UInt8]?
     private let path: String
 
     static func == (a: FileIdentity, b: FileIdentity) -> Bool { a.device == b.device && a.inode == b.inode && a.name == b.name }
 
-    /// Size in bytes of the file that a path leads to, links followed; nil when there is none.
-    static func byteCount(of path: String) -> Int? {
-        var status = stat()
-        return stat(path, &status) == 0 ? Int(status.st_size) : nil
-    }
-
     /// nil when neither the file nor its folder is there.
     init?(of path: String) {
-        let url = URL(fileURLWithPath: path).resolvingSymlinksInPath()
-        self.path = url.path
-        var status = stat()
-        if stat(path, &status) == 0 {
-            name = nil
-        } else if stat(url.deletingLastPathComponent().path, &status) == 0 {
-            name = url.lastPathComponent
+        let status: stat
+        if let own = FileSystem.status(of: path) {
+            (status, name) = (own, nil)
+            self.path = FileSystem.resolved(path) ?? path
         } else {
-            return nil
+            self.path = FileSystem.target(of: path)
+            guard let folder = FileSystem.status(of: SystemPath.folder(of: self.path)) else { return nil }
+            (status, name) = (folder, SystemPath.bytes(of: SystemPath.lastComponent(of: self.path)))
         }
         device = UInt64(status.st_dev)
         inode = UInt64(status.st_ino)
@@ -37,15 +31,12 @@ struct FileIdentity: Equatable {
 
     /// Whether this is an existing file in a folder, or in one below it.
     func lies(inFolder folder: String) -> Bool {
-        var isFolder: ObjCBool = false
-        guard name == nil, FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder), isFolder.boolValue,
-            let top = FileIdentity(of: folder)
-        else { return false }
-        var parent = URL(fileURLWithPath: path).deletingLastPathComponent()
+        guard name == nil, FileSystem.isFolder(folder), let top = FileIdentity(of: folder) else { return false }
+        var parent = SystemPath.folder(of: path)
         while true {
-            if FileIdentity(of: parent.path) == top { return true }
-            let next = parent.deletingLastPathComponent()
-            if next.path == parent.path { return false }
+            if FileIdentity(of: parent) == top { return true }
+            let next = SystemPath.folder(of: parent)
+            if next == parent || next == "." { return false }
             parent = next
         }
     }

@@ -136,8 +136,10 @@ struct Fit: ParsableCommand {
             if start != nil || repeats > 1 { throw ValidationError("expected --trim without --start and --repeats, found both") }
         }
         guard repeats >= 1 else { throw ValidationError("expected --repeats of 1 or more, found \(repeats)") }
-        if let output, !output.hasSuffix(".npz") { throw ValidationError("expected a .npz file for --output, found \(output)") }
-        if let plot, !plot.hasSuffix(".svg") { throw ValidationError("expected a .svg file for --plot, found \(plot)") }
+        if let output, SystemPath.ending(of: output) != "npz" {
+            throw ValidationError("expected a .npz file for --output, found \(output)")
+        }
+        if let plot, SystemPath.ending(of: plot) != "svg" { throw ValidationError("expected a .svg file for --plot, found \(plot)") }
     }
 
     func run() throws {
@@ -178,8 +180,10 @@ struct Fit: ParsableCommand {
             bytesSent: cost?.perSolve(repeats).traffic.bytesSent ?? 0, seconds: seconds,
             readSeconds: points.readSeconds, method: MethodArgument.name(of: fit.method), coreType: BLASConfiguration.selection.coreType,
             threads: threads)
+        // Drawn first: that the points have not changed meanwhile is part of it.
+        let drawing = try plot.map { _ in try EllipsoidPlot.svg(fit, points: points) }
         if let output { try archive(fit, kept: kept).write(to: output, force: overwrite.force) }
-        if let plot { try AtomicFile.write(Array(try EllipsoidPlot.svg(fit, points: points).utf8), to: plot, force: overwrite.force) }
+        if let plot, let drawing { try AtomicFile.write(Array(drawing.utf8), to: plot, force: overwrite.force) }
         if format.json { try JSONOutput.show(report) } else { show(report) }
         if fit.status == .stalled, fit.certificate.gap <= gap, fit.certificate.supportDeficit <= settings.supportDeficit {
             throw CommandFailure.limited(

@@ -84,10 +84,10 @@ struct Inspect: ParsableCommand {
     }
 
     func validate() throws {
-        if let graph, !["html", "svg", "dot"].contains(Self.fileExtension(graph)) {
+        if let graph, !["html", "svg", "dot"].contains(SystemPath.ending(of: graph)) {
             throw ValidationError("expected --graph to end in .html, .svg or .dot, found \(graph)")
         }
-        if let describe, Self.fileExtension(describe) != "json" {
+        if let describe, SystemPath.ending(of: describe) != "json" {
             throw ValidationError("expected --describe to end in .json, by which --network knows a description, found \(describe)")
         }
     }
@@ -104,7 +104,7 @@ struct Inspect: ParsableCommand {
         let report = try report(network, file)
         if let graph {
             let drawing =
-                switch Self.fileExtension(graph) {
+                switch SystemPath.ending(of: graph) {
                 case "svg": try network.svg()
                 case "dot": try network.dot()
                 default: try page(NetworkDrawing(network), report)
@@ -203,8 +203,6 @@ struct Inspect: ParsableCommand {
         guard prunable else { return row.remark ?? "no" }
         return row.remark.map { "yes, \($0)" } ?? "yes"
     }
-
-    private static func fileExtension(_ path: String) -> String { URL(fileURLWithPath: path).pathExtension.lowercased() }
 
     private static func text(_ shape: [Int]) -> String { shape.map(String.init).joined(separator: "×") }
 }

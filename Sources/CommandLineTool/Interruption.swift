@@ -2,6 +2,7 @@
 
 internal import CFileGuard
 import Foundation
+import TensorFiles
 
 enum Interruption {
     /// Whether Ctrl-C was pressed since `catch()`.
@@ -27,5 +28,5 @@ enum Interruption {
     static func ignore() { signal(SIGINT, SIG_IGN) }
 
     /// Notes a file that will be written, to be named if a signal comes first.
-    static func promise(_ path: String) { file_guard_promise(path) }
+    static func promise(_ path: String) { file_guard_promise(SystemPath.shown(path)) }
 }

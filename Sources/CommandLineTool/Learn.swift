@@ -195,11 +195,11 @@ struct LearningCheckpoint {
     init(path: String, fingerprint: String) throws {
         self.path = path
         self.fingerprint = fingerprint
-        guard FileManager.default.fileExists(atPath: path) else {
+        guard FileSystem.exists(path) else {
             state = nil
             return
         }
-        guard let data = FileManager.default.contents(atPath: path), let archive = try? Safetensors.decode(Array(data)),
+        guard let bytes = try? FileSystem.contents(of: path), let archive = try? Safetensors.decode(bytes),
             LearningState.isSaved(in: archive)
         else {
             throw CommandFailure.failure("expected a checkpoint or no file at \(path), found another file")
@@ -219,7 +219,5 @@ struct LearningCheckpoint {
         try AtomicFile.write(try Safetensors.encode(state.archive(fingerprint: fingerprint)), to: path, force: true)
     }
 
-    func remove() throws {
-        if FileManager.default.fileExists(atPath: path) { try FileManager.default.removeItem(atPath: path) }
-    }
+    func remove() throws { try FileSystem.remove(path) }
 }

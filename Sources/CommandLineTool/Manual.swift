@@ -14,7 +14,7 @@ struct Manual: ParsableCommand {
 
     func run() throws {
         let pages = try ManualPage.all()
-        let paths = pages.map { URL(fileURLWithPath: folder).appendingPathComponent($0.fileName).path }
+        let paths = pages.map { folder + "/" + $0.fileName }
         for path in paths { try overwrite.check(path) }
         for (page, path) in zip(pages, paths) { try AtomicFile.write(Array(page.text.utf8), to: path, force: overwrite.force) }
     }

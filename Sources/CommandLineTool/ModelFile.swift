@@ -29,7 +29,7 @@ struct ModelFile {
     init(path: String, topology: Topology?) throws {
         self.path = path
         inputShapes = [:]
-        if Self.fileExtension(path) == "onnx" {
+        if SystemPath.ending(of: path) == "onnx" {
             let model = try ONNX.read(path: path)
             let source = try Self.naming(path) { try ONNXNetwork(model) }
             content = .onnx(source)
@@ -113,6 +113,9 @@ struct ModelFile {
     /// Every file that was read for this model.
     var inputPaths: [String] { if case .onnx(let source) = content { [path] + source.model.externalPaths } else { [path] } }
 
+    /// Bytes of all of them.
+    var byteCount: Int { inputPaths.reduce(0) { $0 + (FileSystem.byteCount(of: $1) ?? 0) } }
+
     /// Numbers in tensors of nodes that are not understood, by the node's name.
     var enclosedParameters: [String: Int] { if case .onnx(let source) = content { source.enclosedParameters } else { [:] } }
 
@@ -124,7 +127,7 @@ struct ModelFile {
 
     /// Fails when `output` names another format than the input's.
     func checkFormat(of output: String) throws {
-        let (from, to) = (Self.fileExtension(path), Self.fileExtension(output))
+        let (from, to) = (SystemPath.ending(of: path), SystemPath.ending(of: output))
         if ["pt", "pth", "bin"].contains(from) {
             guard to == "safetensors" else {
                 throw CommandFailure.usage("expected an output ending in .safetensors for a PyTorch state dictionary, found \(output)")
@@ -153,7 +156,7 @@ struct ModelFile {
         func byteCount(like path: String) throws -> Int {
             switch self {
             case .weights(let archive):
-                try ModelFile.fileExtension(path) == "npz" ? NPZ.encode(archive).count : Safetensors.encode(archive).count
+                try SystemPath.ending(of: path) == "npz" ? NPZ.encode(archive).count : Safetensors.encode(archive).count
             case .onnx(let model): try ONNX.byteCount(of: model)
             }
         }
@@ -209,6 +212,4 @@ struct ModelFile {
     private static func naming<Result>(_ path: String, _ body: () throws -> Result) throws -> Result {
         do { return try body() } catch { throw CommandFailure.failure("\(path): \(error)") }
     }
-
-    private static func fileExtension(_ path: String) -> String { URL(fileURLWithPath: path).pathExtension.lowercased() }
 }

@@ -1,8 +1,8 @@
 // `--network`: the topology of a file that holds weights only. For every verb that reads a model.
 
 import ArgumentParser
-import Foundation
 import NeuralNetworks
+import TensorFiles
 
 struct NetworkOptions: ParsableArguments {
     @Option(
@@ -27,10 +27,8 @@ struct NetworkOptions: ParsableArguments {
 
     private func topology(_ name: String) throws -> ModelFile.Topology {
         guard name.lowercased().hasSuffix(".json") else { return .known(try KnownArchitecture(named: name)) }
-        guard let data = FileManager.default.contents(atPath: name) else {
-            throw CommandFailure.failure("expected a readable network description at \(name), found none")
-        }
-        do { return .described(try NetworkDescription(json: Array(data))) } catch {
+        let bytes = try FileSystem.contents(of: name)
+        do { return .described(try NetworkDescription(json: bytes)) } catch {
             throw CommandFailure.failure("\(name): \(error)")
         }
     }

@@ -1,8 +1,8 @@
 // `--force`, and the check that an output may be written before hours are spent on its content.
 
 import ArgumentParser
-import Foundation
 import Synchronization
+import TensorFiles
 
 /// `--force`, for every verb that writes a file.
 struct OverwriteOptions: ParsableArguments {
@@ -16,21 +16,20 @@ struct OverwriteOptions: ParsableArguments {
     /// outputs checked before, under whatever name.
     func check(_ path: String?, inputs: [String] = []) throws {
         guard let path else { return }
+        guard !path.isEmpty else { throw CommandFailure.usage("expected the name of a file to write, found an empty one") }
         try Self.refuseAlias(path, of: inputs)
-        var isFolder: ObjCBool = false
-        if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) {
-            if isFolder.boolValue { throw CommandFailure.failure("expected a file name, found the folder \(path)") }
+        if FileSystem.exists(path) {
+            if FileSystem.isFolder(path) { throw CommandFailure.failure("expected a file name, found the folder \(path)") }
             if !force { throw CommandFailure.failure("expected no file at \(path), found one; --force overwrites it") }
         } else {
             // A link that leads nowhere yet is written through.
-            let target = URL(fileURLWithPath: path).resolvingSymlinksInPath().deletingLastPathComponent().path
-            guard FileManager.default.fileExists(atPath: target, isDirectory: &isFolder), isFolder.boolValue else {
+            guard FileSystem.isFolder(SystemPath.folder(of: FileSystem.target(of: path))) else {
                 throw CommandFailure.failure("expected a folder to write \(path) into, found none")
             }
         }
         let identity = FileIdentity(of: path)
         try Self.outputs.withLock { outputs in
-            for other in outputs where other.path == path || identity != nil && other.identity == identity {
+            for other in outputs where Self.isSame(other.path, path) || identity != nil && other.identity == identity {
                 throw CommandFailure.usage("expected different files for all outputs, found \(path) and \(other.path), which are one")
             }
             outputs.append((path, identity))
@@ -43,11 +42,14 @@ struct OverwriteOptions: ParsableArguments {
         for output in Self.outputs.withLock({ $0 }) { try Self.refuseAlias(output.path, of: inputs) }
     }
 
+    /// By bytes: one character may be spelled in two ways, and name two files.
+    private static func isSame(_ a: String, _ b: String) -> Bool { a.utf8.elementsEqual(b.utf8) }
+
     private static func refuseAlias(_ path: String, of inputs: [String]) throws {
         guard let identity = FileIdentity(of: path) else { return }
         for input in inputs {
-            guard input == path || FileIdentity(of: input) == identity || identity.lies(inFolder: input) else { continue }
-            let place = input == path ? "" : ", which is \(input) or lies in it"
+            guard isSame(input, path) || FileIdentity(of: input) == identity || identity.lies(inFolder: input) else { continue }
+            let place = isSame(input, path) ? "" : ", which is \(input) or lies in it"
             throw CommandFailure.usage("expected an output that is not an input, found \(path)\(place)")
         }
     }

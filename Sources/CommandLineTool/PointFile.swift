@@ -5,7 +5,8 @@ import Foundation
 import LinearAlgebra
 import TensorFiles
 
-/// n points of d coordinates, in single or double precision as the file has them.
+/// n points of d coordinates, in single or double precision as the file has them. What is lent of a file that changes meanwhile is refused
+/// when it is given back.
 struct PointFile {
     private enum Storage {
         case mappedDoubles(MappedArray)
@@ -64,9 +65,7 @@ struct PointFile {
             let array = try MappedArray(path: path)
             shape = array.shape
             try Self.check(shape, file)
-            if isLocal, array.dtype == .i64 || array.dtype == .u64,
-                let local = try Self.localIntegers(try TensorArchive.read(path: path).tensor(), array.columnCount)
-            {
+            if isLocal, let local = try Self.localIntegers(of: array, path) {
                 (storage, offset) = (.doubles(local.values), local.offset)
             } else {
                 (storage, offset) = (try Self.storage(of: array), nil)
@@ -118,8 +117,12 @@ struct PointFile {
         switch storage {
         case .doubles(let values): return try values.withUnsafeBufferPointer(double)
         case .floats(let values): return try values.withUnsafeBufferPointer(float)
-        case .mappedDoubles(let array): mapped = try array.withUnsafeElements(Double.self, double)
-        case .mappedFloats(let array): mapped = try array.withUnsafeElements(Float.self, float)
+        case .mappedDoubles(let array):
+            mapped = try array.withUnsafeElements(Double.self, double)
+            try array.checkUnchanged()
+        case .mappedFloats(let array):
+            mapped = try array.withUnsafeElements(Float.self, float)
+            try array.checkUnchanged()
         case .spooled(let file): return try file.withUnsafeBytes { try double($0.bindMemory(to: Double.self)) }
         }
         guard let mapped else { throw CommandFailure.failure("expected aligned points in row-major order, found another layout") }
@@ -137,7 +140,7 @@ struct PointFile {
 
     /// Whether a file is one of numbers as text, by its name.
     private static func isText(_ path: String) -> Bool {
-        ["csv", "tsv", "txt", "dat"].contains(URL(fileURLWithPath: path).pathExtension.lowercased())
+        ["csv", "tsv", "txt", "dat"].contains(SystemPath.ending(of: path))
     }
 
     /// The numbers of a text, in a temporary file: they may be too many for memory.
@@ -152,9 +155,10 @@ struct PointFile {
                     try spool.append(UnsafeRawBufferPointer(numbers))
                 }
             }
+            try text.checkUnchanged()
             return (try MappedFile(path: try spool.flush()), total / columns, columns)
         } catch {
-            throw TensorFileError.inFile(path: path, error)
+            throw error.inFile(path)
         }
     }
 
@@ -173,38 +177,77 @@ struct PointFile {
         if array.withUnsafeElements(Double.self, { touch(UnsafeRawBufferPointer($0)) }) != nil { return .mappedDoubles(array) }
         if array.withUnsafeElements(Float.self, { touch(UnsafeRawBufferPointer($0)) }) != nil { return .mappedFloats(array) }
         let total = array.rowCount * array.columnCount
-        if total > mostInMemory {
-            let spool = try SpoolFile()
-            let step = max(1, (1 << 20) / array.columnCount)
-            var buffer = [Double](repeating: 0, count: step * array.columnCount)
-            for first in stride(from: 0, to: array.rowCount, by: step) {
-                let rows = first..<min(first + step, array.rowCount)
-                try buffer.withUnsafeMutableBufferPointer {
-                    let part = UnsafeMutableBufferPointer(rebasing: $0[..<(rows.count * array.columnCount)])
-                    array.copyRows(rows, into: part)
-                    try spool.append(UnsafeRawBufferPointer(part))
-                }
-            }
-            return .spooled(try MappedFile(path: try spool.flush()))
-        }
-        switch array.dtype {
-        case .f32, .f16:
-            return .floats(
+        let isSingle = array.dtype == .f32 || array.dtype == .f16
+        let storage: Storage
+        if isSingle, total <= mostInMemory {
+            storage = .floats(
                 [Float](unsafeUninitializedCapacity: total) { buffer, count in
                     array.copyRows(0..<array.rowCount, into: UnsafeMutableBufferPointer(rebasing: buffer[..<total]))
                     count = total
                 })
-        default:
-            return .doubles(
-                [Double](unsafeUninitializedCapacity: total) { buffer, count in
-                    array.copyRows(0..<array.rowCount, into: UnsafeMutableBufferPointer(rebasing: buffer[..<total]))
-                    count = total
-                })
+        } else {
+            storage = try converted(count: array.rowCount, dimension: array.columnCount) { array.copyRows($0, into: $1) }
         }
+        try array.checkUnchanged()
+        return storage
     }
 
-    /// Integers of which some are beyond 2⁵³, each column relative to its first value; nil when Double holds all of them, or not
-    /// even the differences.
+    /// Points in double precision that `copy` gives by runs, in memory or in a temporary file.
+    private static func converted(
+        count: Int, dimension: Int, _ copy: (Range<Int>, UnsafeMutableBufferPointer<Double>) -> Void
+    ) throws -> Storage {
+        let total = count * dimension
+        guard total > mostInMemory else {
+            return .doubles(
+                [Double](unsafeUninitializedCapacity: total) { buffer, initialized in
+                    copy(0..<count, UnsafeMutableBufferPointer(rebasing: buffer[..<total]))
+                    initialized = total
+                })
+        }
+        let spool = try SpoolFile()
+        let step = max(1, (1 << 20) / dimension)
+        var buffer = [Double](repeating: 0, count: step * dimension)
+        for first in stride(from: 0, to: count, by: step) {
+            let rows = first..<min(first + step, count)
+            try buffer.withUnsafeMutableBufferPointer {
+                let part = UnsafeMutableBufferPointer(rebasing: $0[..<(rows.count * dimension)])
+                copy(rows, part)
+                try spool.append(UnsafeRawBufferPointer(part))
+            }
+        }
+        return .spooled(try MappedFile(path: try spool.flush()))
+    }
+
+    // MARK: Integers beyond 2⁵³
+
+    /// The same points, lent relative to `origin`: of several files all are.
+    ///
+    /// Differences are exact up to 2⁵³ and round like any Double beyond, whatever the size of the coordinates.
+    func relative(to origin: [Double]) throws -> PointFile {
+        let own = offset ?? [Double](repeating: 0, count: dimension)
+        guard own != origin else { return self }
+        let (d, shift) = (dimension, zip(own, origin).map { $0 - $1 })
+        func moved<Element: BinaryFloatingPoint>(_ points: UnsafeBufferPointer<Element>) throws -> Storage {
+            try Self.converted(count: count, dimension: d) { rows, out in
+                for i in 0..<rows.count * d { out[i] = Double(points[rows.lowerBound * d + i]) + shift[i % d] }
+            }
+        }
+        return PointFile(self, storage: try withPoints(double: moved, float: moved), offset: origin)
+    }
+
+    private init(_ other: PointFile, storage: Storage, offset: [Double]) {
+        (name, isArchive, count, dimension) = (other.name, other.isArchive, other.count, other.dimension)
+        (self.storage, self.offset, readSeconds) = (storage, offset, other.readSeconds)
+    }
+
+    private static func localIntegers(of array: MappedArray, _ path: String) throws -> (values: [Double], offset: [Double])? {
+        guard array.dtype == .i64 || array.dtype == .u64 else { return nil }
+        let tensor = try TensorArchive.read(path: path).tensor()
+        guard tensor.shape == array.shape else { throw TensorFileError.fileChanged(path: path, found: "replaced") }
+        return try localIntegers(tensor, array.columnCount)
+    }
+
+    /// Integers of which some are beyond 2⁵³, each column relative to its first value; nil when Double holds all of them.
     private static func localIntegers(_ tensor: Tensor, _ d: Int) throws(TensorFileError) -> (values: [Double], offset: [Double])? {
         switch tensor.dtype {
         case .i64: localIntegers(try tensor.int64s(), d)
@@ -225,7 +268,6 @@ struct PointFile {
             // Distances of 64-bit integers fit 64 bits, where differences may not.
             let isAbove = value > origin
             let distance = UInt64(truncatingIfNeeded: isAbove ? value &- origin : origin &- value)
-            guard distance <= exact else { return nil }
             local[i] = isAbove ? Double(distance) : -Double(distance)
         }
         return (local, origins.map { Double($0) })

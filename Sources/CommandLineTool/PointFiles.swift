@@ -10,23 +10,26 @@ struct PointFiles {
     let count: Int
     let dimension: Int
 
-    /// - Parameter isLocal: whether coordinates may be lent relative to `offset`; of several files they are not.
+    /// - Parameter isLocal: whether coordinates may be lent relative to `offset`.
     /// - Throws: as for one file; a failure that names the file whose points have another dimension.
     init(paths: [String], tensor: String?, isLocal: Bool) throws {
         let isOne = paths.count == 1
-        files = try paths.map { try PointFile(path: $0, tensor: tensor, isOneOfSeveral: !isOne, isLocal: isLocal && isOne) }
+        if !isOne { DescriptorLimit.raise() }
+        var files = try paths.map { try PointFile(path: $0, tensor: tensor, isOneOfSeveral: !isOne, isLocal: isLocal) }
         if tensor != nil, !files.contains(where: \.isArchive) { throw PointFile.needlessTensor(paths[0]) }
         (count, dimension) = (files.reduce(0) { $0 + $1.count }, files[0].dimension)
         for file in files where file.dimension != dimension {
             throw CommandFailure.failure(
                 "\(file.name): expected points of \(dimension) coordinates as in \(files[0].name), found \(file.dimension)")
         }
+        if let origin = files.lazy.compactMap(\.offset).first { files = try files.map { try $0.relative(to: origin) } }
+        self.files = files
     }
 
     /// Time spent reading.
     var readSeconds: Double { files.reduce(0) { $0 + $1.readSeconds } }
     /// What is to be added to the coordinates that are lent.
-    var offset: [Double]? { files.count == 1 ? files[0].offset : nil }
+    var offset: [Double]? { files[0].offset }
     /// The file, when there is one.
     var single: PointFile? { files.count == 1 ? files[0] : nil }
 
@@ -37,7 +40,7 @@ struct PointFiles {
             let file = files[index]
             guard file.count > 0 else { return try lend(index + 1, pieces) }
             return try file.withPoints(
-                double: { try lend(index + 1, pieces + [BorrowedPoints($0, count: file.count, dimension: dimension)]) },
+                double: { try lend(index + 1, pieces + [BorrowedPoints($0, count: file.count, dimension: dimension, offset: offset)]) },
                 float: { try lend(index + 1, pieces + [BorrowedPoints($0, count: file.count, dimension: dimension)]) })
         }
         return try naming { try lend(0, []) }

@@ -36,7 +36,7 @@ extension Prune {
         try checkStreamed()
         if let output = files.output, !running.dryRun {
             if streamed.store.isFolder {
-                guard !FileManager.default.fileExists(atPath: output) else { throw TensorFileError.folderExists(path: output) }
+                guard !FileSystem.exists(output) else { throw TensorFileError.folderExists(path: output) }
                 Interruption.promise(output)
             } else {
                 try overwrite.check(output, inputs: [model])

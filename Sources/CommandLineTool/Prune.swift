@@ -210,7 +210,7 @@ struct Prune: ParsableCommand {
 enum ReportFormat: String {
     case html, md, json
 
-    init?(path: String) { self.init(rawValue: URL(fileURLWithPath: path).pathExtension.lowercased()) }
+    init?(path: String) { self.init(rawValue: SystemPath.ending(of: path)) }
 
     func render(_ report: PruningReport, _ plan: PruningPlan, _ record: PruneRecord) throws -> String {
         switch self {

@@ -1,10 +1,11 @@
 // The record of a run in reports that are no page: Markdown and JSON.
 
 import Pruning
+import TensorFiles
 
 extension PruneRecord {
     /// What was run, when and by which version.
-    var origin: [String] { ["\(model), \(date), loewner \(version)", "    \(command)"] }
+    var origin: [String] { ["\(SystemPath.shown(model)), \(date), loewner \(version)", "    \(command)"] }
 
     /// Rows of the table of sizes.
     var rows: [(name: String, before: String, after: String, kept: String)] {
@@ -39,7 +40,7 @@ extension PruneRecord {
         func encode(to encoder: any Encoder) throws {
             try report.encode(to: encoder)
             var container = encoder.container(keyedBy: CodingKeys.self)
-            try container.encode(record.model, forKey: .model)
+            try container.encode(SystemPath.shown(record.model), forKey: .model)
             try container.encode(record.date, forKey: .date)
             try container.encode(record.version, forKey: .version)
             try container.encode(record.command, forKey: .command)

@@ -55,12 +55,12 @@ struct PruneRecord: Sendable {
         (calibration, evaluation) = (options.files.calibration, options.files.evaluate)
         network = options.network.words
         reading = network + options.images.words
-        command = ShellText.line(["loewner"] + CommandLine.arguments.dropFirst())
+        command = ShellText.line(["loewner"] + CommandArguments.words)
         version = Loewner.configuration.version
         date =
             Date().formatted(.iso8601.year().month().day().time(includingFractionalSeconds: false))
             .replacingOccurrences(of: "T", with: " ") + " UTC"
-        bytes = (Self.size(file.inputPaths), try prepared.byteCount(like: options.model))
+        bytes = (file.byteCount, try prepared.byteCount(like: options.model))
         let (before, after) = (try file.network.inferringShapes(), try pruned.inferringShapes())
         latency = try? Self.latency(before, after)
         let total = before.cost.parameters
@@ -74,10 +74,6 @@ struct PruneRecord: Sendable {
                 macs: row.multiplyAdds.map { ($0, now?.multiplyAdds ?? 0) }, parameters: (row.parameters, now?.parameters ?? 0))
         }
         drawing = try NetworkDrawing(before, comparedWith: after)
-    }
-
-    private static func size(_ paths: [String]) -> Int {
-        paths.reduce(0) { $0 + (FileIdentity.byteCount(of: $1) ?? 0) }
     }
 
     /// Both networks in turn on one input.

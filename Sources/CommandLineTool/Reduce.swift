@@ -107,7 +107,9 @@ struct Reduce: ParsableCommand {
     }
 
     func validate() throws {
-        if let output, !output.hasSuffix(".npz") { throw ValidationError("expected a .npz file for --output, found \(output)") }
+        if let output, SystemPath.ending(of: output) != "npz" {
+            throw ValidationError("expected a .npz file for --output, found \(output)")
+        }
         guard repetitions >= 1 else { throw ValidationError("expected --repeat of at least 1, found \(repetitions)") }
         if target != nil, weights != nil || minimal || lift.isLift || method == .direct {
             throw ValidationError("expected --target without --weights, --minimal, --lift and --method, found both")

@@ -66,7 +66,9 @@ struct Score: ParsableCommand {
         guard tolerance >= 0, tolerance.isFinite else {
             throw ValidationError("expected a --tolerance of 0 or more, found \(tolerance)")
         }
-        if let output, !output.hasSuffix(".npz") { throw ValidationError("expected a .npz file for --output, found \(output)") }
+        if let output, SystemPath.ending(of: output) != "npz" {
+            throw ValidationError("expected a .npz file for --output, found \(output)")
+        }
     }
 
     func run() throws {

@@ -1,7 +1,6 @@
 // Models whose weights stay in their files: folders of shards, files that are larger than the memory asked for, and files of
 // transformers of which the tensors' names are all that is known.
 
-import Foundation
 import NeuralNetworks
 import Pruning
 import TensorFiles
@@ -18,11 +17,10 @@ struct StreamedModel {
     ///   - limit: bytes of a file from which on its weights stay there; nil for whatever size.
     ///   - isNamed: the topology is given, and no names need to be judged.
     init?(path: String, from limit: Int? = nil, isNamed: Bool) throws {
-        var isFolder: ObjCBool = false
-        let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+        let (exists, isFolder) = (FileSystem.exists(path), FileSystem.isFolder(path))
         let isLarge = limit.map { Self.isLarge(path, $0) } ?? false
-        guard exists, isFolder.boolValue || isLarge || !isNamed && Self.isTransformer(path) else { return nil }
-        if !isFolder.boolValue, !isLarge {
+        guard exists, isFolder || isLarge || !isNamed && Self.isTransformer(path) else { return nil }
+        if !isFolder, !isLarge {
             Console.warn(
                 "note: \(path): read as a transformer, judged by the names of its tensors; its blocks are cut by their weights alone, with --recipe paper. --network with a description, or an ONNX export, makes a network of it"
             )
@@ -30,8 +28,9 @@ struct StreamedModel {
         self.path = path
         store = try TensorStore(path: path)
         let file = path + "/config.json"
-        if isFolder.boolValue, let bytes = FileManager.default.contents(atPath: file) {
-            do { configuration = try JSONIntegers(Array(bytes)) } catch { throw CommandFailure.failure("\(file): \(error)") }
+        if isFolder, FileSystem.exists(file) {
+            let bytes = try FileSystem.contents(ofRegularFile: file)
+            do { configuration = try JSONIntegers(bytes) } catch { throw CommandFailure.failure("\(file): \(error)") }
         } else {
             configuration = nil
         }
@@ -51,8 +50,7 @@ struct StreamedModel {
 
     private static func isLarge(_ path: String, _ limit: Int) -> Bool {
         guard path.lowercased().hasSuffix(".safetensors") else { return false }
-        let size = (try? FileManager.default.attributesOfItem(atPath: path))?[.size] as? Int
-        return size.map { $0 > limit } ?? false
+        return FileSystem.byteCount(of: path).map { $0 > limit } ?? false
     }
 
     /// Chooses by weights alone.
@@ -80,17 +78,12 @@ struct StreamedModel {
     private func otherFiles(_ pruning: StreamedPruning) throws -> [String: [UInt8]] {
         guard store.isFolder else { return [:] }
         var others: [String: [UInt8]] = [:]
-        for name in try FileManager.default.contentsOfDirectory(atPath: path) {
+        for name in try FileSystem.names(inFolder: path) {
             let place = path + "/" + name
-            let attributes = try? FileManager.default.attributesOfItem(atPath: (place as NSString).resolvingSymlinksInPath)
-            guard attributes?[.type] as? FileAttributeType == .typeRegular, let size = attributes?[.size] as? Int,
-                size <= Self.largestCopied,
-                name != TensorStore.indexName, !Self.weightEndings.contains(URL(fileURLWithPath: name).pathExtension.lowercased())
+            guard let size = FileSystem.byteCount(of: place), size <= Self.largestCopied, name != TensorStore.indexName,
+                !Self.weightEndings.contains(SystemPath.ending(of: name))
             else { continue }
-            guard let bytes = FileManager.default.contents(atPath: place) else {
-                throw CommandFailure.failure("expected to read \(place), found that it cannot be read")
-            }
-            others[name] = Array(bytes)
+            others[name] = try FileSystem.contents(ofRegularFile: place)
         }
         if let configuration, !pruning.configuration.isEmpty { others["config.json"] = configuration.replacing(pruning.configuration) }
         return others

@@ -49,7 +49,8 @@ struct TorchEmission {
 
     /// The weights as seen from the folder of the Python file.
     private var relativeWeights: String {
-        let (own, other) = (URL(fileURLWithPath: path).standardizedFileURL, URL(fileURLWithPath: weights).standardizedFileURL)
-        return own.deletingLastPathComponent() == other.deletingLastPathComponent() ? other.lastPathComponent : other.path
+        let (own, other) = (FileSystem.resolved(SystemPath.folder(of: path)), FileSystem.resolved(SystemPath.folder(of: weights)))
+        let name = SystemPath.lastComponent(of: weights)
+        return own == other ? name : (other ?? SystemPath.folder(of: weights)) + "/" + name
     }
 }

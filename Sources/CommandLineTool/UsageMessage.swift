@@ -11,7 +11,8 @@ enum UsageMessage {
         let option = message[middle.upperBound...].prefix { $0 != "'" && $0 != " " && $0 != "=" }
         guard option.hasPrefix("-"), let number = Double(value) else { return message }
         guard number.isFinite else { return "expected a finite number for \(option), found \(value)" }
-        if number != number.rounded() { return "expected a whole number for \(option), found \(value)" }
+        // A whole number that is spelled like another, 1.0 or 1e3, is none to the parser.
+        if value.contains(where: { !$0.isNumber && !"+-".contains($0) }) { return "expected a whole number for \(option), found \(value)" }
         return number < 0
             ? "expected a number of at least 0 for \(option), found \(value), which is out of range"
             : "expected a number in range for \(option), found \(value)"

@@ -122,8 +122,8 @@ struct Verify: ParsableCommand {
             agreementWithOriginal: outputs[0].classAgreement(with: outputs[1]), accuracyBefore: accuracies?[0],
             accuracyAfter: accuracies?[1],
             parametersBefore: costs[0].parameters, parametersAfter: costs[1].parameters, macsBefore: costs[0].multiplyAdds,
-            macsAfter: costs[1].multiplyAdds, bytesBefore: FileIdentity.byteCount(of: original) ?? 0,
-            bytesAfter: FileIdentity.byteCount(of: pruned) ?? 0,
+            macsAfter: costs[1].multiplyAdds, bytesBefore: originalFile.byteCount,
+            bytesAfter: prunedFile.byteCount,
             secondsBefore: times.before, secondsAfter: times.after, speedup: times.ratio.estimate, speedupLow: times.ratio.low,
             speedupHigh: times.ratio.high, latencyBatch: batch, threads: threads)
         if format.json {

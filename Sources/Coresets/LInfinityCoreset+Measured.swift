@@ -25,25 +25,62 @@ extension LInfinityCoreset {
             let round = try JohnDecomposition(
                 points: core, support: Array(0..<core.columns), weights: [Double](repeating: 1 / Double(core.columns), count: core.columns),
                 isCentered: true)
-            let all = round.normalized(points)
-            let inside = round.normalizedSupport
-            guard all.rows > 0 else { return .infinity }
-            var x: [[Double]] = (0..<all.rows).map { axis in (0..<all.rows).map { $0 == axis ? 1 : 0 } }
-            for _ in 0..<max(0, directions) { x.append((0..<all.rows).map { _ in generator.normal() }) }
-            let norms = (0..<all.columns).map { j in all.column(j).reduce(0) { $0 + $1 * $1 } }
-            for j in norms.indices.sorted(by: { (-norms[$0], $0) < (-norms[$1], $1) }).prefix(64) { x.append(Array(all.column(j))) }
+            let inside = round.normalizedSupport, rank = inside.rows
+            guard rank > 0 else { return .infinity }
+            var x: [[Double]] = (0..<rank).map { axis in (0..<rank).map { $0 == axis ? 1 : 0 } }
+            for _ in 0..<max(0, directions) { x.append((0..<rank).map { _ in generator.normal() }) }
+            x += Self.longest(64, of: points, round)
             let probes = Matrix(columns: x)
-            let outer = probes.times(all, transposeSelf: true), inner = probes.times(inside, transposeSelf: true)
-            var worst = 1.0
-            for k in 0..<probes.columns {
-                var top = 0.0, bottom = 0.0
-                for j in 0..<outer.columns { top = max(top, outer[k, j].magnitude) }
-                for j in 0..<inner.columns { bottom = max(bottom, inner[k, j].magnitude) }
-                if bottom > 0 { worst = max(worst, top / bottom) }
-            }
-            return worst
+            let outer = Self.widths(of: points, along: probes, round)
+            let inner = Self.largest(of: probes.times(inside, transposeSelf: true))
+            return zip(outer, inner).reduce(1) { $1.1 > 0 ? max($0, $1.0 / $1.1) : $0 }
         } catch {
             throw .geometry(error)
+        }
+    }
+
+    /// Numbers that a run of points becomes at a time, 4 MB: all at once they would be some hundred times the points.
+    private static let runLength = 1 << 19
+
+    /// The images of the points farthest from the origin of a decomposition, farthest first, of equals the first ones.
+    private static func longest(_ count: Int, of points: Matrix, _ round: JohnDecomposition) -> [[Double]] {
+        var found: [(norm: Double, image: [Double])] = []
+        forEachRun(of: points, of: max(1, runLength / points.rows)) { run in
+            let images = round.normalized(run)
+            for j in 0..<images.columns {
+                let norm = images.column(j).reduce(0) { $0 + $1 * $1 }
+                if found.count == count, norm <= found[count - 1].norm { continue }
+                found.insert((norm, Array(images.column(j))), at: found.firstIndex { $0.norm < norm } ?? found.count)
+                if found.count > count { found.removeLast() }
+            }
+        }
+        return found.map(\.image)
+    }
+
+    /// max |pᵀx| over the points p for every column x of `probes`.
+    private static func widths(of points: Matrix, along probes: Matrix, _ round: JohnDecomposition) -> [Double] {
+        var widths = [Double](repeating: 0, count: probes.columns)
+        forEachRun(of: points, of: max(1, runLength / max(points.rows, probes.columns))) { run in
+            let own = largest(of: probes.times(round.normalized(run), transposeSelf: true))
+            for k in widths.indices { widths[k] = max(widths[k], own[k]) }
+        }
+        return widths
+    }
+
+    /// The largest magnitude in every row.
+    private static func largest(of matrix: Matrix) -> [Double] {
+        var largest = [Double](repeating: 0, count: matrix.rows)
+        for j in 0..<matrix.columns { for (k, value) in matrix.column(j).enumerated() { largest[k] = max(largest[k], value.magnitude) } }
+        return largest
+    }
+
+    private static func forEachRun(of points: Matrix, of length: Int, _ body: (Matrix) -> Void) {
+        for start in stride(from: 0, to: points.columns, by: length) {
+            let end = min(start + length, points.columns)
+            body(
+                Matrix(
+                    rows: points.rows, columns: end - start,
+                    elements: Array(points.elements[start * points.rows..<end * points.rows])))
         }
     }
 }

@@ -27,20 +27,18 @@ public enum AtomicFile {
         to path: String, force: Bool, _ body: (inout Writer) throws(TensorFileError) -> Void
     ) throws(TensorFileError) {
         let (target, replaced) = try resolvedTarget(path, force: force)
-        let slash = target.utf8.lastIndex(of: UInt8(ascii: "/"))
-        let folder = slash.map { $0 == target.startIndex ? "/" : String(target[..<$0]) } ?? "."
-        let name = slash.map { String(target[target.utf8.index(after: $0)...]) } ?? target
-        var writer = try Writer(folder: folder, name: name, target: path)
+        let folder = SystemPath.folder(of: target)
+        var writer = try Writer(folder: folder, name: SystemPath.lastComponent(of: target), target: path)
         do throws(TensorFileError) {
             try body(&writer)
             if let replaced { try writer.adopt(replaced) }
             try writer.sync()
             try move(writer.path, to: target, shown: path, force: force)
         } catch {
-            unlink(writer.path)
+            _ = SystemPath.withCString(writer.path) { unlink($0) }
             throw error
         }
-        file_guard_keep(path)
+        file_guard_keep(SystemPath.shown(path))
         syncFolder(folder)
     }
 
@@ -60,8 +58,8 @@ public enum AtomicFile {
             for _ in 0..<64 {
                 let candidate = folder + "/." + stem + "." + String(UInt64.random(in: 0...(.max)), radix: 36) + ".tmp"
                 // Before the file is there: a signal in between removes a name that nobody has.
-                let slot = file_guard_add_unfinished(candidate)
-                let descriptor = open(candidate, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+                let slot = SystemPath.withCString(candidate) { file_guard_add_unfinished($0) }
+                let descriptor = SystemPath.withCString(candidate) { open($0, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666) }
                 if descriptor >= 0 {
                     self.descriptor = descriptor
                     path = candidate
@@ -132,17 +130,18 @@ public enum AtomicFile {
     private static func resolvedTarget(_ path: String, force: Bool) throws(TensorFileError) -> (target: String, replaced: stat?) {
         if path.isEmpty { throw .fileSystem(action: "write", path: path, code: ENOENT) }
         if path.utf8.contains(0) { throw .fileSystem(action: "write", path: path, code: EINVAL) }
-        var status = stat()
-        if lstat(path, &status) != 0 {
+        guard var status = FileSystem.status(of: path, followsLinks: false) else {
             if errno == ENOENT { return (path, nil) }
             throw .fileSystem(action: "write", path: path, code: errno)
         }
         var target = path
         if status.st_mode & S_IFMT == S_IFLNK {
-            guard let resolved = realpath(path, nil) else { throw .fileSystem(action: "write", path: path, code: errno) }
-            defer { free(resolved) }
-            target = String(cString: resolved)
-            if stat(target, &status) != 0 { throw .fileSystem(action: "write", path: path, code: errno) }
+            guard let resolved = FileSystem.resolved(path), let found = FileSystem.status(of: resolved) else {
+                // Where the link leads there is nothing yet.
+                if errno == ENOENT { return (FileSystem.target(of: path), nil) }
+                throw .fileSystem(action: "write", path: path, code: errno)
+            }
+            (target, status) = (resolved, found)
         }
         if status.st_mode & S_IFMT != S_IFREG { throw .notRegularFile(path: path, found: fileKind(status.st_mode)) }
         if !force { throw .outputExists(path: path) }
@@ -152,21 +151,23 @@ public enum AtomicFile {
     /// `rename` replaces silently; `link` fails when the target exists, and so closes the race between check and rename.
     private static func move(_ temporary: String, to target: String, shown path: String, force: Bool) throws(TensorFileError) {
         if !force {
-            if link(temporary, target) == 0 {
-                unlink(temporary)
+            let isLinked = SystemPath.withCString(temporary) { old in SystemPath.withCString(target) { link(old, $0) } } == 0
+            if isLinked {
+                _ = SystemPath.withCString(temporary) { unlink($0) }
                 return
             }
             if errno == EEXIST { throw .outputExists(path: path) }
             // Some file systems have no hard links: check once more, then rename.
-            var status = stat()
-            if lstat(target, &status) == 0 { throw .outputExists(path: path) }
+            if FileSystem.status(of: target, followsLinks: false) != nil { throw .outputExists(path: path) }
         }
-        if rename(temporary, target) != 0 { throw .fileSystem(action: "write", path: path, code: errno) }
+        if SystemPath.withCString(temporary, { old in SystemPath.withCString(target) { rename(old, $0) } }) != 0 {
+            throw .fileSystem(action: "write", path: path, code: errno)
+        }
     }
 
     /// Makes the rename durable. The file is complete either way, so a folder that cannot be synced is no error.
     static func syncFolder(_ folder: String) {
-        let descriptor = open(folder, O_RDONLY | O_CLOEXEC)
+        let descriptor = SystemPath.withCString(folder) { open($0, O_RDONLY | O_CLOEXEC) }
         if descriptor >= 0 {
             fsync(descriptor)
             close(descriptor)

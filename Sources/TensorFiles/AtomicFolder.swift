@@ -26,7 +26,7 @@ public enum AtomicFolder {
             writer.remove()
             throw error
         }
-        file_guard_keep(path)
+        file_guard_keep(SystemPath.shown(path))
     }
 
     /// The folder being filled.
@@ -48,7 +48,7 @@ public enum AtomicFolder {
                 parent + "." + String(decoding: name.utf8.prefix(64), as: UTF8.self) + "."
                 + String(UInt64.random(in: 0...(.max)), radix: 36) + ".tmp"
             // Before the folder is there: a signal in between removes a name that nobody has.
-            let slot = file_guard_add_unfinished(path)
+            let slot = SystemPath.withCString(path) { file_guard_add_unfinished($0) }
             self.path = path
             self.target = target
             self.parent = parent
@@ -57,7 +57,7 @@ public enum AtomicFolder {
 
         fileprivate func make() throws(TensorFileError) {
             try Self.checkAbsent(target)
-            if mkdir(path, 0o777) != 0 { throw .fileSystem(action: "make", path: target, code: errno) }
+            if SystemPath.withCString(path, { mkdir($0, 0o777) }) != 0 { throw .fileSystem(action: "make", path: target, code: errno) }
         }
 
         /// Writes one file of the folder; `name` is no path.
@@ -66,7 +66,7 @@ public enum AtomicFolder {
         ) throws(TensorFileError) {
             precondition(!name.isEmpty && !name.contains("/"), "the name of a file in the folder")
             let place = path + "/" + name
-            slots.append(file_guard_add_unfinished(place))
+            slots.append(SystemPath.withCString(place) { file_guard_add_unfinished($0) })
             files.append(place)
             do throws(TensorFileError) {
                 try AtomicFile.write(to: place, force: false, body)
@@ -79,14 +79,16 @@ public enum AtomicFolder {
 
         fileprivate mutating func move() throws(TensorFileError) {
             try Self.checkAbsent(target)
-            if rename(path, target) != 0 { throw .fileSystem(action: "write", path: target, code: errno) }
+            if SystemPath.withCString(path, { old in SystemPath.withCString(target) { rename(old, $0) } }) != 0 {
+                throw .fileSystem(action: "write", path: target, code: errno)
+            }
             AtomicFile.syncFolder(parent)
             release()
         }
 
         fileprivate mutating func remove() {
-            for file in files { unlink(file) }
-            rmdir(path)
+            for file in files { _ = SystemPath.withCString(file) { unlink($0) } }
+            _ = SystemPath.withCString(path) { rmdir($0) }
             release()
         }
 
@@ -96,9 +98,8 @@ public enum AtomicFolder {
         }
 
         private static func checkAbsent(_ path: String) throws(TensorFileError) {
-            var status = stat()
             if path.isEmpty || path.utf8.contains(0) { throw .fileSystem(action: "write", path: path, code: EINVAL) }
-            if lstat(path, &status) == 0 { throw .folderExists(path: path) }
+            if FileSystem.status(of: path, followsLinks: false) != nil { throw .folderExists(path: path) }
             if errno != ENOENT { throw .fileSystem(action: "write", path: path, code: errno) }
         }
     }

@@ -23,8 +23,17 @@ struct ByteSource {
     }
 
     /// Opens a regular file, or reads a pipe to its end.
-    init(path: String) throws(TensorFileError) {
-        let file = try OpenFile(path: path)
+    init(path: String) throws(TensorFileError) { try self.init(OpenFile(path: path)) }
+
+    /// Opens a file that somebody else has named, a folder or a model: of a pipe nobody may ever write anything into.
+    init(regularFile path: String) throws(TensorFileError) {
+        let file = try OpenFile(path: path, waits: false)
+        if case .pipe = file.kind { throw .notRegularFile(path: path, found: "a pipe") }
+        try self.init(file)
+    }
+
+    /// The bytes of a file that is open already.
+    init(_ file: OpenFile) throws(TensorFileError) {
         switch file.kind {
         case .regular(let size):
             storage = .file(file)
@@ -34,7 +43,7 @@ struct ByteSource {
             storage = .array(bytes[...])
             count = bytes.count
         case .other(let found):
-            throw .notRegularFile(path: path, found: found)
+            throw .notRegularFile(path: file.path, found: found)
         }
     }
 
@@ -84,11 +93,14 @@ final class OpenFile: Sendable {
     let path: String
     let descriptor: Int32
     let kind: Kind
+    /// When it was last written to.
+    private let written: timespec
 
-    init(path: String) throws(TensorFileError) {
+    /// - Parameter waits: whether to wait for somebody who writes into a pipe.
+    init(path: String, waits: Bool = true) throws(TensorFileError) {
         // A path with a NUL would be cut short by C.
         if path.utf8.contains(0) { throw .fileSystem(action: "open", path: path, code: EINVAL) }
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        let descriptor = SystemPath.withCString(path) { open($0, O_RDONLY | O_CLOEXEC | (waits ? 0 : O_NONBLOCK)) }
         if descriptor < 0 { throw .fileSystem(action: "open", path: path, code: errno) }
         var status = stat()
         if fstat(descriptor, &status) != 0 {
@@ -98,6 +110,7 @@ final class OpenFile: Sendable {
         }
         self.path = path
         self.descriptor = descriptor
+        written = Self.modification(status)
         kind =
             switch status.st_mode & S_IFMT {
             case S_IFREG: .regular(size: Int(status.st_size))
@@ -107,6 +120,30 @@ final class OpenFile: Sendable {
     }
 
     deinit { close(descriptor) }
+
+    /// Fails when a regular file has become shorter since it was opened, or has been written to in its place.
+    ///
+    /// What is read of the lost end of a mapping is zeros up to the end of the page, without a signal, and what somebody writes over is
+    /// neither the old file nor the new one. A file that only grew, as a log does, still begins with what was read of it; and one that was replaced
+    /// by another of its name stays as it was for us.
+    func checkUnchanged() throws(TensorFileError) {
+        guard case .regular(let size) = kind else { return }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw .fileSystem(action: "inspect", path: path, code: errno) }
+        if status.st_size < size { throw .fileChanged(path: path, found: "shorter") }
+        let now = Self.modification(status)
+        if status.st_size == size, now.tv_sec != written.tv_sec || now.tv_nsec != written.tv_nsec {
+            throw .fileChanged(path: path, found: "written to")
+        }
+    }
+
+    private static func modification(_ status: stat) -> timespec {
+        #if canImport(Darwin)
+            status.st_mtimespec
+        #else
+            status.st_mtim
+        #endif
+    }
 
     /// Fills the buffer from the given offset; returns errno on failure, EIO when the file has become shorter.
     func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) -> Int32? {

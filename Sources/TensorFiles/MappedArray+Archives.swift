@@ -9,31 +9,32 @@ extension MappedArray {
     /// - Returns: nil where nothing can be lent in place: deflated members, element types that are no `.npy` array's, other formats, and
     ///   files that are refused; `TensorArchive.read` reads them, or says why not.
     public static func inArchive(path: String, tensor name: String?, verifies: Bool) throws(TensorFileError) -> MappedArray? {
-        let source = try ByteSource(path: path)
-        // A pipe has been read; it cannot be mapped, nor read again.
-        guard source.count >= 8, case .regular = try OpenFile(path: path).kind else { return nil }
+        let file = try OpenFile(path: path, waits: false)
+        // A pipe can neither be mapped nor read twice.
+        guard case .regular(let size) = file.kind, size >= 8 else { return nil }
+        let source = try ByteSource(file)
         do throws(TensorFileError) {
             return try source.bytes(at: 0, count: 4) == [0x50, 0x4b, 3, 4]
-                ? stored(name, source, path, verifies) : tensor(name, source, path)
+                ? stored(name, source, file, verifies) : tensor(name, source, file)
         } catch {
             guard case .fileSystem = error else { return nil }
             throw error
         }
     }
 
-    private static func tensor(_ name: String?, _ source: ByteSource, _ path: String) throws(TensorFileError) -> MappedArray? {
+    private static func tensor(_ name: String?, _ source: ByteSource, _ file: OpenFile) throws(TensorFileError) -> MappedArray? {
         let (header, start) = try Safetensors.header(of: source)
         _ = try Safetensors.validated(header.entries, dataCount: source.count - start)
         let found = header.entries.filter { name == nil || $0.name == name }
         guard found.count == 1, let entry = found.first, let dtype = entry.dtype, ![.bf16, .f8_e4m3, .f8_e5m2, .f8_e8m0].contains(dtype)
         else { return nil }
         return MappedArray(
-            dtype: dtype, shape: entry.shape, in: try MappedFile(path: path),
+            dtype: dtype, shape: entry.shape, in: try MappedFile(file),
             bytes: start + entry.range.lowerBound..<start + entry.range.upperBound)
     }
 
     private static func stored(
-        _ name: String?, _ source: ByteSource, _ path: String, _ verifies: Bool
+        _ name: String?, _ source: ByteSource, _ file: OpenFile, _ verifies: Bool
     ) throws(TensorFileError) -> MappedArray? {
         let found = try ZipDirectory(of: source).members.filter { name == nil || $0.name == name.map { $0 + ".npy" } }
         guard found.count == 1, let member = found.first, member.method == .stored else { return nil }
@@ -44,6 +45,6 @@ extension MappedArray {
             while reader.remaining > 0 { _ = try reader.read(min(reader.remaining, 1 << 20)) }
             try reader.finish()
         }
-        return MappedArray(header, in: try MappedFile(path: path), at: member.dataOffset + header.dataOffset)
+        return MappedArray(header, in: try MappedFile(file), at: member.dataOffset + header.dataOffset)
     }
 }

@@ -54,6 +54,9 @@ public struct MappedArray: Sendable {
         (dataOffset, dataCount) = (bytes.lowerBound, bytes.count)
     }
 
+    /// Fails when the file has changed under the numbers, as `MappedFile.checkUnchanged`.
+    public func checkUnchanged() throws(TensorFileError) { try file.checkUnchanged() }
+
     /// First dimension; 1 for a scalar.
     public var rowCount: Int { shape.first ?? 1 }
     /// Product of the other dimensions.

@@ -11,7 +11,7 @@
 #endif
 
 /// What the operating system is asked for.
-enum Platform {
+package enum Platform {
     /// The operating system's message for an errno.
     static func message(_ code: Int32) -> String {
         strerror(code).map { String(cString: $0) } ?? "error \(code)"
@@ -20,19 +20,10 @@ enum Platform {
     /// Physical memory in bytes: no file may claim more.
     ///
     /// Swift ends the process when an allocation fails, so a size that a hostile or sparse file merely declares must be refused before it is allocated.
-    static let physicalMemory: Int = {
+    package static let physicalMemory: Int = {
         let pages = sysconf(Int32(_SC_PHYS_PAGES)), size = sysconf(Int32(_SC_PAGESIZE))
         return pages > 0 && size > 0 ? Int(pages).multipliedReportingOverflow(by: Int(size)).partialValue : 1 << 33
     }()
-
-    /// Whether something is at a path.
-    static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
-
-    /// Whether a path names a folder.
-    static func isFolder(_ path: String) -> Bool {
-        var status = stat()
-        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
-    }
 
     static func checkMemory(_ byteCount: Int) throws(TensorFileError) {
         if byteCount > physicalMemory { throw .tooLarge(bytes: byteCount, limit: physicalMemory) }

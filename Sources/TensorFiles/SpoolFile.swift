@@ -23,12 +23,12 @@ public final class SpoolFile {
 
     /// - Throws: `fileSystem` when no file can be made in the folder for temporary files.
     public init() throws(TensorFileError) {
-        let folder = getenv("TMPDIR").map { String(cString: $0) } ?? ""
-        var template = Array(((folder.isEmpty ? "/tmp" : folder) + "/loewner-spool-XXXXXX").utf8CString)
+        let folder = SystemPath.environment("TMPDIR") ?? ""
+        let path = (folder.isEmpty ? "/tmp" : folder) + "/loewner-spool-XXXXXX"
+        var template = SystemPath.bytes(of: path).map { CChar(bitPattern: $0) } + [0]
         descriptor = template.withUnsafeMutableBufferPointer { mkstemp($0.baseAddress!) }
-        let path = template.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
         guard descriptor >= 0 else { throw .fileSystem(action: "create", path: path, code: errno) }
-        unlink(path)
+        unlink(template)
         _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
     }
 

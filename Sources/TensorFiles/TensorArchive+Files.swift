@@ -7,7 +7,7 @@ extension TensorArchive {
     /// - Complexity: O(bytes); memory: the tensors.
     public static func read(path: String) throws(TensorFileError) -> TensorArchive {
         do throws(TensorFileError) {
-            return try decode(try ByteSource(path: path), name: fileStem(path))
+            return try decode(try ByteSource(path: path), name: SystemPath.stem(of: path))
         } catch {
             throw error.inFile(path)
         }
@@ -39,7 +39,7 @@ extension TensorArchive {
     /// - Complexity: O(bytes); the whole file in memory.
     public func write(to path: String, force: Bool, compression: NPZ.Compression = .stored) throws(TensorFileError) {
         do throws(TensorFileError) {
-            switch fileExtension(path) {
+            switch SystemPath.ending(of: path) {
             case "safetensors":
                 let layout = try Safetensors.layout(of: self)
                 try AtomicFile.write(to: path, force: force) { writer throws(TensorFileError) in
@@ -87,22 +87,8 @@ extension TensorFileError {
     /// The same error with the path, unless it names one already.
     public func inFile(_ path: String) -> TensorFileError {
         switch self {
-        case .fileSystem, .notRegularFile, .outputExists, .inFile: self
+        case .fileSystem, .notRegularFile, .fileChanged, .outputExists, .inFile: self
         default: .inFile(path: path, self)
         }
     }
-}
-
-/// The last component of a path without its extension.
-func fileStem(_ path: String) -> String {
-    let name = path.split(separator: "/").last.map(String.init) ?? path
-    guard let dot = name.lastIndex(of: "."), dot != name.startIndex else { return name }
-    return String(name[..<dot])
-}
-
-/// The extension of a path in lower case, without the dot.
-func fileExtension(_ path: String) -> String {
-    let name = path.split(separator: "/").last.map(String.init) ?? path
-    guard let dot = name.lastIndex(of: "."), dot != name.startIndex else { return "" }
-    return name[name.index(after: dot)...].lowercased()
 }

@@ -11,6 +11,8 @@ public enum TensorFileError: Error, Equatable, Sendable, CustomStringConvertible
     case fileSystem(action: String, path: String, code: Int32)
     /// The path names something else than a regular file.
     case notRegularFile(path: String, found: String)
+    /// The file is not what it was when reading began.
+    case fileChanged(path: String, found: String)
     /// The output exists and `force` was not given.
     case outputExists(path: String)
     /// The output is a folder that exists, and folders are not replaced.
@@ -41,6 +43,8 @@ public enum TensorFileError: Error, Equatable, Sendable, CustomStringConvertible
             return "cannot \(action) \(clip(path)): \(Platform.message(code))"
         case .notRegularFile(let path, let found):
             return "expected a regular file at \(clip(path)), found \(found)"
+        case .fileChanged(let path, let found):
+            return "\(clip(path)): expected the file to stay as it is while it is read, found it \(found)"
         case .outputExists(let path):
             return "expected no file at \(clip(path)), found one (overwriting needs force)"
         case .folderExists(let path):
@@ -79,6 +83,7 @@ func clip(_ text: String, limit: Int = 200) -> String {
     var result = ""
     for (index, scalar) in text.unicodeScalars.enumerated() {
         if index == limit { return result + "…" }
+        if let byte = SystemPath.byte(of: scalar) { result += "\\x" + String(byte, radix: 16); continue }
         switch scalar.properties.generalCategory {
         case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .unassigned:
             result += "\\u{\(String(scalar.value, radix: 16))}"

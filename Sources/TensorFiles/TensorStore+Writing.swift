@@ -7,7 +7,7 @@ extension TensorStore {
     ///
     /// - Parameters:
     ///   - cuts: by the tensor's name; all others are copied.
-    ///   - others: further files of a folder, by name.
+    ///   - others: further files of a folder, by name, each a path of `SystemPath`.
     ///   - force: whether a file may be replaced; a folder never is.
     ///   - willWrite: told about every tensor.
     /// - Returns: bytes of the shards.
@@ -26,7 +26,7 @@ extension TensorStore {
         }
         try AtomicFolder.write(to: path) { (folder) throws(TensorFileError) in
             for shard in shards {
-                try folder.write(shard.name) { (writer) throws(TensorFileError) in
+                try folder.write(SystemPath.path(named: shard.name)) { (writer) throws(TensorFileError) in
                     try write(shard, cuts, willWrite, to: &writer)
                     count += writer.count
                 }

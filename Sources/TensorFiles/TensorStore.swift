@@ -62,7 +62,7 @@ public struct TensorStore: Sendable {
     /// - Throws: `fileSystem`; `malformed` in a file for a header or an index that does not fit the files.
     public init(path: String) throws(TensorFileError) {
         self.path = path
-        isFolder = Platform.isFolder(path)
+        isFolder = FileSystem.isFolder(path)
         var names = [String](), owners: [String: String] = [:]
         if isFolder {
             if let index = try Self.index(path + "/" + Self.indexName) {
@@ -74,9 +74,9 @@ public struct TensorStore: Sendable {
         }
         var (shards, entries, files, places) = ([Shard](), [Entry](), [ByteSource](), [String: Int]())
         for (number, name) in (isFolder ? names : [path]).enumerated() {
-            let place = isFolder ? path + "/" + name : path
+            let place = isFolder ? path + "/" + SystemPath.path(named: name) : path
             do throws(TensorFileError) {
-                let source = try ByteSource(path: place)
+                let source = try ByteSource(regularFile: place)
                 let (header, start) = try Safetensors.header(of: source)
                 let order = try Safetensors.validated(header.entries, dataCount: source.count - start)
                 var own: [Int] = []
@@ -141,9 +141,9 @@ public struct TensorStore: Sendable {
 
     /// Which shard each tensor is in, by the index; nil where there is none.
     private static func index(_ path: String) throws(TensorFileError) -> [String: String]? {
-        guard Platform.exists(path) else { return nil }
+        guard FileSystem.exists(path) else { return nil }
         do throws(TensorFileError) {
-            let source = try ByteSource(path: path)
+            let source = try ByteSource(regularFile: path)
             guard source.count <= Safetensors.maximumHeaderLength else {
                 throw .malformed(
                     format: .safetensors, expected: "an index of at most \(Safetensors.maximumHeaderLength) bytes", found: "\(source.count)"

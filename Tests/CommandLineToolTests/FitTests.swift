@@ -52,6 +52,46 @@ import Testing
         #expect(volume >= least - 1e-6 && volume <= least + bound + 1e-6)
     }
 
+    /// So are those of several files, signed and unsigned and others among them, about one point.
+    @Test func integersBeyondDoubleInSeveralFilesKeepTheirDifferences() throws {
+        let folder = try ScratchFolder()
+        let near: [Int64] = (0..<180).map { (k: Int) -> Int64 in Int64(k * 37 % 101 + k % 2 * (k * k % 89)) }
+        // Nanoseconds since 1970 as signed and unsigned integers, and in double precision, which holds multiples of 256 of them.
+        let first: Int64 = 1_700_000_000 << 30
+        func encoded(_ dtype: DType, _ rows: Range<Int>) throws -> [UInt8] {
+            let values: [Int64] = near[2 * rows.lowerBound..<2 * rows.upperBound].map { (value: Int64) -> Int64 in first + value }
+            let bytes: [UInt8] = values.flatMap { (value: Int64) -> [UInt8] in withUnsafeBytes(of: value.littleEndian) { Array($0) } }
+            return NPY.encode(try Tensor(dtype: dtype, shape: [rows.count, 2], bytes: bytes))
+        }
+        try folder.write(encoded(.i64, 0..<40), to: "a.npy")
+        try folder.write(encoded(.u64, 40..<90), to: "b.npy")
+        try Self.write([Double(first) + 256, Double(first), Double(first), Double(first) + 256], shape: [2, 2], to: "c.npy", in: folder)
+        try Self.write(near.map(Double.init) + [256, 0, 0, 256], shape: [92, 2], to: "near.npy", in: folder)
+        let local = try BuiltTool.run(["fit", "near.npy", "--json"], in: folder).json()
+        for order in [["a.npy", "b.npy", "c.npy"], ["c.npy", "b.npy", "a.npy"]] {
+            let far = try BuiltTool.run(["fit"] + order + ["--json", "--plot", "e.svg", "--force"], in: folder).json()
+            let (volume, bound) = (try #require(far["logVolume"] as? Double), try #require(far["logVolumeBound"] as? Double))
+            let least = try #require(local["logVolume"] as? Double)
+            // The center is rounded to a multiple of 256, which costs what is said: that is less than nothing being told apart.
+            #expect(volume >= least - 1e-6 && volume <= least + bound + 1e-6, "\(order): \(volume), \(least), \(bound)")
+            #expect(far["rank"] as? Int == 2)
+        }
+    }
+
+    /// The end of a file is lost, less than a page of it, so that reading goes on without a signal.
+    @Test(arguments: [
+        "fit points.npy --repeats 1000000", "reduce points.npy --repeat 1000000", "fit points.csv points.npy --repeats 1000000",
+    ])
+    func aFileThatLosesItsEndIsRefused(_ verb: String) throws {
+        let folder = try ScratchFolder()
+        try Self.write(Self.points(), shape: [Self.count, Self.dimension], to: "points.npy", in: folder)
+        try folder.write("1,2,3,4\n5,6,7,9\n".utf8, to: "points.csv")
+        let outcome = try BuiltTool.shell(
+            "$L \(verb) -o e.npz & tool=$!; sleep 3; truncate -s -8 points.npy; sleep 1; wait $tool", in: folder)
+        #expect(outcome.status == 1 && outcome.errors.contains("points.npy: expected the file to stay as it is"), "\(outcome.errors)")
+        #expect(outcome.errors.split(separator: "\n").count == 1 && !(try folder.files()).contains("e.npz"))
+    }
+
     private static func write(_ values: [Double], shape: [Int], to name: String, in folder: ScratchFolder, as dtype: DType = .f64) throws {
         let tensor = try Tensor.float64(values, shape: shape).converted(to: dtype)
         try folder.write(try NPY.encode(tensor), to: name)

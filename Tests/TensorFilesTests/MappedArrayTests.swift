@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 import TensorFiles
 
@@ -29,6 +30,44 @@ private let files = Fixtures.named(".npy").filter { !$0.hasPrefix("refused") }
             }
         }
         mapped.prefetchRows(0..<mapped.rowCount)
+    }
+
+    /// What is lost at the end of a page reads as zeros, without a signal.
+    @Test func aFileThatChangesUnderItsMappingIsNoticed() throws {
+        try withTemporaryFolder { folder in
+            let path = folder + "/a.npy"
+            let bytes = try NPY.encode(try .float64((0..<300).map { Double($0) + 1 }, shape: [100, 3]))
+            func mapped() throws -> MappedArray {
+                try AtomicFile.write(bytes, to: path, force: true)
+                return try MappedArray(path: path)
+            }
+            func handle() throws -> FileHandle { try FileHandle(forUpdating: URL(fileURLWithPath: path)) }
+
+            let short = try mapped()
+            try short.checkUnchanged()
+            try handle().truncate(atOffset: UInt64(bytes.count - 8))
+            #expect(short.withUnsafeElements(Double.self) { $0.last } == 0)
+            #expect(throws: TensorFileError.fileChanged(path: path, found: "shorter")) { try short.checkUnchanged() }
+
+            let overwritten = try mapped()
+            // The system's clock of files has ticks.
+            usleep(50_000)
+            let file = try handle()
+            try file.seek(toOffset: UInt64(bytes.count - 8))
+            try file.write(contentsOf: Data(repeating: 1, count: 8))
+            #expect(throws: TensorFileError.fileChanged(path: path, found: "written to")) { try overwritten.checkUnchanged() }
+
+            // A log may grow, and another file may take the name.
+            let grown = try mapped()
+            let end = try handle()
+            try end.seekToEnd()
+            try end.write(contentsOf: Data([1]))
+            try grown.checkUnchanged()
+            let replaced = try mapped()
+            try AtomicFile.write([1], to: path, force: true)
+            try replaced.checkUnchanged()
+            #expect(replaced.withUnsafeElements(Double.self) { $0.last } == 300)
+        }
     }
 
     /// Tensors of archives in place: those of safetensors, stored members of npz, none that are deflated, absent or of no `.npy` type.

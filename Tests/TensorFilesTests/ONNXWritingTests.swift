@@ -62,6 +62,23 @@ import Testing
         #expect(try ONNX.byteCount(of: model, inlineLimit: inlineLimit) == sizes.reduce(0, +))
     }
 
+    /// Names that a model's field for them cannot hold: bytes beyond UTF-8, and the backslash, which readers refuse. Another model may have
+    /// the name that stands for them.
+    @Test func dataOfModelsOfAnyNameAreFoundAndNeverThoseOfAnother() throws {
+        let folder = try Folder()
+        let bytes: [[UInt8]] = [[0x64, 0xe9], Array("d%e9".utf8), Array("d\\".utf8), Array("d%5c".utf8), Array("d\u{10ffe9}".utf8)]
+        let paths = bytes.map { folder.path + "/" + SystemPath.text(of: $0) + ".onnx" }
+        for round in 0..<2 {
+            for (k, path) in paths.enumerated() {
+                try ONNX.write(Self.model(Float(10 * round + k)), to: path, force: round > 0, inlineLimit: 100)
+            }
+        }
+        for (k, path) in paths.enumerated() {
+            #expect(try ONNX.read(path: path).tensor(named: "w").floats() == [Float](repeating: Float(10 + k), count: 4096))
+        }
+        #expect(try FileSystem.names(inFolder: folder.path).count == 2 * paths.count)
+    }
+
     @Test func anExistingModelStaysWithItsData() throws {
         let folder = try Folder()
         let path = folder.path + "/m.onnx"

@@ -20,8 +20,7 @@ struct InputData {
     /// of `.npy` files; in folders the names of subfolders are the labels.
     init(path: String, options: ImageOptions, network: Network, needsLabels: Bool) throws {
         do {
-            var isFolder: ObjCBool = false
-            if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
+            if FileSystem.isFolder(path) {
                 let folder = try SampleFolder(path: path)
                 switch folder.kind {
                 case .pictures: self = try Self.pictures(folder, options, network, needsLabels: needsLabels)

@@ -22,16 +22,15 @@ struct SampleFolder {
     let classes: [String]
     private let ignored: Int
 
-    /// Lists a folder. Hidden files are passed over, files of other kinds are counted.
+    /// Lists a folder. Hidden files are passed over; files of other kinds, pipes and devices among them, are counted.
     init(path: String) throws {
         let entries = try Self.entries(path)
         let classes = entries.filter(\.isFolder).map(\.name)
         var found: [(file: File, kind: Kind)] = []
         var ignored = 0
         func add(_ folder: String, _ name: String, _ category: Int?) {
-            guard let kind = Self.kind(name) else { ignored += 1; return }
-            let stem = name.lastIndex(of: ".").map { String(name[..<$0]) } ?? name
-            found.append((File(path: folder + "/" + name, stem: stem, category: category), kind))
+            guard let kind = Self.kind(name), !FileSystem.isSpecial(folder + "/" + name) else { ignored += 1; return }
+            found.append((File(path: folder + "/" + name, stem: SystemPath.stem(of: name), category: category), kind))
         }
         for entry in entries where !entry.isFolder { add(path, entry.name, nil) }
         let loose = found.count
@@ -92,7 +91,9 @@ struct SampleFolder {
     }
 
     private func picture(_ file: File) throws -> PixelImage {
-        do { return try PixelImage(decoding: Self.bytes(file.path)) } catch { throw CommandFailure.failure("\(shown(file)): \(error)") }
+        do { return try PixelImage(decoding: FileSystem.contents(ofRegularFile: file.path)) } catch let error as TensorFileError {
+            throw error
+        } catch { throw CommandFailure.failure("\(shown(file)): \(error)") }
     }
 
     /// All pictures, prepared, one behind the other.
@@ -174,32 +175,19 @@ struct SampleFolder {
     // MARK: Listing
 
     private func shown(_ file: File) -> String {
-        (file.category.map { classes[$0] + "/" } ?? "") + URL(fileURLWithPath: file.path).lastPathComponent
+        (file.category.map { classes[$0] + "/" } ?? "") + PathText.name(file.path)
     }
 
     private static func entries(_ path: String) throws -> [(name: String, isFolder: Bool)] {
-        let names: [String]
-        do { names = try FileManager.default.contentsOfDirectory(atPath: path) } catch {
-            throw CommandFailure.failure("expected a readable folder, found \(error.localizedDescription)")
-        }
-        return names.filter { !$0.hasPrefix(".") }.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }.map { name in
-            var isFolder: ObjCBool = false
-            _ = FileManager.default.fileExists(atPath: path + "/" + name, isDirectory: &isFolder)
-            return (name, isFolder.boolValue)
-        }
+        try FileSystem.names(inFolder: path).filter { $0.utf8.first != UInt8(ascii: ".") }
+            .sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }.map { ($0, FileSystem.isFolder(path + "/" + $0)) }
     }
 
     private static func kind(_ name: String) -> Kind? {
-        switch name.lastIndex(of: ".").map({ name[name.index(after: $0)...].lowercased() }) {
+        switch SystemPath.ending(of: name) {
         case "jpg", "jpeg", "png": .pictures
         case "npy": .arrays
         default: nil
-        }
-    }
-
-    private static func bytes(_ path: String) throws -> [UInt8] {
-        do { return Array(try Data(contentsOf: URL(fileURLWithPath: path))) } catch {
-            throw CommandFailure.failure("expected a readable file, found \(error.localizedDescription)")
         }
     }
 }

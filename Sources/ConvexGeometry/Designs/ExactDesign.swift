@@ -35,7 +35,7 @@ public struct ExactDesign: Sendable, Equatable {
     /// Searches a design of `runs` runs.
     /// - Parameters:
     ///   - regressors: candidates as columns, p×n.
-    ///   - runs: N, at least the rank r of the candidates.
+    ///   - runs: N, at least the rank r of the candidates, less than 2³¹.
     ///   - optimum: the fit of the same candidates centered at the origin, whose weights are the approximate design.
     ///   - starts: how many random starts are tried beside the two that are not.
     ///   - generator: where they are drawn from.
@@ -52,6 +52,7 @@ public struct ExactDesign: Sendable, Equatable {
         }
         let r = optimum.rank
         guard runs >= r, r > 0 else { throw .invalidSetting(name: "runs", expected: "\(Swift.max(1, r)) or more", found: Double(runs)) }
+        guard runs <= Int(Int32.max) else { throw .invalidSetting(name: "runs", expected: "fewer than 2^31", found: Double(runs)) }
         // Coordinates in which M(u) = I: those of the John decomposition, σ⁻¹Vᵀq.
         let john = try JohnDecomposition(
             points: regressors, support: optimum.support, weights: optimum.weights, isCentered: true)

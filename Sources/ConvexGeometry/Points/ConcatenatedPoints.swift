@@ -20,9 +20,11 @@ public struct ConcatenatedPoints: PointSource {
     public let dimension: Int
     /// The coarsest rounding unit among the pieces.
     public let relativePrecision: Double
+    /// That of every piece.
+    public let offset: [Double]?
 
     /// Joins pieces.
-    /// - Throws: `noPoints` without pieces, `dimensionMismatch`, `invalidSetting` for pieces with an offset, which may differ.
+    /// - Throws: `noPoints` without pieces, `dimensionMismatch`, `invalidSetting` for pieces whose offsets differ.
     public init(_ pieces: [BorrowedPoints]) throws(GeometryError) {
         guard let first = pieces.first else { throw .noPoints }
         var starts = [0]
@@ -30,14 +32,16 @@ public struct ConcatenatedPoints: PointSource {
             guard piece.dimension == first.dimension else {
                 throw .dimensionMismatch(expected: first.dimension, found: piece.dimension)
             }
-            guard piece.offset == nil else { throw .invalidSetting(name: "offset", expected: "none for points in pieces", found: 1) }
+            guard piece.offset == first.offset else {
+                throw .invalidSetting(name: "offset", expected: "that of the first piece", found: piece.offset?.first ?? 0)
+            }
             let (next, overflows) = (starts.last ?? 0).addingReportingOverflow(piece.pointCount)
             guard !overflows else { throw .tooLarge(.max) }
             starts.append(next)
         }
         self.pieces = pieces
         self.starts = starts
-        dimension = first.dimension
+        (dimension, offset) = (first.dimension, first.offset)
         relativePrecision = pieces.reduce(0) { Swift.max($0, $1.relativePrecision) }
     }
 
@@ -54,7 +58,7 @@ public struct ConcatenatedPoints: PointSource {
         return (low, index - starts[low])
     }
 
-    /// Some of the points as the columns of a matrix.
+    /// Some of the points as the columns of a matrix, without the offset.
     public func columns(_ indices: [Int]) -> Matrix { Matrix(rows: dimension, columns: indices.count, elements: gather(indices)) }
 
     /// Hands over a run of points: in place where one piece holds it, else as a copy. Precondition: the range lies in 0..<`pointCount`.

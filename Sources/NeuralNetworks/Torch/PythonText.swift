@@ -1,5 +1,7 @@
 // Numbers, strings and names as Python has them.
 
+import TensorFiles
+
 enum PythonText {
     /// A string literal: whatever a file calls its tensors, it ends where it should.
     static func string(_ text: String) -> String {
@@ -15,6 +17,17 @@ enum PythonText {
             }
         }
         return result + "\""
+    }
+
+    /// A path: bytes that are no UTF-8 as the surrogates that Python has for them (PEP 383).
+    static func path(_ path: String) -> String {
+        var result = "", text = ""
+        for scalar in path.unicodeScalars {
+            guard let byte = SystemPath.byte(of: scalar) else { text.unicodeScalars.append(scalar); continue }
+            result += string(text).dropFirst().dropLast() + "\\udc" + String(byte, radix: 16)
+            text = ""
+        }
+        return "\"" + result + string(text).dropFirst()
     }
 
     /// A comment's text: one line, printable.

@@ -145,7 +145,7 @@ struct TorchWriter {
             "# A PyTorch module written by loewner. `load()` gives it with its weights, ready for inference;",
             "# train() and an optimizer fine-tune it.",
             "import os", "", "import torch", "import torch.nn.functional as F", "from torch import nn", "",
-            "WEIGHTS = \(PythonText.string(weights))", "", "",
+            "WEIGHTS = \(PythonText.path(weights))", "", "",
         ]
         lines += Self.placing
         if used("put_parameter") { lines += Self.placingParameters }

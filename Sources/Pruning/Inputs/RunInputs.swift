@@ -11,6 +11,7 @@
 import LinearAlgebra
 import NeuralNetworks
 import RandomNumbers
+import TensorFiles
 
 /// What a run knows about inputs.
 struct RunInputs: Sendable {
@@ -46,9 +47,11 @@ struct RunInputs: Sendable {
     /// Chooses and draws the inputs.
     ///
     /// - Parameter calibration: the user's own, normalized, batch axis first.
-    /// - Throws: `unsupported` when the model that is set does not fit the network; what drawing throws.
+    /// - Throws: `unsupported` when the model that is set does not fit the network; `invalidSetting` for more samples than memory holds; what
+    ///   drawing throws.
     init(_ calibration: ActivationTensor?, for run: PruningRun) throws(PruningError) {
         let chain = try DenseChain(run.network)
+        try Self.checkSampleCount(for: run)
         switch run.settings.inputModel {
         case .auto: self = try RunInputs.strongest(calibration, chain: chain, for: run)
         case .calibration:
@@ -65,6 +68,22 @@ struct RunInputs: Sendable {
             } else {
                 self = try .images(chain: chain, for: run)
             }
+        }
+    }
+
+    /// Refuses a number of samples that no memory holds: inputs, their mixtures, and for rows, which pass through a chain all at once, what
+    /// the widest layer makes of them before and after the cut.
+    private static func checkSampleCount(for run: PruningRun) throws(PruningError) {
+        guard let count = run.settings.sampleCount else { return }
+        let shapes = run.network.inputs.map { run.settings.inputShape ?? run.network.values[$0].shape ?? [] }
+        var size = shapes.reduce(CheckedSize(0)) { $0 + CheckedSize.product($1) }
+        if shapes.allSatisfy({ $0.count < 2 }) {
+            let widest = run.network.values.compactMap { $0.shape.flatMap { CheckedSize.product($0).value } }.max() ?? 0
+            size = size + CheckedSize(widest)
+        }
+        let most = size.value.map { Platform.physicalMemory / Swift.max(1, $0) / (4 * MemoryLayout<Float>.size) } ?? 0
+        guard count <= most else {
+            throw .invalidSetting(.sampleCount, expected: "at most \(most), which memory holds", found: "\(count)")
         }
     }
 

@@ -1,11 +1,3 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
-
 extension ONNX {
     /// Writes a model whole or not at all.
     ///
@@ -45,11 +37,10 @@ extension ONNX {
                 return try write(layout, to: path, force: force, keeping: nil, source: model)
             }
             // Before an hour of writing, and again by the write itself.
-            var status = stat()
-            if !force, lstat(path, &status) == 0 { throw .outputExists(path: path) }
+            if !force, FileSystem.status(of: path, followsLinks: false) != nil { throw .outputExists(path: path) }
             let name = dataName(of: path, hash: try hash(of: movable))
             let layout = try ONNXLayout(model, externalName: name)
-            let dataPath = ONNXExternalData.folder(of: path) + "/" + name
+            let dataPath = SystemPath.folder(of: path) + "/" + name
             // A file of this name has this content, unless somebody damaged it.
             try AtomicFile.write(to: dataPath, force: true) { writer throws(TensorFileError) in
                 for part in layout.external {
@@ -61,7 +52,7 @@ extension ONNX {
                 try write(layout, to: path, force: force, keeping: name, source: model)
             } catch {
                 // Unless an older model at this path needs the very same values.
-                if lstat(path, &status) != 0 { unlink(dataPath) }
+                if FileSystem.status(of: path, followsLinks: false) == nil { try? FileSystem.remove(dataPath) }
                 throw error
             }
         } catch {
@@ -80,20 +71,12 @@ extension ONNX {
 
     /// Removes the data that earlier writes to `path` left, which no model refers to any more. Failing to is no error: they are only too many.
     private static func removeData(of path: String, except kept: String?, source: ONNXModel) {
-        let folder = ONNXExternalData.folder(of: path)
-        guard let listing = opendir(folder) else { return }
-        var stale: [String] = []
-        while let entry = readdir(listing) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            if name != kept, isDataName(name, of: path) { stale.append(folder + "/" + name) }
-        }
-        closedir(listing)
-        for file in stale {
+        let folder = SystemPath.folder(of: path)
+        let names = (try? FileSystem.names(inFolder: folder)) ?? []
+        for file in names.filter({ $0 != kept && isDataName($0, of: path) }).map({ folder + "/" + $0 }) {
             // The input may lie beside its output under such a name.
-            if let resolved = ONNXExternalData.resolved(file), source.externalPaths.contains(resolved) { continue }
-            unlink(file)
+            if let resolved = FileSystem.resolved(file), source.externalPaths.contains(resolved) { continue }
+            try? FileSystem.remove(file)
         }
     }
 
@@ -101,17 +84,26 @@ extension ONNX {
 
     private static func dataName(of path: String, hash: UInt64) -> String {
         let digits = String(hash, radix: 16)
-        return lastComponent(path) + "." + String(repeating: "0", count: 16 - digits.count) + digits + ".data"
+        return dataStem(of: path) + "." + String(repeating: "0", count: 16 - digits.count) + digits + ".data"
     }
 
     private static func isDataName(_ name: String, of path: String) -> Bool {
-        let prefix = lastComponent(path) + "."
-        guard name.hasPrefix(prefix), name.hasSuffix(".data") else { return false }
+        let prefix = dataStem(of: path) + "."
+        guard name.utf8.starts(with: prefix.utf8), name.hasSuffix(".data") else { return false }
         let middle = name.utf8.dropFirst(prefix.utf8.count).dropLast(5)
         return middle.count == 16 && middle.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
     }
 
-    private static func lastComponent(_ path: String) -> String { path.split(separator: "/").last.map(String.init) ?? path }
+    /// The name of the model as text that its field for the data's name can hold and readers take: bytes that are no UTF-8, and the
+    /// backslash, as `%e9`. So is the percent sign, since models of different names must not share one.
+    private static func dataStem(of path: String) -> String {
+        var stem = ""
+        for scalar in SystemPath.lastComponent(of: path).unicodeScalars {
+            let byte = SystemPath.byte(of: scalar) ?? ("%\\".unicodeScalars.contains(scalar) ? UInt8(ascii: scalar) : nil)
+            if let byte { stem += "%" + String(byte, radix: 16) } else { stem.unicodeScalars.append(scalar) }
+        }
+        return stem
+    }
 
     /// FNV-1a, 64 bits, over lengths and values: tells contents apart, is no defense against forgery.
     private static func hash(of payloads: [ONNXPayload]) throws(TensorFileError) -> UInt64 {

@@ -23,8 +23,8 @@ struct ONNXExternalData {
             folders = []
             return
         }
-        var folders = [Self.folder(of: modelPath)]
-        if let resolved = Self.resolved(modelPath) { folders.append(Self.folder(of: resolved)) }
+        var folders = [SystemPath.folder(of: modelPath)]
+        if let resolved = FileSystem.resolved(modelPath) { folders.append(SystemPath.folder(of: resolved)) }
         self.folders = folders
     }
 
@@ -81,38 +81,31 @@ struct ONNXExternalData {
                 format: .onnx, tensor: tensor, expected: "all values inside a model without a path",
                 found: "external data \(quoted(location))")
         }
-        let path = folder + "/" + location
-        guard let resolved = Self.resolved(path) else {
+        let path = folder + "/" + SystemPath.path(named: location)
+        guard let resolved = FileSystem.resolved(path) else {
             throw .malformed(
                 format: .onnx, tensor: tensor, expected: "external data in file \(quoted(location)) of the model's folder",
                 found: "none that can be opened (\(Platform.message(errno)))")
         }
         // A link may lead elsewhere in the folder, or to a neighbor of the model that the model's own link leads to.
-        guard folders.contains(where: { Self.resolved($0).map { resolved.hasPrefix($0 == "/" ? "/" : $0 + "/") } ?? false }) else {
+        guard folders.contains(where: { FileSystem.resolved($0).map { Self.lies(resolved, in: $0) } ?? false }) else {
             throw .malformed(
                 format: .onnx, tensor: tensor, expected: "external data in the model's folder", found: "a link to \(quoted(resolved))")
         }
         // Opening a pipe would wait for somebody to write into it, and a model could ask for that.
-        var status = stat()
-        guard stat(resolved, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+        let mode = FileSystem.status(of: resolved)?.st_mode ?? 0
+        guard mode & S_IFMT == S_IFREG else {
             throw .malformed(
-                format: .onnx, tensor: tensor, expected: "a regular file \(quoted(location)) of external data",
-                found: fileKind(status.st_mode))
+                format: .onnx, tensor: tensor, expected: "a regular file \(quoted(location)) of external data", found: fileKind(mode))
         }
-        let file = try ByteSource(path: resolved)
+        let file = try ByteSource(regularFile: resolved)
         files[location] = file
         paths.append(resolved)
         return file
     }
 
-    static func folder(of path: String) -> String {
-        guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "." }
-        return slash == path.startIndex ? "/" : String(path[..<slash])
-    }
-
-    static func resolved(_ path: String) -> String? {
-        guard let pointer = realpath(path, nil) else { return nil }
-        defer { free(pointer) }
-        return String(cString: pointer)
+    /// Whether a file lies in a folder or below, both without links.
+    private static func lies(_ path: String, in folder: String) -> Bool {
+        path.utf8.starts(with: (folder == "/" ? "/" : folder + "/").utf8)
     }
 }
