@@ -7,7 +7,8 @@ struct ChannelLayout {
     var samples: Int
     /// Distance between neighboring channels.
     var stride: Int
-    private var places: Int
+    /// Places of an image; those of a channel lie in a row.
+    private(set) var places: Int
 
     /// - Parameter isLinear: channels are the last axis; otherwise axis 1.
     init(_ shape: [Int], isLinear: Bool) {
