@@ -321,9 +321,10 @@ def main():
                         measured, times = [f"FAILS: {str(problem).splitlines()[0][:60]}", ""], ""
                     kept = report.get("parametersAfter", 0) / max(1, report.get("parametersBefore", 1))
                     predicted = report.get("predictedAgreement")
+                    bound = "≥ " if report.get("predictionBasis") == "lower-bound" else ""
                     fallbacks = ", ".join(sorted({str(f.get("operator")) for f in report.get("fallbacks", []) if isinstance(f, dict)}))
                     row = (f"| {path.stem} | {'' if share is None else f'{100 * share:.0f} %'} | {label} | {100 * kept:.0f} % | {measured[0]} | {measured[1]} | "
-                           f"{'' if predicted is None else f'{100 * predicted:.1f}'} | {check} | {times} | {cpu:.1f} | {memory:.0f} | {fallbacks or '–'} |")
+                           f"{'' if predicted is None else f'{bound}{100 * predicted:.1f}'} | {check} | {times} | {cpu:.1f} | {memory:.0f} | {fallbacks or '–'} |")
                 print(row, flush=True)
                 lines.append(row)
     if options.output: options.output.write_text("\n".join(lines) + "\n")
