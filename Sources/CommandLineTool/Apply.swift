@@ -36,7 +36,7 @@ struct Apply: ParsableCommand {
     func run() throws {
         try overwrite.check(output, inputs: [plan, model] + network.inputPaths)
         threading.apply()
-        let original = try network.read(model)
+        let original = try network.read(model, leavesWeights: true)
         try overwrite.check(inputs: original.inputPaths)
         try original.checkFormat(of: output)
         let pruned = try PlanFile.read(plan).apply(to: original.network)

@@ -232,7 +232,7 @@ struct Fit: ParsableCommand {
             let start = ContinuousClock.now
             // Not by a source: the module that reads points is compiled for memory, not for protocols.
             let fit =
-                try points.single?.withPoints(
+                try points.lent?.withPoints(
                     double: {
                         try MinimumVolumeEllipsoid(
                             points: $0, count: points.count, dimension: points.dimension, offset: points.offset, settings: settings)

@@ -33,13 +33,12 @@ extension Inspect {
     }
 
     /// Tells what can be cut of a folder of shards, without reading a weight.
-    func show(_ model: StreamedModel) throws {
+    func show(_ store: TensorStore, _ topology: StreamedTopology) throws {
         for (flag, path) in [("--graph", graph), ("--describe", describe)] where path != nil {
             throw CommandFailure.usage("expected \(flag) for a model whose topology is known, found weights alone: \(self.model)")
         }
-        let store = model.store
         var prunable: Set<String> = []
-        let groups = model.topology.groups.map { group in
+        let groups = topology.groups.map { group in
             let tensors = (group.producers + group.biases + group.consumers).map(\.tensor)
             prunable.formUnion(tensors)
             return StreamedReport.Group(
@@ -51,7 +50,7 @@ extension Inspect {
         let report = StreamedReport(
             parameters: total, parametersTotal: total, prunableShare: Double(inGroups) / Double(max(1, total)), bytes: store.byteCount,
             shards: store.shards.count, tensors: store.entries.count, types: Set(store.entries.map(\.dtypeName)).sorted(), groups: groups,
-            whole: model.topology.whole.map { .init(name: $0.name, reason: $0.reason) })
+            whole: topology.whole.map { .init(name: $0.name, reason: $0.reason) })
         if format.json { return try JSONOutput.show(report) }
         Console.say(
             "\(Format.count(total)) parameters (\(report.types.joined(separator: ", "))) in \(report.tensors) tensors, \(report.shards) \(report.shards == 1 ? "file" : "shards") of \(Format.bytes(report.bytes))"

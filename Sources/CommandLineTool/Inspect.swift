@@ -95,10 +95,12 @@ struct Inspect: ParsableCommand {
     func run() throws {
         for output in [graph, describe] { try overwrite.check(output, inputs: [model] + network.inputPaths) }
         threading.apply()
-        if let streamed = try StreamedModel(path: model, isNamed: network.network != nil) {
-            return try show(streamed)
+        if let streamed = try StreamedModel(path: model, isNamed: network.network != nil),
+            case .tensors(let store, let topology, _) = streamed.content
+        {
+            return try show(store, topology)
         }
-        let file = try network.read(model)
+        let file = try network.read(model, leavesWeights: true)
         try overwrite.check(inputs: file.inputPaths)
         let network = try file.network.inferringShapes()
         let report = try report(network, file)

@@ -24,14 +24,18 @@ struct ModelFile {
     private let recognized: String?
     /// Shapes that inputs of open size were asked to have, without the batch axis, by name.
     private let inputShapes: [String: [Int]]
+    /// Whether large tensors of an ONNX model stay in their files.
+    private let leavesWeights: Bool
 
     /// Reads `.onnx` files as models, all others as tensors that `topology` makes a network of; chains of linear layers need none.
-    init(path: String, topology: Topology?) throws {
+    /// - Parameter leavesWeights: whether large tensors of an ONNX model stay in their files, for networks that are not computed.
+    init(path: String, topology: Topology?, leavesWeights: Bool = false) throws {
         self.path = path
         inputShapes = [:]
+        self.leavesWeights = leavesWeights
         if SystemPath.ending(of: path) == "onnx" {
             let model = try ONNX.read(path: path)
-            let source = try Self.naming(path) { try ONNXNetwork(model) }
+            let source = try Self.naming(path) { try ONNXNetwork(model, leavingFrom: leavesWeights ? ONNXNetwork.smallTensor : nil) }
             content = .onnx(source)
             network = source.network
             recognized = nil
@@ -53,8 +57,9 @@ struct ModelFile {
         }
     }
 
-    private init(path: String, source: ONNXNetwork, inputShapes: [String: [Int]]) {
+    private init(path: String, source: ONNXNetwork, inputShapes: [String: [Int]], leavesWeights: Bool) {
         self.path = path
+        self.leavesWeights = leavesWeights
         network = source.network
         content = .onnx(source)
         recognized = nil
@@ -71,8 +76,10 @@ struct ModelFile {
             if source.inputSizes.contains(where: { $0.input == input.name }) { wanted[input.name] = shape }
         }
         guard !wanted.isEmpty else { return self }
-        return ModelFile(
-            path: path, source: try Self.naming(path) { try ONNXNetwork(source.model, inputShapes: wanted) }, inputShapes: wanted)
+        let resized = try Self.naming(path) {
+            try ONNXNetwork(source.model, inputShapes: wanted, leavingFrom: leavesWeights ? ONNXNetwork.smallTensor : nil)
+        }
+        return ModelFile(path: path, source: resized, inputShapes: wanted, leavesWeights: leavesWeights)
     }
 
     /// Refuses a shape that the model's only input does not have.

@@ -14,6 +14,8 @@ struct PointFile {
         case doubles([Double])
         case floats([Float])
         case spooled(MappedFile)
+        /// A member of an archive that begins anywhere, in single or double precision.
+        case unaligned(MappedArray)
     }
 
     /// What to call it in messages.
@@ -74,11 +76,16 @@ struct PointFile {
             guard name == nil else { throw Self.needlessTensor(file) }
             let table = try Self.table(path)
             (storage, shape, offset) = (.spooled(table.numbers), [table.rows, table.columns], nil)
-        } else if let array = try MappedArray.inArchive(path: path, tensor: name, verifies: !Ranks.areSeveral), array.isInPlace {
+        } else if let array = try MappedArray.inArchive(path: path, tensor: name, verifies: !Ranks.areSeveral),
+            array.isInPlace || array.isLentInParts
+        {
             shape = array.shape
             try Self.check(shape, file)
-            (storage, offset) = (try Self.storage(of: array), nil)
+            (storage, offset) = (array.isInPlace ? try Self.storage(of: array) : .unaligned(array), nil)
         } else {
+            if Ranks.areSeveral, Ranks.isFirst {
+                Console.warn("note: \(file): every rank reads all of it, as its numbers are deflated or of a type that is converted")
+            }
             let archive = try TensorArchive.read(path: path)
             do {
                 let tensor = try archive.tensor(named: name)
@@ -106,10 +113,29 @@ struct PointFile {
         switch storage {
         case .mappedDoubles, .doubles, .spooled: "float64"
         case .mappedFloats, .floats: "float32"
+        case .unaligned(let array): array.dtype == .f64 ? "float64" : "float32"
         }
     }
 
-    /// Lends the points, one after the other, in the precision of the file.
+    /// Whether all points can be lent at once without a copy.
+    var isLent: Bool { if case .unaligned = storage { false } else { true } }
+
+    /// Lends the points as a source.
+    /// - Parameter offset: what is to be added to coordinates in double precision.
+    func withSource<Result>(offset: [Double]?, _ body: (BorrowedPoints) throws -> Result) throws -> Result {
+        if case .unaligned(let array) = storage {
+            let result = try array.withUnsafeBytes {
+                try body(BorrowedPoints(bytes: $0, isDouble: array.dtype == .f64, count: count, dimension: dimension))
+            }
+            try array.checkUnchanged()
+            return result
+        }
+        return try withPoints(
+            double: { try body(BorrowedPoints($0, count: count, dimension: dimension, offset: offset)) },
+            float: { try body(BorrowedPoints($0, count: count, dimension: dimension)) })
+    }
+
+    /// Lends the points, one after the other, in the precision of the file; a copy where they are not aligned there.
     func withPoints<Result>(
         double: (UnsafeBufferPointer<Double>) throws -> Result, float: (UnsafeBufferPointer<Float>) throws -> Result
     ) throws -> Result {
@@ -124,6 +150,11 @@ struct PointFile {
             mapped = try array.withUnsafeElements(Float.self, float)
             try array.checkUnchanged()
         case .spooled(let file): return try file.withUnsafeBytes { try double($0.bindMemory(to: Double.self)) }
+        case .unaligned(let array):
+            mapped =
+                array.dtype == .f32
+                ? try Self.floats(of: array).withUnsafeBufferPointer(float) : try Self.doubles(of: array).withUnsafeBufferPointer(double)
+            try array.checkUnchanged()
         }
         guard let mapped else { throw CommandFailure.failure("expected aligned points in row-major order, found another layout") }
         return mapped
@@ -171,7 +202,7 @@ struct PointFile {
     }
 
     /// Numbers that are converted in memory; more go to a temporary file, 128 MB of them.
-    private static let mostInMemory = 1 << 24
+    fileprivate static let mostInMemory = 1 << 24
 
     private static func storage(of array: MappedArray) throws -> Storage {
         if array.withUnsafeElements(Double.self, { touch(UnsafeRawBufferPointer($0)) }) != nil { return .mappedDoubles(array) }
@@ -180,16 +211,30 @@ struct PointFile {
         let isSingle = array.dtype == .f32 || array.dtype == .f16
         let storage: Storage
         if isSingle, total <= mostInMemory {
-            storage = .floats(
-                [Float](unsafeUninitializedCapacity: total) { buffer, count in
-                    array.copyRows(0..<array.rowCount, into: UnsafeMutableBufferPointer(rebasing: buffer[..<total]))
-                    count = total
-                })
+            storage = .floats(floats(of: array))
         } else {
             storage = try converted(count: array.rowCount, dimension: array.columnCount) { array.copyRows($0, into: $1) }
         }
         try array.checkUnchanged()
         return storage
+    }
+
+    /// The numbers in memory.
+    private static func floats(of array: MappedArray) -> [Float] {
+        let total = array.rowCount * array.columnCount
+        return [Float](unsafeUninitializedCapacity: total) { buffer, count in
+            array.copyRows(0..<array.rowCount, into: UnsafeMutableBufferPointer(rebasing: buffer[..<total]))
+            count = total
+        }
+    }
+
+    /// The same in double precision.
+    private static func doubles(of array: MappedArray) -> [Double] {
+        let total = array.rowCount * array.columnCount
+        return [Double](unsafeUninitializedCapacity: total) { buffer, count in
+            array.copyRows(0..<array.rowCount, into: UnsafeMutableBufferPointer(rebasing: buffer[..<total]))
+            count = total
+        }
     }
 
     /// Points in double precision that `copy` gives by runs, in memory or in a temporary file.
@@ -296,6 +341,11 @@ enum VectorFile {
 }
 
 extension MappedArray {
+    /// Whether its numbers are better lent some at a time than read into memory: where they are many, or each process needs a share.
+    fileprivate var isLentInParts: Bool {
+        isPlain && (dtype == .f32 || dtype == .f64) && (Ranks.areSeveral || rowCount * columnCount > PointFile.mostInMemory)
+    }
+
     /// Whether its numbers can be lent without a copy.
     fileprivate var isInPlace: Bool { withUnsafeElements(Double.self) { _ in } != nil || withUnsafeElements(Float.self) { _ in } != nil }
 }

@@ -30,6 +30,8 @@ struct PointFiles {
     var readSeconds: Double { files.reduce(0) { $0 + $1.readSeconds } }
     /// What is to be added to the coordinates that are lent.
     var offset: [Double]? { files[0].offset }
+    /// The file, when there is one, whose points can be lent at once.
+    var lent: PointFile? { single.flatMap { $0.isLent ? $0 : nil } }
     /// The file, when there is one.
     var single: PointFile? { files.count == 1 ? files[0] : nil }
 
@@ -39,9 +41,7 @@ struct PointFiles {
             guard index < files.count else { return try body(try ConcatenatedPoints(pieces)) }
             let file = files[index]
             guard file.count > 0 else { return try lend(index + 1, pieces) }
-            return try file.withPoints(
-                double: { try lend(index + 1, pieces + [BorrowedPoints($0, count: file.count, dimension: dimension, offset: offset)]) },
-                float: { try lend(index + 1, pieces + [BorrowedPoints($0, count: file.count, dimension: dimension)]) })
+            return try file.withSource(offset: offset) { try lend(index + 1, pieces + [$0]) }
         }
         return try naming { try lend(0, []) }
     }

@@ -5,46 +5,42 @@ import Pruning
 import TensorFiles
 
 extension Prune {
-    private struct StreamedOutcome: Encodable {
-        let parametersBefore: Int
-        let parametersAfter: Int
-        let bytesBefore: Int
-        let bytesAfter: Int?
-        let layers: [StreamedPruning.Layer]
-        /// Integers of config.json that are others now.
-        let configuration: [String: Int]
-        let recipe: String
-        let seed: UInt64
-        let chooseSeconds: Double
-        let writeSeconds: Double?
-    }
-
     /// What makes no sense without a network that can be evaluated.
-    private func checkStreamed() throws {
+    private func checkStreamed(_ streamed: StreamedModel) throws {
         let given: [(String, Bool)] = [
-            ("--calibration", files.calibration != nil), ("--evaluate", files.evaluate != nil), ("--report", files.report != nil),
-            ("--plan", files.plan != nil), ("--emit-python", running.emitPython != nil), ("--max-drop", search.maxDrop != nil),
-            ("--network", network.network != nil), ("--residual-streams", options.limits.residualStreams),
+            ("--calibration", files.calibration != nil), ("--evaluate", files.evaluate != nil), ("--plan", files.plan != nil),
+            ("--emit-python", running.emitPython != nil), ("--max-drop", search.maxDrop != nil),
+            ("--network", network.network != nil), ("--residual-streams", options.limits.residualStreams && streamed.isOfNames),
             ("--learn", options.method.learn.map { $0 > 0 } ?? false),
         ]
         if let flag = given.first(where: \.1)?.0 {
-            throw CommandFailure.usage("expected \(flag) for a network in memory, found weights that stay in their files: \(model)")
+            let remedy = streamed.isFolder ? "" : "; --memory of more than the file reads it into memory"
+            throw CommandFailure.usage(
+                "expected \(flag) for a network in memory, found weights that stay in their files: \(model)\(remedy)")
         }
     }
 
     func prune(_ streamed: StreamedModel) throws {
-        try checkStreamed()
+        try checkStreamed(streamed)
         if let output = files.output, !running.dryRun {
-            if streamed.store.isFolder {
+            if streamed.isFolder {
                 guard !FileSystem.exists(output) else { throw TensorFileError.folderExists(path: output) }
                 Interruption.promise(output)
             } else {
                 try overwrite.check(output, inputs: [model])
-                guard output.lowercased().hasSuffix(".safetensors") else {
-                    throw CommandFailure.usage("expected an output ending in .safetensors like the input, found \(output)")
+                switch streamed.content {
+                case .network(let file):
+                    try overwrite.check(inputs: file.inputPaths)
+                    try file.checkFormat(of: output)
+                case .tensors:
+                    guard output.lowercased().hasSuffix(".safetensors") else {
+                        throw CommandFailure.usage("expected an output ending in .safetensors like the input, found \(output)")
+                    }
                 }
             }
         }
+        try overwrite.check(files.report, inputs: [model])
+        threading.apply()
         let bar = ProgressBar(quiet: format.json)
         let clock = ContinuousClock()
         let start = clock.now
@@ -56,39 +52,36 @@ extension Prune {
             return true
         }
         let chosen = clock.now
-        let bytes = try files.output.flatMap { output in
-            running.dryRun
-                ? nil
-                : try streamed.write(pruning, to: output, force: overwrite.force) { bar.update("writing", fraction: 0.5 + 0.5 * $0) }
+        let prepared = try streamed.prepared(pruning)
+        var outcome = StreamedOutcome(
+            model: model, parametersBefore: pruning.parametersBefore, parametersAfter: pruning.parametersAfter,
+            bytesBefore: streamed.byteCount, bytesAfter: try prepared.byteCount(like: model), layers: pruning.layers,
+            configuration: pruning.configuration, recipe: settings.recipe.rawValue, seed: settings.seed,
+            chooseSeconds: (chosen - start).seconds)
+        if let report = files.report, let format = ReportFormat(path: report) {
+            try AtomicFile.write(Array(try outcome.report(format).utf8), to: report, force: overwrite.force)
         }
-        let written = clock.now
+        // The model last: where it is new, all that belongs to it is.
+        if let output = files.output, !running.dryRun {
+            let start = clock.now
+            try prepared.write(to: output, force: overwrite.force) { bar.update("writing", fraction: 0.5 + 0.5 * $0) }
+            outcome.writeSeconds = (clock.now - start).seconds
+        }
         bar.clear()
-        let outcome = StreamedOutcome(
-            parametersBefore: pruning.parametersBefore, parametersAfter: pruning.parametersAfter, bytesBefore: streamed.store.byteCount,
-            bytesAfter: bytes, layers: pruning.layers, configuration: pruning.configuration, recipe: settings.recipe.rawValue,
-            seed: settings.seed, chooseSeconds: (chosen - start).seconds, writeSeconds: bytes.map { _ in (written - chosen).seconds })
+        outcome.peakMemory = ProcessMemory.peak
         if format.json { return try JSONOutput.show(outcome) }
         show(outcome)
     }
 
     private func show(_ outcome: StreamedOutcome) {
-        var layers = ConsoleTable([
-            ("layer", .left), ("before", .right), ("after", .right), ("proven factor", .right), ("energy", .right), ("time", .right),
-        ])
-        for layer in outcome.layers {
-            layers.append([
-                layer.name, Format.count(layer.before), Format.count(layer.after), layer.provenFactor.map { Format.fixed($0, 1) } ?? "none",
-                layer.retainedEnergy.map(Format.percent) ?? "–", Format.seconds(layer.seconds),
-            ])
-        }
+        var layers = ConsoleTable(StreamedOutcome.columns.enumerated().map { ($1, $0 == 0 ? .left : .right) })
+        for row in outcome.rows { layers.append(row) }
         layers.show()
         Console.say()
-        Console.say(
-            "\(Format.count(outcome.parametersBefore)) → \(Format.count(outcome.parametersAfter)) parameters, \(Format.percent(Double(outcome.parametersAfter) / Double(max(1, outcome.parametersBefore)))); chosen by weights alone in \(Format.seconds(outcome.chooseSeconds)), recipe \(outcome.recipe), seed \(outcome.seed)"
-        )
-        for (key, value) in outcome.configuration.sorted(by: { $0.key < $1.key }) { Console.say("config.json: \(key) is \(value) now") }
-        if let bytes = outcome.bytesAfter, let output = files.output {
-            Console.say("wrote \(output), \(Format.bytes(bytes)) in \(Format.seconds(outcome.writeSeconds ?? 0))")
+        Console.say(outcome.phrase)
+        for change in outcome.changes { Console.say(change) }
+        if let seconds = outcome.writeSeconds, let output = files.output {
+            Console.say("wrote \(output), \(Format.bytes(outcome.bytesAfter)) in \(Format.seconds(seconds))")
         }
     }
 }

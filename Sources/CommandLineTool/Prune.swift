@@ -72,6 +72,17 @@ struct Prune: ParsableCommand {
 
     func run() throws {
         if let streamed = try StreamedModel(path: model, from: streamsFrom, isNamed: network.network != nil) { return try prune(streamed) }
+        if let limit = streamsFrom,
+            let streamed = try StreamedModel(
+                onnx: self.model, from: limit, isPlain: files.plan == nil && running.emitPython == nil,
+                reading: {
+                    let file = try network.read(self.model, leavesWeights: true).resized(to: options.inputs.shape.map { [$0] })
+                    try file.check(inputShape: options.inputs.shape)
+                    return file
+                })
+        {
+            return try prune(streamed)
+        }
         let inputs = [model, files.calibration, files.evaluate].compactMap { $0 } + network.inputPaths
         if !running.dryRun { try overwrite.check(files.output, inputs: inputs) }
         try overwrite.check(files.plan, inputs: inputs)

@@ -57,9 +57,7 @@ struct PruneRecord: Sendable {
         reading = network + options.images.words
         command = ShellText.line(["loewner"] + CommandArguments.words)
         version = Loewner.configuration.version
-        date =
-            Date().formatted(.iso8601.year().month().day().time(includingFractionalSeconds: false))
-            .replacingOccurrences(of: "T", with: " ") + " UTC"
+        date = Self.today
         bytes = (file.byteCount, try prepared.byteCount(like: options.model))
         let (before, after) = (try file.network.inferringShapes(), try pruned.inferringShapes())
         latency = try? Self.latency(before, after)
@@ -74,6 +72,12 @@ struct PruneRecord: Sendable {
                 macs: row.multiplyAdds.map { ($0, now?.multiplyAdds ?? 0) }, parameters: (row.parameters, now?.parameters ?? 0))
         }
         drawing = try NetworkDrawing(before, comparedWith: after)
+    }
+
+    /// Date and time, for people.
+    static var today: String {
+        Date().formatted(.iso8601.year().month().day().time(includingFractionalSeconds: false))
+            .replacingOccurrences(of: "T", with: " ") + " UTC"
     }
 
     /// Both networks in turn on one input.

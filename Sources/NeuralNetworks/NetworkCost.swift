@@ -29,13 +29,13 @@ extension Network {
                 multiplyAdds = nil
             }
         }
-        return NetworkCost(parameters: names.reduce(0) { $0 + (parameters[$1]?.values.count ?? 0) }, multiplyAdds: multiplyAdds)
+        return NetworkCost(parameters: names.reduce(0) { $0 + (parameters[$1]?.count ?? 0) }, multiplyAdds: multiplyAdds)
     }
 
     /// One node.
     public func cost(of index: Int) -> NetworkCost {
         let node = nodes[index]
-        let count = node.layer.trainedParameterNames.reduce(0) { $0 + (parameters[$1]?.values.count ?? 0) }
+        let count = node.layer.trainedParameterNames.reduce(0) { $0 + (parameters[$1]?.count ?? 0) }
         return NetworkCost(parameters: count, multiplyAdds: multiplyAdds(of: node))
     }
 
@@ -55,7 +55,7 @@ extension Network {
             var sum = 0
             for use in weightUses(of: node) {
                 guard let places = use.places, let weight = parameters[use.weight] else { return nil }
-                sum += places * weight.values.count
+                sum += places * weight.count
             }
             return sum
         }

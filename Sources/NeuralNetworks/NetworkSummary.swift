@@ -139,7 +139,7 @@ extension Network {
         return covered.reduce(0) { sum, entry in
             guard let parameter = parameters[entry.key] else { return sum }
             let shares = entry.value.map { axis, positions in Double(positions.count) / Double(max(parameter.shape[axis], 1)) }
-            return sum + Int((Double(parameter.values.count) * (shares.max() ?? 0)).rounded())
+            return sum + Int((Double(parameter.count) * (shares.max() ?? 0)).rounded())
         }
     }
 
@@ -157,7 +157,7 @@ extension Network {
                 let positions = (0..<group.count).reduce(0) { $0 + slice.map.positions(of: $1).count }
                 let count = waiting[node]?[slice.parameter] ?? 0
                 waiting[node, default: [:]][slice.parameter] = min(
-                    parameter.values.count, count + parameter.values.count / max(parameter.shape[slice.axis], 1) * positions)
+                    parameter.count, count + parameter.count / max(parameter.shape[slice.axis], 1) * positions)
             }
         }
         let totals = waiting.mapValues { $0.values.reduce(0, +) }

@@ -42,6 +42,28 @@ public enum AtomicFile {
         syncFolder(folder)
     }
 
+    /// Writes what `body` appends to a file in a folder, under the name that `body` returns when all is written; a file of that name is
+    /// replaced. Throws what `body` throws besides.
+    /// - Parameter stem: what the file goes by until then.
+    /// - Returns: the name.
+    static func write(
+        inFolder folder: String, stem: String, _ body: (inout Writer) throws(TensorFileError) -> String
+    ) throws(TensorFileError) -> String {
+        var writer = try Writer(folder: folder, name: stem, target: folder + "/" + stem)
+        do throws(TensorFileError) {
+            let name = try body(&writer)
+            try writer.sync()
+            let target = folder + "/" + name
+            try move(writer.path, to: target, shown: target, force: true)
+            file_guard_keep(SystemPath.shown(target))
+            syncFolder(folder)
+            return name
+        } catch {
+            _ = SystemPath.withCString(writer.path) { unlink($0) }
+            throw error
+        }
+    }
+
     /// The file being written; append in order.
     public struct Writer: ~Copyable {
         fileprivate let path: String

@@ -80,6 +80,35 @@ struct ByteSource {
             }
         }
     }
+
+    /// Bytes that are read at a time.
+    private static let chunk = 4 << 20
+
+    /// Gives `body` whole units of a range of bytes, some megabytes at a time, and where in the range they begin. The caller has checked the
+    /// range against `count`.
+    func forEachChunk(
+        of range: Range<Int>, unit: Int, _ body: (_ place: Int, UnsafeRawBufferPointer) throws(TensorFileError) -> Void
+    ) throws(TensorFileError) {
+        guard !range.isEmpty else { return }
+        let step = max(1, Self.chunk / unit) * unit
+        try Platform.checkMemory(min(step, range.count))
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: min(step, range.count), alignment: 64)
+        defer { buffer.deallocate() }
+        for place in stride(from: 0, to: range.count, by: step) {
+            let part = UnsafeMutableRawBufferPointer(rebasing: buffer[..<min(step, range.count - place)])
+            try read(at: range.lowerBound + place, into: part)
+            try body(place, UnsafeRawBufferPointer(part))
+        }
+    }
+
+    /// Whether both are one open file, or arrays of the same bytes.
+    func isSame(as other: ByteSource) -> Bool {
+        switch (storage, other.storage) {
+        case (.file(let a), .file(let b)): a === b
+        case (.array(let a), .array(let b)): a == b
+        default: false
+        }
+    }
 }
 
 /// A descriptor opened for reading, closed with its last reference.

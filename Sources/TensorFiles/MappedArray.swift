@@ -62,6 +62,9 @@ public struct MappedArray: Sendable {
     /// Product of the other dimensions.
     public var columnCount: Int { shape.dropFirst().reduce(1, *) }
 
+    /// Whether the file holds numbers of this machine's byte order, row by row.
+    public var isPlain: Bool { !isColumnMajor && !isBigEndian }
+
     /// The data as stored, valid during the call.
     public func withUnsafeBytes<Result: ~Copyable, Failure: Error>(
         _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result

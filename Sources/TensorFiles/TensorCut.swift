@@ -1,101 +1,104 @@
-// A tensor without some of its rows and columns, as it is written while it is read.
+// A tensor without some positions of its axes, as it is written while it is read.
 
 /// What of a tensor stays.
 public struct TensorCut: Sendable, Equatable {
-    /// Positions that stay on the first axis, ascending; nil for all.
-    public var rows: [Int]?
-    /// The same on the second axis.
-    public var columns: [Int]?
-    /// What kept columns are multiplied by, one for each; nil for 1.
+    /// Positions that stay, ascending, by axis; all on axes that are absent.
+    public var positions: [Int: [Int]] = [:]
+    /// What is multiplied: a number for every position that stays on `factorAxis`; nil for 1.
     public var factors: [Float]?
+    /// The axis of the factors.
+    public var factorAxis = 1
 
-    /// A cut that keeps what is given, and all where nothing is.
+    /// A cut that keeps what is given of the first two axes, and all where nothing is; factors are those of columns.
     public init(rows: [Int]? = nil, columns: [Int]? = nil, factors: [Float]? = nil) {
-        (self.rows, self.columns, self.factors) = (rows, columns, factors)
+        positions[0] = rows
+        positions[1] = columns
+        self.factors = factors
     }
 
     /// The shape that is left.
     public func shape(of shape: [Int]) -> [Int] {
         var result = shape
-        if let rows { result[0] = rows.count }
-        if let columns { result[1] = columns.count }
+        for (axis, chosen) in positions { result[axis] = chosen.count }
         return result
     }
 }
 
-extension TensorStore {
-    /// Bytes that are read at a time.
-    private static let chunk = 4 << 20
+/// What stays of one row of a tensor, which is all that is at one position of its first axis.
+struct RowCut {
+    /// Neighboring elements that stay; nil for all.
+    private let runs: [Range<Int>]?
+    /// The elements of short runs one by one, which is faster than to copy a few bytes at a time.
+    private let elements: [Int]?
+    private let width: Int
+    /// What each element that stays is multiplied by.
+    let scales: [Float]?
 
-    /// Gives `body` the bytes of a tensor, or of what a cut leaves of it, piece by piece.
-    /// - Throws: `notRepresentable` where a factor leads beyond what the type can hold; what `body` throws.
-    public func forEachPiece(
-        of entry: Entry, _ cut: TensorCut?, _ body: (UnsafeRawBufferPointer) throws(TensorFileError) -> Void
-    ) throws(TensorFileError) {
-        guard let cut, let dtype = entry.dtype, !entry.shape.isEmpty else {
-            return try forEachChunk(of: entry, unit: 1) { (_, bytes) throws(TensorFileError) in try body(bytes) }
+    /// Mean length of runs from which on they are copied as such: a call of memcpy costs as much as some sixteen single loads.
+    private static let longRun = 16
+
+    init(_ cut: TensorCut, of shape: [Int], width: Int) {
+        self.width = width
+        let last = cut.positions.keys.filter { $0 > 0 }.max() ?? 0
+        let inner = shape[(last + 1)...].reduce(1, *)
+        var starts = [0]
+        for axis in 1..<max(1, last + 1) {
+            let chosen = cut.positions[axis] ?? Array(0..<shape[axis])
+            starts = starts.flatMap { start in chosen.map { start * shape[axis] + $0 } }
         }
-        let rowBytes = entry.byteCount / Swift.max(1, entry.shape[0])
-        var (next, kept) = (0, [UInt8]())
-        try forEachChunk(of: entry, unit: rowBytes) { (place, bytes) throws(TensorFileError) in
-            kept.removeAll(keepingCapacity: true)
-            for row in place / rowBytes..<(place + bytes.count) / rowBytes {
-                if let rows = cut.rows {
-                    guard next < rows.count, rows[next] == row else { continue }
-                    next += 1
+        if last == 0 {
+            (runs, elements) = (nil, nil)
+        } else {
+            var runs: [Range<Int>] = []
+            for start in starts {
+                if let before = runs.last, before.upperBound == start * inner {
+                    runs[runs.count - 1] = before.lowerBound..<(start + 1) * inner
+                } else {
+                    runs.append(start * inner..<(start + 1) * inner)
                 }
-                let start = row * rowBytes - place
-                let numbers = UnsafeRawBufferPointer(rebasing: bytes[start..<start + rowBytes])
-                guard let columns = cut.columns else {
-                    kept.append(contentsOf: numbers)
-                    continue
-                }
-                try append(columns, of: numbers, dtype, cut.factors, entry.name, to: &kept)
             }
-            var failure: TensorFileError?
-            kept.withUnsafeBytes { bytes in do throws(TensorFileError) { try body(bytes) } catch { failure = error } }
-            if let failure { throw failure }
+            let isShort = starts.count * inner < RowCut.longRun * runs.count
+            self.runs = runs
+            elements = isShort ? runs.flatMap { Array($0) } : nil
+        }
+        guard let factors = cut.factors, cut.factorAxis > 0 else {
+            scales = nil
+            return
+        }
+        let left = cut.shape(of: shape)
+        let (outer, after) = (left[1..<cut.factorAxis].reduce(1, *), left[(cut.factorAxis + 1)...].reduce(1, *))
+        scales = (0..<outer).flatMap { _ in factors.flatMap { [Float](repeating: $0, count: after) } }
+    }
+
+    /// Appends what stays of a row's bytes.
+    func append(_ row: UnsafeRawBufferPointer, to kept: inout [UInt8]) {
+        guard let runs else { return kept.append(contentsOf: row) }
+        guard let elements else {
+            for run in runs {
+                kept.append(contentsOf: UnsafeRawBufferPointer(rebasing: row[run.lowerBound * width..<run.upperBound * width]))
+            }
+            return
+        }
+        switch width {
+        case 2: Self.gather(UInt16.self, elements, row, to: &kept)
+        case 4: Self.gather(UInt32.self, elements, row, to: &kept)
+        case 8: Self.gather(UInt64.self, elements, row, to: &kept)
+        default: Self.gather(UInt8.self, elements, row, to: &kept)
         }
     }
 
-    private func append(
-        _ columns: [Int], of row: UnsafeRawBufferPointer, _ dtype: DType, _ factors: [Float]?, _ name: String, to kept: inout [UInt8]
-    ) throws(TensorFileError) {
-        let (width, start) = (dtype.byteWidth, kept.count)
-        kept.append(contentsOf: repeatElement(0, count: columns.count * width))
+    @inline(__always)
+    private static func gather<Word: BitwiseCopyable>(
+        _: Word.Type, _ elements: [Int], _ row: UnsafeRawBufferPointer, to kept: inout [UInt8]
+    ) {
+        let start = kept.count
+        kept.append(contentsOf: repeatElement(0, count: elements.count * MemoryLayout<Word>.size))
         kept.withUnsafeMutableBytes { kept in
-            for (place, column) in columns.enumerated() {
-                for byte in 0..<width { kept[start + place * width + byte] = row[column * width + byte] }
+            guard let from = row.baseAddress, let to = kept.baseAddress.map({ $0 + start }) else { return }
+            for (place, element) in elements.enumerated() {
+                let word = (from + element * MemoryLayout<Word>.size).loadUnaligned(as: Word.self)
+                (to + place * MemoryLayout<Word>.size).storeBytes(of: word, as: Word.self)
             }
-        }
-        guard let factors else { return }
-        let values = try Tensor(dtype: dtype, shape: [columns.count], bytes: Array(kept[start...])).floats()
-        let scaled = zip(values, factors).map { $0 * $1 }
-        if let bad = scaled.indices.first(where: { !scaled[$0].isFinite && values[$0].isFinite }) {
-            throw .malformed(
-                format: .safetensors, tensor: name, expected: "finite weights after the cut",
-                found: "\(values[bad]) times \(factors[bad])")
-        }
-        do throws(TensorFileError) {
-            kept.replaceSubrange(start..., with: try Tensor.float32(scaled, shape: [scaled.count]).converted(to: dtype).bytes)
-        } catch {
-            throw .malformed(
-                format: .safetensors, tensor: name, expected: "weights that \(dtype.rawValue) can hold after the cut", found: "\(error)")
-        }
-    }
-
-    /// Whole units of bytes, some megabytes at a time.
-    private func forEachChunk(
-        of entry: Entry, unit: Int, _ body: (_ place: Int, UnsafeRawBufferPointer) throws(TensorFileError) -> Void
-    ) throws(TensorFileError) {
-        guard entry.byteCount > 0 else { return }
-        let step = Swift.max(1, Self.chunk / unit) * unit
-        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Swift.min(step, entry.byteCount), alignment: 64)
-        defer { buffer.deallocate() }
-        for place in stride(from: 0, to: entry.byteCount, by: step) {
-            let part = UnsafeMutableRawBufferPointer(rebasing: buffer[..<Swift.min(step, entry.byteCount - place)])
-            try read(entry, at: place, into: part)
-            try body(place, UnsafeRawBufferPointer(part))
         }
     }
 }

@@ -51,6 +51,9 @@ extension TensorStore {
         }
     }
 
+    /// Bytes of what cuts leave of all tensors.
+    public func byteCount(cutting cuts: [String: TensorCut]) -> Int { entries.reduce(0) { $0 + Self.byteCount(of: $1, cuts[$1.name]) } }
+
     private static func byteCount(of entry: Entry, _ cut: TensorCut?) -> Int {
         guard let cut, let dtype = entry.dtype else { return entry.byteCount }
         return cut.shape(of: entry.shape).reduce(1, *) * dtype.byteWidth
@@ -67,7 +70,7 @@ extension TensorStore {
     }
 
     private func index(_ cuts: [String: TensorCut]) -> [UInt8] {
-        let total = entries.reduce(0) { $0 + Self.byteCount(of: $1, cuts[$1.name]) }
+        let total = byteCount(cutting: cuts)
         var json = Array("{\n  \"metadata\": {\n    \"total_size\": \(total)\n  },\n  \"weight_map\": {".utf8)
         for (place, entry) in entries.sorted(by: { precedes($0.name, $1.name) }).enumerated() {
             json += Array((place > 0 ? ",\n    " : "\n    ").utf8)

@@ -117,26 +117,44 @@ public struct TensorStore: Sendable {
     /// Bytes of all tensors.
     public var byteCount: Int { entries.reduce(0) { $0 + $1.byteCount } }
 
-    /// Fills a buffer from a place in the bytes of a tensor.
-    public func read(_ entry: Entry, at place: Int, into buffer: UnsafeMutableRawBufferPointer) throws(TensorFileError) {
-        precondition(place >= 0 && place + buffer.count <= entry.byteCount, "bytes outside of the tensor")
-        try files[entry.shard].read(at: entry.offset + place, into: buffer)
+    /// A tensor as a value of its own; nil for a type that has no tensors here.
+    public func tensor(_ entry: Entry) -> StoredTensor? {
+        entry.dtype.map {
+            StoredTensor(
+                name: entry.name, dtype: $0, shape: entry.shape, source: files[entry.shard], offset: entry.offset, format: .safetensors)
+        }
     }
+
+    /// The tensor of that name as a value of its own; nil where there is none.
+    public func tensor(named name: String) -> StoredTensor? { self[name].flatMap { tensor($0) } }
 
     /// Some consecutive numbers of a tensor in single precision.
     /// - Throws: `unsupported` for a type that has no tensors here.
     /// - Complexity: one read of the range.
     public func floats(of entry: Entry, at range: Range<Int>) throws(TensorFileError) -> [Float] {
-        guard let dtype = entry.dtype else {
+        guard let tensor = tensor(entry) else {
             throw .unsupported(
                 format: .safetensors, tensor: entry.name,
                 expected: "one of " + DType.allCases.map(\.safetensorsName).joined(separator: " "),
                 found: "dtype \(quoted(entry.dtypeName))")
         }
-        let width = dtype.byteWidth
-        precondition(range.lowerBound >= 0 && range.upperBound * width <= entry.byteCount, "numbers outside of the tensor")
-        let bytes = try files[entry.shard].bytes(at: entry.offset + range.lowerBound * width, count: range.count * width)
-        return try Tensor(dtype: dtype, shape: [range.count], bytes: bytes).floats()
+        return try tensor.floats(at: range)
+    }
+
+    /// Gives `body` the bytes of a tensor, or of what a cut leaves of it, piece by piece.
+    /// - Throws: as ``StoredTensor/forEachPiece(_:)``.
+    func forEachPiece(
+        of entry: Entry, _ cut: TensorCut?, _ body: (UnsafeRawBufferPointer) throws(TensorFileError) -> Void
+    ) throws(TensorFileError) {
+        let source = files[entry.shard]
+        guard let cut, let dtype = entry.dtype else {
+            return try source.forEachChunk(of: entry.offset..<entry.offset + entry.byteCount, unit: 1) {
+                (_, bytes) throws(TensorFileError) in try body(bytes)
+            }
+        }
+        try StoredTensor(
+            name: entry.name, dtype: dtype, shape: entry.shape, source: source, offset: entry.offset, cut: cut, format: .safetensors
+        ).forEachPiece(body)
     }
 
     /// Which shard each tensor is in, by the index; nil where there is none.

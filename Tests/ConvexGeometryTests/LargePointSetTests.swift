@@ -132,6 +132,29 @@ struct ComputedPoints: PointSource {
         }
     }
 
+    @Test func pointsThatBeginAtAnyByte() throws {
+        let points = PointMuseum.gaussian(20_000, 5, seed: 74).flatMap { $0 }
+        let single = points.map { Float($0) }
+        let whole = try [
+            points.withUnsafeBufferPointer { try MinimumVolumeEllipsoid(points: $0, count: 20_000, dimension: 5) },
+            single.withUnsafeBufferPointer { try MinimumVolumeEllipsoid(points: $0, count: 20_000, dimension: 5) },
+        ]
+        let bytes = [points.withUnsafeBytes { Array($0) }, single.withUnsafeBytes { Array($0) }]
+        for (k, isDouble) in [true, false].enumerated() {
+            for shift in [1, 3, 8] {
+                try ([UInt8](repeating: 0xff, count: shift) + bytes[k]).withUnsafeBytes { memory in
+                    let source = try BorrowedPoints(
+                        bytes: UnsafeRawBufferPointer(rebasing: memory[shift...]), isDouble: isDouble, count: 20_000, dimension: 5)
+                    let fit = try MinimumVolumeEllipsoid(points: ConcatenatedPoints([source]))
+                    #expect(fit.ellipsoid == whole[k].ellipsoid && fit.weights == whole[k].weights && fit.support == whole[k].support)
+                    #expect(throws: GeometryError.self) {
+                        try BorrowedPoints(bytes: UnsafeRawBufferPointer(rebasing: memory[shift...]), isDouble: isDouble, count: 20_001, dimension: 5)
+                    }
+                }
+            }
+        }
+    }
+
     /// Enough points for several blocks: 2²¹ numbers are one.
     @Test(arguments: [false, true]) func reductionsOfPiecesKeepTheSums(_ keepsSecondMoments: Bool) throws {
         let (n, d) = (30_000, 150)

@@ -122,6 +122,48 @@ private func checkCut(_ source: ONNXNetwork, _ kept: [ChannelGroup.ID: [Int]], i
         #expect(try ONNXNetwork(ONNX.read(path: path)).network.output(input) == cut.output(input))
     }
 
+    @Test func tensorsThatStayInTheirFilesGiveTheSameModels() throws {
+        var stayed = 0
+        for name in ONNXFixture.evaluated + ONNXFixture.opaque {
+            let model = try ONNXFixture.model(name)
+            let source = try ONNXNetwork(model), lazy = try ONNXNetwork(model, leavingFrom: 1)
+            #expect(lazy.network.nodes == source.network.nodes, "\(name)")
+            #expect(lazy.network.cost == source.network.cost, "\(name)")
+            #expect(try lazy.network.loaded().parameters == source.network.parameters, "\(name)")
+            #expect(try lazy.network.channelGroups() == source.network.channelGroups(), "\(name)")
+            stayed += lazy.network.parameters.values.count { $0.stored != nil }
+            // What is written is the same, cut or not.
+            #expect(try ONNX.encode(lazy.model(for: lazy.network)) == ONNX.encode(source.model(for: source.network)), "\(name)")
+            let kept = try source.network.halvedGroups()
+            let cut = try lazy.network.keeping(kept)
+            #expect(try ONNX.encode(lazy.model(for: cut)) == ONNX.encode(source.model(for: source.network.keeping(kept))), "\(name)")
+        }
+        #expect(stayed >= 20)
+    }
+
+    @Test func whatIsWrittenOfTensorsThatStayMayLieBeside() throws {
+        let folder = try TemporaryFolder()
+        let model = try ONNXFixture.model("external")
+        let source = try ONNXNetwork(model), lazy = try ONNXNetwork(model, leavingFrom: 1)
+        let kept = try source.network.halvedGroups()
+        for (name, network) in [
+            ("held", try source.model(for: source.network.keeping(kept))), ("left", try lazy.model(for: lazy.network.keeping(kept))),
+        ] {
+            try FileManager.default.createDirectory(atPath: folder.path + "/" + name, withIntermediateDirectories: true)
+            try ONNX.write(network, to: folder.path + "/\(name)/model.onnx", force: false, inlineLimit: 0)
+        }
+        let names = try ["held", "left"].map { try FileManager.default.contentsOfDirectory(atPath: folder.path + "/" + $0).sorted() }
+        // The name of the data is a hash of them, whatever way they came.
+        #expect(names[0].count == 2 && names[0] == names[1])
+        for file in names[0] {
+            let contents = try ["held", "left"].map { try Data(contentsOf: URL(fileURLWithPath: folder.path + "/\($0)/" + file)) }
+            #expect(contents[0] == contents[1])
+        }
+        let (input, _) = try ONNXFixture.expected("external")
+        let read = try ONNXNetwork(ONNX.read(path: folder.path + "/left/model.onnx"))
+        #expect(try read.network.output(input) == source.network.keeping(kept).output(input))
+    }
+
     @Test func networksOfOtherModelsAreRefused() throws {
         let source = try ONNXFixture.source("zoo13")
         #expect(throws: NetworkError.self) { try source.model(for: ONNXFixture.source("depthwise").network) }

@@ -84,6 +84,92 @@ import Testing
         #expect(try #require(layer.provenFactor) < 4)
     }
 
+    // MARK: Networks
+
+    /// The network with every tensor of two axes or more left where it is.
+    private static func left(_ network: Network) throws -> Network {
+        var result = network
+        for (name, parameter) in network.parameters where parameter.shape.count > 1 {
+            result.parameters[name] = Parameter(StoredTensor(name: name, try .float32(parameter.values, shape: parameter.shape)))
+        }
+        return result
+    }
+
+    /// Weights stored (in, out), convolutions with a normalization behind one, a flatten, and a layer that the other two do not have.
+    private static func mixed() throws -> Network {
+        var generator = TestGenerator(seed: 11)
+        var parameters: [String: Parameter] = [:]
+        func add(_ name: String, _ shape: [Int], positive: Bool = false) {
+            let values = (0..<shape.reduce(1, *)).map { _ in Float(generator.normal()) }
+            parameters[name] = Parameter(shape: shape, values: positive ? values.map { abs($0) + 0.5 } : values)
+        }
+        for (name, shape) in [
+            ("c1.w", [12, 3, 3, 3]), ("c1.b", [12]), ("bn.scale", [12]), ("bn.shift", [12]), ("bn.mean", [12]), ("c2.w", [8, 12, 3, 3]),
+            ("f1.w", [32, 40]), ("f1.b", [40]), ("f2.w", [40, 24]), ("f3.w", [5, 24]), ("f3.b", [5]),
+        ] { add(name, shape) }
+        add("bn.variance", [12], positive: true)
+        func convolution(_ name: String, bias: Bool) -> Layer {
+            .convolution(
+                .init(weight: name + ".w", bias: bias ? name + ".b" : nil, strides: [1, 1], padding: [0, 0, 0, 0], dilations: [1, 1]))
+        }
+        let layers: [(String, Layer)] = [
+            ("c1", convolution("c1", bias: true)),
+            (
+                "bn",
+                .batchNormalization(.init(scale: "bn.scale", shift: "bn.shift", mean: "bn.mean", variance: "bn.variance", epsilon: 1e-5))
+            ),
+            ("r1", .activation(.relu)), ("c2", convolution("c2", bias: false)), ("r2", .activation(.relu)), ("flat", .flatten(axis: 1)),
+            ("f1", .linear(.init(weight: "f1.w", bias: "f1.b", isTransposed: true))), ("r3", .activation(.relu)),
+            ("f2", .linear(.init(weight: "f2.w", bias: nil, isTransposed: true))), ("r4", .activation(.tanh)),
+            ("f3", .linear(.init(weight: "f3.w", bias: "f3.b"))),
+        ]
+        var network = Network(nodes: [], values: [.init(name: "x", shape: [3, 6, 6])], inputs: [0], outputs: [], parameters: parameters)
+        for (index, (name, layer)) in layers.enumerated() {
+            network.values.append(.init(name: name))
+            network.nodes.append(.init(name: name, layer: layer, inputs: [index], outputs: [index + 1]))
+        }
+        network.outputs = [layers.count]
+        return try network.inferringShapes()
+    }
+
+    @Test(arguments: [Selection.sensitivity, .top, .l1, .l2])
+    func aNetworkWhoseWeightsStayInFilesIsPrunedLikeOneInMemory(_ selection: Selection) throws {
+        let network = try Self.mixed()
+        var settings = Self.settings(0.5, selection)
+        settings.mergesRedundantChannels = false
+        let expected = try Pruner(network: network, settings: settings).plan().apply(to: network)
+        let pruning = try StreamedPruning(Self.left(network), settings: settings)
+        let small = try #require(pruning.network)
+        #expect(small.parameters["f1.w"]?.stored != nil)
+        let found = try small.loaded()
+        #expect(found.nodes == expected.nodes)
+        for (name, parameter) in expected.parameters {
+            let own = try #require(found.parameters[name])
+            #expect(own.shape == parameter.shape, "\(name) by \(selection)")
+            #expect(zip(own.values, parameter.values).allSatisfy { abs($0 - $1) <= 1e-5 * max(1, abs($1)) }, "\(name) by \(selection)")
+        }
+        #expect(pruning.layers.map(\.name) == ["c1", "c2", "f1", "f2"])
+        #expect(pruning.parametersAfter == expected.cost.parameters && pruning.parametersBefore == network.cost.parameters)
+    }
+
+    @Test func plansFitNetworksWhoseWeightsStayInFiles() throws {
+        let network = try Self.mixed(), left = try Self.left(network)
+        let plan = try Pruner(network: network, settings: Self.settings()).plan()
+        #expect(try plan.apply(to: left).loaded().parameters == plan.apply(to: network).parameters)
+        var other = network
+        other.parameters["f2.w"]?.values[7] += 1
+        #expect(throws: PruningError.self) { try plan.apply(to: Self.left(other)) }
+    }
+
+    @Test func numbersThatAreNoneAreNamedWhereverTheyAre() throws {
+        for name in ["c2.w", "f1.w", "f3.w"] {
+            var network = try Self.mixed()
+            network.parameters[name]?.values[17] = .nan
+            let left = try Self.left(network)
+            #expect(throws: PruningError.nonFiniteParameter(name: name, index: 17)) { try StreamedPruning(left, settings: Self.settings()) }
+        }
+    }
+
     // MARK: Language models
 
     private static let configuration =

@@ -35,7 +35,13 @@ extension PointSource {
 /// (an n×d matrix by rows, or a d×n matrix by columns). Nothing is copied; the memory must outlive the value.
 public struct BorrowedPoints: PointSource, @unchecked Sendable {
     // Unchecked: the memory is only read, and its owner promises not to write while it is borrowed.
-    private let storage: PointBlock
+    private enum Storage {
+        case block(PointBlock)
+        /// At no multiple of the element's size.
+        case bytes(UnsafeRawPointer, width: Int)
+    }
+
+    private let storage: Storage
     /// Number of points.
     public let pointCount: Int
     /// Coordinates per point.
@@ -53,7 +59,7 @@ public struct BorrowedPoints: PointSource, @unchecked Sendable {
         try Self.validate(buffer.count, count, dimension)
         if let offset, offset.count != dimension { throw .dimensionMismatch(expected: dimension, found: offset.count) }
         guard let base = buffer.baseAddress else { throw .noPoints }
-        storage = .double(base)
+        storage = .block(.double(base))
         (pointCount, self.dimension, relativePrecision, self.offset) = (count, dimension, Double.ulpOfOne, offset)
     }
 
@@ -62,8 +68,20 @@ public struct BorrowedPoints: PointSource, @unchecked Sendable {
     public init(_ buffer: UnsafeBufferPointer<Float>, count: Int, dimension: Int) throws(GeometryError) {
         try Self.validate(buffer.count, count, dimension)
         guard let base = buffer.baseAddress else { throw .noPoints }
-        storage = .float(base)
+        storage = .block(.float(base))
         (pointCount, self.dimension, relativePrecision, offset) = (count, dimension, Double(Float.ulpOfOne), nil)
+    }
+
+    /// Borrows numbers that may begin at any byte, such as a member of an archive that is mapped; runs of points are lent as copies.
+    /// - Parameter isDouble: whether they are of double precision, else of single.
+    /// - Throws: `noPoints`, `invalidDimension`, `storageMismatch`.
+    public init(bytes: UnsafeRawBufferPointer, isDouble: Bool, count: Int, dimension: Int) throws(GeometryError) {
+        let width = isDouble ? MemoryLayout<Double>.size : MemoryLayout<Float>.size
+        try Self.validate(bytes.count / width, count, dimension)
+        guard let base = bytes.baseAddress else { throw .noPoints }
+        storage = .bytes(base, width: width)
+        (pointCount, self.dimension, offset) = (count, dimension, nil)
+        relativePrecision = isDouble ? Double.ulpOfOne : Double(Float.ulpOfOne)
     }
 
     private static func validate(_ stored: Int, _ count: Int, _ dimension: Int) throws(GeometryError) {
@@ -73,12 +91,23 @@ public struct BorrowedPoints: PointSource, @unchecked Sendable {
         guard !overflow, stored >= total else { throw .storageMismatch(expected: overflow ? .max : total, found: stored) }
     }
 
-    /// Hands over a run of points in place. Precondition: the range lies in 0..<`pointCount`.
+    /// Hands over a run of points, in place where they are aligned. Precondition: the range lies in 0..<`pointCount`.
     public func withBlock(_ range: Range<Int>, _ body: (PointBlock) -> Void) {
         precondition(range.lowerBound >= 0 && range.upperBound <= pointCount, "point range out of bounds")
         switch storage {
-        case .double(let base): body(.double(base + range.lowerBound * dimension))
-        case .float(let base): body(.float(base + range.lowerBound * dimension))
+        case .block(.double(let base)): body(.double(base + range.lowerBound * dimension))
+        case .block(.float(let base)): body(.float(base + range.lowerBound * dimension))
+        case .bytes(let base, let width):
+            let count = range.count * dimension * width
+            withUnsafeTemporaryAllocation(byteCount: count, alignment: 64) { copy in
+                guard let start = copy.baseAddress else { return }
+                start.copyMemory(from: base + range.lowerBound * dimension * width, byteCount: count)
+                if width == MemoryLayout<Double>.size {
+                    body(.double(UnsafePointer(start.assumingMemoryBound(to: Double.self))))
+                } else {
+                    body(.float(UnsafePointer(start.assumingMemoryBound(to: Float.self))))
+                }
+            }
         }
     }
 }

@@ -33,11 +33,14 @@ struct ONNXConstant: Sendable {
     enum Elements: Sendable {
         case floats([Float])
         case integers([ONNXExtent])
+        /// Numbers of a tensor of the file that are not read.
+        case stored(StoredTensor)
 
         var count: Int {
             switch self {
             case .floats(let values): values.count
             case .integers(let values): values.count
+            case .stored(let tensor): tensor.elementCount
             }
         }
     }
@@ -61,6 +64,7 @@ struct ONNXConstant: Sendable {
         switch elements {
         case .floats: self.dtype = dtype ?? .f32
         case .integers: self.dtype = dtype ?? .i64
+        case .stored(let tensor): self.dtype = tensor.dtype
         }
     }
 
@@ -73,16 +77,34 @@ struct ONNXConstant: Sendable {
         switch elements {
         case .floats(let values): return values[0]
         case .integers(let values): return values[0].atOneSample.map(Float.init)
+        case .stored: return nil
         }
     }
 
-    /// The elements as floats; `nil` when one is not known.
+    /// All elements are numbers, in memory or in the file.
+    var isKnown: Bool {
+        switch elements {
+        case .floats, .stored: true
+        case .integers(let values): values.allSatisfy { $0.atOneSample != nil }
+        }
+    }
+
+    /// The constant with its numbers in memory.
+    func loaded(_ name: String) throws(NetworkError) -> ONNXConstant {
+        guard case .stored(let tensor) = elements else { return self }
+        var result = self
+        do throws(TensorFileError) { result.elements = .floats(try tensor.floats()) } catch { throw .tensor(name: name, cause: error) }
+        return result
+    }
+
+    /// The elements as floats; `nil` when one is not known, or not in memory.
     var floats: [Float]? {
         switch elements {
         case .floats(let values): return values
         case .integers(let values):
             let known = values.compactMap(\.atOneSample)
             return known.count == values.count ? known.map(Float.init) : nil
+        case .stored: return nil
         }
     }
 
@@ -93,6 +115,7 @@ struct ONNXConstant: Sendable {
         case .floats(let values):
             let integers = values.compactMap { Int(exactly: $0) }
             return integers.count == values.count ? integers.map(ONNXExtent.known) : nil
+        case .stored: return nil
         }
     }
 
@@ -120,6 +143,7 @@ struct ONNXConstant: Sendable {
         switch elements {
         case .floats(let values): result.elements = .floats(positions.map { values[$0] })
         case .integers(let values): result.elements = .integers(positions.map { values[$0] })
+        case .stored: preconditionFailure("numbers are read before some of them are taken")
         }
         return result
     }

@@ -1,5 +1,7 @@
 // Constants of the model as parameters and constant values of the network: each made once.
 
+import TensorFiles
+
 extension ONNXDraft {
     /// A constant of the model in the shape that a layer wants.
     ///
@@ -19,6 +21,22 @@ extension ONNXDraft {
         let result = addParameter(near: name, Parameter(shape: shape, values: transform.applied(to: values)))
         parameterNames[key] = result
         provenance.bindings[result] = ONNXBinding(constant: name, storedShape: constant.shape, transform: transform)
+        return result
+    }
+
+    /// The same for a constant whose numbers stay in their file.
+    mutating func parameter(
+        _ name: String, _ constant: ONNXConstant, _ tensor: StoredTensor, shape: [Int], node: String
+    ) throws(NetworkError) -> String {
+        guard RowMajor.count(shape) == tensor.storedCount else {
+            throw .wrongTensorShape(
+                name: name, node: node, expected: "\(NetworkError.text(shape)) or as many values", found: constant.shape)
+        }
+        let key = ParameterKey(constant: name, shape: shape, transform: .same)
+        if let known = parameterNames[key] { return known }
+        let result = addParameter(near: name, Parameter(tensor.reshaped(to: shape)))
+        parameterNames[key] = result
+        provenance.bindings[result] = ONNXBinding(constant: name, storedShape: constant.shape, transform: .same)
         return result
     }
 

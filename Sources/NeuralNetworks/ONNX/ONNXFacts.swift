@@ -19,12 +19,15 @@ struct ONNXFacts {
 
     private let model: ONNXModel
     private let initializers: [ONNXWireTensor]
+    /// Bytes from which on tensors of two axes or more stay in their files; nil for none.
+    private let stays: Int?
     private var facts: [String: Fact] = [:]
     /// Names behind unknown operations.
     private(set) var uncertain: Set<String> = []
 
     init(_ graph: ONNXGraphIndex) {
         model = graph.model
+        stays = graph.stays
         initializers = graph.wire.initializer
         for (index, tensor) in initializers.enumerated() { facts[tensor.name] = .initializer(index) }
         for sparse in graph.wire.sparseInitializer { facts[sparse.values.name] = .opaque }
@@ -45,7 +48,13 @@ struct ONNXFacts {
     func constant(_ name: String, node: String) throws(NetworkError) -> ONNXConstant? {
         switch facts[name] {
         case .constant(let constant): return constant
-        case .initializer(let index): return try model.constant(initializers[index], node: node)
+        case .initializer(let index):
+            if let stays, let tensor = model.stored(initializers[index]), tensor.dtype.isFloatingPoint,
+                tensor.storedShape.count(where: { $0 > 1 }) > 1, tensor.byteCount >= stays
+            {
+                return ONNXConstant(shape: tensor.shape, elements: .stored(tensor))
+            }
+            return try model.constant(initializers[index], node: node)
         case .activation, .sequence, .opaque, nil: return nil
         }
     }
@@ -60,7 +69,7 @@ struct ONNXFacts {
     func weightShape(_ name: String) -> [Int]? {
         switch facts[name] {
         case .initializer(let index): initializers[index].numericType?.isFloatingPoint == true ? initializers[index].shape : nil
-        case .constant(let constant): if case .floats = constant.elements { constant.shape } else { nil }
+        case .constant(let constant): if case .integers = constant.elements { nil } else { constant.shape }
         case .activation, .sequence, .opaque, nil: nil
         }
     }

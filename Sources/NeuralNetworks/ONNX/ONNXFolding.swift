@@ -88,7 +88,7 @@ struct ONNXFolding {
                 return ONNXConstant(shape: shape, elements: .integers(.init(repeating: values.first ?? .known(0), count: count)))
             case .floats(let values):
                 return ONNXConstant(shape: shape, elements: .floats(.init(repeating: values.first ?? 0, count: count)))
-            case nil: return ONNXConstant(shape: shape, elements: .floats(.init(repeating: 0, count: count)))
+            case .stored, nil: return ONNXConstant(shape: shape, elements: .floats(.init(repeating: 0, count: count)))
             }
         case "Expand":
             // Weights repeated for every sample, as a class token is, have a layer; indices are known for one sample, and so is what a

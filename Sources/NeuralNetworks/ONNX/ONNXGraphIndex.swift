@@ -6,6 +6,8 @@ import TensorFiles
 struct ONNXGraphIndex {
     let model: ONNXModel
     let wire: ONNXWireGraph
+    /// Bytes from which on tensors of two axes or more stay in their files; nil for none.
+    let stays: Int?
     /// Positions of the nodes, makers before readers.
     let order: [Int]
     /// What the file declares of values that are made or put out.
@@ -21,7 +23,7 @@ struct ONNXGraphIndex {
 
     /// - Throws: `file` when nodes feed each other in a circle.
     /// - Complexity: one pass over the nodes.
-    init(_ model: ONNXModel) throws(NetworkError) {
+    init(_ model: ONNXModel, leavingFrom limit: Int? = nil) throws(NetworkError) {
         let graph = model.wire.graph
         var makers: [String: Int] = [:], dequantizers: [String: Int] = [:], users: [String: [Int]] = [:]
         var counts: [String: Int] = [:], exposed = Set(graph.output.map(\.name))
@@ -42,6 +44,7 @@ struct ONNXGraphIndex {
         }
         do throws(TensorFileError) { order = try graph.topologicalOrder() } catch { throw .file(error) }
         self.model = model
+        stays = limit
         wire = graph
         declaredShapes = declared
         self.dequantizers = dequantizers

@@ -7,8 +7,8 @@ extension ONNXImporter {
     /// The import at the first of the usual sizes at which everything fits, or at which most does.
     ///
     /// - Throws: what was wrong at the first sizes, when the model fits together at none.
-    static func best(_ model: ONNXModel, inputShapes: [String: [Int]]) throws(NetworkError) -> ONNXImporter {
-        let graph = try ONNXGraphIndex(model)
+    static func best(_ model: ONNXModel, inputShapes: [String: [Int]], leavingFrom limit: Int?) throws(NetworkError) -> ONNXImporter {
+        let graph = try ONNXGraphIndex(model, leavingFrom: limit)
         var best: ONNXImporter?
         var failure: NetworkError?
         var hasUsualSizes = true

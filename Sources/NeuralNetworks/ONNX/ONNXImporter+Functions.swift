@@ -130,7 +130,7 @@ extension ONNXImporter {
     }
 
     mutating func lowerBiasGelu(_ node: ONNXNodeReader) throws(NetworkError) -> Bool {
-        guard let input = activation(node, 0), try constant(node, 1)?.floats != nil else { return false }
+        guard let input = activation(node, 0), try constant(node, 1)?.isKnown ?? false else { return false }
         let sum = try emit(.add, node, inputs: [input, try constantValue(node, 1)], outputs: [""])
         try emit(.activation(.gelu(approximateTanh: false)), node, inputs: [sum])
         return true

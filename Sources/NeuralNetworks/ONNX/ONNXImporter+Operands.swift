@@ -16,10 +16,15 @@ extension ONNXImporter {
         return try facts.constant(name, node: node.name)
     }
 
+    /// The numbers of a constant, read if need be; nil for what is no constant of numbers.
+    func numbers(_ node: ONNXNodeReader, _ slot: Int) throws(NetworkError) -> [Float]? {
+        try constant(node, slot)?.loaded(node.input(slot) ?? node.name).floats
+    }
+
     /// An input that is there, but only a run would tell its numbers.
     func isOpen(_ node: ONNXNodeReader, _ slot: Int) throws(NetworkError) -> Bool {
         guard node.input(slot) != nil else { return false }
-        return try constant(node, slot)?.floats == nil
+        return try !(constant(node, slot)?.isKnown ?? false)
     }
 
     /// The shape of a constant of floating point numbers, without reading it; nil for anything else.
@@ -40,7 +45,7 @@ extension ONNXImporter {
         for slot in slots {
             if activation(node, slot) != nil {
                 hasActivation = true
-            } else if try constant(node, slot)?.floats == nil {
+            } else if try isOpen(node, slot) || node.input(slot) == nil {
                 return false
             }
         }
@@ -55,9 +60,16 @@ extension ONNXImporter {
     mutating func parameter(
         _ node: ONNXNodeReader, _ slot: Int, shape: [Int]? = nil, transform: ONNXBinding.Transform = .same
     ) throws(NetworkError) -> String {
-        guard let name = node.input(slot), let constant = try constant(node, slot), let values = constant.floats else {
+        guard let name = node.input(slot), let found = try constant(node, slot), found.isKnown else {
             throw .invalidNode(name: node.name, reason: "expected a tensor of numbers as input \(slot), found none")
         }
+        if transform == .same, case .stored(let tensor) = found.elements {
+            let result = try draft.parameter(name, found, tensor, shape: shape ?? found.shape, node: node.name)
+            draft.provenance.addUse(ONNXParameterUse(node: node.index, slot: slot, parameter: result))
+            return result
+        }
+        let constant = try found.loaded(name)
+        let values = constant.floats ?? []
         if transform == .same, shape == nil || shape == constant.shape, let quantized = try quantizedParameter(name, constant, values, node)
         {
             return quantized
@@ -114,7 +126,7 @@ extension ONNXImporter {
 
     /// A constant that is an output of the model.
     mutating func outputConstant(_ name: String) throws(NetworkError) -> Network.ValueID {
-        guard let constant = try facts.constant(name, node: name), let values = constant.floats else {
+        guard let constant = try facts.constant(name, node: name)?.loaded(name), let values = constant.floats else {
             throw .unreadableTensor(name: name, reason: "expected numbers as output, found none")
         }
         return constantValue(

@@ -162,7 +162,7 @@ extension ONNXImporter {
         -> Bool
     {
         let operation: ElementwiseOperation = node.operation == "Sub" ? .subtract : .divide
-        guard let input = activation(node, 0), let operand = try constant(node, 1), let numbers = operand.floats,
+        guard let input = activation(node, 0), let operand = try constant(node, 1), let numbers = try self.numbers(node, 1),
             try !isInteger(node, 0) || operation == .subtract,
             // A quotient by what has no finite reciprocal stays one.
             operation == .subtract || numbers.allSatisfy({ $0 != 0 && (1 / $0).isFinite && 1 / $0 != 0 }),

@@ -176,6 +176,6 @@ extension ONNXImporter {
 
     /// Whether an input is a constant all of whose elements are one number.
     private func isUniform(_ node: ONNXNodeReader, _ slot: Int, value: Float) throws(NetworkError) -> Bool {
-        try constant(node, slot)?.floats?.allSatisfy { $0 == value } ?? false
+        try numbers(node, slot)?.allSatisfy { $0 == value } ?? false
     }
 }

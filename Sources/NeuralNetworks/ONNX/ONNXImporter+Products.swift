@@ -16,7 +16,7 @@ extension ONNXImporter {
         var bias: String?
         var sum: ONNXConstant?
         if node.input(2) != nil {
-            guard let constant = try constant(node, 2), constant.floats != nil else {
+            guard let constant = try constant(node, 2), constant.isKnown else {
                 return try lowerGeneralGemm(node, alpha: alpha, beta: beta, turnsLeft: turnsLeft, turnsRight: turnsRight)
             }
             if constant.shape.last == width, constant.shape.dropLast().allSatisfy({ $0 == 1 }) {
@@ -65,7 +65,7 @@ extension ONNXImporter {
         if let value = activation(node, 2) {
             other = draft.whole(value)
         } else {
-            guard try constant(node, 2)?.floats != nil else { return false }
+            guard try constant(node, 2)?.isKnown ?? false else { return false }
             other = try constantValue(node, 2)
         }
         try emit(.add, node, inputs: [product, other], isWhole: true)
@@ -75,7 +75,7 @@ extension ONNXImporter {
     /// An operand of two axes, all of them counted.
     private mutating func matrix(_ node: ONNXNodeReader, _ slot: Int) throws(NetworkError) -> Network.ValueID? {
         if let value = activation(node, slot) { return draft.extents(value)?.count == 2 ? draft.whole(value) : nil }
-        guard let constant = try constant(node, slot), constant.floats != nil, constant.shape.count == 2 else { return nil }
+        guard let constant = try constant(node, slot), constant.isKnown, constant.shape.count == 2 else { return nil }
         return try constantValue(node, slot)
     }
 
@@ -187,7 +187,7 @@ extension ONNXImporter {
         _ node: ONNXNodeReader, with fixed: Int, _ value: Network.ValueID?, labels: [[Character]], _ output: [Character],
         _ extents: [Character: Int]
     ) throws(NetworkError) -> Bool {
-        guard let value, labels.count == 2, let constant = try constant(node, fixed), let numbers = constant.floats else { return false }
+        guard let value, labels.count == 2, try constant(node, fixed)?.isKnown ?? false else { return false }
         let (own, weight) = (labels[1 - fixed], labels[fixed])
         let sums = weight.filter { own.contains($0) && !output.contains($0) }, rows = weight.filter { !own.contains($0) }
         let shared = weight.filter { own.contains($0) && output.contains($0) }
@@ -196,6 +196,7 @@ extension ONNXImporter {
         guard rows.allSatisfy(output.contains), kept.allSatisfy(output.contains), !sums.isEmpty else { return false }
         func shape(_ labels: [Character]) -> [Int] { labels.map { extents[$0] ?? 1 } }
         guard shared.isEmpty, sums.count == 1, rows.count == 1, output == kept + rows else {
+            guard let numbers = try self.numbers(node, fixed) else { return false }
             let order = shared + sums + rows
             let strides = RowMajor.strides(shape(weight))
             let positions = RowMajor.positions(shape: shape(order), strides: order.map { strides[weight.firstIndex(of: $0) ?? 0] })

@@ -38,7 +38,7 @@ extension ONNXImporter {
                 guard let extents = draft.extents(state), extents.reduce(1, *) == directions * hidden else { return false }
                 inputs.append(draft.view(state, as: [directions, hidden], isWhole: true))
             } else {
-                guard let constant = try constant(node, slot), let values = constant.floats, values.count == directions * hidden else {
+                guard let values = try numbers(node, slot), values.count == directions * hidden else {
                     return false
                 }
                 // A state of zeros is none, and need not be cut with the units.

@@ -130,12 +130,13 @@ struct ONNXImporter {
         guard !node.wire.input.isEmpty, node.wire.capturedNames.isEmpty else { return nil }
         var inputs: [ONNXConstant?] = []
         for slot in node.wire.input.indices {
-            guard node.input(slot) != nil else {
+            guard let name = node.input(slot) else {
                 inputs.append(nil)
                 continue
             }
             guard let constant = try constant(node, slot) else { return nil }
-            inputs.append(constant)
+            // Extents are asked of tensors that nobody needs to read.
+            inputs.append(node.operation == "Shape" || node.operation == "Size" ? constant : try constant.loaded(name))
         }
         return try folding.fold(node, inputs)
     }

@@ -120,7 +120,7 @@ struct ONNXExporter {
                 continue
             }
             let uses = usesByParameter[name] ?? []
-            let tensor = try tensor(of: parameter, name: name, binding: binding)
+            let tensor = try content(of: parameter, name: name, binding: binding)
             let measures = sizes[binding.constant] ?? []
             if users[binding.constant] == uses.count + measures.count, try replace(binding.constant, by: tensor) {
                 storedShapes[binding.constant] = tensor.shape
@@ -150,7 +150,7 @@ struct ONNXExporter {
         }
         let (integers, after) = grid.quantized(parameter)
         let tensor = try Self.tensor(integers, shape: parameter.shape, dtype: dtype(of: constant), name: name)
-        if try replace(constant, by: tensor) { storedShapes[constant] = tensor.shape }
+        if try replace(constant, by: .values(tensor)) { storedShapes[constant] = tensor.shape }
         for (slot, old, new) in [(1, before.scales, after.scales), (2, before.zeros, after.zeros)] where old != new {
             guard graph.node[node].input.count > slot, !graph.node[node].input[slot].isEmpty else { continue }
             let stored = graph.node[node].input[slot]
@@ -160,7 +160,7 @@ struct ONNXExporter {
     }
 
     /// The values as the model stores them.
-    private func tensor(of parameter: Parameter, name: String, binding: ONNXBinding) throws(NetworkError) -> Tensor {
+    private func content(of parameter: Parameter, name: String, binding: ONNXBinding) throws(NetworkError) -> ONNXContent {
         let before = source.network.parameters[name]?.shape ?? []
         guard before.count == parameter.shape.count else {
             throw .wrongTensorShape(name: name, node: binding.constant, expected: "\(before.count) axes", found: parameter.shape)
@@ -172,7 +172,13 @@ struct ONNXExporter {
             let axes = before.indices.filter { before[$0] != 1 }
             for (stored, axis) in zip(shape.indices.filter { shape[$0] != 1 }, axes) { shape[stored] = parameter.shape[axis] }
         }
-        return try Self.tensor(binding.transform.undone(on: parameter.values), shape: shape, dtype: dtype(of: binding.constant), name: name)
+        if let stored = parameter.stored, stored.dtype == dtype(of: binding.constant) { return .stored(stored, shape: shape) }
+        do throws(TensorFileError) {
+            let values = binding.transform.undone(on: try parameter.loaded().values)
+            return .values(try Tensor.float32(values, shape: shape).converted(to: dtype(of: binding.constant)))
+        } catch {
+            throw .tensor(name: name, cause: error)
+        }
     }
 
     static func tensor(_ values: [Float], shape: [Int], dtype: DType, name: String) throws(NetworkError) -> Tensor {
@@ -189,16 +195,16 @@ struct ONNXExporter {
     }
 
     /// Replaces a constant where it is: an initializer, or the value of a Constant node.
-    private mutating func replace(_ name: String, by tensor: Tensor) throws(NetworkError) -> Bool {
+    private mutating func replace(_ name: String, by content: ONNXContent) throws(NetworkError) -> Bool {
         do throws(TensorFileError) {
             if let index = initializers[name] {
-                try model.setValues(tensor, of: &graph.initializer[index])
+                try model.set(content, of: &graph.initializer[index])
                 return true
             }
             guard let node = graph.node.firstIndex(where: { $0.output == [name] && $0.opType == "Constant" && $0.domain.isEmpty }),
                 let place = graph.node[node].attribute.firstIndex(where: { $0.name == "value" && $0.hasT })
             else { return false }
-            try model.setValues(tensor, of: &graph.node[node].attribute[place].t)
+            try model.set(content, of: &graph.node[node].attribute[place].t)
             return true
         } catch {
             throw .tensor(name: name, cause: error)
@@ -206,10 +212,14 @@ struct ONNXExporter {
     }
 
     mutating func addInitializer(near name: String, _ values: Tensor) throws(NetworkError) -> String {
+        try addInitializer(near: name, .values(values))
+    }
+
+    private mutating func addInitializer(near name: String, _ content: ONNXContent) throws(NetworkError) -> String {
         isEdited = true
         var tensor = ONNXWireTensor()
         tensor.name = freshName(name)
-        do throws(TensorFileError) { try model.setValues(values, of: &tensor) } catch {
+        do throws(TensorFileError) { try model.set(content, of: &tensor) } catch {
             throw .tensor(name: name, cause: error)
         }
         graph.initializer.append(tensor)
@@ -374,19 +384,6 @@ extension ONNXWireValueInfo {
         guard type.tensorType.shape.dim.count == extents.count else { return }
         for (axis, extent) in extents.enumerated() where type.tensorType.shape.dim[axis].dimValue != extent {
             type.tensorType.shape.dim[axis].dimValue = Int64(extent)
-        }
-    }
-}
-
-extension Layer {
-    /// The same kind of layer, whatever its parameters and attributes.
-    fileprivate func isSameOperation(as other: Layer) -> Bool {
-        switch (self, other) {
-        case (.linear, .linear), (.convolution, .convolution), (.batchNormalization, .batchNormalization), (.normalization, .normalization),
-            (.pooling, .pooling), (.split, .split), (.reshape, .reshape), (.padding, .padding), (.slice, .slice), (.attention, .attention),
-            (.gather, .gather), (.convolutionTranspose, .convolutionTranspose), (.recurrent, .recurrent):
-            true
-        default: self == other
         }
     }
 }

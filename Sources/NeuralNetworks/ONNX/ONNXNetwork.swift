@@ -50,13 +50,19 @@ public struct ONNXNetwork: Sendable {
     /// Batch size where the model fixes it.
     let fixedBatch: Int?
 
+    /// A limit for ``init(_:inputShapes:leavingFrom:)``: some thousands of smaller tensors fit into memory.
+    public static let smallTensor = 1 << 16
+
     /// Reads the network of a model.
     ///
-    /// - Parameter inputShapes: shapes of inputs without the batch axis, by name, for models that leave extents open.
+    /// - Parameters:
+    ///   - inputShapes: shapes of inputs without the batch axis, by name, for models that leave extents open.
+    ///   - limit: bytes from which on tensors of two axes or more stay in their files (``Parameter/stored``), for networks that are looked at,
+    ///     cut and written without being computed: memory is then that of the structure, whatever the size of the model. nil for none.
     /// - Throws: ``NetworkError`` naming node and tensor where the model contradicts itself.
     /// - Complexity: one read of the parameters; memory: one Float per parameter.
-    public init(_ model: ONNXModel, inputShapes: [String: [Int]] = [:]) throws(NetworkError) {
-        let importer = try ONNXImporter.best(model, inputShapes: inputShapes)
+    public init(_ model: ONNXModel, inputShapes: [String: [Int]] = [:], leavingFrom limit: Int? = nil) throws(NetworkError) {
+        let importer = try ONNXImporter.best(model, inputShapes: inputShapes, leavingFrom: limit)
         self.model = model
         var network = importer.draft.network
         network.derivedParameters = Set(

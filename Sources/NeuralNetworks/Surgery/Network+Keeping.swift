@@ -203,6 +203,7 @@ extension ChannelOwnership {
 extension Parameter {
     /// The positions `chosen` of one axis, in that order. Precondition: positions within the axis.
     package func selecting(_ chosen: [Int], along axis: Int) -> Parameter {
+        if let stored { return Parameter(stored.selecting(chosen, along: axis)) }
         let inner = shape[(axis + 1)...].reduce(1, *)
         let outer = shape[..<axis].reduce(1, *)
         var newShape = shape

@@ -18,7 +18,8 @@ extension Network {
     /// - Complexity: O(nodes + parameters), twice.
     func rescaled(toFit limit: (String) -> Float?) throws(NetworkError) -> Network {
         guard try firstExcess(limit) != nil else { return self }
-        var result = self
+        // What stays in a file is as it was; where a factor moves, it has to come into memory.
+        var result = try loaded()
         let regions = HomogeneousRegion.all(of: self)
         // What is too large before a region goes forward through it, then what is too large behind goes back.
         for region in regions { region.moveForward(in: &result, limit) }

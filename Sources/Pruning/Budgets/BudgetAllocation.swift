@@ -54,12 +54,14 @@ package enum BudgetAllocation {
     }
 
     /// Counts of a uniform budget, which no prediction changes; `nil` for budgets that are allocated.
-    static func uniformCounts(_ run: PruningRun) -> [Int]? {
-        guard case .keep(let ratio) = run.settings.budget else { return nil }
-        let settings = run.settings
-        let areBottlenecks = run.groups.map { settings.layerRatios[$0.id] == nil && run.original.isLinearBottleneck($0) }
+    static func uniformCounts(_ run: PruningRun) -> [Int]? { uniformCounts(run.groups, in: run.original, run.settings) }
+
+    /// The same without a run.
+    static func uniformCounts(_ groups: [ChannelGroup], in network: Network, _ settings: PruningSettings) -> [Int]? {
+        guard case .keep(let ratio) = settings.budget else { return nil }
+        let areBottlenecks = groups.map { settings.layerRatios[$0.id] == nil && network.isLinearBottleneck($0) }
         let hasOthers = areBottlenecks.contains(false)
-        return zip(run.groups, areBottlenecks).map { group, isBottleneck in
+        return zip(groups, areBottlenecks).map { group, isBottleneck in
             // The narrow end of a factorized map has nothing to spare: every channel is a dimension of what passes. Where a budget is
             // allocated, its error curve says so.
             if isBottleneck, hasOthers { return group.count }

@@ -7,6 +7,7 @@
 // networks give the same words. Source of p: Fowler, Noll & Vo (draft-eastlake-fnv).
 
 import NeuralNetworks
+import TensorFiles
 
 extension Network {
     /// A 64-bit fingerprint of names, shapes and bit patterns of all parameters, 16 hexadecimal digits; what follows from the sizes of
@@ -15,22 +16,60 @@ extension Network {
     /// It tells networks apart by accident, two in 2⁶⁴; it is no defense against forgery.
     /// - Complexity: O(values).
     public var fingerprint: String {
-        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-        func fold(_ word: UInt64) {
-            hash = (hash ^ word) &* 0x0000_0100_0000_01b3
-            hash ^= hash >> 29
+        var state = Fingerprint(self)
+        for (name, parameter) in Fingerprint.parameters(of: self) { state.fold(name, parameter) { $0.fold(parameter.values) } }
+        return state.text
+    }
+
+    /// The same where values may stay in their files: those are read, some megabytes at a time.
+    func readFingerprint() throws(TensorFileError) -> String {
+        var state = Fingerprint(self)
+        for (name, parameter) in Fingerprint.parameters(of: self) {
+            try state.fold(name, parameter) { (state) throws(TensorFileError) in
+                guard let stored = parameter.stored else { return state.fold(parameter.values) }
+                guard stored.cut == TensorCut() else { return state.fold(try stored.floats()) }
+                for start in stride(from: 0, to: stored.storedCount, by: Fingerprint.step) {
+                    state.fold(try stored.floats(at: start..<Swift.min(start + Fingerprint.step, stored.storedCount)))
+                }
+            }
         }
-        func fold(_ count: Int) { fold(UInt64(bitPattern: Int64(count))) }
-        let own = parameters.filter { !derivedParameters.contains($0.key) }
-        fold(own.count)
-        for (name, parameter) in own.sorted(by: { $0.key < $1.key }) {
-            fold(name.utf8.count)
-            for byte in name.utf8 { fold(UInt64(byte)) }
-            fold(parameter.shape.count)
-            for extent in parameter.shape { fold(extent) }
-            fold(parameter.values.count)
-            for value in parameter.values { fold(UInt64(value.bitPattern)) }
-        }
+        return state.text
+    }
+}
+
+/// The state of (1).
+private struct Fingerprint {
+    /// Values that are read at a time.
+    static let step = 1 << 20
+    private var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+
+    init(_ network: Network) { fold(Self.parameters(of: network).count) }
+
+    static func parameters(of network: Network) -> [(name: String, parameter: Parameter)] {
+        network.parameters.filter { !network.derivedParameters.contains($0.key) }.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+    }
+
+    mutating func fold<Failure>(
+        _ name: String, _ parameter: Parameter, values: (inout Fingerprint) throws(Failure) -> Void
+    ) throws(Failure) {
+        fold(name.utf8.count)
+        for byte in name.utf8 { fold(UInt64(byte)) }
+        fold(parameter.shape.count)
+        for extent in parameter.shape { fold(extent) }
+        fold(parameter.count)
+        try values(&self)
+    }
+
+    mutating func fold(_ values: [Float]) { for value in values { fold(UInt64(value.bitPattern)) } }
+
+    private mutating func fold(_ count: Int) { fold(UInt64(bitPattern: Int64(count))) }
+
+    private mutating func fold(_ word: UInt64) {
+        hash = (hash ^ word) &* 0x0000_0100_0000_01b3
+        hash ^= hash >> 29
+    }
+
+    var text: String {
         let digits = String(hash, radix: 16)
         return String(repeating: "0", count: 16 - digits.count) + digits
     }

@@ -150,10 +150,11 @@ public struct PruningPlan: Sendable, Equatable, Codable {
 
     /// Cuts the channels without changing other weights.
     func cut(_ network: Network) throws(PruningError) -> Network {
-        let found = network.fingerprint
         guard version == PruningPlan.currentVersion else {
             throw .planMismatch(expected: "layout version \(PruningPlan.currentVersion)", found: "version \(version)")
         }
+        let found: String
+        do throws(TensorFileError) { found = try network.readFingerprint() } catch { throw .file(error) }
         guard found == fingerprint else {
             throw .planMismatch(expected: "the network with fingerprint \(fingerprint)", found: "one with fingerprint \(found)")
         }

@@ -42,8 +42,7 @@ extension NeuronPoints {
             directions = try NeuronPoints.orthonormal(directions, layer)
             for _ in 0..<NeuronPoints.iterations {
                 var next = Matrix(rows: d, columns: directions.columns)
-                try weights.forEachRun { (first, columns) throws(PruningError) in
-                    let scaled = columns.scaled(by: scales[first..<first + columns.columns])
+                try weights.forEachRun(scales: scales) { (_, scaled) throws(PruningError) in
                     next = next + scaled.times(scaled.times(directions, transposeSelf: true))
                 }
                 directions = try NeuronPoints.orthonormal(next, layer)
@@ -52,9 +51,8 @@ extension NeuronPoints {
         // Coordinates in these directions, of which the principal ones are taken.
         var energy = 0.0
         var coordinates = Matrix(rows: directions.columns, columns: n)
-        try weights.forEachRun { (first, columns) throws(PruningError) in
-            let scaled = columns.scaled(by: scales[first..<first + columns.columns])
-            energy += scaled.elements.reduce(0) { $0 + $1 * $1 }
+        try weights.forEachRun(scales: scales) { (first, scaled) throws(PruningError) in
+            energy += BLAS.dot(scaled.elements.count, scaled.elements, 1, scaled.elements, 1)
             let part = isExact ? scaled : directions.times(scaled, transposeSelf: true)
             for (k, value) in part.elements.enumerated() { coordinates.elements[first * coordinates.rows + k] = value }
         }
@@ -86,15 +84,6 @@ extension NeuronPoints {
             }
             result = result.times(basis)
         }
-        return result
-    }
-}
-
-extension Matrix {
-    /// Columns multiplied by a number each.
-    fileprivate func scaled(by scales: ArraySlice<Double>) -> Matrix {
-        var result = self
-        for (j, scale) in scales.enumerated() { for k in j * rows..<(j + 1) * rows { result.elements[k] *= scale } }
         return result
     }
 }

@@ -14,10 +14,9 @@ struct StreamedChoice {
     let retainedEnergy: Double?
 
     init(
-        _ group: StreamedGroup, keeping count: Int, in store: TensorStore, _ settings: PruningSettings, rank: Int,
-        generator: inout SeededGenerator
+        _ weights: StreamedWeights, keeping count: Int, _ settings: PruningSettings, rank: Int, generator: inout SeededGenerator
     ) throws(PruningError) {
-        let (weights, n) = (StreamedWeights(group, in: store), group.count)
+        let n = weights.count
         switch settings.selection {
         case .l1, .l2:
             var norms = [Double](repeating: 0, count: n)
@@ -37,7 +36,7 @@ struct StreamedChoice {
             // The draw of channels is that of a network in memory; the directions have their own numbers.
             var directions = generator.stream(.directions)
             let points = try NeuronPoints(
-                settings.points, weights, scales: norms, rank: rank, generator: &directions, layer: group.name)
+                settings.points, weights, scales: norms, rank: rank, generator: &directions, layer: weights.name)
             let lengths = (0..<n).map { points.points.columnNorm($0) }
             do throws(CoresetError) {
                 let bounds = try SensitivityBounds(
@@ -50,7 +49,7 @@ struct StreamedChoice {
                 kept = sample.indices
                 factors = settings.selection == .sensitivity && count < n ? sample.weights : nil
             } catch {
-                throw .coreset(error, layer: group.name)
+                throw .coreset(error, layer: weights.name)
             }
             if case .factor(let factor) = ProvenFactor(points: points.points, kept: kept) {
                 provenFactor = factor

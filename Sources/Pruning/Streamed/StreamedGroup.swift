@@ -1,20 +1,26 @@
 // Channels of networks whose weights stay in their files: found by the names of tensors.
 
+import NeuralNetworks
 import TensorFiles
 
 /// Channels that are cut together, as rows and columns of tensors in a store.
 public struct StreamedGroup: Sendable, Equatable {
-    /// Where a tensor holds the channels: channel c has the positions start + c·width ..< start + (c + 1)·width of an axis.
+    /// Where a tensor holds the channels.
     public struct Part: Sendable, Equatable {
         /// Name of the tensor.
         public let tensor: String
-        /// Position of channel 0.
-        public let start: Int
-        /// Positions of one channel.
-        public let width: Int
+        /// The axis that the channels index.
+        public let axis: Int
+        /// Where on it each channel is.
+        public let map: IndexMap
+
+        /// Channel c has the positions start + c·width ..< start + (c + 1)·width.
+        init(tensor: String, axis: Int, start: Int, width: Int) {
+            (self.tensor, self.axis, map) = (tensor, axis, IndexMap(offsets: [start], run: width))
+        }
 
         /// Positions of some channels.
-        func positions(of channels: [Int]) -> [Int] { channels.flatMap { start + $0 * width..<start + ($0 + 1) * width } }
+        func positions(of channels: [Int]) -> [Int] { channels.flatMap { map.positions(of: $0) } }
     }
 
     /// What the channels are.
@@ -42,7 +48,7 @@ public struct StreamedGroup: Sendable, Equatable {
     func cuts(keeping kept: [Int], factors: [Double]?) -> [(tensor: String, cut: TensorCut)] {
         (producers + biases).map { ($0.tensor, TensorCut(rows: $0.positions(of: kept))) }
             + consumers.map { part in
-                let scales = factors?.flatMap { [Float](repeating: Float($0), count: part.width) }
+                let scales = factors?.flatMap { [Float](repeating: Float($0), count: part.map.run) }
                 return (part.tensor, TensorCut(columns: part.positions(of: kept), factors: scales))
             }
     }

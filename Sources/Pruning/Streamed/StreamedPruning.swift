@@ -7,6 +7,7 @@
 
 import Coresets
 import LinearAlgebra
+import NeuralNetworks
 import RandomNumbers
 import TensorFiles
 
@@ -35,7 +36,9 @@ public struct StreamedPruning: Sendable {
     /// Numbers in all tensors of the store.
     public let parametersBefore: Int
     /// Numbers in all tensors once cut.
-    public let parametersAfter: Int
+    public private(set) var parametersAfter: Int
+    /// The smaller network, where it was made of one: cut tensors stay in the files of the original.
+    public private(set) var network: Network?
     /// Integers of the model's configuration that the cut changes, such as the width of feed-forward blocks.
     public private(set) var configuration: [String: Int] = [:]
 
@@ -51,9 +54,59 @@ public struct StreamedPruning: Sendable {
         observer: PruningObserver? = nil
     ) throws(PruningError) {
         try settings.validate()
-        let (ratio, rank) = try StreamedPruning.checked(settings)
+        let (ratio, _) = try StreamedPruning.checked(settings)
         let groups = try StreamedPruning.chosen(topology, settings)
+        parametersBefore = store.entries.reduce(0) { $0 + $1.elementCount }
+        parametersAfter = parametersBefore
+        let counts = groups.map { group in
+            let multiple = group.kind == .neurons ? Budget.multiple(of: group.count, roundTo: settings.roundTo) : 1
+            let least = Swift.min(group.count, settings.leastChannels ?? 1)
+            return Swift.max(
+                least, Budget.count(of: group.count, ratio: settings.layerRatios[group.name] ?? ratio, multiple: multiple))
+        }
+        let choices = try choose(groups.map { ($0.name, $0.count) }, keeping: counts, settings, observer) { index in
+            StreamedWeights(groups[index], in: store)
+        }
+        for (group, choice) in zip(groups, choices) where choice.kept.count < group.count {
+            for (tensor, cut) in group.cuts(keeping: choice.kept, factors: settings.reweighting == .coreset ? choice.factors : nil) {
+                cuts[tensor] = StreamedPruning.merged(cuts[tensor], cut)
+            }
+        }
+        let cut = cuts
+        parametersAfter = store.entries.reduce(0) { $0 + (cut[$1.name]?.shape(of: $1.shape) ?? $1.shape).reduce(1, *) }
+        if let configuration { self.configuration = try StreamedPruning.changes(configuration, groups, layers) }
+    }
+
+    /// Chooses channels of a network whose weights stay in their files (``Parameter/stored``); the smaller one is ``network``.
+    ///
+    /// The groups, their counts and the choice are those of ``Pruner`` for the same network in memory.
+    /// - Throws: what ``Pruner/init(network:settings:)`` throws for the groups; `unsupported` for settings that need more than weights; `file`,
+    ///   `nonFiniteParameter`, `factorization`, `coreset`, `cut`, `cancelled`.
+    public init(_ network: Network, settings: PruningSettings, observer: PruningObserver? = nil) throws(PruningError) {
+        _ = try StreamedPruning.checked(settings)
+        let pruner = try Pruner(network: network, settings: settings)
+        let (whole, groups) = (pruner.network, pruner.groups)
+        parametersBefore = whole.cost.parameters
+        parametersAfter = parametersBefore
+        let counts = BudgetAllocation.uniformCounts(groups, in: whole, settings) ?? groups.map(\.count)
+        let choices = try choose(groups.map { ($0.id, $0.count) }, keeping: counts, settings, observer) { (index) throws(PruningError) in
+            try StreamedWeights(groups[index], in: whole)
+        }
+        let kept = zip(groups, choices).map { PruningPlan.Group(name: $0.id, channels: $0.count, kept: $1.kept) }
+        var small = try whole.cutting(kept)
+        if settings.reweighting == .coreset { small.scale(groups, choices, in: whole, left: whole.keptPositions(kept, of: groups)) }
+        parametersAfter = small.cost.parameters
+        self.network = small
+    }
+
+    /// The choice of every group, and its account in `layers`.
+    private mutating func choose(
+        _ groups: [(name: String, count: Int)], keeping counts: [Int], _ settings: PruningSettings, _ observer: PruningObserver?,
+        _ weights: (Int) throws(PruningError) -> StreamedWeights
+    ) throws(PruningError) -> [StreamedChoice] {
+        let rank = try StreamedPruning.checked(settings).rank
         let clock = ContinuousClock()
+        var choices: [StreamedChoice] = []
         for (index, group) in groups.enumerated() {
             if let observer,
                 !observer(
@@ -64,25 +117,15 @@ public struct StreamedPruning: Sendable {
                 throw .cancelled
             }
             let start = clock.now
-            let multiple = group.kind == .neurons ? Budget.multiple(of: group.count, roundTo: settings.roundTo) : 1
-            let least = Swift.min(group.count, settings.leastChannels ?? 1)
-            let count = Swift.max(
-                least, Budget.count(of: group.count, ratio: settings.layerRatios[group.name] ?? ratio, multiple: multiple))
             var generator = SeededGenerator(seed: settings.seed).stream(.group(index))
-            let choice = try StreamedChoice(group, keeping: count, in: store, settings, rank: rank, generator: &generator)
+            let choice = try StreamedChoice(weights(index), keeping: counts[index], settings, rank: rank, generator: &generator)
+            choices.append(choice)
             layers.append(
                 Layer(
-                    name: group.name, before: group.count, after: count, provenFactor: choice.provenFactor,
+                    name: group.name, before: group.count, after: counts[index], provenFactor: choice.provenFactor,
                     retainedEnergy: choice.retainedEnergy, seconds: (clock.now - start).seconds))
-            guard count < group.count else { continue }
-            for (tensor, cut) in group.cuts(keeping: choice.kept, factors: settings.reweighting == .coreset ? choice.factors : nil) {
-                cuts[tensor] = StreamedPruning.merged(cuts[tensor], cut)
-            }
         }
-        let cut = cuts
-        parametersBefore = store.entries.reduce(0) { $0 + $1.elementCount }
-        parametersAfter = store.entries.reduce(0) { $0 + (cut[$1.name]?.shape(of: $1.shape) ?? $1.shape).reduce(1, *) }
-        if let configuration { self.configuration = try StreamedPruning.changes(configuration, groups, layers) }
+        return choices
     }
 
     /// Whether settings need nothing but weights.
@@ -130,8 +173,8 @@ public struct StreamedPruning: Sendable {
     /// Two cuts of one tensor: rows by one group and columns by another, or rows of two parts that follow each other.
     private static func merged(_ first: TensorCut?, _ second: TensorCut) -> TensorCut {
         guard var result = first else { return second }
-        if let rows = second.rows { result.rows = (result.rows ?? []) + rows }
-        if let columns = second.columns { (result.columns, result.factors) = (columns, second.factors) }
+        if let rows = second.positions[0] { result.positions[0] = (result.positions[0] ?? []) + rows }
+        if let columns = second.positions[1] { (result.positions[1], result.factors) = (columns, second.factors) }
         return result
     }
 
@@ -161,5 +204,30 @@ public struct StreamedPruning: Sendable {
             }
         }
         return changes
+    }
+}
+
+extension Network {
+    /// Multiplies what reads the channels of some groups by the weights of their draws, in a network that they are cut of.
+    ///
+    /// - Parameters:
+    ///   - whole: the network before the cut.
+    ///   - left: positions that stay, by parameter and axis.
+    fileprivate mutating func scale(
+        _ groups: [ChannelGroup], _ choices: [StreamedChoice], in whole: Network, left: [String: [Int: [Int]]]
+    ) {
+        let evaluability = whole.evaluability()
+        for (group, choice) in zip(groups, choices) {
+            guard let factors = choice.factors else { continue }
+            for consumer in whole.measurableConsumers(of: group, evaluability) {
+                guard let before = whole.parameters[consumer.weight], let after = parameters[consumer.weight] else { continue }
+                var scales = [Float](repeating: 1, count: before.shape[consumer.axis])
+                for (channel, factor) in zip(choice.kept, factors) {
+                    for position in consumer.map.positions(of: channel) { scales[position] = Float(factor) }
+                }
+                let positions = left[consumer.weight]?[consumer.axis] ?? Array(scales.indices)
+                parameters[consumer.weight] = after.scaled(by: positions.map { scales[$0] }, along: consumer.axis)
+            }
+        }
     }
 }

@@ -76,18 +76,18 @@ public struct StreamedTopology: Sendable {
                 return nil
             }
             for start in isFused ? [0, count] : [0] {
-                producers.append(.init(tensor: weights.name, start: start, width: 1))
+                producers.append(.init(tensor: weights.name, axis: 0, start: start, width: 1))
                 guard let bias = store[layer + ".bias"] else { continue }
                 guard bias.shape == [weights.shape[0]], Self.isFloating(bias) else {
                     whole.append((name, "\(bias.name) is not a number for every row"))
                     return nil
                 }
-                biases.append(.init(tensor: bias.name, start: start, width: 1))
+                biases.append(.init(tensor: bias.name, axis: 0, start: start, width: 1))
             }
         }
         return StreamedGroup(
             name: name, kind: .neurons, count: count, producers: producers, biases: biases,
-            consumers: [.init(tensor: reader.name, start: 0, width: 1)])
+            consumers: [.init(tensor: reader.name, axis: 1, start: 0, width: 1)])
     }
 
     // MARK: Heads
@@ -119,17 +119,17 @@ public struct StreamedTopology: Sendable {
                 whole.append((name, "\(weights.name) has \(weights.shape[0]) rows, \(shared) heads of \(width) expected"))
                 return nil
             }
-            producers.append(.init(tensor: weights.name, start: 0, width: width))
+            producers.append(.init(tensor: weights.name, axis: 0, start: 0, width: width))
             guard let bias = store[prefix + layer + ".bias"] else { continue }
             guard bias.shape == [shared * width], Self.isFloating(bias) else {
                 whole.append((name, "\(bias.name) is not a number for every row"))
                 return nil
             }
-            biases.append(.init(tensor: bias.name, start: 0, width: width))
+            biases.append(.init(tensor: bias.name, axis: 0, start: 0, width: width))
         }
         return StreamedGroup(
             name: name, kind: .heads(queries: queries, length: length), count: shared, producers: producers, biases: biases,
-            consumers: [.init(tensor: reader.name, start: 0, width: queries * length)])
+            consumers: [.init(tensor: reader.name, axis: 1, start: 0, width: queries * length)])
     }
 
     // MARK: Tensors

@@ -38,16 +38,24 @@ extension ONNX {
             }
             // Before an hour of writing, and again by the write itself.
             if !force, FileSystem.status(of: path, followsLinks: false) != nil { throw .outputExists(path: path) }
-            let name = dataName(of: path, hash: try hash(of: movable))
-            let layout = try ONNXLayout(model, externalName: name)
-            let dataPath = SystemPath.folder(of: path) + "/" + name
+            // Written once, while its name is found: all names of data have one length, and offsets do not depend on them.
+            let parts = try ONNXLayout(model, externalName: dataName(of: path, hash: 0)).external
+            let folder = SystemPath.folder(of: path)
             // A file of this name has this content, unless somebody damaged it.
-            try AtomicFile.write(to: dataPath, force: true) { writer throws(TensorFileError) in
-                for part in layout.external {
+            let name = try AtomicFile.write(inFolder: folder, stem: SystemPath.lastComponent(of: path)) { writer throws(TensorFileError) in
+                var hash = ContentHash()
+                for part in parts {
                     if part.offset > writer.count { try writer.append([UInt8](repeating: 0, count: part.offset - writer.count)) }
-                    try part.payload.forEachPiece { piece throws(TensorFileError) in try writer.append(piece) }
+                    hash.fold(UInt64(part.payload.count))
+                    try part.payload.forEachPiece { piece throws(TensorFileError) in
+                        hash.fold(piece)
+                        try writer.append(piece)
+                    }
                 }
+                return dataName(of: path, hash: hash.value)
             }
+            let dataPath = folder + "/" + name
+            let layout = try ONNXLayout(model, externalName: name)
             do throws(TensorFileError) {
                 try write(layout, to: path, force: force, keeping: name, source: model)
             } catch {
@@ -103,17 +111,5 @@ extension ONNX {
             if let byte { stem += "%" + String(byte, radix: 16) } else { stem.unicodeScalars.append(scalar) }
         }
         return stem
-    }
-
-    /// FNV-1a, 64 bits, over lengths and values: tells contents apart, is no defense against forgery.
-    private static func hash(of payloads: [ONNXPayload]) throws(TensorFileError) -> UInt64 {
-        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-        for payload in payloads {
-            for byte in littleEndianBytes(UInt64(payload.count)) { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
-            try payload.forEachPiece { piece throws(TensorFileError) in
-                piece.withUnsafeBufferPointer { for byte in $0 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 } }
-            }
-        }
-        return hash
     }
 }

@@ -91,10 +91,10 @@ struct ONNXLayout {
     }
 
     /// The bytes of the model file in order.
-    func forEachPiece(_ body: ([UInt8]) throws(TensorFileError) -> Void) throws(TensorFileError) {
+    func forEachPiece(_ body: (UnsafeRawBufferPointer) throws(TensorFileError) -> Void) throws(TensorFileError) {
         for piece in pieces {
             switch piece {
-            case .bytes(let bytes): try body(bytes)
+            case .bytes(let bytes): try bytes.withPiece(body)
             case .payload(let payload): try payload.forEachPiece(body)
             }
         }

@@ -15,6 +15,11 @@ public struct ONNXModel: Sendable {
         self.payloads = payloads
     }
 
+    /// Bytes of all values that are kept outside of the model's file.
+    public var externalByteCount: Int {
+        wire.graph.initializer.reduce(0) { $0 + ($1.dataLocation == .external ? payloads[Int($1.payloadIndex)].count : 0) }
+    }
+
     /// Version of the default operator set.
     public var opset: Int {
         Int(clamping: wire.opsetImport.first { $0.domain.isEmpty || $0.domain == "ai.onnx" }?.version ?? 0)
@@ -38,6 +43,14 @@ public struct ONNXModel: Sendable {
     /// The values of any tensor of this model.
     package func values(of tensor: ONNXWireTensor) throws(TensorFileError) -> Tensor {
         try tensor.values(payloads: payloads)
+    }
+
+    /// The values of a tensor of this model where they are; nil where they are in the message itself.
+    package func stored(_ tensor: ONNXWireTensor) -> StoredTensor? { tensor.stored(payloads: payloads) }
+
+    /// Replaces the values of a tensor of this model by what stays in a file.
+    package mutating func setValues(_ stored: StoredTensor, shape: [Int], of tensor: inout ONNXWireTensor) throws(TensorFileError) {
+        try tensor.setValues(stored, shape: shape, payloads: &payloads)
     }
 
     /// Replaces the values of a tensor of this model; the field that holds them stays of its kind.

@@ -1,15 +1,18 @@
-/// The values of one tensor: a range of the model file, of an external data file, or of an array in memory.
+/// The values of one tensor: a range of the model file, of an external data file, or of an array in memory; or a cut of such.
 ///
 /// Nothing is read until asked for, so a model costs its structure, not its weights.
 package struct ONNXPayload: Sendable {
-    private let source: ByteSource
-    private let offset: Int
+    private enum Content {
+        case range(ByteSource, offset: Int)
+        case tensor(StoredTensor)
+    }
+
+    private let content: Content
     /// Number of bytes.
     package let count: Int
 
     init(source: ByteSource, offset: Int, count: Int) {
-        self.source = source
-        self.offset = offset
+        content = .range(source, offset: offset)
         self.count = count
     }
 
@@ -17,18 +20,39 @@ package struct ONNXPayload: Sendable {
         self.init(source: ByteSource(bytes), offset: 0, count: bytes.count)
     }
 
-    /// All bytes. Throws `fileSystem` when the file has changed, `tooLarge` when they cannot fit in memory.
-    package func bytes() throws(TensorFileError) -> [UInt8] {
-        try source.bytes(at: offset, count: count)
+    init(_ tensor: StoredTensor) {
+        content = .tensor(tensor)
+        count = tensor.byteCount
     }
 
-    /// Hands the bytes over in pieces of at most a few megabytes.
-    func forEachPiece(_ body: ([UInt8]) throws(TensorFileError) -> Void) throws(TensorFileError) {
-        var done = 0
-        while done < count {
-            let step = min(count - done, 1 << 22)
-            try body(try source.bytes(at: offset + done, count: step))
-            done += step
+    /// The values as a tensor that stays where it is. Precondition: as many bytes as the type and the shape ask for.
+    func stored(name: String, dtype: DType, shape: [Int]) -> StoredTensor {
+        switch content {
+        case .range(let source, let offset):
+            StoredTensor(name: name, dtype: dtype, shape: shape, source: source, offset: offset, format: .onnx)
+        case .tensor(let tensor): tensor
+        }
+    }
+
+    /// All bytes. Throws `fileSystem` when the file has changed, `tooLarge` when they cannot fit in memory.
+    package func bytes() throws(TensorFileError) -> [UInt8] {
+        switch content {
+        case .range(let source, let offset): return try source.bytes(at: offset, count: count)
+        case .tensor:
+            try Platform.checkMemory(count)
+            var bytes: [UInt8] = []
+            bytes.reserveCapacity(count)
+            try forEachPiece { (piece) throws(TensorFileError) in bytes.append(contentsOf: piece) }
+            return bytes
+        }
+    }
+
+    /// Hands the bytes over in pieces of some megabytes.
+    func forEachPiece(_ body: (UnsafeRawBufferPointer) throws(TensorFileError) -> Void) throws(TensorFileError) {
+        switch content {
+        case .range(let source, let offset):
+            try source.forEachChunk(of: offset..<offset + count, unit: 1) { (_, bytes) throws(TensorFileError) in try body(bytes) }
+        case .tensor(let tensor): try tensor.forEachPiece(body)
         }
     }
 }

@@ -194,6 +194,34 @@ extension ONNXWireTensor {
 }
 
 extension ONNXWireTensor {
+    /// The values where they are, if they are numbers kept apart from the message; nil for others.
+    func stored(payloads: [ONNXPayload]) -> StoredTensor? {
+        guard storage == .payload, let dtype = numericType, let shape, Int(payloadIndex) < payloads.count else { return nil }
+        return payloads[Int(payloadIndex)].stored(name: label, dtype: dtype, shape: shape)
+    }
+
+    /// Makes the values what a stored tensor is or leaves, under the given extents.
+    mutating func setValues(_ stored: StoredTensor, shape: [Int], payloads: inout [ONNXPayload]) throws(TensorFileError) {
+        guard let type = ONNXElementType(stored.dtype) else {
+            throw .unsupported(format: .onnx, tensor: label, expected: "a type that ONNX has", found: stored.dtype.rawValue)
+        }
+        let payload = ONNXPayload(stored)
+        let small = payload.count < ONNXScanner.detachedByteCount ? try payload.bytes() : nil
+        clearRawData()
+        clearPayloadIndex()
+        clearDataLocation()
+        externalData = []
+        (floatData, int32Data, int64Data, doubleData, uint64Data, stringData) = ([], [], [], [], [], [])
+        dataType = type.code
+        dims = shape.map(Int64.init)
+        if let small {
+            rawData = Data(small)
+        } else {
+            payloadIndex = UInt32(payloads.count)
+            payloads.append(payload)
+        }
+    }
+
     /// The element type, when its elements are numbers that this module can convert.
     package var numericType: DType? { elementType.dtype.flatMap { $0.isOpaque ? nil : $0 } }
 }
