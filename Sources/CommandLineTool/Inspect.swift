@@ -135,7 +135,8 @@ struct Inspect: ParsableCommand {
     private func report(_ network: Network, _ file: ModelFile) throws -> Report {
         let cost = network.cost
         func port(_ value: Network.ValueID) -> Port { Port(name: network.values[value].name, shape: network.values[value].shape) }
-        let summary = try network.summary(parametersTotal: file.parametersTotal, enclosed: file.enclosedParameters)
+        let found = try network.channelGroups()
+        let summary = try network.summary(parametersTotal: file.parametersTotal, enclosed: file.enclosedParameters, groups: found)
         let layers = network.nodes.indices.map { index in
             let node = network.nodes[index], row = summary.nodes[index]
             return LayerRow(
@@ -143,7 +144,7 @@ struct Inspect: ParsableCommand {
                 outputShape: node.outputs.first.flatMap { network.values[$0].shape }, parameters: row.parameters, macs: row.multiplyAdds,
                 group: row.group, prunable: row.isPrunable, remark: row.remark)
         }
-        let groups = try network.channelGroups().map { group in
+        let groups = found.map { group in
             GroupRow(
                 name: group.id, channels: group.count, producers: group.producers.map { network.nodes[$0].name },
                 consumers: group.consumers.map { network.nodes[$0].name },

@@ -85,10 +85,13 @@ extension Network {
     /// - Parameters:
     ///   - parametersTotal: numbers in all tensors of the file, where it has more than the network reads.
     ///   - enclosed: numbers in tensors that only nodes which are not understood read, by the name of the node.
+    ///   - known: the channel groups, where the caller has them.
     /// - Throws: ``NetworkError`` when a layer's tensors are missing or misshapen.
     /// - Complexity: as ``Network/channelGroups()``.
-    public func summary(parametersTotal: Int? = nil, enclosed: [String: Int] = [:]) throws(NetworkError) -> NetworkSummary {
-        let groups = try channelGroups()
+    public func summary(
+        parametersTotal: Int? = nil, enclosed: [String: Int] = [:], groups known: [ChannelGroup]? = nil
+    ) throws(NetworkError) -> NetworkSummary {
+        let groups = if let known { known } else { try channelGroups() }
         var groupsOfNode: [Int: [ChannelGroup]] = [:]
         for group in groups {
             let members = Set(group.slices.filter { $0.role == .producer || $0.role == .normalization || $0.role == .coupled }.map(\.node))
@@ -129,16 +132,23 @@ extension Network {
 
     /// Parameters with an axis along which channels of groups that are cut unasked lie, by the share of that axis.
     private func prunableParameters(_ groups: [ChannelGroup]) -> Int {
-        var covered: [String: [Int: Set<Int>]] = [:]
+        var covered: [String: [Int: [Bool]]] = [:]
         for group in groups where group.isPrunable {
             for slice in group.slices {
-                covered[slice.parameter, default: [:]][slice.axis, default: []].formUnion(
-                    (0..<group.count).flatMap { slice.map.positions(of: $0) })
+                guard let extents = parameters[slice.parameter]?.shape, slice.axis < extents.count else { continue }
+                var marks = covered[slice.parameter]?[slice.axis] ?? [Bool](repeating: false, count: extents[slice.axis])
+                for channel in 0..<group.count {
+                    for offset in slice.map.offsets {
+                        let start = offset + channel * slice.map.stride
+                        for position in start..<start + slice.map.run where position < marks.count { marks[position] = true }
+                    }
+                }
+                covered[slice.parameter, default: [:]][slice.axis] = marks
             }
         }
         return covered.reduce(0) { sum, entry in
             guard let parameter = parameters[entry.key] else { return sum }
-            let shares = entry.value.map { axis, positions in Double(positions.count) / Double(max(parameter.shape[axis], 1)) }
+            let shares = entry.value.map { axis, marks in Double(marks.count { $0 }) / Double(max(parameter.shape[axis], 1)) }
             return sum + Int((Double(parameter.count) * (shares.max() ?? 0)).rounded())
         }
     }

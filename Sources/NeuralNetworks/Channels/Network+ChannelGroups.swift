@@ -33,47 +33,93 @@ extension ChannelAnalysis {
         var position: Int
     }
 
-    func groups() -> [GroupedClasses] {
-        var slots: [Int: [Slot]] = [:]
-        var order: [Int] = []
-        for (index, binding) in bindings.enumerated() {
-            for (position, symbol) in binding.symbols.enumerated() {
-                let root = table.find(symbol)
-                if slots[root] == nil { order.append(root) }
-                slots[root, default: []].append(Slot(binding: index, position: position))
+    /// Where the symbols of every class are: slots in the order of the bindings, class after class. Models have millions of channels, so
+    /// these are arrays and no dictionaries.
+    private struct SlotTable {
+        private var starts: [Int]
+        private var slots: [Slot]
+        /// Whether some producer makes the class.
+        private(set) var isMade: [Bool]
+
+        init(_ analysis: ChannelAnalysis) {
+            let count = analysis.table.count
+            var places = [Int](repeating: 0, count: count + 1)
+            for binding in analysis.bindings { for symbol in binding.symbols { places[analysis.table.find(symbol) + 1] += 1 } }
+            for root in 0..<count { places[root + 1] += places[root] }
+            starts = places
+            slots = [Slot](repeating: Slot(binding: 0, position: 0), count: places[count])
+            isMade = [Bool](repeating: false, count: count)
+            for (index, binding) in analysis.bindings.enumerated() {
+                for (position, symbol) in binding.symbols.enumerated() {
+                    let root = analysis.table.find(symbol)
+                    slots[places[root]] = Slot(binding: index, position: position)
+                    places[root] += 1
+                    if binding.role == .producer { isMade[root] = true }
+                }
             }
         }
-        var reasons: [Int: Int] = [:]
+
+        subscript(root: Int) -> ArraySlice<Slot> { slots[starts[root]..<starts[root + 1]] }
+
+        /// Whether channel `b` lies behind channel `a` on every axis, by the steps of the channels before (any step at first).
+        func areInStep(_ a: Int, _ b: Int, steps: [Int]?) -> Bool {
+            let (first, second, count) = (starts[a], starts[b], starts[a + 1] - starts[a])
+            guard starts[b + 1] - second == count else { return false }
+            for k in 0..<count {
+                let (from, to) = (slots[first + k], slots[second + k])
+                guard from.binding == to.binding else { return false }
+                let step = to.position - from.position
+                if let steps {
+                    guard step == steps[k] else { return false }
+                } else {
+                    guard step > 0 else { return false }
+                    // First pair: one step per axis, in ascending order.
+                    if k > 0, slots[first + k - 1].binding == from.binding {
+                        guard step == slots[second + k - 1].position - slots[first + k - 1].position else { return false }
+                    }
+                }
+            }
+            return true
+        }
+    }
+
+    func groups() -> [GroupedClasses] {
+        let slots = SlotTable(self)
+        // The first barrier of every class, −1 for none.
+        var reasons = [Int](repeating: -1, count: table.count)
         for (index, barrier) in barriers.enumerated() {
             for symbol in barrier.symbols {
                 let root = table.find(symbol)
-                if reasons[root] == nil { reasons[root] = index }
+                if reasons[root] < 0 { reasons[root] = index }
             }
         }
-        let streams = Set(streams.map(table.find))
+        var isStream = [Bool](repeating: false, count: table.count)
+        for symbol in streams { isStream[table.find(symbol)] = true }
         var normalizations: [Int: Set<Int>] = [:]
         for (node, symbols) in statistics { for symbol in symbols { normalizations[table.find(symbol), default: []].insert(node) } }
 
-        // Only channels that some producer makes.
-        let classes = order.filter { root in (slots[root] ?? []).contains { bindings[$0.binding].role == .producer } }.sorted()
         var result: [GroupedClasses] = []
         var run: [Int] = []
+        var steps: [Int]?
         func close() {
-            let nodes = run.reduce(into: Set<Int>()) { $0.formUnion(normalizations[$1] ?? []) }
+            let nodes = normalizations.isEmpty ? [] : run.reduce(into: Set<Int>()) { $0.formUnion(normalizations[$1] ?? []) }
             result.append(
                 group(
-                    run, slots: slots, reason: reasons[run[0]], isStream: streams.contains(run[0]), statistics: nodes.sorted()))
+                    run, slots: slots, reason: reasons[run[0]] < 0 ? nil : reasons[run[0]], isStream: isStream[run[0]],
+                    statistics: nodes.sorted()))
         }
-        for root in classes {
+        func haveOneReason(_ a: Int, _ b: Int) -> Bool {
+            let (x, y) = (reasons[a], reasons[b])
+            return x == y || x >= 0 && y >= 0 && barriers[x].reason == barriers[y].reason
+        }
+        // Only channels that some producer makes.
+        for root in 0..<table.count where slots.isMade[root] {
             if let last = run.last {
-                let follows =
-                    reasons[last].map { barriers[$0].reason } == reasons[root].map { barriers[$0].reason }
-                    && streams.contains(last) == streams.contains(root)
-                    && isInStep(
-                        slots[last] ?? [], slots[root] ?? [], step: run.count > 1 ? steps(slots[run[0]] ?? [], slots[run[1]] ?? []) : nil)
-                if !follows {
+                if haveOneReason(last, root), isStream[last] == isStream[root], slots.areInStep(last, root, steps: steps) {
+                    if run.count == 1 { steps = zip(slots[last], slots[root]).map { $1.position - $0.position } }
+                } else {
                     close()
-                    run = []
+                    (run, steps) = ([], nil)
                 }
             }
             run.append(root)
@@ -83,30 +129,16 @@ extension ChannelAnalysis {
     }
 
     /// Place of a group: its first producer's binding and row.
-    private func first(_ entry: GroupedClasses, _ slots: [Int: [Slot]]) -> (Int, Int) {
-        guard let slot = slots[entry.classes[0]]?.first(where: { bindings[$0.binding].role == .producer }) else { return (.max, 0) }
+    private func first(_ entry: GroupedClasses, _ slots: SlotTable) -> (Int, Int) {
+        guard let slot = slots[entry.classes[0]].first(where: { bindings[$0.binding].role == .producer }) else { return (.max, 0) }
         return (slot.binding, slot.position)
     }
 
-    /// Whether channel `b` lies behind channel `a` on every axis, by the steps of the channels before (any step at first).
-    private func isInStep(_ a: [Slot], _ b: [Slot], step: [Int]?) -> Bool {
-        guard a.count == b.count, zip(a, b).allSatisfy({ $0.binding == $1.binding }) else { return false }
-        let steps = steps(a, b)
-        if let step { return steps == step }
-        // First pair: one step per axis, in ascending order.
-        for (index, slot) in a.enumerated().dropFirst() where slot.binding == a[index - 1].binding {
-            guard steps[index] == steps[index - 1] else { return false }
-        }
-        return steps.allSatisfy { $0 > 0 }
-    }
-
-    private func steps(_ a: [Slot], _ b: [Slot]) -> [Int] { zip(a, b).map { $1.position - $0.position } }
-
     private func group(
-        _ classes: [Int], slots: [Int: [Slot]], reason: Int?, isStream: Bool, statistics: [Int]
+        _ classes: [Int], slots: SlotTable, reason: Int?, isStream: Bool, statistics: [Int]
     ) -> GroupedClasses {
-        let first = slots[classes[0]] ?? []
-        let second = classes.count > 1 ? slots[classes[1]] ?? [] : []
+        let first = Array(slots[classes[0]])
+        let second = classes.count > 1 ? Array(slots[classes[1]]) : []
         var slices: [ChannelGroup.Slice] = []
         var start = 0
         while start < first.count {
