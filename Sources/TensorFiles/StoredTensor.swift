@@ -163,6 +163,7 @@ public struct StoredTensor: Sendable, Equatable {
         .malformed(format: format, tensor: name, expected: "finite weights after the cut", found: "\(value) times \(factor)")
     }
 
+    /// Whether both are the same cut of the same bytes of one open file.
     public static func == (a: StoredTensor, b: StoredTensor) -> Bool {
         a.dtype == b.dtype && a.storedShape == b.storedShape && a.cut == b.cut && a.offset == b.offset && a.source.isSame(as: b.source)
     }

@@ -148,7 +148,8 @@ struct ComputedPoints: PointSource {
                     let fit = try MinimumVolumeEllipsoid(points: ConcatenatedPoints([source]))
                     #expect(fit.ellipsoid == whole[k].ellipsoid && fit.weights == whole[k].weights && fit.support == whole[k].support)
                     #expect(throws: GeometryError.self) {
-                        try BorrowedPoints(bytes: UnsafeRawBufferPointer(rebasing: memory[shift...]), isDouble: isDouble, count: 20_001, dimension: 5)
+                        try BorrowedPoints(
+                            bytes: UnsafeRawBufferPointer(rebasing: memory[shift...]), isDouble: isDouble, count: 20_001, dimension: 5)
                     }
                 }
             }
