@@ -107,6 +107,11 @@ import Testing
         }
     }
 
+    @Test func anEmptyNameIsNoFile() throws {
+        let outcome = try BuiltTool.run(["prune", "net.safetensors", "-o", "o.safetensors", "--plan", ""], in: Self.folder())
+        #expect(outcome.status == 2 && outcome.errors.contains("found an empty one"), "\(outcome.errors)")
+    }
+
     @Test func negativeValuesAreValuesAndOutOfRangeIsSaid() throws {
         let folder = try Self.folder()
         let cases: [(arguments: String, status: Int32, mentions: String)] = [
@@ -122,7 +127,7 @@ import Testing
             ("coreset points.npy --sample 9223372036854775807", 2, "--sample of 1 to"),
             ("design points.npy --runs 9223372036854775807", 2, "--runs of 1 to"),
             ("fit points.npy --threads 1.0", 2, "whole number for --threads"), ("fit points.npy -o ..", 2, "found ..;"),
-            ("fit points.npy -o .npz", 2, "found .npz"), ("prune net.safetensors -o o.safetensors --plan=", 2, "found an empty one"),
+            ("fit points.npy -o .npz", 2, "found .npz"), ("prune net.safetensors -o o.safetensors --plan=", 2, "missing value"),
             ("prun net.safetensors", 2, "did you mean prune?"),
             ("evaluate net.safetensors --data data.npz --network lenet300-100", 1, "did you mean lenet-300-100?"),
             ("fit net.safetensors --tensor fc1.wieght", 1, "did you mean 'fc1.weight'?"),
