@@ -127,9 +127,15 @@ public struct Distillation: Sendable {
             throw .evaluation(error)
         }
         let size = inputs.reduce(0) { $0 + $1.sampleSize }
-        batch = Swift.min(
-            self.inputs.count,
-            settings.batch ?? (labels.isEmpty ? LearningSettings.batch(ofInputSize: size) : Distillation.labelledBatch))
+        let wanted = settings.batch ?? (labels.isEmpty ? LearningSettings.batch(ofInputSize: size) : Distillation.labelledBatch)
+        var batch = Swift.min(self.inputs.count, wanted)
+        if settings.batch == nil, labels.isEmpty {
+            // Sentences are as small as vectors and as dear as images.
+            while batch > LearningSettings.leastBatch, settings.work < workPerInput * Double(batch * LearningSettings.leastSteps) {
+                batch = Swift.max(LearningSettings.leastBatch, batch / 2)
+            }
+        }
+        self.batch = batch
         let most = labels.isEmpty ? LearningSettings.stepLimit : Distillation.epochs * self.inputs.count / Swift.max(1, batch)
         let affordable = settings.work / (workPerInput * Double(batch))
         steps = settings.steps ?? (tensors.names.isEmpty ? 0 : Int(Swift.min(affordable, Double(most))))

@@ -40,6 +40,11 @@ public struct LearningSettings: Sendable, Equatable, Codable {
     /// as many steps of half the inputs ResNet-20 at 0.3 gained half a point.
     static func batch(ofInputSize size: Int) -> Int { size > 20_000 ? 16 : size > 1024 ? 32 : 256 }
 
+    /// Where the work does not last for so many steps (twice as many as Adam averages squares over), a step takes fewer inputs,
+    static let leastSteps = 200
+    /// but no fewer than this.
+    static let leastBatch = 16
+
     /// Inputs that no step needs twice, as far as memory holds them.
     static func mostInputs(ofSize size: Int, _ run: PruningRun) -> Int {
         Swift.min(stepLimit * batch(ofInputSize: size), run.workBudget.inputs(ofSize: size))
