@@ -69,8 +69,9 @@ public enum PixelConvention: String, Sendable, Codable, CaseIterable {
     static let means = [0.485, 0.456, 0.406]
     static let deviations = [0.229, 0.224, 0.225]
 
-    /// What a network may expect when nothing is declared.
+    /// What a network may expect when nothing is declared. Gray pictures (digits, text) are read from 0 to 1: on photographs 255 times as
+    /// bright LeNet-5 is so sure of what it does not know that they won against the field that serves it (98.6 % at 0.7, with them 81.2).
     static func undeclared(channels: Int) -> [PixelConvention] {
-        channels == 3 ? [.unit, .symmetric, .standardized, .bytes] : [.unit, .symmetric, .bytes]
+        channels == 3 ? [.unit, .symmetric, .standardized, .bytes] : [.unit]
     }
 }
