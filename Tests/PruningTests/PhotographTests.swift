@@ -1,7 +1,8 @@
 // Photographs of the library and the crops that inputs are made of.
 
-import RandomNumbers
 import Foundation
+import NeuralNetworks
+import RandomNumbers
 import TensorFiles
 import Testing
 
@@ -52,6 +53,21 @@ import Pruning
                 }
                 #expect(abs(Double(photograph.planes[0][y * 16 + x]) * 255 - expected) <= 1e-3)
             }
+        }
+    }
+
+    /// A network is surest of what is far too bright, known or not: for gray pictures bytes are no candidate.
+    @Test func grayPicturesOfUndeclaredScaleAreReadFromZeroToOne() throws {
+        var network = Network.residual(.init(hasNormalization: false, hasBias: true))
+        network.values[0].shape = [1, 7, 7]
+        let stem = try #require(network.parameters["stem.weight"])
+        network.parameters["stem.weight"] = Parameter(
+            shape: [stem.shape[0], 1, 3, 3], values: Array(stem.values.prefix(stem.shape[0] * 9)))
+        var settings = PruningSettings(budget: .keep(0.5))
+        (settings.inputPrior, settings.effort) = (nil, .quick)
+        let plan = try Pruner(network: network, settings: settings).plan()
+        for convention in [PixelConvention.bytes, .symmetric, .standardized] {
+            #expect(!plan.warnings.contains(.assumedConvention(convention)))
         }
     }
 
