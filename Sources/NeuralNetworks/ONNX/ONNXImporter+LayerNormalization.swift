@@ -112,11 +112,9 @@ extension ONNXImporter {
 
     private func variance(_ name: String?) throws(NetworkError) -> Statistic? {
         guard let (name, nodes) = behindViews(name), let maker = graph.maker(name) else { return nil }
-        if let rest = try operand(maker, "Max", beside: 0) {
+        // Rounding may have made it negative.
+        if let rest = try graph.operation(maker) == "Relu" ? graph.inputs(maker).first : operand(maker, "Max", beside: 0) {
             return try variance(rest).map { Statistic(input: $0.input, nodes: $0.nodes.union(nodes).union([maker])) }
-        }
-        if graph.operation(maker) == "Relu" {
-            return try variance(graph.inputs(maker).first).map { Statistic(input: $0.input, nodes: $0.nodes.union(nodes).union([maker])) }
         }
         if graph.operation(maker) == "Sub", graph.inputs(maker).count == 2 {
             guard let squares = try mean(graph.inputs(maker)[0]), let squared = try square(squares.input),

@@ -154,20 +154,26 @@ extension ONNXWireTensor {
         return try Tensor(dtype: dtype, shape: shape, bytes: bytes)
     }
 
-    /// Replaces the values, in the kind of field the tensor used before. Long raw values become a payload.
-    /// - Throws: `unsupported` when the type has no number in ONNX.
-    mutating func setValues(_ tensor: Tensor, payloads: inout [ONNXPayload]) throws(TensorFileError) {
-        guard let type = ONNXElementType(tensor.dtype) else {
-            throw .unsupported(format: .onnx, tensor: label, expected: "a type that ONNX has", found: tensor.dtype.rawValue)
+    /// Takes the values away, whatever field held them, and states a type and extents.
+    /// - Throws: `unsupported` when the type has no number in ONNX; nothing is changed then.
+    private mutating func clear(for dtype: DType, shape: [Int]) throws(TensorFileError) {
+        guard let type = ONNXElementType(dtype) else {
+            throw .unsupported(format: .onnx, tensor: label, expected: "a type that ONNX has", found: dtype.rawValue)
         }
-        let before = storage
         clearRawData()
         clearPayloadIndex()
         clearDataLocation()
         externalData = []
         (floatData, int32Data, int64Data, doubleData, uint64Data, stringData) = ([], [], [], [], [], [])
         dataType = type.code
-        dims = tensor.shape.map(Int64.init)
+        dims = shape.map(Int64.init)
+    }
+
+    /// Replaces the values, in the kind of field the tensor used before. Long raw values become a payload.
+    /// - Throws: `unsupported` when the type has no number in ONNX.
+    mutating func setValues(_ tensor: Tensor, payloads: inout [ONNXPayload]) throws(TensorFileError) {
+        let before = storage
+        try clear(for: tensor.dtype, shape: tensor.shape)
         switch before {
         case .raw, .payload, .none, .string:
             if tensor.bytes.count >= ONNXScanner.detachedByteCount {
@@ -202,18 +208,9 @@ extension ONNXWireTensor {
 
     /// Makes the values what a stored tensor is or leaves, under the given extents.
     mutating func setValues(_ stored: StoredTensor, shape: [Int], payloads: inout [ONNXPayload]) throws(TensorFileError) {
-        guard let type = ONNXElementType(stored.dtype) else {
-            throw .unsupported(format: .onnx, tensor: label, expected: "a type that ONNX has", found: stored.dtype.rawValue)
-        }
         let payload = ONNXPayload(stored)
         let small = payload.count < ONNXScanner.detachedByteCount ? try payload.bytes() : nil
-        clearRawData()
-        clearPayloadIndex()
-        clearDataLocation()
-        externalData = []
-        (floatData, int32Data, int64Data, doubleData, uint64Data, stringData) = ([], [], [], [], [], [])
-        dataType = type.code
-        dims = shape.map(Int64.init)
+        try clear(for: stored.dtype, shape: shape)
         if let small {
             rawData = Data(small)
         } else {
