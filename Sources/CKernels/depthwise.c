@@ -53,3 +53,12 @@ void ck_convolve_plane(const ck_plane_convolution *c, const float *x, const floa
 #endif
     convolve_plane_128(c, x, filter, bias, residual, y, copy);
 }
+
+void ck_plane_filter_slopes(const ck_plane_convolution *c, const float *x, const float *dy, float *slopes, float *workspace) {
+    float *copy = (float *)(((uintptr_t)workspace + 63) & ~(uintptr_t)63);
+#ifdef CK_HAS_WIDE
+    if (ck_widest() == 512) return plane_filter_slopes_512(c, x, dy, slopes, copy);
+    if (ck_widest() == 256) return plane_filter_slopes_256(c, x, dy, slopes, copy);
+#endif
+    plane_filter_slopes_128(c, x, dy, slopes, copy);
+}

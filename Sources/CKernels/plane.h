@@ -1,4 +1,4 @@
-// Convolution of one plane, for one kind of vector.
+// Convolution of one plane and the slopes of its filter, for one kind of vector.
 //
 // Before inclusion: the vectors of lanes.h.
 
@@ -120,4 +120,56 @@ static void NAME(convolve_plane)(const ck_plane_convolution *c, const float *x, 
 }
 
 #undef KNOWN
+
+CK_INLINE float NAME(sum_of_lanes)(VEC v) {
+    float lanes[LANES], sum = 0;
+    STORE(lanes, v);
+    for (int i = 0; i < LANES; i++) sum += lanes[i];
+    return sum;
+}
+
+// Taps of `together` rows of the filter from ky on: sums of products of output slopes and what the taps read, LANES columns at a time.
+CK_INLINE void NAME(slopes_of_taps)(const ck_plane_convolution *c, const float *copy, ptrdiff_t width, const float *dy_rows, ptrdiff_t rows,
+                                    ptrdiff_t ky, int together, int kw, ptrdiff_t sy, ptrdiff_t sx, float *slopes) {
+    VEC sum[9];
+    ptrdiff_t w = c->out_width;
+    for (int t = 0; t < together * kw; t++) sum[t] = SPLAT(0.0f);
+    for (ptrdiff_t row = 0; row < rows; row++) {
+        const float *at = copy + (row * sy + ky) * sx * width, *slope = dy_rows + row * w;
+        for (ptrdiff_t column = 0; column < w; column += LANES) {
+            VEC d = w - column >= LANES ? LOAD(slope + column) : LOAD_SOME(slope + column, (int)(w - column));
+            _Pragma("clang loop unroll(full)") for (int y = 0; y < together; y++)
+                _Pragma("clang loop unroll(full)") for (int x = 0; x < kw; x++)
+                    sum[y * kw + x] += d * LOAD(at + (y * sx + x % sx) * width + x / sx + column);
+        }
+    }
+    for (int t = 0; t < together * kw; t++) slopes[t] += NAME(sum_of_lanes)(sum[t]);
+}
+
+static void NAME(plane_filter_slopes)(const ck_plane_convolution *c, const float *x, const float *dy, float *slopes, float *copy) {
+    ptrdiff_t width = phase_width(c), w = c->out_width, sx = c->stride_x, sy = c->stride_y, kw = c->kernel_width;
+    int square = c->dilation_x == 1 && c->dilation_y == 1 && kw == c->kernel_height && sx == sy && sx <= 2 ? (int)kw : 0;
+    for (ptrdiff_t block = 0; block < c->out_height; block += BLOCK) {
+        ptrdiff_t last = block + BLOCK < c->out_height ? block + BLOCK : c->out_height, rows = last - block;
+        ptrdiff_t first = block * sy - c->top;
+        const float *from = dy + block * w;
+        for (ptrdiff_t i = 0; i < block_rows(c, rows); i++) NAME(copy_row)(c, x, first + i, width, sx, copy + i * sx * width);
+        if (square == 3 && sx == 1) {
+            NAME(slopes_of_taps)(c, copy, width, from, rows, 0, 3, 3, 1, 1, slopes);
+        } else if (square == 3) {
+            NAME(slopes_of_taps)(c, copy, width, from, rows, 0, 3, 3, 2, 2, slopes);
+        } else if (square == 5 && sx == 1) {
+            for (ptrdiff_t ky = 0; ky < 5; ky++) NAME(slopes_of_taps)(c, copy, width, from, rows, ky, 1, 5, 1, 1, slopes + 5 * ky);
+        } else if (square == 5) {
+            for (ptrdiff_t ky = 0; ky < 5; ky++) NAME(slopes_of_taps)(c, copy, width, from, rows, ky, 1, 5, 2, 2, slopes + 5 * ky);
+        } else {
+            for (ptrdiff_t ky = 0; ky < c->kernel_height; ky++)
+                for (ptrdiff_t kx = 0; kx < kw; kx++) {
+                    const float *at = copy + (ky * c->dilation_y * sx + kx * c->dilation_x % sx) * width + kx * c->dilation_x / sx;
+                    NAME(slopes_of_taps)(c, at, width, from, rows, 0, 1, 1, sy, sx, slopes + ky * kw + kx);
+                }
+        }
+    }
+}
+
 #undef PICK

@@ -104,12 +104,14 @@ struct Learn: ParsableCommand {
         try overwrite.check(output, inputs: given + network.inputPaths)
         let threads = threading.apply()
         let bar = ProgressBar(quiet: format.json, "reading")
-        let student = try network.read(pruned)
-        try student.checkFormat(of: output)
-        let original = try network.read(teacher)
-        try overwrite.check(inputs: student.inputPaths + original.inputPaths)
+        let read = (pruned: try network.read(pruned), teacher: try network.read(teacher))
+        try read.pruned.checkFormat(of: output)
+        try overwrite.check(inputs: read.pruned.inputPaths + read.teacher.inputPaths)
         let settings = LearningSettings(steps: steps, work: effort.work, rate: rate, seed: seed)
-        let labelled = try (data ?? calibration).map { try images.read($0, needsLabels: labels, for: original.network).labelled }
+        let labelled = try (data ?? calibration).map { try images.read($0, needsLabels: labels, for: read.teacher.network).labelled }
+        // Sizes that both files leave open are those of the data.
+        let shapes = labelled?.inputs.map(\.sampleShape)
+        let (student, original) = (try read.pruned.resized(to: shapes), try read.teacher.resized(to: shapes))
         let (samples, text) =
             try labelled.map { ($0.inputs, "\($0.inputs.first?.batchCount ?? 0) given inputs") }
             ?? drawn(for: original.network, settings, bar)

@@ -28,4 +28,12 @@ package struct PlaneConvolution: Sendable {
     ) {
         withUnsafePointer(to: geometry) { ck_convolve_plane($0, x, filter, bias, residual, y, workspace) }
     }
+
+    /// Adds the derivative of Σ dy·(filter ∗ x) with respect to the filter, which the activation takes no part in.
+    package func addFilterSlopes(
+        _ x: UnsafePointer<Float>, _ dy: UnsafePointer<Float>, to slopes: UnsafeMutablePointer<Float>,
+        workspace: UnsafeMutablePointer<Float>
+    ) {
+        withUnsafePointer(to: geometry) { ck_plane_filter_slopes($0, x, dy, slopes, workspace) }
+    }
 }

@@ -6,6 +6,16 @@ import TestSupport
 
 /// Networks in which every hidden channel occurs twice, so that half of them may go, and inputs labelled by what they answer.
 enum ExampleInputs {
+    /// A convolutional network for pictures of any size, as `open.onnx`.
+    static func writeOpenSized(to folder: ScratchFolder) throws {
+        var model = convolutional(poolsByNorm: false)
+        for (axis, name) in ["N", "", "height", "width"].enumerated() where !name.isEmpty {
+            model.graph.input[0].type.tensorType.shape.dim[axis] = ONNXWireShape.Dimension()
+            model.graph.input[0].type.tensorType.shape.dim[axis].dimParam = name
+        }
+        try folder.write(ONNX.encode(ONNXModel(wire: model, payloads: [])), to: "open.onnx")
+    }
+
     /// - Parameter poolsByNorm: the convolutional network has an operation more that few programs know.
     static func write(to folder: ScratchFolder, poolsByNorm: Bool = false) throws {
         try dense().write(to: folder.path("lenet.safetensors"), force: false)

@@ -98,6 +98,21 @@ import Testing
         #expect(try !folder.files().contains { $0.hasSuffix(".checkpoint") })
     }
 
+    @Test func sizesThatFilesLeaveOpenAreThoseOfTheData() throws {
+        let folder = try ScratchFolder()
+        try ExampleInputs.writeOpenSized(to: folder)
+        var generator = TestGenerator(seed: 6)
+        let images = try Tensor.float32(generator.normals(40 * 3 * 14 * 10).map(Float.init), shape: [40, 3, 14, 10])
+        try TensorArchive([("images", images)]).write(to: folder.path("images.npz"), force: false)
+        let data = ["--calibration", "images.npz", "--raw", "--json"]
+        let pruned = try BuiltTool.run(["prune", "open.onnx", "-o", "small.onnx", "--keep", "0.5", "--learn", "0"] + data, in: folder)
+        #expect(pruned.status == 0, "\(pruned.errors)")
+        let outcome = try BuiltTool.run(
+            ["learn", "small.onnx", "--teacher", "open.onnx", "-o", "better.onnx", "--steps", "5"] + data, in: folder)
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        #expect(try outcome.json()["steps"] as? Int == 5)
+    }
+
     @Test func badInputIsOneLineAndWritesNothing() throws {
         let folder = try ScratchFolder()
         try prepare(folder)

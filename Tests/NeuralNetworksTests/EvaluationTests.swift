@@ -40,6 +40,16 @@ struct ConvolutionCase: Sendable {
         cases.append(
             .init(
                 input: [600, 12, 13], outputs: 9, kernel: [1, 1], strides: [1, 1], padding: [0, 0, 0, 0], dilations: [1, 1], groups: 1))
+        // Planes: filters whose sizes are known when compiled, blocks of rows, rows narrower and wider than vectors.
+        for (kernel, stride) in [(3, 1), (3, 2), (5, 1), (5, 2)] {
+            for (height, width) in [(7, 7), (40, 16), (19, 37), (6, 70)] {
+                let pad = kernel / 2
+                cases.append(
+                    .init(
+                        input: [3, height, width], outputs: 6, kernel: [kernel, kernel], strides: [stride, stride],
+                        padding: [pad, pad, pad - 1, pad], dilations: [1, 1], groups: 3))
+            }
+        }
         return cases
     }()
 

@@ -31,6 +31,22 @@ import Pruning
         #expect(comparison.relativeErrors.map(\.relativeError) == [0] && comparison.count == 40)
     }
 
+    @Test func agreementOfNetworksThatHardlyNameASecondClassIsWorthWhatItHasBeyondChance() throws {
+        let network = try Self.linear([[1, 0], [0, 1]])
+        let constant = try Self.linear([[1, 1], [0, 0]])
+        let inputs = ActivationTensor(shape: [4, 2], values: [2, 1, 1, 2, 3, 1, 1, 3])
+        let half = try AnswerComparison(network, constant, on: inputs)
+        #expect(half.agreement?.share == 0.5 && half.agreementBeyondChance?.share == 0)
+        let same = try AnswerComparison(network, network, on: inputs)
+        #expect(same.agreementBeyondChance?.share == 1)
+        let one = try AnswerComparison(constant, constant, on: inputs)
+        #expect(one.agreement?.share == 1 && one.agreementBeyondChance == nil)
+        // (1, 2) is turned over, (1, 3) is not: e = ½·¾ + ½·¼, κ = (¾ − ½)/½.
+        let weak = try Self.linear([[1, 0], [0, 0.4]])
+        let turned = try AnswerComparison(network, weak, on: ActivationTensor(shape: [4, 2], values: [2, 1, 1, 2, 3, 1, 1, 3]))
+        #expect(turned.agreement?.share == 0.75 && abs((turned.agreementBeyondChance?.share ?? 0) - 0.5) <= 1e-9)
+    }
+
     @Test func errorsHeldOutArePutOntoEveryInputInTheOrderOfItsValues() throws {
         let network = try Self.linear([[1, 0], [0, 1]])
         // Answers (x, y) → (x + 0.4y, y): error 0.4y on the first of two.

@@ -56,6 +56,18 @@ import Pruning
         #expect(try plan.apply(to: network).inputs.count == 2)
     }
 
+    @Test func nothingIsLearnedFromDrawnTokensUnlessStepsAreAskedFor() throws {
+        let packed = try Self.network().packingInputs(shapes: [[6], [6, 1]])
+        var settings = PruningSettings(budget: .keep(0.5))
+        settings.learning = LearningSettings()
+        let plan = try Pruner(network: packed, settings: settings).plan()
+        #expect(plan.learned == nil)
+        #expect(plan.warnings.contains { if case .notLearned = $0 { true } else { false } })
+        settings.learning = LearningSettings(steps: 3)
+        let asked = try Pruner(network: packed, settings: settings).plan()
+        #expect(asked.learned?.steps == 3)
+    }
+
     @Test func aTableOfSegmentsAloneIsNoTableOfTokens() throws {
         let packed = try Self.network(rows: 3).packingInputs(shapes: [[6], [6, 1]])
         let plan = try Pruner(network: packed, settings: PruningSettings(budget: .keep(0.5))).plan()

@@ -256,6 +256,9 @@ ptrdiff_t ck_plane_convolution_workspace(const ck_plane_convolution *convolution
 void ck_convolve_plane(const ck_plane_convolution *convolution, const float *x, const float *filter, float bias,
                        const float *residual, float *y, float *workspace);
 
+/// slopes += derivative of Σ dy·(filter ∗ x) with respect to the taps of the filter, for one plane; the activation does not count.
+void ck_plane_filter_slopes(const ck_plane_convolution *convolution, const float *x, const float *dy, float *slopes, float *workspace);
+
 /// `rows` rows of `width` entries: zeros, but x[i·stride] at low ≤ i < high; x moves on by x_stride from row to row and may
 /// point outside of its array as long as those entries lie within.
 void ck_shift_rows(const float *x, ptrdiff_t x_stride, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t low, ptrdiff_t high,

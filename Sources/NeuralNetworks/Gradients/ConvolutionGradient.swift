@@ -4,15 +4,15 @@
 //
 // Filters: the patches of a block of output rows are laid out as columns (im2col) and multiplied by dY. Input: without strides
 // the adjoint is itself a convolution and runs on the forward kernel; with strides the patches' gradients dY·W are formed and
-// added back (col2im), so that nothing is multiplied with the zeros between strides. 1×1 filters need no copies; depthwise ones
-// are direct loops. Cost: two products of the forward pass's size.
+// added back (col2im), so that nothing is multiplied with the zeros between strides. 1×1 filters need no copies; those of single
+// planes have adjoints of their own. Cost: two products of the forward pass's size.
 
 import LinearAlgebra
 
 struct ConvolutionGradient: Sendable {
     private enum Strategy: Sendable {
         case pointwise
-        case depthwise
+        case planes(PlaneConvolutionGradient)
         case transposed(TransposedConvolution)
         case columns
     }
@@ -43,9 +43,9 @@ struct ConvolutionGradient: Sendable {
         if isPointwise {
             strategy = .pointwise
             workspaceSize = 0
-        } else if inputs == 1 && outputs <= 4 {
-            strategy = .depthwise
-            workspaceSize = 0
+        } else if inputs == 1 && outputs <= 4, let planes = PlaneConvolutionGradient(e, filters: filters) {
+            strategy = .planes(planes)
+            workspaceSize = planes.workspaceSize
         } else if wantsInput && e.strideX == 1 && e.strideY == 1 {
             let transposed = TransposedConvolution(of: e, filters: filters)
             strategy = .transposed(transposed)
@@ -63,7 +63,7 @@ struct ConvolutionGradient: Sendable {
     ) {
         switch strategy {
         case .pointwise: pointwise(count, x, dy, dx, dw)
-        case .depthwise: depthwise(count, x, dy, dx, dw)
+        case .planes(let planes): planes.run(count: count, x: x, dy: dy, dx: dx, dw: dw, workspace: workspace)
         case .transposed(let transposed):
             if let dx { transposed.run(count: count, dy: dy, dx: dx, workspace: workspace) }
             if let dw { columns(count, x, dy, nil, dw, workspace) }
@@ -146,58 +146,6 @@ struct ConvolutionGradient: Sendable {
                 }
             }
         }
-    }
-
-    private func depthwise(
-        _ count: Int, _ x: UnsafePointer<Float>, _ dy: UnsafePointer<Float>, _ dx: UnsafeMutablePointer<Float>?,
-        _ dw: UnsafeMutablePointer<Float>?
-    ) {
-        let e = extents
-        let perGroup = e.outputs / e.groups
-        let (plane, outPlane) = (e.height * e.width, e.outHeight * e.outWidth)
-        let taps = e.kernelHeight * e.kernelWidth
-        for image in 0..<count {
-            for output in 0..<e.outputs {
-                let slope = dy + (image * e.outputs + output) * outPlane
-                let input = (image * e.inputs + output / perGroup) * plane
-                var sums = [Float](repeating: 0, count: taps)
-                e.forEachPatchRow(inputs: 1, firstRow: 0, rows: e.outHeight) { tap, row, source, low, high in
-                    guard low < high else { return }
-                    let from = slope + row * e.outWidth
-                    if dw != nil { sums[tap] += dot(from + low, x + (input + source + low * e.strideX), high - low, e.strideX) }
-                    guard let dx else { return }
-                    let factor = filters[output * taps + tap]
-                    let to = dx + (input + source)
-                    if e.strideX == 1 {
-                        for i in low..<high { to[i] += factor * from[i] }
-                    } else {
-                        for i in low..<high { to[i * e.strideX] += factor * from[i] }
-                    }
-                }
-                if let dw { for tap in 0..<taps { dw[output * taps + tap] += sums[tap] } }
-            }
-        }
-    }
-
-    /// Σ a[i]·b[i·stride] in eight partial sums.
-    @inline(__always)
-    private func dot(_ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ count: Int, _ stride: Int) -> Float {
-        var (sum, i): (Float, Int) = (0, 0)
-        if stride == 1 {
-            var sums = SIMD8<Float>.zero
-            while i + 8 <= count {
-                sums +=
-                    UnsafeRawPointer(a + i).loadUnaligned(as: SIMD8<Float>.self)
-                    * UnsafeRawPointer(b + i).loadUnaligned(as: SIMD8<Float>.self)
-                i += 8
-            }
-            sum = sums.sum()
-        }
-        while i < count {
-            sum += a[i] * b[i * stride]
-            i += 1
-        }
-        return sum
     }
 }
 

@@ -112,7 +112,17 @@ private struct ImageChoice {
             .samples(samples),
             .matchedImages(images: count, process: kind.process, convention: kind.convention, prior: prior, matching: matching),
             chain: chain, warnings: self.warnings(kind) + warnings,
-            unseen: images == nil ? .none : .recognized(drawn.samples(count..<drawn.batchCount)), others: others(kind, beside: count))
+            unseen: judge(kind, matching, matched: drawn.samples(count..<drawn.batchCount)), others: others(kind, beside: count))
+    }
+
+    /// Matched images vouch for data where they look like data to the network; else images of another kind bound what is to be expected.
+    private func judge(
+        _ kind: ImageDrawing.Kind, _ matching: InputProvenance.Matching?, matched: ActivationTensor
+    ) -> RunInputs.Judge {
+        guard let matching else { return .none }
+        guard Swift.min(matching.before, matching.after) > NormalizationMismatch.mostOfData else { return .recognized(matched) }
+        let other: InputProvenance.ImageProcess = kind.process == .deadLeaves ? .photographs : .deadLeaves
+        return .otherKind(otherKind(.init(process: other, convention: kind.convention)))
     }
 
     /// Images that learning sees beside those of the fit, so that it finds less to learn by heart: as many as it takes in, and memory

@@ -37,12 +37,15 @@ extension OutputPrediction {
             }
             isRuined = isClassifier ? isLow(agreement) : isFar(outputs)
         case .otherKind(let inputs):
-            basis = .otherKind
-            let other = try AnswerComparison(run.network, masked.network, on: inputs, meter: run.meter)
-            outputs = other.relativeErrors
-            if isClassifier, let found = other.agreement { (agreement, agreementError) = (found.share, found.error) }
-            // A lower bound that is low says nothing; the fit's own inputs say too much, and ruin shows even there.
+            // The fit's own inputs say too much, and ruin shows even there.
             isRuined = isClassifier ? isLow(seen.agreement?.share) : isFar(seen.relativeErrors)
+            let other = try AnswerComparison(run.network, masked.network, on: inputs, meter: run.meter)
+            if isClassifier {
+                // A bound that does not rise above guessing is none.
+                guard let found = other.agreementBeyondChance, found.share > found.error else { return }
+                (agreement, agreementError) = (found.share, found.error)
+            }
+            (basis, outputs) = (.otherKind, other.relativeErrors)
         }
     }
 }
