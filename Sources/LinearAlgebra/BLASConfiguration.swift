@@ -71,6 +71,10 @@ public enum BLASConfiguration {
         return regions.currentTeam
     }
 
+    /// Calls `body` once for each of 0..<parts, in an order that is open, on as many threads as products are shared by now; products
+    /// inside of a part stay on its thread.
+    package static func share(_ parts: Int, _ body: (Int) -> Void) { currentTeam.share(parts, body) }
+
     /// Runs `body` with products on one thread each: for work that is spread over cores as a whole.
     ///
     /// Regions of several tasks may overlap; the count returns when the last one ends.

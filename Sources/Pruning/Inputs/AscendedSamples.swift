@@ -42,26 +42,47 @@ package struct AscendedSamples: Sendable {
         self.count = count
         inputs = try AscendedSamples.gaussian(prior, count: count, using: &generator)
         guard settings.strength > 0, chain.classCount > 1, count > 0 else { return }
-        let first = chain.stages[0]
-        let n = first.outputs
-        let classes = (0..<count).map { $0 % chain.classCount }
+        let n = chain.stages[0].outputs
         // Σ₀·W₁ᵀ (d×n) and K (n×n).
         let spread = prior.covariance.times(chain.firstWeight, transposeOther: true)
         let lift = spread.elements.map(Float.init)
         let kernel = chain.firstWeight.times(spread).elements.map(Float.init)
-        let start = first.forward(inputs, samples: count)
+        inputs.withUnsafeMutableBufferPointer { inputs in
+            guard let first = inputs.baseAddress else { return }
+            let all = SharedPointer(first)
+            BLASConfiguration.share((count + Self.block - 1) / Self.block) { part in
+                let samples = part * Self.block..<Swift.min(count, (part + 1) * Self.block)
+                let a = Self.climb(chain, all.pointer + samples.lowerBound * d, samples: samples, kernel: kernel, settings)
+                BLAS.gemm(
+                    .normal, .normal, d, samples.count, n, 1, lift, d, a, n, 1, all.pointer + samples.lowerBound * d, d)
+            }
+        }
+    }
+
+    /// Samples that climb together: what a step reads and writes of them stays in the second level of the cache.
+    private static let block = 512
+
+    /// The steps (2) of some samples from `inputs` on, and a at their end, n₁ rows.
+    private static func climb(
+        _ chain: DenseChain, _ inputs: UnsafePointer<Float>, samples: Range<Int>, kernel: [Float], _ settings: Settings
+    ) -> [Float] {
+        let first = chain.stages[0]
+        let n = first.outputs
+        let classes = samples.map { $0 % chain.classCount }
+        let start = first.forward(
+            Array(UnsafeBufferPointer(start: inputs, count: samples.count * first.inputs)), samples: samples.count)
         let beta = Float(settings.strength)
         // Half a step is stable where the log-probability is flat; β times the curvature asks for shorter ones.
         let eta = 0.5 / Swift.max(beta, 1)
-        var a = [Float](repeating: 0, count: n * count)
+        var a = [Float](repeating: 0, count: n * samples.count)
         var y = start
         for _ in 0..<settings.steps {
             let slope = chain.classGradient(at: y, classes: classes)
             for i in a.indices { a[i] = (1 - eta) * a[i] + eta * beta * slope[i] }
             y = start
-            BLAS.gemm(.normal, .normal, n, count, n, 1, kernel, n, a, n, 1, &y, n)
+            BLAS.gemm(.normal, .normal, n, samples.count, n, 1, kernel, n, a, n, 1, &y, n)
         }
-        BLAS.gemm(.normal, .normal, d, count, n, 1, lift, d, a, n, 1, &inputs, d)
+        return a
     }
 
     /// Draws from N(m, C), row-major (count, d).

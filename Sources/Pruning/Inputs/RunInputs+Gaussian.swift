@@ -5,10 +5,12 @@ import NeuralNetworks
 import RandomNumbers
 
 extension DenseChain {
-    /// Class-ascended inputs drawn, or given inputs with their mixtures, when nothing else is set, as far as `ascentWork` allows: with
-    /// the least, the choice of neurons still follows the draw, and the accuracy of small nets spreads twice as far over seeds as
-    /// with the most.
+    /// Class-ascended inputs drawn, or given inputs with their mixtures, when nothing else is set, as far as `ascentWork` allows: so many
+    /// per regressor of the widest refit, within limits. With the least, the choice of neurons still follows the draw, and the accuracy
+    /// of small nets spreads twice as far over seeds as with the most. LeNet-300-100 at 0.3 with 54, 27 and 14 rows per regressor, three
+    /// seeds: MNIST 96.5, 96.1, 96.0 %, Fashion 87.8, 87.5, 87.1 %, where the standard error of the test is 0.4 and 0.7.
     private static let sampleCounts = (least: 4096, most: 16_384)
+    private static let rowsPerRegressor = 30
     /// Multiply–adds of all steps uphill together.
     private static let ascentWork = 4e11
 
@@ -17,7 +19,9 @@ extension DenseChain {
         let first = Double(stages[0].outputs)
         let behind = stages.dropFirst().reduce(0.0) { $0 + 2 * Double($1.weight.count) }
         let affordable = DenseChain.ascentWork / (Double(AscendedSamples.Settings().steps) * (first * first + behind))
-        return Int(Swift.min(Double(DenseChain.sampleCounts.most), Swift.max(Double(DenseChain.sampleCounts.least), affordable)))
+        let wanted = DenseChain.rowsPerRegressor * (stages.dropFirst().map(\.inputs).max() ?? 0)
+        let most = Swift.min(Swift.max(wanted, DenseChain.sampleCounts.least), DenseChain.sampleCounts.most)
+        return Int(Swift.min(Double(most), Swift.max(Double(DenseChain.sampleCounts.least), affordable)))
     }
 }
 

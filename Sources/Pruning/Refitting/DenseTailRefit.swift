@@ -56,7 +56,9 @@ package struct DenseTailRefit: Sendable {
     }
 
     /// What the layers compute before their activations, layer by layer: outputs×N.
-    package var preactivations: [[Float]] {
+    package var preactivations: [[Float]] { preactivations(of: features, samples: samples) }
+
+    private func preactivations(of features: [Float], samples: Int) -> [[Float]] {
         var h = features
         return stages.map { stage in
             let z = stage.forward(h, samples: samples)
@@ -82,20 +84,42 @@ package struct DenseTailRefit: Sendable {
 
     /// (1) and its gradient in the order of `parameters`.
     package func objective() -> (value: Double, gradient: [Double]) {
-        let z = preactivations
+        var parts = [(value: Double, gradient: [Float])](repeating: (0, []), count: (samples + Self.block - 1) / Self.block)
+        parts.withUnsafeMutableBufferPointer { parts in
+            guard let first = parts.baseAddress else { return }
+            let all = SharedPointer(first)
+            BLASConfiguration.share(parts.count) { part in
+                all.pointer[part] = objective(part * Self.block..<Swift.min(samples, (part + 1) * Self.block))
+            }
+        }
+        // In the order of the samples, whoever was ready first.
+        var sum = [Double](repeating: 0, count: parameterCount)
+        for part in parts { for i in sum.indices { sum[i] += Double(part.gradient[i]) } }
+        return (parts.reduce(0) { $0 + $1.value }, sum)
+    }
+
+    /// Samples whose activations are in memory together, which is the third level of the cache at a thousand neurons.
+    private static let block = 1024
+
+    /// What some samples add to (1) and its gradient.
+    private func objective(_ range: Range<Int>) -> (value: Double, gradient: [Float]) {
         let last = stages.count - 1
+        let features = Array(self.features[range.lowerBound * stages[0].inputs..<range.upperBound * stages[0].inputs])
+        let first = range.lowerBound * classes
+        let z = preactivations(of: features, samples: range.count)
         let (given, logarithms) = DenseTailRefit.probabilities(z[last], classes: classes)
         let scale = 1 / Double(samples)
         let lambda = Double(parameterCount) / Double(classes * samples)
         var value = 0.0
         var slope = [Float](repeating: 0, count: z[last].count)
         for k in slope.indices {
-            let difference = Double(z[last][k]) - Double(targets[k])
-            if wanted[k] > 0 { value += wanted[k] * (Elementary.log(wanted[k]) - logarithms[k]) }
+            let wanted = wanted[first + k]
+            let difference = Double(z[last][k]) - Double(targets[first + k])
+            if wanted > 0 { value += wanted * (Elementary.log(wanted) - logarithms[k]) }
             value += lambda / 2 * difference * difference
-            slope[k] = Float(scale * (given[k] - wanted[k] + lambda * difference))
+            slope[k] = Float(scale * (given[k] - wanted + lambda * difference))
         }
-        var parts: [[Double]] = []
+        var parts: [[Float]] = []
         for k in stride(from: last, through: 0, by: -1) {
             let stage = stages[k]
             var h = features
@@ -105,13 +129,13 @@ package struct DenseTailRefit: Sendable {
             }
             var weight = [Float](repeating: 0, count: stage.weight.count)
             BLAS.gemm(
-                .normal, .transposed, stage.inputs, stage.outputs, samples, 1, h, stage.inputs, slope, stage.outputs, 0, &weight,
+                .normal, .transposed, stage.inputs, stage.outputs, range.count, 1, h, stage.inputs, slope, stage.outputs, 0, &weight,
                 stage.inputs)
             var bias = [Double](repeating: 0, count: stage.outputs)
-            for s in 0..<samples { for o in 0..<stage.outputs { bias[o] += Double(slope[s * stage.outputs + o]) } }
-            parts.append(weight.map(Double.init) + bias)
+            for s in 0..<range.count { for o in 0..<stage.outputs { bias[o] += Double(slope[s * stage.outputs + o]) } }
+            parts.append(weight + bias.map { Float($0) })
             guard k > 0 else { break }
-            slope = stage.backward(slope, samples: samples)
+            slope = stage.backward(slope, samples: range.count)
             stages[k - 1].activation.multiplyDerivative(into: &slope, at: z[k - 1])
         }
         return (value * scale, Array(parts.reversed().joined()))
