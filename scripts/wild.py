@@ -225,7 +225,8 @@ def compare(before, after, names, feeds):
         variance = ((a - a.mean(0)) ** 2).sum()
         result[name] = {"error": float(((a - b) ** 2).sum() / variance) if variance > 0 else None}
         last = np.asarray(before[0][k]).shape[-1]
-        if 1 < last and a.shape[1] >= last:
+        # Maps of places name no classes.
+        if 1 < last and a.shape[1] >= last and np.asarray(before[0][k]).ndim <= 3:
             rows_a, rows_b = a.reshape(-1, last), b.reshape(-1, last)
             rows_a, rows_b = rows_a[rows_a.any(1)], rows_b[rows_a.any(1)]
             result[name]["agreement"] = float((rows_a.argmax(1) == rows_b.argmax(1)).mean())

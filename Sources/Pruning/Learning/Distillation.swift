@@ -50,8 +50,9 @@ public struct Distillation: Sendable {
     /// Rounds through labelled inputs when nothing else is set.
     private static let epochs = 40
     private static let labelledBatch = 128
-    /// Times that held-out inputs are asked during a run.
-    private static let checks = 20
+    /// Times that held-out inputs are asked during a run, as far as that costs a quarter of what the steps do.
+    private static let checks = 5...20
+    private static let checkShare = 0.25
     /// A held-out error this much above the best one means that the rate is too large, and not that it has yet to fall.
     private static let tolerance = 1.5
     /// The rate is halved at most so often; then nothing is to be gained.
@@ -141,6 +142,13 @@ public struct Distillation: Sendable {
         steps = settings.steps ?? (tensors.names.isEmpty ? 0 : Int(Swift.min(affordable, Double(most))))
     }
 
+    /// Looks at the held-out inputs, which cost a pass of both networks each.
+    private var checks: Int {
+        let look = Double(heldOut.count) * Double((teacher.cost.multiplyAdds ?? 0) + (student.cost.multiplyAdds ?? 0))
+        let affordable = Distillation.checkShare * Double(steps * batch) * workPerInput / Swift.max(1, look)
+        return Int(Swift.max(Double(Distillation.checks.lowerBound), Swift.min(Double(Distillation.checks.upperBound), affordable)))
+    }
+
     /// Learns.
     ///
     /// - Parameters:
@@ -206,7 +214,7 @@ public struct Distillation: Sendable {
     /// Goes on to the last step.
     private func descend(_ state: inout LearningState, observer: LearningObserver?) throws(NetworkError) {
         var gradient = prepared
-        let interval = Swift.max(1, steps / Distillation.checks)
+        let interval = Swift.max(1, steps / checks)
         let leastRate = (settings.rate ?? rate(startingAt: state.startError)) * Distillation.leastRateFactor
         var latest = state.bestError.error
         while state.step < steps, state.rate >= leastRate {

@@ -20,11 +20,19 @@ struct HeldOutInputs: Sendable {
     private struct Objective: Sendable {
         var loss: DistillationLoss
         var values: [Network.ValueID]
-        var targets: [ActivationTensor]
+        /// Of the original, on the inputs of a batch: to compute them anew for every look is a few percent of the learning, to keep
+        /// those of all inputs would be its largest array.
+        var targets: Evaluator
+        /// Inputs whose values of both networks are in memory together.
+        var batch: Int
     }
 
-    /// Values of the original that are kept, a quarter of a gigabyte: beyond, outputs alone decide.
+    /// Values inside of the original on all inputs that are looked at: beyond, outputs alone decide.
     private static let mostFloats = 1 << 26
+    /// Values of one network in memory together.
+    private static let batchFloats = 1 << 23
+    /// Inputs of a batch at least: what threads share.
+    private static let leastBatch = 16
 
     var count: Int { inputs.first?.batchCount ?? 0 }
 
@@ -79,17 +87,26 @@ struct HeldOutInputs: Sendable {
         let size = inside.reduce(0) { $0 + (teacher.values[$1.teacher].shape?.reduce(1, *) ?? 0) }
         let keepsAll = size * result.count <= HeldOutInputs.mostFloats
         let seen = keepsAll ? Array(pairs) : Array(pairs.suffix(outputs.count))
+        let sizes = seen.reduce(0) { $0 + (teacher.values[$1.teacher].shape?.reduce(1, *) ?? 0) }
         result.objective = Objective(
             loss: keepsAll ? loss : loss.ofOutputs, values: seen.map(\.student),
-            targets: try Evaluator(teacher, observing: seen.map(\.teacher)).forwardInLanes(result.inputs))
+            targets: try Evaluator(teacher, observing: seen.map(\.teacher)),
+            batch: Swift.max(HeldOutInputs.leastBatch, HeldOutInputs.batchFloats / Swift.max(1, sizes)))
         return result
     }
 
     /// How far a smaller network is from its goal.
     func error(of network: Network) throws(NetworkError) -> HeldOutError {
         if let objective {
-            let given = try Evaluator(network, observing: objective.values).forwardInLanes(inputs)
-            return HeldOutError(error: objective.loss.mean(given, targets: objective.targets), tieBreak: 0)
+            let smaller = try Evaluator(network, observing: objective.values)
+            var sum = 0.0
+            for first in stride(from: 0, to: count, by: objective.batch) {
+                let rows = Array(first..<Swift.min(count, first + objective.batch))
+                let batch = inputs.map { $0.rows(rows) }
+                let targets = try objective.targets.forwardInLanes(batch)
+                sum += Double(rows.count) * objective.loss.mean(try smaller.forwardInLanes(batch), targets: targets)
+            }
+            return HeldOutError(error: sum / Double(Swift.max(1, count)), tieBreak: 0)
         }
         let given = try Evaluator(network, observing: outputs).forwardInLanes(inputs)
         guard let logits = given.first, !labels.isEmpty else { return HeldOutError(error: .infinity, tieBreak: 0) }
