@@ -54,7 +54,7 @@ private struct ImageChoice {
     private static let mostLearned = 1024
     /// Images that the fit does not see: matched ones that tell how large its errors are, others that bound how often answers change.
     private static let heldOutCount = 24
-    private static let otherKindCounts = 24...256
+    private static let otherKindCounts = 12...256
     /// Images of each kind that tell kinds apart, by statistics and by answers, and the share of the work that this may take.
     private static let comparedCounts = (statistics: 8...32, answers: 8...128)
     private static let comparedShare = 0.125

@@ -6,7 +6,7 @@ import RandomNumbers
 extension OutputPrediction {
     /// Compares the networks on the inputs of a run.
     ///
-    /// - Parameter tail: the inputs of the fit right before the last layers of both networks, when they have come as far.
+    /// - Parameter tail: the inputs of the fit behind what differs for good in both networks, when they have come as far.
     /// - Throws: `evaluation`; what drawing throws.
     /// - Complexity: a pass forward of each network over the fitted and the judging inputs.
     init(_ masked: MaskedNetwork, _ inputs: RunInputs, _ run: PruningRun, tail: PairedFrontier? = nil) throws(PruningError) {

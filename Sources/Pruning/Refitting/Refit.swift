@@ -7,7 +7,7 @@ struct Refit: Sendable {
     private(set) var masked: MaskedNetwork
     /// One per group of the run.
     private(set) var outcomes: [GroupOutcome]
-    /// Right before the dense layers at the end, in the original and in this network under their stored statistics.
+    /// As far as both networks are final before the dense layers at the end are fitted together.
     private(set) var tail: PairedFrontier?
     private(set) var warnings: [PruningWarning] = []
 

@@ -19,7 +19,8 @@ struct SequentialRefit: Sendable {
     /// One per group of the run.
     private(set) var outcomes: [GroupOutcome]
     private(set) var warnings: [PruningWarning] = []
-    /// The original and this network right before the dense layers at the end, with all inputs; `nil` where there are none.
+    /// The original and this network behind all that was fitted, but for the dense layers at the end, with all inputs; `nil` where
+    /// nothing was.
     private(set) var tail: PairedFrontier?
 
     /// Keeps `counts` channels of the groups and refits what reads them.
@@ -77,8 +78,8 @@ struct SequentialRefit: Sendable {
             }
         }
         for g in groups.indices { outcomes[g].kept = kept[g] ?? [] }
-        if let firstOfTail, tail == nil, !sites.isEmpty {
-            try streams.advance(to: firstOfTail, in: original, masked)
+        if tail == nil, let last = sites.last?.consumer.layer.node {
+            try streams.advance(to: firstOfTail ?? last, in: original, masked)
             tail = streams
         }
     }
