@@ -106,7 +106,7 @@ public struct PruningReport: Sendable, Equatable, Codable {
         neuronsBefore = plan.groups.reduce(0) { $0 + $1.channels }
         neuronsAfter = plan.groups.reduce(0) { $0 + $1.kept.count }
         // Labelled images come first: the fit has not seen them.
-        let images = evaluation?.images ?? calibration
+        let images = evaluation?.images ?? calibration.map { $0.samples(0..<Self.measuredCount($0.batchCount, original)) }
         errorBasis = images.map { "\($0.batchCount) \(evaluation == nil ? "calibration" : "evaluation") images" }
         let (before, after): (Network, Network)
         do { (before, after) = (try original.inferringShapes(), try pruned.inferringShapes()) } catch { throw .evaluation(error) }
@@ -129,6 +129,15 @@ public struct PruningReport: Sendable, Equatable, Codable {
         // What labelled images show outweighs what was expected.
         if let measuredAgreement { isRuined = measuredAgreement < OutputPrediction.leastAgreement }
     }
+
+    /// Images of the fit that errors are measured on: as many as a few seconds allow, and enough to tell a share to a tenth of itself.
+    private static func measuredCount(_ count: Int, _ network: Network) -> Int {
+        let affordable = measuringWork / Swift.max(1, Double(network.cost.multiplyAdds ?? 1))
+        return Swift.min(count, Swift.max(leastMeasured, Int(Swift.min(affordable, Double(count)))))
+    }
+
+    private static let measuringWork = 1e11
+    private static let leastMeasured = 64
 
     /// E‖y − ŷ‖²/E‖y − E y‖² of what every group's consumers bring about (`OutputPath`) on real inputs, both networks run from
     /// the input on, and their answers.
