@@ -44,7 +44,8 @@ extension PruningPlan {
         // Uniform tokens are no language: 400 steps on them take MiniLM's error on sentences from .575 to .604. Steps that were asked
         // for are made.
         if case .tokens = inputs.provenance, settings.steps == nil {
-            return with([.notLearned(cause: "what is learned on drawn tokens hurts on real ones; inputs of the network's kind would serve")])
+            return with([.notLearned(cause: "what is learned on drawn tokens hurts on real ones; inputs of the network's kind would serve")]
+            )
         }
         settings.seed = run.settings.seed
         if !run.settings.refitsClassifier { settings.outputsAreLogits = false }
