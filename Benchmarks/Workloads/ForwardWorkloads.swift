@@ -27,7 +27,7 @@ package enum ForwardWorkloads {
     }
 
     /// Normal numbers for every input whose shape is known.
-    private static func drawn(_ network: Network, count: Int) throws -> [ActivationTensor] {
+    static func drawn(_ network: Network, count: Int) throws -> [ActivationTensor] {
         var generator = WorkloadGenerator(seed: 84)
         return try network.inputs.map { input in
             guard let shape = network.values[input].shape else {

@@ -1,4 +1,4 @@
-// Suite `network`: whole prunes, from the network to the smaller network, and what ForwardWorkloads times.
+// Suite `network`: whole prunes, from the network to the smaller network, and what ForwardWorkloads and StepWorkloads time.
 //
 // Half of every prunable layer is kept. The answer is checked by its sizes and by comparing the sliced network with the
 // original whose removed channels are masked.
@@ -39,7 +39,7 @@ package enum NetworkWorkloads {
     }
 
     package static func workloads(_ subject: SubjectNetwork) -> [Workload] {
-        ForwardWorkloads.workloads(subject)
+        ForwardWorkloads.workloads(subject) + StepWorkloads.workloads(subject)
             + Recipe.allCases.map { recipe in
                 let workload = prune(subject, recipe)
                 return subject.isOnFile ? workload.without(.kernels) : workload
