@@ -36,7 +36,7 @@ extension PruningRun {
         let size = network.inputs.first.flatMap { network.values[$0].shape?.reduce(1, *) } ?? 1
         let batch = learning.batch ?? LearningSettings.batch(ofInputSize: size)
         // Forward in both networks, back in one.
-        let steps = Double(learning.steps ?? LearningSettings.stepLimit) * Double(batch) * 4 * multiplyAdds
+        let steps = (learning.steps.map(Double.init) ?? learning.mostSteps) * Double(batch) * 4 * multiplyAdds
         let planning = 5e11 + 1000 * multiplyAdds
         return planning / (planning + Swift.min(learning.steps == nil ? learning.work : .infinity, steps))
     }

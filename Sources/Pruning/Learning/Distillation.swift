@@ -137,9 +137,10 @@ public struct Distillation: Sendable {
             }
         }
         self.batch = batch
-        let most = labels.isEmpty ? LearningSettings.stepLimit : Distillation.epochs * self.inputs.count / Swift.max(1, batch)
+        let rounds = Double(Distillation.epochs * self.inputs.count / Swift.max(1, batch))
+        let most = labels.isEmpty ? settings.mostSteps : rounds * settings.effort
         let affordable = settings.work / (workPerInput * Double(batch))
-        steps = settings.steps ?? (tensors.names.isEmpty ? 0 : Int(Swift.min(affordable, Double(most))))
+        steps = settings.steps ?? (tensors.names.isEmpty ? 0 : Int(Swift.min(affordable, most)))
     }
 
     /// Looks at the held-out inputs, which cost a pass of both networks each.
