@@ -75,6 +75,15 @@ package enum LAPACK {
         if info > 0 { throw .singular(pivot: Int(info) - 1) }
     }
 
+    /// Single-precision `potri`.
+    package static func potri(_ triangle: BLAS.Triangle, _ n: Int, _ a: UnsafeMutablePointer<Float>, _ lda: Int) throws(FactorizationError)
+    {
+        BLASConfiguration.ensureSelected()
+        let info = LAPACKE_spotri_work(LAPACK_COL_MAJOR, triangle.letter, Int32(n), a, Int32(lda))
+        precondition(info >= 0, "spotri rejected argument \(-info)")
+        if info > 0 { throw .singular(pivot: Int(info) - 1) }
+    }
+
     /// Row-pivoted LU of an m×n matrix in place; returns 1-based row interchanges and whether a pivot was exactly zero.
     package static func getrf(_ m: Int, _ n: Int, _ a: UnsafeMutablePointer<Double>, _ lda: Int, _ pivots: UnsafeMutablePointer<Int32>)
         -> Int?

@@ -28,7 +28,7 @@ import Testing
         .unmatchedImages(cause: "cause"),
         .mismatchRose(from: 1, to: 2), .noNormalizationLeft, .assumedConvention(.symmetric),
         .unascendedImages(cause: "cause"), .unascendedImages(cause: nil), .wholeStream(group: "a", reason: nil),
-        .wholeStreams(agreementCut: 0.5, agreementWhole: 0.75), .forwardSelection(group: "a", channels: 3, limit: 2),
+        .wholeStreams(agreementCut: 0.5, agreementWhole: 0.75),
         .comparedBefore(node: "a", operation: "b"),
     ]
 

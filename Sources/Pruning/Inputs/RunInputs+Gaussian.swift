@@ -11,15 +11,29 @@ extension DenseChain {
     /// seeds: MNIST 96.5, 96.2, 96.5 %, Fashion 87.9, 87.9, 87.1 %, each ± 0.2.
     private static let sampleCounts = (least: 4096, most: 16_384)
     private static let rowsPerRegressor = 40
+    /// The same where none climb: with fewer rows than regressors a fit of half of them explains all, and layers so wide take long.
+    private static let rowsOfWideLayers = 2
     /// Multiply–adds of all steps uphill together.
     private static let ascentWork = 4e11
+    /// The most that the least number of inputs may take, a minute or two: no classifier is as wide as the layers of language models.
+    private static let mostAscentWork = 10 * ascentWork
 
-    /// Inputs to draw: a step costs a product with the first layer's kernel and one pass forward and back behind it.
-    var affordableSamples: Int {
+    /// Multiply–adds of one input's way uphill: a step costs a product with the first layer's kernel and one pass forward and back
+    /// behind it.
+    private var ascentPerInput: Double {
         let first = Double(stages[0].outputs)
         let behind = stages.dropFirst().reduce(0.0) { $0 + 2 * Double($1.weight.count) }
-        let affordable = DenseChain.ascentWork / (Double(AscendedSamples.Settings().steps) * (first * first + behind))
-        let wanted = DenseChain.rowsPerRegressor * (stages.dropFirst().map(\.inputs).max() ?? 0)
+        return Double(AscendedSamples.Settings().steps) * (first * first + behind)
+    }
+
+    /// Whether inputs can climb towards classes in reasonable time.
+    var affordsAscent: Bool { Double(DenseChain.sampleCounts.least) * ascentPerInput <= DenseChain.mostAscentWork }
+
+    /// Inputs to draw.
+    var affordableSamples: Int {
+        let affordable = affordsAscent ? DenseChain.ascentWork / ascentPerInput : .infinity
+        let widest = stages.dropFirst().map(\.inputs).max() ?? 0
+        let wanted = (affordsAscent ? DenseChain.rowsPerRegressor : DenseChain.rowsOfWideLayers) * widest
         let most = Swift.min(Swift.max(wanted, DenseChain.sampleCounts.least), DenseChain.sampleCounts.most)
         return Int(Swift.min(Double(most), Swift.max(Double(DenseChain.sampleCounts.least), affordable)))
     }

@@ -95,7 +95,7 @@ struct RunInputs: Sendable {
         if let chain {
             // Refits in forward order are of samples; formulas do not follow the constants of a normalizer.
             guard run.settings.reweighting == .sequential || chain.normalizer != nil else { return try gaussian(chain: chain, for: run) }
-            let climbs = run.settings.reweighting == .sequential && chain.classCount > 1 && !chain.boundsOutputs
+            let climbs = run.settings.reweighting == .sequential && chain.classCount > 1 && !chain.boundsOutputs && chain.affordsAscent
             return climbs ? try ascended(chain: chain, for: run) : try gaussianSamples(chain: chain, for: run)
         }
         // Images for a prediction alone would cost minutes on networks for large ones: they are drawn when asked for. Operations

@@ -8,6 +8,7 @@
 // A step needs the diagonals of M and W, which are kept up to date, and column i of both, which is made of the stored
 // matrices and the steps since they were stored; those are applied together, as products. W is formed from V' itself:
 // (C + λI)⁻¹·B·(C + λI)⁻¹ would square a condition number that duplicate channels make 1/λ.
+// Beyond 1024 channels steps are taken in batches: BackwardElimination+Batches.
 // Cost n³ + 3n²q flops to set up, then about 2n³ in products to empty the set; memory 2n² numbers beside the inverse's.
 // Source: optimal brain surgeon, Hassibi & Stork, NeurIPS 1992, for the quadratic objective of Reconstruction.
 
@@ -16,25 +17,32 @@ import LinearAlgebra
 /// Channels in the order backward elimination removes them, with the cost of each removal.
 package struct BackwardElimination: Sendable {
     /// Channels in the order of removal.
-    package var order: [Int]
+    package var order: [Int] = []
     /// Increase of the objective by each removal.
-    package var costs: [Double]
+    package var costs: [Double] = []
+
+    /// Channels up to which every step looks at all of them.
+    private static let stepwiseLimit = 1024
 
     /// Removes channels until `remaining` are left; ties to the lowest index.
     ///
     /// - Parameter first: channels that leave before all others.
+    /// - Complexity: about 5n³ flops for up to 1024 channels; beyond, `init(batches:remaining:first:sizes:precisions:)`.
     package init(_ problem: Reconstruction, remaining: Int, first: [Int] = []) throws(FactorizationError) {
+        guard problem.count > BackwardElimination.stepwiseLimit else {
+            try self.init(stepwise: problem, remaining: remaining, first: first)
+            return
+        }
+        try self.init(batches: problem, remaining: remaining, first: first)
+    }
+
+    /// The same, every step among all channels.
+    package init(stepwise problem: Reconstruction, remaining: Int, first: [Int] = []) throws(FactorizationError) {
         let n = problem.count
         precondition(remaining >= 0 && remaining <= n, "cannot keep more channels than there are")
-        order = []
-        costs = []
         guard n > remaining else { return }
         var normal = problem.channels.covariance
-        // Without a ridge a dead or duplicate channel makes C singular; a trace is added so that it goes first: enough to
-        // leave three digits to (2), too little to change an order that the data determines.
-        let floor = 1e-12 * Swift.max(problem.channels.meanVariance, .leastNormalMagnitude)
-        let ridge = Swift.max(problem.ridge, floor)
-        for i in 0..<n { normal[i, i] += ridge }
+        for i in 0..<n { normal[i, i] += problem.eliminationRidge }
         let factor = try Cholesky(consume normal)
         let weights = factor.solve(problem.cross).gram()
         var table = Table(inverse: factor.inverse(), weights: weights)
@@ -49,7 +57,7 @@ package struct BackwardElimination: Sendable {
     }
 
     /// M and W as they were after some step, and the steps since then.
-    private struct Table {
+    struct Table {
         /// Names of the rows and columns.
         private(set) var channels: [Int]
         /// How many of them have been removed since the matrices were made smaller.
@@ -94,8 +102,8 @@ package struct BackwardElimination: Sendable {
                 let own = (0..<waiting).map { (m[$0 * n + i], p[$0 * n + i]) }
                 let scaled = (0..<waiting).map { pivots[$0] * own[$0].0 }
                 BLAS.gemv(.normal, n, waiting, -1, m, n, scaled, 1, 1, &column, 1)
-                BLAS.gemv(.normal, n, waiting, -1, m, n, own.map(\.1), 1, 1, &energy, 1)
-                BLAS.gemv(.normal, n, waiting, -1, p, n, own.map(\.0), 1, 1, &energy, 1)
+                BLAS.gemv(.normal, n, waiting, -1, m, n, own.map { $0.1 }, 1, 1, &energy, 1)
+                BLAS.gemv(.normal, n, waiting, -1, p, n, own.map { $0.0 }, 1, 1, &energy, 1)
             }
             isOpen[i] = false
             removed += 1
@@ -138,4 +146,12 @@ package struct BackwardElimination: Sendable {
             removed = 0
         }
     }
+}
+
+extension Reconstruction {
+    /// λ as elimination needs it.
+    ///
+    /// Without a ridge a dead or duplicate channel makes C singular; a trace is added so that it goes first: enough to leave three
+    /// digits to (2) of BackwardElimination, too little to change an order that the data determines.
+    var eliminationRidge: Double { Swift.max(ridge, 1e-12 * Swift.max(channels.meanVariance, .leastNormalMagnitude)) }
 }

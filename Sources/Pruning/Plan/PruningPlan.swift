@@ -92,7 +92,7 @@ public struct PruningPlan: Sendable, Equatable, Codable {
                     outcome, ranking.groups[g], guarantee: try ranking.groups[g].guarantee(of: outcome.kept), curve: errors.curves[g],
                     inputs: inputs.provenance.model, rankingSeconds: ranking.seconds[g], positions: positions))
         }
-        warnings = inputs.warnings + ranking.warnings + refit.warnings
+        warnings = inputs.warnings + refit.warnings
         prediction = try OutputPrediction(refit.masked, inputs, run, tail: refit.tail)
         self.inputs = inputs.provenance
         learned = nil

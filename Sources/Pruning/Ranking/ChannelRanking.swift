@@ -5,7 +5,6 @@ struct ChannelRanking: Sendable {
     let groups: [RankedGroup]
     /// Seconds that ranking each group took.
     let seconds: [Double]
-    let warnings: [PruningWarning]
 
     /// Ranks all groups.
     /// - Throws: as `RankedGroup`; `cancelled`.
@@ -23,8 +22,5 @@ struct ChannelRanking: Sendable {
             seconds.append(spent)
         }
         (self.groups, self.seconds) = (groups, seconds)
-        warnings = groups.filter { $0.rule != run.settings.selection }.map {
-            .forwardSelection(group: $0.name, channels: $0.count, limit: RankedGroup.backwardLimit)
-        }
     }
 }

@@ -48,7 +48,11 @@ public enum ProvenFactor: Equatable, Sendable {
             guard rounding < 1 else { break }
             let solved = factor.solve(points)
             var leverage = [Double](repeating: 0, count: points.columns)
-            for j in 0..<points.columns { for k in 0..<r { leverage[j] += points[k, j] * solved[k, j] } }
+            points.elements.withUnsafeBufferPointer { p in
+                solved.elements.withUnsafeBufferPointer { s in
+                    for j in leverage.indices { for k in j * r..<(j + 1) * r { leverage[j] += p[k] * s[k] } }
+                }
+            }
             best = Swift.min(best, (leverage.max() ?? 0).squareRoot() * (1 + rounding))
             if step == 0 {
                 // With uniform u, M⁻¹ = m·(QQᵀ)⁻¹: c of (1) is Qᵀ·solved/m.

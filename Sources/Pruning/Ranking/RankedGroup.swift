@@ -7,8 +7,8 @@ import RandomNumbers
 
 /// What is known of a group before counts are allocated.
 struct RankedGroup: Sendable {
-    /// Channels up to which backward elimination is affordable: some 6n³ operations, ten seconds to half a minute.
-    static let backwardLimit = 4096
+    /// Channels up to which functions stand for them though no ellipsoid is asked for: the products of so many cost as much as the choice.
+    private static let mostAccounted = 4096
 
     /// Position among the groups of the run.
     let index: Int
@@ -53,13 +53,16 @@ struct RankedGroup: Sendable {
         problem = own.map {
             Reconstruction(moments: $0, outgoing: weights.outgoing, relativeRidge: relativeRidge, hasIntercept: weights.hasConstant)
         }
-        rule = settings.selection == .backward && group.count > RankedGroup.backwardLimit ? .greedy : settings.selection
+        rule = settings.selection
         // Convolutions in groups read shares of the channels, and what cannot be measured has no covariance to embed functions with.
         let isEmbeddable =
             settings.points != .function || own != nil
             || settings.readsMoments && (weights.consumers.first.map { !$0.isGrouped } ?? false)
+        // Where the choice does not look at them they only serve the account of what is proven.
+        let isAffordable = group.count <= RankedGroup.mostAccounted || settings.selection.usesSensitivities
         points = try NeuronPoints(
-            isEmbeddable ? settings.points : .product, incoming: weights.incoming, outgoing: weights.outgoing, covariance: own?.covariance,
+            isEmbeddable && isAffordable || settings.points != .function ? settings.points : .product, incoming: weights.incoming,
+            outgoing: weights.outgoing, covariance: own?.covariance,
             rank: settings.rank, layer: group.id)
         if settings.selection.usesSensitivities {
             do {
@@ -97,7 +100,8 @@ struct RankedGroup: Sendable {
         redundant: [Int], generator: SeededGenerator, layer: String
     ) throws(PruningError) -> [Int]? {
         let all = try everyChannel(rule, incoming, problem, points, bounds, generator: generator, layer: layer)
-        return all.map { $0.filter { !redundant.contains($0) } + redundant }
+        let last = Set(redundant)
+        return all.map { $0.filter { !last.contains($0) } + redundant }
     }
 
     private static func everyChannel(
@@ -141,6 +145,15 @@ struct RankedGroup: Sendable {
     /// - Parameter m: how many stay; all of them need no choice.
     func choice(keeping m: Int) throws(PruningError) -> (kept: [Int], factors: [Double]?) {
         if m == count { return (Array(0..<count), nil) }
+        if ranked == nil, rule == .backward, let problem {
+            // What stays needs no order.
+            do {
+                let gone = Set(try BackwardElimination(problem, remaining: m, first: redundant).order)
+                return ((0..<count).filter { !gone.contains($0) }, nil)
+            } catch {
+                throw .factorization(error, layer: name)
+            }
+        }
         if let order = try order() { return (order.prefix(m).sorted(), nil) }
         guard sensitivities != nil else { return (Array(0..<m), nil) }
         let sample = try draw(m)

@@ -59,8 +59,11 @@ struct OneShotRefit: Sendable {
         for (index, (consumer, rowOffset)) in zip(weights.consumers, weights.rowOffsets).enumerated() {
             guard let moments = ranked.moments[index] else { continue }
             let own = weights.outgoing.selectingRows(Array(rowOffset..<rowOffset + consumer.rowCount))
-            let problem = Reconstruction(
-                moments: moments, outgoing: own, relativeRidge: relativeRidge, hasIntercept: consumer.hasConstant)
+            // A group that one consumer reads has been ranked in the same problem.
+            let known = weights.consumers.count == 1 ? ranked.problem : nil
+            let problem =
+                known
+                ?? Reconstruction(moments: moments, outgoing: own, relativeRidge: relativeRidge, hasIntercept: consumer.hasConstant)
             let fit: Reconstruction.Fit
             do { fit = try problem.fit(kept, prior: own.selectingColumns(kept)) } catch { throw .factorization(error, layer: ranked.name) }
             masked.scatter(fit.weights, rowOffset: 0, to: consumer, kept: kept, channels: ranked.count)

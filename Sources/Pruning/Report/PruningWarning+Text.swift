@@ -41,8 +41,6 @@ extension PruningWarning {
         case .wholeStreams(let cut, let whole):
             "residual streams stay whole: cutting them too is predicted to agree with the original on \(Decimal.fixed(100 * cut, 1)) % of inputs, cutting inner channels alone on \(Decimal.fixed(100 * whole, 1)) %"
         case .notLearned(let cause): "the weights did not learn from the original behind the closed form: \(cause)"
-        case .forwardSelection(let group, let channels, let limit):
-            "\(group) has \(channels) channels: chosen by forward selection (backward elimination serves up to \(limit))"
         }
     }
 }

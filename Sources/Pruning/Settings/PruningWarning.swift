@@ -50,6 +50,4 @@ public enum PruningWarning: Sendable, Equatable, Codable {
     case wholeStreams(agreementCut: Double, agreementWhole: Double)
     /// The weights did not learn together, and why.
     case notLearned(cause: String)
-    /// A group too wide for backward elimination, chosen by forward selection.
-    case forwardSelection(group: String, channels: Int, limit: Int)
 }

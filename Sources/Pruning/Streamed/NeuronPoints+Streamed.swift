@@ -2,8 +2,8 @@
 //
 // Of up to 1024 channels, or of channels with up to 1024 weights, the Gram matrix is taken and the points are those of weights in
 // memory. Beyond that the leading directions are found by subspace iteration, which needs products with the weights alone
-// (Halko, Martinsson & Tropp, SIAM Rev. 53 (2011), algorithm 4.4): r + 10 directions, two iterations, three reads in all. What is
-// proven is about the points as they come out, whichever directions those are in.
+// (LeadingEigenpairs): r + 10 directions, three reads in all. What is proven is about the points as they come out, whichever
+// directions those are in.
 
 import LinearAlgebra
 import RandomNumbers
@@ -11,9 +11,6 @@ import RandomNumbers
 extension NeuronPoints {
     /// Channels or weights up to which a Gram matrix is taken: its eigenvalues take a second.
     private static let exactLimit = 1024
-    /// Directions beyond those wanted, and iterations.
-    private static let oversampling = 10
-    private static let iterations = 2
 
     /// - Parameters:
     ///   - scales: what each column is multiplied by.
@@ -37,15 +34,14 @@ extension NeuronPoints {
         let isExact = d <= NeuronPoints.exactLimit
         var directions = Matrix.identity(isExact ? d : 1)
         if !isExact {
-            directions = Matrix(rows: d, columns: Swift.min(rank + NeuronPoints.oversampling, n, d))
-            for index in directions.elements.indices { directions.elements[index] = generator.normal() }
-            directions = try NeuronPoints.orthonormal(directions, layer)
-            for _ in 0..<NeuronPoints.iterations {
+            directions = try LeadingEigenpairs.span(
+                dimension: d, count: Swift.min(rank + LeadingEigenpairs.oversampling, n, d), using: &generator
+            ) { (directions) throws(PruningError) in
                 var next = Matrix(rows: d, columns: directions.columns)
                 try weights.forEachRun(scales: scales) { (_, scaled) throws(PruningError) in
                     next = next + scaled.times(scaled.times(directions, transposeSelf: true))
                 }
-                directions = try NeuronPoints.orthonormal(next, layer)
+                return next
             }
         }
         // Coordinates in these directions, of which the principal ones are taken.
@@ -66,24 +62,5 @@ extension NeuronPoints {
         _ layer: String, _ body: () throws(FactorizationError) -> Value
     ) throws(PruningError) -> Value {
         do throws(FactorizationError) { return try body() } catch { throw .factorization(error, layer: layer) }
-    }
-
-    /// The same span by orthonormal columns, those at rounding level left out; twice, for the first time leaves what rounding made of
-    /// nearly dependent ones.
-    private static func orthonormal(_ columns: Matrix, _ layer: String) throws(PruningError) -> Matrix {
-        var result = columns
-        for _ in 0..<2 {
-            let gram = result.times(result, transposeSelf: true)
-            let eigen = try factoring(layer) { () throws(FactorizationError) in try SymmetricEigendecomposition(gram) }
-            let most = eigen.values.last ?? 0
-            let kept = eigen.values.indices.filter { eigen.values[$0] > 1e-13 * most && eigen.values[$0] > 0 }
-            guard !kept.isEmpty else { return Matrix(rows: columns.rows, columns: 1) { i, _ in i == 0 ? 1 : 0 } }
-            var basis = eigen.vectors.selectingColumns(kept)
-            for (j, index) in kept.enumerated() {
-                for i in 0..<basis.rows { basis[i, j] /= eigen.values[index].squareRoot() }
-            }
-            result = result.times(basis)
-        }
-        return result
     }
 }
