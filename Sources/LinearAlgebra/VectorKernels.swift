@@ -18,6 +18,24 @@ package enum VectorKernels {
         ck_axpy_compensated(x, row, width, high, low)
     }
 
+    /// images (rank×count) ← T·(p − origin) for every point, T rank×dimension and all by columns, as if computed in twice the precision
+    /// and rounded once.
+    ///
+    /// - Complexity: 12 flops for every entry of T and point.
+    package static func compensatedImages(
+        _ transform: UnsafePointer<Double>, rank: Int, dimension: Int, origin: UnsafePointer<Double>, points: UnsafePointer<Double>,
+        count: Int, into images: UnsafeMutablePointer<Double>
+    ) {
+        ck_compensated_images(transform, rank, dimension, origin, points, count, images)
+    }
+
+    /// xᵀAx for x = high + low and the lower triangle of a symmetric A, likewise.
+    package static func compensatedQuadraticForm(
+        _ matrix: UnsafePointer<Double>, order: Int, high: UnsafePointer<Double>, low: UnsafePointer<Double>
+    ) -> Double {
+        ck_compensated_quadratic_form(matrix, order, high, low)
+    }
+
     /// row ← factor·(sum − mass·shift), row[dimension] ← factor·mass, and zeros up to `stride`.
     @inline(__always)
     package static func weightedRow(

@@ -37,6 +37,14 @@ double ck_mass(const double *weights, ptrdiff_t weight_step, ptrdiff_t count);
 /// (high, low) += x·row, in double-double, over `width` entries.
 void ck_axpy_compensated(double x, const double *row, ptrdiff_t width, double *high, double *low);
 
+/// images (rank × count) ← T·(p − o) for every point, T rank × dimension and all by columns, as if computed in twice the precision and
+/// rounded once.
+void ck_compensated_images(const double *transform, ptrdiff_t rank, ptrdiff_t dimension, const double *origin, const double *points,
+                           ptrdiff_t count, double *images);
+
+/// xᵀAx for x = high + low, an unevaluated sum, and the lower triangle of a symmetric A, by columns; likewise.
+double ck_compensated_quadratic_form(const double *matrix, ptrdiff_t order, const double *high, const double *low);
+
 /// Factors columns [column, column + width) of an m-row matrix with row interchanges, rows [column, m).
 ///
 /// Interchanges move whole rows (`stride` entries) and `order` with them. width ≤ 64, a multiple of 8 unless the

@@ -11,20 +11,12 @@ enum CompensatedProduct {
     static func affineImage(
         _ transform: [Double], _ r: Int, _ d: Int, _ origin: [Double], _ points: [Double], _ m: Int, into result: inout [Double]
     ) {
-        for j in 0..<m {
-            for i in 0..<r {
-                var (sum, correction) = (0.0, 0.0)
-                for k in 0..<d {
-                    // p − o = difference + tail exactly; t·difference = product + error exactly.
-                    let (difference, tail) = twoSum(points[k + j * d], -origin[k])
-                    let t = transform[i + k * r]
-                    let (product, error) = twoProduct(t, difference)
-                    let (next, lost) = twoSum(sum, product)
-                    sum = next
-                    correction += lost + error + t * tail
-                }
-                result[i + j * r] = sum + correction
-            }
+        precondition(
+            transform.count >= r * d && origin.count == d && points.count >= d * m && result.count >= r * m, "matrices as large as said")
+        guard r > 0, m > 0 else { return }
+        result.withUnsafeMutableBufferPointer { result in
+            VectorKernels.compensatedImages(
+                transform, rank: r, dimension: d, origin: origin, points: points, count: m, into: result.baseAddress!)
         }
     }
 
@@ -70,19 +62,7 @@ enum CompensatedProduct {
         let d = origin.count
         var (high, low) = ([Double](repeating: 0, count: d), [Double](repeating: 0, count: d))
         for (k, p) in point.enumerated() { (high[k], low[k]) = twoSum(p, -origin[k]) }
-        var (sum, correction) = (0.0, 0.0)
-        for j in 0..<d {
-            for i in j..<d {
-                // 2·aᵢⱼ·(hᵢ + lᵢ)·(hⱼ + lⱼ) without the product of both tails.
-                let a = i == j ? matrix.elements[i + j * d] : 2 * matrix.elements[i + j * d]
-                let (scaled, scaledError) = twoProduct(a, high[i])
-                let (product, error) = twoProduct(scaled, high[j])
-                let (next, lost) = twoSum(sum, product)
-                sum = next
-                correction += lost + error + scaledError * high[j] + a * (high[i] * low[j] + low[i] * high[j])
-            }
-        }
-        return sum + correction
+        return VectorKernels.compensatedQuadraticForm(matrix.elements, order: d, high: high, low: low)
     }
 
     /// a + b = sum + error exactly.

@@ -39,7 +39,7 @@ package struct LeadingEigenpairs: Sendable {
         guard gram.isFinite else { throw .noConvergence(info: 0) }
         trace = gram.diagonal.reduce(0, +)
         var generator = SeededGenerator(seed: UInt64(n)).stream(.directions)
-        let basis = try LeadingEigenpairs.span(
+        let basis = LeadingEigenpairs.span(
             dimension: n, count: Swift.min(n, most + LeadingEigenpairs.oversampling), using: &generator
         ) { gram.times($0) }
         // Within the span: Rayleigh and Ritz.
