@@ -33,15 +33,6 @@ static inline void clapack_reselect(void) {
     gotoblas_dynamic_init();
 }
 
-// Exported but absent from the headers, like the two above.
-extern int blas_thread_shutdown_(void) __attribute__((weak));
-
-/// Ends the workers that OpenBLAS starts when it is loaded: they look for work in a loop of sched_yield, some 40 ms of a processor,
-/// before they sleep for the first time.
-static inline void clapack_dismiss_workers(void) {
-    if (blas_thread_shutdown_ != 0) blas_thread_shutdown_();
-}
-
 /// What the CPU offers and the operating system saves: bit 0 AVX2+FMA, bit 1 AVX-512 F/DQ/CD/BW/VL,
 /// bit 2 AVX-512 BF16, bit 3 AMD.
 static inline unsigned clapack_cpu_features(void);

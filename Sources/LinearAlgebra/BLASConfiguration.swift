@@ -125,10 +125,8 @@ public enum BLASConfiguration {
             // Children of this process must see the environment their user set.
             unsetenv("OPENBLAS_CORETYPE")
         }
-        // What OpenBLAS would use is what we use. Its own threads have started when it was loaded and wait for work in a loop: a fit of
-        // 12 ms had finished before they slept, and shared the second processor with them.
+        // What OpenBLAS would use is what we use; its own threads never start.
         regions.setThreads(Int(openblas_get_num_threads()))
-        clapack_dismiss_workers()
         openblas_set_num_threads(1)
         return Selection(
             coreTypeAtLoad: atLoad, coreType: coreName(), recommended: best, requestedByUser: user,
