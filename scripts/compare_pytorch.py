@@ -64,7 +64,7 @@ def ours(name, threads):
     """A step and a forward pass."""
     found = []
     for kind in ("training step", "forward"):
-        command = [".build/release/loewner", "benchmark", "network", "--only", f"{kind} {name} images={BATCH}", "--threads", str(threads), "--quick",
+        command = [".build/release/loewner", "benchmark", "network", "--only", f"{kind} {name} images={BATCH}", "--threads", str(threads),
                    "--no-history", "--json"]
         report = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
         line = next(l for l in report["lines"] if kind in l["name"])
@@ -78,7 +78,7 @@ if len(sys.argv) > 3 and sys.argv[1] == "--child":
     sys.exit()
 
 print("| network | threads | loewner ms | in forward passes | PyTorch ms | ratio |\n|---|---:|---:|---:|---:|---:|")
-for name in ("LeNet-300", "LeNet-5", "ResNet-20"):
+for name in os.environ["NETWORKS"].split():
     for threads in map(int, os.environ["THREADS"].split()):
         rounds = []
         for _ in range(ROUNDS):
