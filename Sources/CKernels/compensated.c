@@ -9,7 +9,7 @@
 
 enum { LANES = 8 };
 
-// sum + *lost = a + b exactly.
+// sum + lost = a + b exactly.
 #define TWO_SUM(a, b, sum, lost)                                    \
     {                                                               \
         double two_a = (a), two_b = (b);                            \

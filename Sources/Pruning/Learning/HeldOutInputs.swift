@@ -84,14 +84,15 @@ struct HeldOutInputs: Sendable {
             result.inputs = [augmentation.atFullSize()(inputs[0], at: twice, using: &generator)]
         }
         let inside = pairs.dropLast(outputs.count)
-        let size = inside.reduce(0) { $0 + (teacher.values[$1.teacher].shape?.reduce(1, *) ?? 0) }
-        let keepsAll = size * result.count <= HeldOutInputs.mostFloats
-        let seen = keepsAll ? Array(pairs) : Array(pairs.suffix(outputs.count))
-        let sizes = seen.reduce(0) { $0 + (teacher.values[$1.teacher].shape?.reduce(1, *) ?? 0) }
+        func floats(_ pairs: ArraySlice<ValuePair>) -> Int {
+            pairs.reduce(0) { $0 + (teacher.values[$1.teacher].shape?.reduce(1, *) ?? 0) }
+        }
+        let seesInside = floats(inside) * result.count <= HeldOutInputs.mostFloats
+        let seen = seesInside ? pairs[...] : pairs.suffix(outputs.count)
         result.objective = Objective(
-            loss: keepsAll ? loss : loss.ofOutputs, values: seen.map(\.student),
+            loss: seesInside ? loss : loss.ofOutputs, values: seen.map(\.student),
             targets: try Evaluator(teacher, observing: seen.map(\.teacher)),
-            batch: Swift.max(HeldOutInputs.leastBatch, HeldOutInputs.batchFloats / Swift.max(1, sizes)))
+            batch: Swift.max(HeldOutInputs.leastBatch, HeldOutInputs.batchFloats / Swift.max(1, floats(seen))))
         return result
     }
 
