@@ -81,6 +81,16 @@ package struct ShrinkingInverse: Sendable {
         return (inverse, (unit * unit) * gram)
     }
 
+    /// M and Vᵀ (k×q) of some variables, in the scales of `corner`.
+    package func rows(_ variables: [Int]) -> (inverse: Matrix, solution: Matrix) {
+        let (inverse, solution) =
+            switch storage {
+            case .single(let stored): stored.rows(variables)
+            case .double(let stored): stored.rows(variables)
+            }
+        return (inverse, unit * solution)
+    }
+
     /// Takes variables away (2); those that are left keep their order.
     ///
     /// - Throws: `notPositiveDefinite` where rounding has spoilt M; nothing has changed then.

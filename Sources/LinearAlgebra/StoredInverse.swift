@@ -84,6 +84,23 @@ struct StoredInverse<Element: InverseElement>: Sendable {
     /// M and VᵀV of some variables.
     func corner(_ variables: [Int]) -> (inverse: Matrix, gram: Matrix) {
         let k = variables.count
+        guard targets > 0, k > 0 else { return (part(variables), Matrix(rows: k, columns: k)) }
+        let columns = columns(variables)
+        var gram: [Element] = .uninitialized(k * k)
+        gram.withUnsafeMutableBufferPointer {
+            Element.multiply(.transposed, .normal, k, k, targets, 1, columns, targets, columns, targets, 0, $0.baseAddress!, k)
+        }
+        return (part(variables), Matrix(rows: k, columns: k, elements: gram.map(Double.init)))
+    }
+
+    /// M and Vᵀ of some variables.
+    func rows(_ variables: [Int]) -> (inverse: Matrix, solution: Matrix) {
+        let columns = Matrix(rows: targets, columns: variables.count, elements: columns(variables).map(Double.init))
+        return (part(variables), columns.transposed())
+    }
+
+    private func part(_ variables: [Int]) -> Matrix {
+        let k = variables.count
         var part = Matrix(rows: k, columns: k)
         inverse.withUnsafeBufferPointer { m in
             part.elements.withUnsafeMutableBufferPointer { target in
@@ -95,13 +112,7 @@ struct StoredInverse<Element: InverseElement>: Sendable {
                 }
             }
         }
-        guard targets > 0, k > 0 else { return (part, Matrix(rows: k, columns: k)) }
-        let columns = columns(variables)
-        var gram: [Element] = .uninitialized(k * k)
-        gram.withUnsafeMutableBufferPointer {
-            Element.multiply(.transposed, .normal, k, k, targets, 1, columns, targets, columns, targets, 0, $0.baseAddress!, k)
-        }
-        return (part, Matrix(rows: k, columns: k, elements: gram.map(Double.init)))
+        return part
     }
 
     /// V of some variables, q×k.

@@ -7,7 +7,7 @@ import Testing
 import Pruning
 
 @Suite struct BackwardEliminationTests {
-    private static let small = BackwardElimination.BatchSizes(candidates: 24, batch: 12)
+    private static let small = EliminationBatches.Sizes(candidates: 24, batch: 12)
 
     private static func problem(channels n: Int, outputs q: Int, seed: UInt64, ridge: Double = 1e-2) -> Reconstruction {
         let layer = ToyLayer(channels: n, outputs: q, seed: seed, samples: 4 * n, factors: n / 8, noise: 0.4)
@@ -23,7 +23,7 @@ import Pruning
     @Test func aBatchAmongAllChannelsIsStepByStep() throws {
         let problem = Self.problem(channels: 40, outputs: 7, seed: 1)
         let exact = try BackwardElimination(stepwise: problem, remaining: 5)
-        let sizes = BackwardElimination.BatchSizes(candidates: 40, batch: 10)
+        let sizes = EliminationBatches.Sizes(candidates: 40, batch: 10)
         let batches = try BackwardElimination(batches: problem, remaining: 5, sizes: sizes, precisions: [.double])
         #expect(batches.order == exact.order)
         for (a, b) in zip(batches.costs, exact.costs) { #expect((a - b).magnitude <= 1e-9 * problem.targetEnergy) }
@@ -88,5 +88,51 @@ import Pruning
         for k in large.cross.elements.indices { large.cross.elements[k] *= b }
         large.ridge *= a
         #expect(try BackwardElimination(batches: large, remaining: 24, sizes: Self.small, precisions: [.single]).order == order)
+    }
+
+    /// Blocks of several sizes in two problems, and regressors of no channel.
+    private static func blocks(seed: UInt64) -> [BlockSelection.Problem] {
+        (0..<2 as Range<UInt64>).map { k in
+            var blocks: [Range<Int>] = []
+            for c in 0..<40 {
+                let first = blocks.last?.upperBound ?? 3
+                blocks.append(first..<first + 1 + (c + Int(k)) % 3)
+            }
+            var given = BlockSelection.Problem(
+                problem(channels: blocks[39].upperBound, outputs: k == 0 ? 4 : 130, seed: seed + k), blocks: blocks)
+            given.weight = 1 + Double(k)
+            return given
+        }
+    }
+
+    @Test(arguments: [ShrinkingInverse.Precision.double, .single])
+    func aBatchAmongAllBlocksIsBlockByBlock(_ precision: ShrinkingInverse.Precision) throws {
+        var problems = Self.blocks(seed: 11)
+        let exact = try BlockSelection.backward(problems, remaining: 22)
+        for k in problems.indices { problems[k].weight /= problems[k].reconstruction.targetEnergy }
+        // Candidates and batches are counted in regressors, three a channel at most.
+        let sizes = EliminationBatches.Sizes(candidates: 120, batch: 18)
+        let batches = try EliminationBatches(problems, remaining: 22, sizes: sizes, precisions: [precision])
+        #expect(batches.order == exact.order)
+        for (a, b) in zip(batches.changes, exact.changes) { #expect((a - b).magnitude <= (precision == .double ? 1e-9 : 1e-4)) }
+    }
+
+    @Test func batchesOfFewBlocksLoseNoMoreThanSteps() throws {
+        var problems = Self.blocks(seed: 12)
+        let exact = try BlockSelection.backward(problems, remaining: 20, first: [7, 30])
+        for k in problems.indices { problems[k].weight /= problems[k].reconstruction.targetEnergy }
+        let batches = try EliminationBatches(
+            problems, remaining: 20, first: [7, 30], sizes: .init(candidates: 36, batch: 15), precisions: [.double])
+        #expect(Set(batches.order.prefix(2)) == [7, 30] && Set(batches.order).count == 20)
+        #expect(batches.changes.reduce(0, +) <= 1.02 * exact.changes.reduce(0, +))
+    }
+
+    @Test func manyRegressorsLeaveInBatches() throws {
+        let problem = Self.problem(channels: 1032, outputs: 6, seed: 13, ridge: 0.3)
+        let given = BlockSelection.Problem(problem, taps: 8)
+        let path = try BlockSelection.backward([given], remaining: 120)
+        let kept = Set(0..<129).subtracting(path.order).sorted().flatMap { $0 * 8..<($0 + 1) * 8 }
+        let (whole, left) = (try problem.objective(Array(0..<1032)), try problem.objective(kept))
+        #expect((path.changes.reduce(0, +) - (left - whole) / problem.targetEnergy).magnitude <= 1e-9)
     }
 }

@@ -8,7 +8,7 @@
 // A step needs the diagonals of M and W, which are kept up to date, and column i of both, which is made of the stored
 // matrices and the steps since they were stored; those are applied together, as products. W is formed from V' itself:
 // (C + λI)⁻¹·B·(C + λI)⁻¹ would square a condition number that duplicate channels make 1/λ.
-// Beyond 1024 channels steps are taken in batches: BackwardElimination+Batches.
+// Beyond 1024 channels steps are taken in batches: EliminationBatches.
 // Cost n³ + 3n²q flops to set up, then about 2n³ in products to empty the set; memory 2n² numbers beside the inverse's.
 // Source: optimal brain surgeon, Hassibi & Stork, NeurIPS 1992, for the quadratic objective of Reconstruction.
 
@@ -21,8 +21,8 @@ package struct BackwardElimination: Sendable {
     /// Increase of the objective by each removal.
     package var costs: [Double] = []
 
-    /// Channels up to which every step looks at all of them.
-    private static let stepwiseLimit = 1024
+    /// Regressors up to which every step looks at all of them.
+    static let stepwiseLimit = 1024
 
     /// Removes channels until `remaining` are left; ties to the lowest index.
     ///
@@ -34,6 +34,19 @@ package struct BackwardElimination: Sendable {
             return
         }
         try self.init(batches: problem, remaining: remaining, first: first)
+    }
+
+    /// The same in batches; where no precision serves, every step is taken among all channels.
+    package init(
+        batches problem: Reconstruction, remaining: Int, first: [Int] = [], sizes: EliminationBatches.Sizes = .usual,
+        precisions: [ShrinkingInverse.Precision]? = nil
+    ) throws(FactorizationError) {
+        let given = [BlockSelection.Problem(problem, taps: 1)]
+        if let batches = try? EliminationBatches(given, remaining: remaining, first: first, sizes: sizes, precisions: precisions) {
+            (order, costs) = (batches.order, batches.changes)
+            return
+        }
+        self = try BackwardElimination(stepwise: problem, remaining: remaining, first: first)
     }
 
     /// The same, every step among all channels.

@@ -7,6 +7,7 @@
 //   cost(c) = ‖L_c⁻¹·W_c‖²,  L_c·L_cᵀ = M_cc             when block c leaves and the rest is refitted.        (2)
 // Afterwards R, G (M, W) lose their projection on the block: BlockTable. Each problem's changes are divided
 // by its target energy, so that every consumer counts by its relative error, times a weight where they are not alike.
+// Beyond 1024 regressors blocks leave in batches: EliminationBatches.
 // Cost: forward m·(n·t)²·t, backward (n·t)³ + (n − m)·(n·t)²·t multiply–adds per problem, all in products.
 // Sources: forward: orthogonal least squares, Chen, Billings & Luo, Int. J. Control 50 (1989); backward: optimal brain
 // surgeon, Hassibi & Stork, NeurIPS 1992; both with blocks in place of single variables.
@@ -33,6 +34,9 @@ package struct BlockSelection: Sendable {
             self.blocks = blocks
         }
 
+        /// Factor from squared errors to the objective.
+        var unit: Double { weight / Swift.max(reconstruction.targetEnergy, .leastNormalMagnitude) }
+
         /// Channel c owns regressors c·taps ..< (c + 1)·taps.
         package init(_ reconstruction: Reconstruction, taps: Int) {
             self.init(reconstruction, blocks: (0..<reconstruction.count / taps).map { $0 * taps..<($0 + 1) * taps })
@@ -58,8 +62,14 @@ package struct BlockSelection: Sendable {
             only.blocks.enumerated().allSatisfy({ $1 == $0..<$0 + 1 })
         {
             let path = try BackwardElimination(only.reconstruction, remaining: remaining, first: first)
-            let unit = only.weight / Swift.max(only.reconstruction.targetEnergy, .leastNormalMagnitude)
-            return BlockSelection(order: path.order, changes: path.costs.map { $0 * unit })
+            return BlockSelection(order: path.order, changes: path.costs.map { $0 * only.unit })
+        }
+        if problems.contains(where: { $0.reconstruction.count > BackwardElimination.stepwiseLimit }) {
+            var relative = copy problems
+            for k in relative.indices { relative[k].weight = relative[k].unit }
+            if let batches = try? EliminationBatches(relative, remaining: remaining, first: first) {
+                return BlockSelection(order: batches.order, changes: batches.changes)
+            }
         }
         return try run(
             problems, steps: (problems.first?.blocks.count ?? remaining) - remaining, isForward: false, preferred: { first.contains($0) })
@@ -94,12 +104,10 @@ package struct BlockSelection: Sendable {
 
     /// A problem at its start: nothing has joined but what always takes part, or everything has.
     private static func table(_ given: consuming Problem, isForward: Bool) throws(FactorizationError) -> BlockTable {
-        let (blocks, weight) = (given.blocks, given.weight)
+        let (blocks, unit) = (given.blocks, given.unit)
         var problem = (consume given).reconstruction
         let size = problem.count
-        let unit = weight / Swift.max(problem.targetEnergy, .leastNormalMagnitude)
-        // Changes are norms over the targets, which no rotation of them alters: of many, a triangular factor is as good as all.
-        if problem.cross.columns > size { problem.cross = problem.cross.transposed().triangularFactor().transposed() }
+        problem.cross = fewestTargets(problem.cross)
         // Without a ridge dead or duplicate channels make blocks singular; rounding level is added.
         let floor = Double(size) * Double.ulpOfOne * Swift.max(problem.channels.meanVariance, .leastNormalMagnitude)
         let lambda = Swift.max(problem.ridge, floor)
