@@ -3,6 +3,8 @@
 // Fresh memory costs a page fault every 4 kB, under a lock that threads share: about a tenth of the time of a solver
 // whose working arrays have tens of megabytes, and what kept a second thread from helping.
 
+internal import CKernels
+
 #if canImport(Glibc)
     import Glibc
 #endif
@@ -15,6 +17,14 @@ extension Array where Element: BinaryFloatingPoint {
             initialized = count
         }
     }
+}
+
+/// What the allocator keeps of memory that was given up: blocks that are smaller than those that are asked for next.
+package enum FreeMemory {
+    /// Gives it back to the system, where that can be done.
+    ///
+    /// - Complexity: some ten milliseconds for a gigabyte, and a page fault for every page that is wanted again.
+    package static func giveBack() { ck_return_free_memory() }
 }
 
 /// Requests for large pages.

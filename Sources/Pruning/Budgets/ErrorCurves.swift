@@ -65,7 +65,7 @@ struct ErrorCurves: Sendable {
 
     /// Error of what the consumers compute, in one-shot moments; `nil` without any.
     private static func ofConsumers(_ group: RankedGroup) throws(PruningError) -> [Double]? {
-        guard let problem = group.problem else { return nil }
+        guard let problem = try group.problem() else { return nil }
         let order = try group.order() ?? Array(0..<group.count)
         return ForwardSelection(problem, count: group.count, forcedOrder: order).relativeErrors(energy: problem.targetEnergy)
     }

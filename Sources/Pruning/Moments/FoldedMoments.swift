@@ -60,7 +60,7 @@ package struct FoldedMoments: Sendable {
         let taken = parts.indices.filter { $0 != fold && parts[$0].count > 0 }
         var sum = taken.first.map { parts[$0] } ?? MomentAccumulator(channels: channels, targets: targets)
         for f in taken.dropFirst() { sum.combine(parts[f], sign: 1) }
-        return sum.reconstruction(relativeRidge: 0, hasIntercept: hasIntercept)
+        return (consume sum).reconstruction(relativeRidge: 0, hasIntercept: hasIntercept)
     }
 
     /// Var z per target of all samples (E z² without intercept).

@@ -47,7 +47,7 @@ public struct LayerOutcome: Sendable, Equatable, Codable {
         self.guarantee = guarantee
         if after == before {
             treatment = .whole
-            relativeError = ranked.problem == nil && outcome.reweighting != .sequential ? nil : 0
+            relativeError = !ranked.hasProblem && outcome.reweighting != .sequential ? nil : 0
         } else {
             treatment = .cut(selection: ranked.rule, reweighting: outcome.reweighting, inputs: inputs)
         }

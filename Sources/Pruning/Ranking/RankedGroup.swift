@@ -16,13 +16,16 @@ struct RankedGroup: Sendable {
     let consumers: [Consumer]
     /// Moments as each consumer reads the group; `nil` without an input model.
     let moments: [ActivationMoments?]
-    /// One-shot refit problem of all consumers together.
-    let problem: Reconstruction?
+    /// One-shot refit problem of all consumers together, where it is asked for more than once; what makes it anew elsewhere.
+    private let known: Reconstruction?
+    private let network: Network
+    private let relativeRidge: Double
     /// The rule that chooses.
     let rule: Selection
     /// Of `order`, where it is asked for more than once.
     private let ranked: [Int]?
-    private let incoming: Matrix
+    /// Of every channel, the norm of what comes in that a rule by norms goes by.
+    private let norms: [Double]
     let points: NeuronPoints
     let sensitivities: SensitivityBounds?
     /// Channels that may go without loss.
@@ -42,18 +45,18 @@ struct RankedGroup: Sendable {
         self.index = index
         self.group = group
         consumers = weights.consumers
-        var known = weights.consumers.map { table[$0] }
-        if known.contains(where: { $0.map { !$0.covariance.isFinite } ?? false }) {
+        var measured = weights.consumers.map { table[$0] }
+        if measured.contains(where: { $0.map { !$0.covariance.isFinite } ?? false }) {
             // Activations that single precision cannot hold: a choice by norms does not depend on them, everything else does.
             guard !settings.readsMoments else { throw .nonFiniteDraws }
-            known = known.map { _ in nil }
+            measured = measured.map { _ in nil }
         }
-        moments = known
+        moments = measured
         let own = moments.first ?? nil
-        problem = own.map {
-            Reconstruction(moments: $0, outgoing: weights.outgoing, relativeRidge: relativeRidge, hasIntercept: weights.hasConstant)
-        }
         rule = settings.selection
+        let choosesLater = waits && rule.usesMoments && weights.consumers.count == 1
+        (network, self.relativeRidge) = (run.network, relativeRidge)
+        known = choosesLater ? nil : own.map { Reconstruction($0, weights, relativeRidge: relativeRidge) }
         // Convolutions in groups read shares of the channels, and what cannot be measured has no covariance to embed functions with.
         let isEmbeddable =
             settings.points != .function || own != nil
@@ -78,12 +81,26 @@ struct RankedGroup: Sendable {
         generator = SeededGenerator(seed: settings.seed).stream(.group(index))
         let free = run.merges.redundant[index]
         redundant = free
-        incoming = weights.incoming
+        let (incoming, isSum) = (weights.incoming, rule == .l1)
+        norms = (0..<group.count).map { c in
+            isSum ? incoming.column(c).reduce(0) { $0 + $1.magnitude } : incoming.columnNorm(c)
+        }
         ranked =
-            waits && rule.usesMoments && weights.consumers.count == 1
+            choosesLater
             ? nil
-            : try RankedGroup.order(
-                rule, weights.incoming, problem, points, sensitivities, redundant: free, generator: generator, layer: group.id)
+            : try RankedGroup.order(rule, norms, known, points, sensitivities, redundant: free, generator: generator, layer: group.id)
+    }
+
+    /// Whether there is a problem to be had.
+    var hasProblem: Bool { moments.first.map { $0 != nil } ?? false }
+
+    /// One-shot refit problem of all consumers together; `nil` without moments.
+    ///
+    /// - Complexity: n²·q multiply–adds for a group that is chosen in the moments of its consumer, which hardly ever asks.
+    func problem() throws(PruningError) -> Reconstruction? {
+        if let known { return known }
+        guard let own = moments.first ?? nil else { return nil }
+        return Reconstruction(own, try GroupWeights(group, in: network), relativeRidge: relativeRidge)
     }
 
     /// All channels, best first, when the rule ranks them; what is redundant goes first. `nil` for the rules that draw.
@@ -92,35 +109,34 @@ struct RankedGroup: Sendable {
     func order() throws(PruningError) -> [Int]? {
         if let ranked { return ranked }
         return try RankedGroup.order(
-            rule, incoming, problem, points, sensitivities, redundant: redundant, generator: generator, layer: group.id)
+            rule, norms, try problem(), points, sensitivities, redundant: redundant, generator: generator, layer: group.id)
     }
 
     private static func order(
-        _ rule: Selection, _ incoming: Matrix, _ problem: Reconstruction?, _ points: NeuronPoints, _ bounds: SensitivityBounds?,
+        _ rule: Selection, _ norms: [Double], _ problem: Reconstruction?, _ points: NeuronPoints, _ bounds: SensitivityBounds?,
         redundant: [Int], generator: SeededGenerator, layer: String
     ) throws(PruningError) -> [Int]? {
-        let all = try everyChannel(rule, incoming, problem, points, bounds, generator: generator, layer: layer)
+        let all = try everyChannel(rule, norms, problem, points, bounds, generator: generator, layer: layer)
         let last = Set(redundant)
         return all.map { $0.filter { !last.contains($0) } + redundant }
     }
 
     private static func everyChannel(
-        _ rule: Selection, _ incoming: Matrix, _ problem: Reconstruction?, _ points: NeuronPoints, _ bounds: SensitivityBounds?,
+        _ rule: Selection, _ norms: [Double], _ problem: Reconstruction?, _ points: NeuronPoints, _ bounds: SensitivityBounds?,
         generator: SeededGenerator, layer: String
     ) throws(PruningError) -> [Int]? {
-        let n = incoming.columns
+        let n = norms.count
         switch rule {
         case .greedy, .backward:
             // Convolutions in groups share no moments: one shot, their channels go by norm.
-            guard let problem else { return descending((0..<n).map { incoming.columnNorm($0) }) }
+            guard let problem else { return descending(norms) }
             if rule == .greedy { return ForwardSelection(problem, count: n).order }
             do {
                 return try BackwardElimination(problem, remaining: 0).order.reversed()
             } catch {
                 throw .factorization(error, layer: layer)
             }
-        case .l1: return descending((0..<n).map { c in incoming.column(c).reduce(0) { $0 + $1.magnitude } })
-        case .l2: return descending((0..<n).map { incoming.columnNorm($0) })
+        case .l1, .l2: return descending(norms)
         case .top:
             guard let sensitivities = bounds?.sensitivities else { return nil }
             let norms = (0..<n).map { points.points.columnNorm($0) }
@@ -145,7 +161,7 @@ struct RankedGroup: Sendable {
     /// - Parameter m: how many stay; all of them need no choice.
     func choice(keeping m: Int) throws(PruningError) -> (kept: [Int], factors: [Double]?) {
         if m == count { return (Array(0..<count), nil) }
-        if ranked == nil, rule == .backward, let problem {
+        if ranked == nil, rule == .backward, let problem = try problem() {
             // What stays needs no order.
             do {
                 let gone = Set(try BackwardElimination(problem, remaining: m, first: redundant).order)
@@ -195,5 +211,12 @@ struct RankedGroup: Sendable {
             factor: factor, representation: own.representation, rank: own.rank,
             retainedEnergy: own.retainedEnergy,
             peeling: sensitivities.map { .init(peels: $0.peels, total: $0.total, capped: $0.cappedTotal) }, sampling: sampling)
+    }
+}
+
+extension Reconstruction {
+    /// The one-shot problem of a group's consumers, stacked.
+    fileprivate init(_ moments: ActivationMoments, _ weights: GroupWeights, relativeRidge: Double) {
+        self.init(moments: moments, outgoing: weights.outgoing, relativeRidge: relativeRidge, hasIntercept: weights.hasConstant)
     }
 }

@@ -32,17 +32,20 @@ struct OneShotRefit: Sendable {
     mutating func cut(_ ranked: RankedGroup, kept: [Int], factors: [Double]?) throws(PruningError) -> [ConsumerErrors] {
         let weights = try GroupWeights(ranked.group, in: original)
         return reweighting == .leastSquares
-            ? try refit(ranked, kept, weights) : scale(ranked, kept, factors: reweighting == .coreset ? factors : nil, weights)
+            ? try refit(ranked, kept, weights) : try scale(ranked, kept, factors: reweighting == .coreset ? factors : nil, weights)
     }
 
     /// The kept columns, as they are or times `factors`.
-    private mutating func scale(_ ranked: RankedGroup, _ kept: [Int], factors: [Double]?, _ weights: GroupWeights) -> [ConsumerErrors] {
+    private mutating func scale(_ ranked: RankedGroup, _ kept: [Int], factors: [Double]?, _ weights: GroupWeights) throws(PruningError)
+        -> [ConsumerErrors]
+    {
         var columns = weights.outgoing.selectingColumns(kept)
         for (k, factor) in (factors ?? []).enumerated() { for r in 0..<columns.rows { columns[r, k] *= factor } }
-        let spread = ranked.problem.map { $0.errorsWithoutOffset(of: columns.transposed(), kept: kept) }
+        let problem = try ranked.problem()
+        let spread = problem.map { $0.errorsWithoutOffset(of: columns.transposed(), kept: kept) }
         var errors: [ConsumerErrors] = []
         for (consumer, rowOffset) in zip(weights.consumers, weights.rowOffsets) {
-            if let spread, let problem = ranked.problem {
+            if let spread, let problem {
                 let rows = rowOffset..<rowOffset + consumer.rowCount
                 errors.append(
                     ConsumerErrors(consumer: consumer, errors: Array(spread[rows]), energies: Array(problem.targetEnergies[rows])))
@@ -60,7 +63,7 @@ struct OneShotRefit: Sendable {
             guard let moments = ranked.moments[index] else { continue }
             let own = weights.outgoing.selectingRows(Array(rowOffset..<rowOffset + consumer.rowCount))
             // A group that one consumer reads has been ranked in the same problem.
-            let known = weights.consumers.count == 1 ? ranked.problem : nil
+            let known = weights.consumers.count == 1 ? try ranked.problem() : nil
             let problem =
                 known
                 ?? Reconstruction(moments: moments, outgoing: own, relativeRidge: relativeRidge, hasIntercept: consumer.hasConstant)

@@ -15,6 +15,9 @@ import NeuralNetworks
 
 /// A network pruned consumer by consumer.
 struct SequentialRefit: Sendable {
+    /// Bytes for a fit before which memory is given back: those of activations leave gaps that matrices do not fit into.
+    private static let muchMemory = 1e8
+
     private(set) var masked: MaskedNetwork
     /// One per group of the run.
     private(set) var outcomes: [GroupOutcome]
@@ -62,6 +65,7 @@ struct SequentialRefit: Sendable {
                     return try refitByChannels(site, groups, &kept, keeping: counts, inputs, run)
                 }
                 streams.allow(bytes: run.frontierBytes(samples, regressors: site.patches.count))
+                if PruningRun.memory(forRegressors: site.patches.count) > SequentialRefit.muchMemory { FreeMemory.giveBack() }
                 let problem = try SiteMeasurement.problem(
                     of: site, &streams, in: original, masked, inputs, run, using: run.places(ofSite: index))
                 for g in site.groups where kept[g] == nil {
@@ -70,7 +74,7 @@ struct SequentialRefit: Sendable {
                     let choice = site.choice(problem, of: g, removed: removed, factor: factor) { kept[$0] }
                     kept[g] = try groups[g].select(choice, keeping: counts[g])
                 }
-                return try masked.refit(site, problem, kept: site.patches.blocks { kept[$0] })
+                return try masked.refit(site, consume problem, kept: site.patches.blocks { kept[$0] })
             }
             for g in site.groups {
                 if let errors { outcomes[g].errors.append(errors) }

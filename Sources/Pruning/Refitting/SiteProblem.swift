@@ -42,8 +42,8 @@ struct SiteProblem: Sendable {
         return problem
     }
 
-    /// Fits on the kept blocks, one per share.
-    func fits(keeping kept: [Int], of patches: ConsumerPatches) throws(FactorizationError) -> [Reconstruction.Fit] {
+    /// Fits on the kept blocks, one per share; moments of regressors that go are given up one after the other.
+    consuming func fits(keeping kept: [Int], of patches: ConsumerPatches) throws(FactorizationError) -> [Reconstruction.Fit] {
         let regressors = patches.regressors(ofBlocks: kept)
         // Where nothing that is read is given up, the weights as they were are exact.
         let removed = Set(0..<patches.count).subtracting(regressors)
@@ -57,7 +57,10 @@ struct SiteProblem: Sendable {
             }
             return result
         }
-        let pulled = PulledReconstruction(shares: shares.map { $0.selecting(regressors) }, hasIntercept: hasIntercept)
+        let (hasIntercept, strengths) = (hasIntercept, strengths)
+        var left = (consume self).shares
+        for share in left.indices { left[share] = left[share].selecting(regressors) }
+        let pulled = PulledReconstruction(shares: left, hasIntercept: hasIntercept)
         return try pulled.fits(by: strengths.fixed, atLeast: strengths.least)
     }
 }
@@ -93,13 +96,15 @@ extension MaskedNetwork {
     /// Fits a consumer on the kept blocks and puts the result in place.
     ///
     /// - Returns: expected squared errors of what `OutputPath.observed` holds, per output.
-    mutating func refit(_ site: Site, _ problem: SiteProblem, kept: [Int]) throws(PruningError) -> ConsumerErrors {
+    mutating func refit(_ site: Site, _ problem: consuming SiteProblem, kept: [Int]) throws(PruningError) -> ConsumerErrors {
         let (patches, path, layer) = (site.patches, site.path, site.consumer.layer)
         var offsets: [Double] = []
         var errors: [Double] = []
+        let spread: [Double]
         guard var weight = network.parameters[layer.weight] else { throw .missingParameter(name: layer.weight, layer: site.consumer.name) }
         do throws(FactorizationError) {
-            for (share, fit) in try problem.fits(keeping: kept, of: patches).enumerated() {
+            spread = problem.spread
+            for (share, fit) in try (consume problem).fits(keeping: kept, of: patches).enumerated() {
                 patches.scatter(fit.weights, kept: kept, share: share, into: &weight.values)
                 offsets += fit.offset
                 errors += fit.errors
@@ -110,6 +115,6 @@ extension MaskedNetwork {
         replace(layer.weight, weight)
         setConstants(offsets, of: site.consumer)
         return ConsumerErrors(
-            consumer: site.consumer, errors: zip(errors, path.scale).map { $0 * $1 * $1 }, energies: problem.spread)
+            consumer: site.consumer, errors: zip(errors, path.scale).map { $0 * $1 * $1 }, energies: spread)
     }
 }
