@@ -277,3 +277,9 @@ CK_DEFINE_MOMENTS(double, f64)
 CK_DEFINE_MOMENTS(float, f32)
 
 CK_CLONES double ck_mass(const double *w, ptrdiff_t step, ptrdiff_t count) { return mass(w, step, count); }
+
+CK_CLONES void ck_add_f32(const float *values, ptrdiff_t count, double *sum) {
+    ptrdiff_t i = 0;
+    for (; i + 8 <= count; i += 8) *(v8 *)(sum + i) += LOAD_f32(values + i);
+    for (; i < count; i++) sum[i] += values[i];
+}

@@ -75,6 +75,11 @@ public enum BLASConfiguration {
     /// inside of a part stay on its thread.
     package static func share(_ parts: Int, _ body: (Int) -> Void) { currentTeam.share(parts, body) }
 
+    /// The same for runs of at most `length` of the numbers 0..<total.
+    package static func share(_ total: Int, inRunsOf length: Int, _ body: (Range<Int>) -> Void) {
+        currentTeam.share(total, inRunsOf: length, body)
+    }
+
     /// Runs `body` with products on one thread each: for work that is spread over cores as a whole.
     ///
     /// Regions of several tasks may overlap; the count returns when the last one ends.

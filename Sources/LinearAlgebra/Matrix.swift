@@ -25,14 +25,17 @@ public struct Matrix: Sendable, Equatable {
 
     /// A matrix with every entry equal to `value`.
     public init(rows: Int, columns: Int, repeating value: Double = 0) {
-        self.init(rows: rows, columns: columns, elements: [Double](repeating: value, count: rows * columns))
+        var storage: [Double] = .uninitialized(rows * columns)
+        storage.withUnsafeMutableBufferPointer { $0.update(repeating: value) }
+        self.init(rows: rows, columns: columns, elements: storage)
     }
 
     /// A matrix with entry (i, j) = `entry(i, j)`.
     public init<E: Error>(rows: Int, columns: Int, _ entry: (Int, Int) throws(E) -> Double) throws(E) {
-        var storage: [Double] = []
-        storage.reserveCapacity(rows * columns)
-        for j in 0..<columns { for i in 0..<rows { storage.append(try entry(i, j)) } }
+        var storage: [Double] = .uninitialized(rows * columns)
+        try storage.withUnsafeMutableBufferPointer { (values) throws(E) in
+            for j in 0..<columns { for i in 0..<rows { values[j * rows + i] = try entry(i, j) } }
+        }
         self.init(rows: rows, columns: columns, elements: storage)
     }
 

@@ -54,6 +54,12 @@ package enum VectorKernels {
         ck_weighted_row_f32(sum, mass, factor, shift, scale, dimension, stride, row)
     }
 
+    /// sum ← sum + values, widened.
+    @inline(__always)
+    package static func add(_ values: UnsafePointer<Float>, count: Int, to sum: UnsafeMutablePointer<Double>) {
+        ck_add_f32(values, count, sum)
+    }
+
     /// sum ← sum of `count` rows of `stride` entries.
     @inline(__always)
     package static func sumRows(_ rows: UnsafePointer<Double>, count: Int, stride: Int, sum: UnsafeMutablePointer<Double>) {

@@ -143,6 +143,9 @@ ptrdiff_t ck_rows_of_runs_f32(const float *points, const float *end, ptrdiff_t d
 /// sum ← sum of `count` rows of `stride` entries.
 void ck_sum_rows(const double *rows, ptrdiff_t count, ptrdiff_t stride, double *sum);
 
+/// sum ← sum + values, widened.
+void ck_add_f32(const float *values, ptrdiff_t count, double *sum);
+
 /// sum += Σ |row − mass·shift| over rows of weighted sums, mass = row[dimension]; entries beyond `dimension` are not
 /// defined afterwards.
 void ck_add_deviations(const double *rows, ptrdiff_t count, const double *shift, ptrdiff_t dimension, ptrdiff_t stride,
@@ -315,6 +318,9 @@ static inline int64_t ck_exchange(int64_t *number, int64_t value) { return __ato
 
 /// Gives other threads the processor.
 void ck_yield(void);
+
+/// Gives memory that the allocator holds back to the system, where it can.
+void ck_return_free_memory(void);
 
 /// Tells the processor that a thread waits in a loop.
 static inline void ck_pause(void) {

@@ -137,46 +137,38 @@ package struct PulledReconstruction: Sendable {
         var result: [Reconstruction.Fit] = []
         for share in shares {
             let whole = share.samples.training(without: nil, hasIntercept: hasIntercept)
-            let fit = try solution(whole, share.prior, strength)
-            result.append(
-                Reconstruction.Fit(
-                    weights: fit.weights, offset: fit.offset, errors: whole.squaredErrors(of: fit.weights, offset: fit.offset),
-                    energies: whole.targetEnergies))
+            result.append(try whole.fit(towards: share.prior, strength: strength))
         }
         return result
-    }
-
-    private func solution(
-        _ problem: Reconstruction, _ prior: Matrix, _ strength: Double?
-    ) throws(FactorizationError) -> (weights: Matrix, offset: [Double]) {
-        var weights = prior
-        if let strength, problem.channels.meanVariance > 0 {
-            let covariance = problem.channels.covariance
-            let residual = problem.cross - covariance.times(prior, transposeOther: true)
-            let step = try Reconstruction.solve(residual) {
-                var normal = covariance
-                for (j, p) in problem.pull.enumerated() { normal[j, j] += strength * p }
-                return normal
-            }
-            weights = prior + step.transposed()
-        }
-        let fitted = weights.times(problem.channels.mean)
-        return (weights, zip(problem.targetMean, fitted).map { $0 - $1 })
     }
 }
 
 extension Reconstruction {
-    /// E‖z − V·h − e‖² per target, for any V (q×n) and e.
-    package func squaredErrors(of weights: Matrix, offset: [Double]) -> [Double] {
-        let image = weights.times(channels.covariance)
+    /// (2); V = W with `nil`.
+    ///
+    /// With (C + λP)·δ = R, C·Vᵀ = A − λPδ: errors need no product of their own.
+    fileprivate consuming func fit(towards prior: Matrix, strength: Double?) throws(FactorizationError) -> Fit {
+        let (pull, count) = (pull, channels.count)
+        var weights = prior
+        // A − C·Vᵀ: R, and λPδ once V is known.
+        var left = cross - channels.covariance.times(prior, transposeOther: true)
+        if let strength, channels.meanVariance > 0 {
+            let covariance = channels.covariance
+            var step = try Reconstruction.solve(left) {
+                var normal = covariance
+                for (j, p) in pull.enumerated() { normal[j, j] += strength * p }
+                return normal
+            }
+            weights = prior + step.transposed()
+            for k in 0..<step.columns { for j in 0..<count { step.elements[k * count + j] *= strength * pull[j] } }
+            left = step
+        }
+        var errors = targetEnergies
+        for k in errors.indices {
+            for j in 0..<count { errors[k] -= weights[k, j] * (cross.elements[k * count + j] + left.elements[k * count + j]) }
+            errors[k] = Swift.max(0, errors[k])
+        }
         let fitted = weights.times(channels.mean)
-        var result = targetEnergies
-        for j in 0..<weights.columns {
-            for k in 0..<weights.rows { result[k] += weights[k, j] * (image[k, j] - 2 * cross[j, k]) }
-        }
-        return result.indices.map { k in
-            let shift = targetMean[k] - fitted[k] - offset[k]
-            return Swift.max(0, result[k]) + shift * shift
-        }
+        return Fit(weights: weights, offset: zip(targetMean, fitted).map { $0 - $1 }, errors: errors, energies: targetEnergies)
     }
 }

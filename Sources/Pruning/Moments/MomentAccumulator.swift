@@ -33,7 +33,7 @@ package struct MomentAccumulator: Sendable {
     }
 
     /// Samples whose products are added at once: enough for the products to run at full speed, few enough to stay in the cache.
-    private static let tile = 512
+    private static let tile = 1024
 
     /// Adds samples: h as n×N and z as q×N (0×N without targets), one sample per column.
     ///
@@ -82,45 +82,43 @@ package struct MomentAccumulator: Sendable {
 
     /// Regressors from which products are made in Float: below, they take no time.
     private static let wide = 1024
-    /// Columns of such products made at a time: few enough for them to stay in the cache until they are added up.
-    private static let panel = 256
+    /// Rows and columns of such products made at a time: few enough for them to stay in the cache until they are added up.
+    private static let panel = (rows: 1024, columns: 256)
 
-    /// Adds a tile of samples by products in Float.
+    /// Adds a tile of samples by products in Float, in panels that threads share.
     private mutating func addSingle(_ h: Matrix, _ z: Matrix?, _ columns: [Int]) {
-        let (n, samples) = (channels, columns.count)
         let a: [Float] = MomentAccumulator.centered(h, columns, channelCenter, &channelSum)
-        var product = [Float](repeating: 0, count: n * MomentAccumulator.panel)
-        for first in stride(from: 0, to: n, by: MomentAccumulator.panel) {
-            let (width, rows) = (Swift.min(MomentAccumulator.panel, n - first), n - first)
-            a.withUnsafeBufferPointer { a in
-                let own = a.baseAddress! + first
-                BLAS.gemm(.normal, .transposed, rows, width, samples, 1, own, n, own, n, 0, &product, rows)
-            }
-            MomentAccumulator.add(product, rows: rows, columns: width, to: &gram, from: (first, first))
-        }
+        MomentAccumulator.addProduct(a, channels, a, channels, columns.count, isSymmetric: true, to: &gram)
         guard let z, targets > 0 else { return }
         let b: [Float] = MomentAccumulator.centered(z, columns, targetCenter, &targetSum)
-        b.withUnsafeBufferPointer { addSquares($0, samples) }
-        for first in stride(from: 0, to: targets, by: MomentAccumulator.panel) {
-            let width = Swift.min(MomentAccumulator.panel, targets - first)
-            a.withUnsafeBufferPointer { a in
-                b.withUnsafeBufferPointer { b in
-                    BLAS.gemm(
-                        .normal, .transposed, n, width, samples, 1, a.baseAddress!, n, b.baseAddress! + first, targets, 0, &product, n)
-                }
-            }
-            MomentAccumulator.add(product, rows: n, columns: width, to: &cross, from: (0, first))
-        }
+        b.withUnsafeBufferPointer { addSquares($0, columns.count) }
+        MomentAccumulator.addProduct(a, channels, b, targets, columns.count, isSymmetric: false, to: &cross)
     }
 
-    /// Adds rows × columns numbers, column-major, to a part of a matrix.
-    private static func add(_ block: [Float], rows: Int, columns: Int, to matrix: inout Matrix, from corner: (row: Int, column: Int)) {
-        let stride = matrix.rows
+    /// matrix += a·bᵀ for a of m and b of n rows, column-major; the lower triangle where they are the same.
+    private static func addProduct(
+        _ a: [Float], _ m: Int, _ b: [Float], _ n: Int, _ samples: Int, isSymmetric: Bool, to matrix: inout Matrix
+    ) {
+        let panels = stride(from: 0, to: n, by: panel.columns).flatMap { column in
+            stride(from: isSymmetric ? column : 0, to: m, by: panel.rows).map { (row: $0, column: column) }
+        }
         matrix.elements.withUnsafeMutableBufferPointer { target in
-            block.withUnsafeBufferPointer { source in
-                for j in 0..<columns {
-                    let (from, to) = (source.baseAddress! + j * rows, target.baseAddress! + (corner.column + j) * stride + corner.row)
-                    for i in 0..<rows { to[i] += Double(from[i]) }
+            a.withUnsafeBufferPointer { a in
+                b.withUnsafeBufferPointer { b in
+                    BLASConfiguration.share(panels.count) { k in
+                        let (row, column) = panels[k]
+                        let (rows, columns) = (Swift.min(panel.rows, m - row), Swift.min(panel.columns, n - column))
+                        var product: [Float] = .uninitialized(rows * columns)
+                        BLAS.gemm(
+                            .normal, .transposed, rows, columns, samples, 1, a.baseAddress! + row, m, b.baseAddress! + column, n, 0,
+                            &product, rows)
+                        product.withUnsafeBufferPointer { source in
+                            for j in 0..<columns {
+                                let (from, to) = (source.baseAddress! + j * rows, target.baseAddress! + (column + j) * m + row)
+                                VectorKernels.add(from, count: rows, to: to)
+                            }
+                        }
+                    }
                 }
             }
         }
@@ -156,7 +154,14 @@ package struct MomentAccumulator: Sendable {
         for k in channelSum.indices { channelSum[k] += factor * other.channelSum[k] }
         for k in targetSum.indices { targetSum[k] += factor * other.targetSum[k] }
         for k in targetSquares.indices { targetSquares[k] += factor * other.targetSquares[k] }
-        for k in gram.elements.indices { gram.elements[k] += factor * other.gram.elements[k] }
+        let n = channels
+        other.gram.elements.withUnsafeBufferPointer { source in
+            gram.elements.withUnsafeMutableBufferPointer { target in
+                BLASConfiguration.share(n, inRunsOf: MomentAccumulator.columnsOfPart) { part in
+                    for j in part { for k in j * (n + 1)..<(j + 1) * n { target[k] += factor * source[k] } }
+                }
+            }
+        }
         for k in cross.elements.indices { cross.elements[k] += factor * other.cross.elements[k] }
     }
 
@@ -170,9 +175,19 @@ package struct MomentAccumulator: Sendable {
         result.targetSum = targetSum
         result.targetSquares = targetSquares
         // Only the lower triangle is filled.
-        result.gram = Matrix(rows: regressors.count, columns: regressors.count) {
-            let (i, j) = (regressors[$0], regressors[$1])
-            return i >= j ? gram[i, j] : gram[j, i]
+        let (n, m) = (channels, regressors.count)
+        gram.elements.withUnsafeBufferPointer { source in
+            result.gram.elements.withUnsafeMutableBufferPointer { target in
+                BLASConfiguration.share(m, inRunsOf: MomentAccumulator.columnsOfPart) { part in
+                    for b in part {
+                        let j = regressors[b]
+                        for a in b..<m {
+                            let i = regressors[a]
+                            target[b * m + a] = i >= j ? source[j * n + i] : source[i * n + j]
+                        }
+                    }
+                }
+            }
         }
         result.cross = cross.selectingRows(regressors)
         return result
@@ -193,10 +208,15 @@ package struct MomentAccumulator: Sendable {
         var covariance = gram
         gram = Matrix(rows: 0, columns: 0)
         let offset = channelSum.map { $0 * scale }
+        let n = channels
         covariance.elements.withUnsafeMutableBufferPointer { values in
-            for j in 0..<channels {
-                for i in j..<channels { values[j * channels + i] = values[j * channels + i] * scale - offset[i] * offset[j] }
-                values[j * channels + j] = Swift.max(0, values[j * channels + j])
+            offset.withUnsafeBufferPointer { offset in
+                BLASConfiguration.share(n, inRunsOf: MomentAccumulator.columnsOfPart) { part in
+                    for j in part {
+                        for i in j..<n { values[j * n + i] = values[j * n + i] * scale - offset[i] * offset[j] }
+                        values[j * n + j] = Swift.max(0, values[j * n + j])
+                    }
+                }
             }
         }
         covariance.symmetrizeFromLower()
@@ -240,6 +260,10 @@ package struct MomentAccumulator: Sendable {
         return sums.map { $0 / Double(block.columns) }
     }
 
+    /// Rows that a thread centers, and columns that it adds or selects, at a time.
+    private static let rowsOfPart = 512
+    private static let columnsOfPart = 64
+
     /// Columns less the centers, one after the other; their sums go to `sum`.
     private static func centered<Scalar: BinaryFloatingPoint>(
         _ block: Matrix, _ columns: [Int], _ center: [Double], _ sum: inout [Double]
@@ -249,12 +273,14 @@ package struct MomentAccumulator: Sendable {
             block.elements.withUnsafeBufferPointer { source in
                 center.withUnsafeBufferPointer { center in
                     sum.withUnsafeMutableBufferPointer { sum in
-                        for (k, column) in columns.enumerated() {
-                            let (from, to) = (source.baseAddress! + column * rows, target.baseAddress! + k * rows)
-                            for i in 0..<rows {
-                                let value = from[i] - center[i]
-                                to[i] = Scalar(value)
-                                sum[i] += value
+                        BLASConfiguration.share(rows, inRunsOf: rowsOfPart) { part in
+                            for (k, column) in columns.enumerated() {
+                                let (from, to) = (source.baseAddress! + column * rows, target.baseAddress! + k * rows)
+                                for i in part {
+                                    let value = from[i] - center[i]
+                                    to[i] = Scalar(value)
+                                    sum[i] += value
+                                }
                             }
                         }
                     }

@@ -56,7 +56,7 @@ public struct PruningPlan: Sendable, Equatable, Codable {
         init(parameter: String, _ tensor: Parameter) {
             self.parameter = parameter
             shape = tensor.shape
-            values = tensor.values.map(\.bitPattern.littleEndian).withUnsafeBytes { Data($0) }.base64EncodedString()
+            values = tensor.values.map { $0.bitPattern.littleEndian }.withUnsafeBytes { Data($0) }.base64EncodedString()
         }
 
         /// The tensor; `nil` when the text is damaged.

@@ -101,7 +101,8 @@ struct SiteMeasurement {
                     }
                 }
                 let regressors = patches.regressors(of: h, at: places, outputShape: z.shape, share: share)
-                if share == 0 { correlation.add(regressors, images: images) }
+                // The first inputs tell how many there should be.
+                if share == 0, count == 0 { correlation.add(regressors, images: images) }
                 accumulators[share].add(regressors, targets: target, images: images)
                 spread.add(y, from: share * patches.outputs)
             }
@@ -109,8 +110,8 @@ struct SiteMeasurement {
         count = streams.reached
     }
 
-    /// Values of regressors that are made at a time, 32 MB.
-    private static let valuesAtOnce = 1 << 22
+    /// Values of regressors that are made at a time, 64 MB.
+    private static let valuesAtOnce = 1 << 23
 
     /// Places in parts whose regressors take little memory, those of one image in one part.
     private func parts(of places: [SampledPlace]) -> [[SampledPlace]] {

@@ -114,16 +114,8 @@ struct ConsumerPatches: Sendable {
                 case .linear, .projection(readsLastAxis: true):
                     let features = input.shape[input.shape.count - 1]
                     let perSample = input.sampleSize
-                    for (k, place) in places.enumerated() {
-                        let base = place.sample * perSample + place.place * features
-                        var row = k * count
-                        for c in 0..<blocks {
-                            for p in positions[c] {
-                                target[row] = Double(source[base + p])
-                                row += 1
-                            }
-                        }
-                    }
+                    let bases = places.map { $0.sample * perSample + $0.place * features }
+                    ConsumerPatches.gather(source.baseAddress!, Array(positions.joined()), bases, into: target.baseAddress!)
                 case .projection:
                     let layout = ChannelLayout(input.shape, isLinear: false)
                     let perSample = placeCount(outputShape: input.shape)
@@ -140,12 +132,14 @@ struct ConsumerPatches: Sendable {
                         }
                         return ConsumerPatches.gather(source.baseAddress!, planes, corners, into: target.baseAddress!)
                     }
-                    for (k, place) in places.enumerated() {
-                        let (top, left) = frame.corner(place.place)
-                        var row = k * count
-                        for c in 0..<blocks {
-                            for p in positions[c] {
-                                let plane = source.baseAddress! + (place.sample * frame.channels + share * inputsPerShare + p) * frame.area
+                    let channels = positions.joined().map { share * inputsPerShare + $0 }
+                    BLASConfiguration.share(places.count, inRunsOf: ConsumerPatches.columnsOfPart) { part in
+                        for k in part {
+                            let (top, left) = frame.corner(places[k].place)
+                            let image = source.baseAddress! + places[k].sample * frame.channels * frame.area
+                            var row = k * count
+                            for channel in channels {
+                                let plane = image + channel * frame.area
                                 for ky in 0..<kernelHeight {
                                     let y = top + ky * frame.dilationY
                                     for kx in 0..<kernelWidth {
@@ -164,6 +158,9 @@ struct ConsumerPatches: Sendable {
         return result
     }
 
+    /// Places that a thread gathers at a time.
+    private static let columnsOfPart = 128
+
     /// result[k, j] = source[planes[k] + corners[j]], eight planes at a time: a line of the cache is written at once.
     private static func gather(
         _ source: UnsafePointer<Float>, _ planes: [Int], _ corners: [Int], into result: UnsafeMutablePointer<Double>
@@ -171,10 +168,12 @@ struct ConsumerPatches: Sendable {
         let rows = planes.count
         planes.withUnsafeBufferPointer { planes in
             corners.withUnsafeBufferPointer { corners in
-                for first in stride(from: 0, to: rows, by: 8) {
-                    let last = Swift.min(first + 8, rows)
-                    for j in corners.indices {
-                        for k in first..<last { result[j * rows + k] = Double(source[planes[k] + corners[j]]) }
+                BLASConfiguration.share(corners.count, inRunsOf: columnsOfPart) { part in
+                    for first in stride(from: 0, to: rows, by: 8) {
+                        let last = Swift.min(first + 8, rows)
+                        for j in part {
+                            for k in first..<last { result[j * rows + k] = Double(source[planes[k] + corners[j]]) }
+                        }
                     }
                 }
             }
