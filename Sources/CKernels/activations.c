@@ -157,6 +157,14 @@ CK_CLONES void ck_multiply_by(const float *x, ptrdiff_t count, float *y) {
     for (ptrdiff_t i = 0; i < count; i++) y[i] *= x[i];
 }
 
+CK_CLONES void ck_gate(const float *x, ptrdiff_t count, float *y) {
+    for (ptrdiff_t i = 0; i < count; i++) {
+        // Read before the choice: a load behind a condition would keep the loop scalar.
+        float value = y[i];
+        y[i] = x[i] > 0 ? value : 0;
+    }
+}
+
 CK_CLONES void ck_softmax(const float *x, ptrdiff_t count, float *y) {
     float peak = -__builtin_inff();
     for (ptrdiff_t i = 0; i < count; i++) peak = x[i] > peak ? x[i] : peak;

@@ -50,6 +50,10 @@ package enum RowKernels {
         ck_multiply_by(x, count, y)
     }
 
+    /// yᵢ ← yᵢ where xᵢ > 0, zero elsewhere: the way back through a ReLU.
+    @inline(__always)
+    package static func gate(_ y: UnsafeMutablePointer<Float>, by x: UnsafePointer<Float>, count: Int) { ck_gate(x, count, y) }
+
     /// yᵢ ← e^(xᵢ − max)/Σ; y may be x.
     @inline(__always)
     package static func softmax(_ x: UnsafePointer<Float>, count: Int, into y: UnsafeMutablePointer<Float>) { ck_softmax(x, count, y) }

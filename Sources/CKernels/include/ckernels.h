@@ -301,6 +301,9 @@ void ck_accumulate(const float *x, ptrdiff_t count, float *y);
 /// yᵢ *= xᵢ.
 void ck_multiply_by(const float *x, ptrdiff_t count, float *y);
 
+/// yᵢ ← yᵢ where xᵢ > 0, zero elsewhere: the way back through a ReLU.
+void ck_gate(const float *x, ptrdiff_t count, float *y);
+
 /// yᵢ ← e^(xᵢ − max)/Σ; y may be x.
 void ck_softmax(const float *x, ptrdiff_t count, float *y);
 

@@ -1,5 +1,7 @@
 // Derivatives of activations over rows of values.
 
+import LinearAlgebra
+
 extension Activation {
     /// Whether φ'(x) is a function of φ(x), so that what precedes the activation need not be kept.
     var hasDerivativeFromOutput: Bool {
@@ -14,12 +16,7 @@ extension Activation {
     /// dy ← dy∘φ' from the outputs y. Precondition: `hasDerivativeFromOutput`.
     func scaleByDerivative(_ dy: UnsafeMutablePointer<Float>, output y: UnsafePointer<Float>, count: Int) {
         switch self {
-        case .relu:
-            // Read before the choice: a load behind a condition would keep the loop scalar.
-            for i in 0..<count {
-                let slope = dy[i]
-                dy[i] = y[i] > 0 ? slope : 0
-            }
+        case .relu: RowKernels.gate(dy, by: y, count: count)
         case .leakyReLU(let slope): for i in 0..<count { dy[i] *= y[i] < 0 ? slope : 1 }
         case .clippedReLU(let maximum):
             for i in 0..<count {

@@ -200,7 +200,10 @@ extension Activation {
     package func apply(to values: inout [Float]) {
         switch self {
         case .identity: return
-        case .relu: for i in values.indices { values[i] = Swift.max(values[i], 0) }
+        case .relu:
+            values.withUnsafeMutableBufferPointer { values in
+                if let first = values.baseAddress { RowKernels.apply(.relu, first, count: values.count) }
+            }
         default: for i in values.indices { values[i] = Float(value(Double(values[i]))) }
         }
     }
@@ -210,10 +213,11 @@ extension Activation {
         switch self {
         case .identity: return
         case .relu:
-            // Chosen, not jumped over: signs of activations cannot be foretold.
             gradient.withUnsafeMutableBufferPointer { gradient in
                 y.withUnsafeBufferPointer { y in
-                    for i in gradient.indices { gradient[i] = y[i] < 0 ? 0 : gradient[i] }
+                    if let slopes = gradient.baseAddress, let values = y.baseAddress {
+                        RowKernels.gate(slopes, by: values, count: gradient.count)
+                    }
                 }
             }
         default: for i in gradient.indices { gradient[i] *= Float(derivative(Double(y[i]))) }

@@ -29,10 +29,9 @@ package enum Softmax {
 
     /// z ← e_target − p: the gradient of log p_target.
     package static func residual(_ z: UnsafeMutableBufferPointer<Float>, target: Int) {
-        withUnsafeTemporaryAllocation(of: Double.self, capacity: z.count) { p in
-            probabilities(of: UnsafeBufferPointer(z), into: p)
-            for k in z.indices { z[k] = Float(-p[k]) }
-        }
+        guard let first = z.baseAddress else { return }
+        RowKernels.softmax(first, count: z.count, into: first)
+        for k in z.indices { z[k] = -z[k] }
         z[target] += 1
     }
 }
