@@ -30,7 +30,7 @@ enum { LANES = 8 };
 
 CK_CLONES
 void ck_compensated_images(const double *transform, ptrdiff_t rank, ptrdiff_t dimension, const double *origin, const double *points,
-                           ptrdiff_t count, double *images) {
+                           ptrdiff_t count, double *images, double *remainders) {
     for (ptrdiff_t j = 0; j < count; j++) {
         const double *p = points + j * dimension;
         for (ptrdiff_t row = 0; row < rank; row += LANES) {
@@ -45,7 +45,12 @@ void ck_compensated_images(const double *transform, ptrdiff_t rank, ptrdiff_t di
                 else
                     ACCUMULATE(rows)
             }
-            for (ptrdiff_t i = 0; i < rows; i++) images[row + i + j * rank] = sum[i] + correction[i];
+            for (ptrdiff_t i = 0; i < rows; i++) {
+                double high, low;
+                TWO_SUM(sum[i], correction[i], high, low)
+                images[row + i + j * rank] = high;
+                if (remainders) remainders[row + i + j * rank] = low;
+            }
         }
     }
 }

@@ -19,14 +19,14 @@ package enum VectorKernels {
     }
 
     /// images (rank×count) ← T·(p − origin) for every point, T rank×dimension and all by columns, as if computed in twice the precision
-    /// and rounded once.
+    /// and rounded once; what rounding lost goes to `remainders` where there is room for it.
     ///
     /// - Complexity: 12 flops for every entry of T and point.
     package static func compensatedImages(
         _ transform: UnsafePointer<Double>, rank: Int, dimension: Int, origin: UnsafePointer<Double>, points: UnsafePointer<Double>,
-        count: Int, into images: UnsafeMutablePointer<Double>
+        count: Int, into images: UnsafeMutablePointer<Double>, remainders: UnsafeMutablePointer<Double>? = nil
     ) {
-        ck_compensated_images(transform, rank, dimension, origin, points, count, images)
+        ck_compensated_images(transform, rank, dimension, origin, points, count, images, remainders)
     }
 
     /// xᵀAx for x = high + low and the lower triangle of a symmetric A, likewise.

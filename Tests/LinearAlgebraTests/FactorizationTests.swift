@@ -112,6 +112,26 @@ private func positiveDefinite(_ n: Int, seed: UInt64) -> Matrix {
         #expect(try PivotedQR(Matrix(rows: 4, columns: 4)).rank() == 0)
     }
 
+    @Test(arguments: [1, 2, 3]) func triangularFactorsOfBlocksAreThatOfAll(threads: Int) {
+        var generator = TestGenerator(seed: 21)
+        let (m, n) = (1003, 7)
+        var a = Matrix(rows: m, columns: n, elements: generator.normals(m * n))
+        // Columns that nearly depend on each other: a Gram matrix would lose them.
+        for i in 0..<m { a[i, 6] = a[i, 5] + 1e-9 * a[i, 6] }
+        let team = ThreadTeam(threads)
+        let factor = Matrix.triangularFactor(rows: m, columns: n, team: team) { rows, target in
+            for j in 0..<n { for (i, row) in rows.enumerated() { target[j * rows.count + i] = a[row, j] } }
+        }
+        let whole = a.triangularFactor()
+        for j in 0..<n {
+            for i in 0..<n {
+                let error = (factor[i, j] - whole[i, j]).magnitude
+                #expect(error <= 1e-13 * whole.maximumMagnitude)
+            }
+        }
+        #expect((factor[6, 6] / whole[6, 6] - 1).magnitude <= 1e-5)
+    }
+
     @Test(arguments: sizes) func triangularFactorIsTheCholeskyFactorOfTheGram(n: Int) throws {
         var generator = TestGenerator(seed: 32)
         let a = randomMatrix(2 * n + 3, n, &generator)

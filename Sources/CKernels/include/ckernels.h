@@ -38,9 +38,9 @@ double ck_mass(const double *weights, ptrdiff_t weight_step, ptrdiff_t count);
 void ck_axpy_compensated(double x, const double *row, ptrdiff_t width, double *high, double *low);
 
 /// images (rank × count) ← T·(p − o) for every point, T rank × dimension and all by columns, as if computed in twice the precision and
-/// rounded once.
+/// rounded once; what rounding lost goes to `remainders` unless they are null.
 void ck_compensated_images(const double *transform, ptrdiff_t rank, ptrdiff_t dimension, const double *origin, const double *points,
-                           ptrdiff_t count, double *images);
+                           ptrdiff_t count, double *images, double *remainders);
 
 /// xᵀAx for x = high + low, an unevaluated sum, and the lower triangle of a symmetric A, by columns; likewise.
 double ck_compensated_quadratic_form(const double *matrix, ptrdiff_t order, const double *high, const double *low);

@@ -17,6 +17,7 @@ struct AlignedAxes {
     private(set) var lengths: [Double]
     /// What V lacks of the directions found, d×r.
     private var remainder: Matrix
+    private let team: ThreadTeam
 
     /// Rounds of (2): one from the directions of the coordinates to rounding, one to find the short lengths, and as many
     /// again where the first rounding was as large as the short axes.
@@ -27,8 +28,9 @@ struct AlignedAxes {
     /// Axes of d-dimensional points about `origin`, by weights of sum 1.
     /// - Parameter start: directions to start from that span the points, d×r; the coordinate axes when nil.
     /// - Returns: nil when the points do not span r dimensions, or lengths leave the range of Double.
-    init?(_ points: [Double], weights: [Double], origin: [Double], start: Matrix?) {
+    init?(_ points: [Double], weights: [Double], origin: [Double], start: Matrix?, team: ThreadTeam) {
         let d = origin.count
+        self.team = team
         directions = start ?? .identity(d)
         let r = directions.columns
         remainder = Matrix(rows: d, columns: r)
@@ -41,8 +43,12 @@ struct AlignedAxes {
         for round in 0..<Self.rounds {
             let m = weights.count
             let z = images(points, origin)
-            let rows = Matrix(rows: m, columns: r) { i, k in weights[i].squareRoot() * z[k + i * r] }
-            var factor = rows.triangularFactor()
+            var factor = Matrix.triangularFactor(rows: m, columns: r, team: team) { rows, target in
+                for (i, point) in rows.enumerated() {
+                    let root = weights[point].squareRoot()
+                    for k in 0..<r { target[k * rows.count + i] = root * z[point * r + k] }
+                }
+            }
             guard factor.isFinite else { return nil }
             var worst = 0.0
             for l in 0..<r {
@@ -97,13 +103,22 @@ struct AlignedAxes {
         var result = [Double](repeating: 0, count: r * m)
         let transform = self.transform
         if isRoundingHarmless(transform, points, origin) {
-            var shifted = points
-            shifted.withUnsafeMutableBufferPointer {
-                LeverageKernels.shift($0.baseAddress!, dimension: d, count: m, origin: origin, into: $0.baseAddress!)
+            points.withUnsafeBufferPointer { points in
+                result.withUnsafeMutableBufferPointer { result in
+                    team.share(m, inRunsOf: Swift.max(64, (1 << 19) / (r * d))) { run in
+                        var shifted: [Double] = .uninitialized(run.count * d)
+                        shifted.withUnsafeMutableBufferPointer {
+                            LeverageKernels.shift(
+                                points.baseAddress! + run.lowerBound * d, dimension: d, count: run.count, origin: origin,
+                                into: $0.baseAddress!)
+                        }
+                        BLAS.gemm(
+                            .normal, .normal, r, run.count, d, 1, transform, r, shifted, d, 0, result.baseAddress! + run.lowerBound * r, r)
+                    }
+                }
             }
-            BLAS.gemm(.normal, .normal, r, m, d, 1, transform, r, shifted, d, 0, &result, r)
         } else {
-            CompensatedProduct.affineImage(transform, r, d, origin, points, m, into: &result)
+            CompensatedProduct.affineImage(transform, r, d, origin, points, m, into: &result, team: team)
         }
         // Between ½ and 1, so neither overflows.
         let rest = zip(scales, lengths).map { $0 / $1 }

@@ -63,36 +63,48 @@ struct HessianModel {
 
     /// Improves the free entries of x.
     private mutating func conjugateGradients(_ gradient: [Double], _ isFree: [Bool], _ tolerance: Double, _ x: inout [Double]) {
+        let n = count
+        // What is fixed has no part in the metric of the preconditioner, and with it none in anything.
+        var metric = [Double](repeating: 0, count: n)
+        var goal = 0.0
+        for j in 0..<n {
+            goal += gradient[j] * gradient[j] / diagonal[j]
+            metric[j] = isFree[j] ? 1 / diagonal[j] : 0
+        }
+        goal *= tolerance * tolerance
         var r = gradient
         if x.contains(where: { $0 != 0 }) {
             let product = times(x)
-            for j in 0..<count { r[j] -= product[j] }
+            for j in 0..<n { r[j] -= product[j] }
         }
-        var (goal, rho) = (0.0, 0.0)
-        var p = [Double](repeating: 0, count: count)
-        for j in 0..<count {
-            goal += gradient[j] * gradient[j] / diagonal[j]
-            guard isFree[j] else { continue }
-            p[j] = r[j] / diagonal[j]
+        var rho = 0.0
+        var p = [Double](repeating: 0, count: n)
+        for j in 0..<n {
+            p[j] = r[j] * metric[j]
             rho += r[j] * p[j]
         }
-        goal *= tolerance * tolerance
         for _ in 0..<60 {
             guard rho > goal else { return }
             let product = times(p)
-            var curvature = 0.0
-            for j in 0..<count { curvature += p[j] * product[j] }
+            let curvature = BLAS.dot(n, p, 1, product, 1)
             guard curvature > 0, curvature.isFinite else { return }
             let step = rho / curvature
-            var next = 0.0
-            for j in 0..<count where isFree[j] {
-                x[j] += step * p[j]
-                r[j] -= step * product[j]
-                next += r[j] * r[j] / diagonal[j]
+            let before = rho
+            x.withUnsafeMutableBufferPointer { x in
+                r.withUnsafeMutableBufferPointer { r in
+                    p.withUnsafeMutableBufferPointer { p in
+                        var next = 0.0
+                        for j in 0..<n {
+                            x[j] += step * p[j]
+                            r[j] -= step * product[j]
+                            next += r[j] * r[j] * metric[j]
+                        }
+                        rho = next
+                        let ratio = next / before
+                        for j in 0..<n { p[j] = r[j] * metric[j] + ratio * p[j] }
+                    }
+                }
             }
-            let ratio = next / rho
-            rho = next
-            for j in 0..<count where isFree[j] { p[j] = r[j] / diagonal[j] + ratio * p[j] }
         }
     }
 
@@ -122,10 +134,16 @@ struct HessianModel {
                     }
                 }
             }
-            return (0..<m).map { j in
-                var sum: Float = 0
-                for part in 0..<parts where j >= bounds[part] { sum += y.pointer[part * m + j] }
-                return Double(sum) * largest
+            return [Double](unsafeUninitializedCapacity: m) { result, initialized in
+                for part in 0..<parts {
+                    // The parts that reach this far, in order.
+                    for j in bounds[part]..<bounds[part + 1] {
+                        var sum: Float = 0
+                        for before in 0...part { sum += y.pointer[before * m + j] }
+                        result[j] = Double(sum) * largest
+                    }
+                }
+                initialized = m
             }
         }
     }

@@ -26,7 +26,7 @@ struct StoredEllipsoid {
         let r = frame.rank
         let design = answer.design
         let support = source.gather(design.indices, team)
-        guard var axes = AlignedAxes(support, weights: design.weights, origin: center, start: frame.basis) else { return nil }
+        guard var axes = AlignedAxes(support, weights: design.weights, origin: center, start: frame.basis, team: team) else { return nil }
         axes.roundCarefully()
         let radius = (answer.largest - solver.base).squareRoot()
         guard
@@ -77,7 +77,7 @@ struct StoredEllipsoid {
         center: [Double], tolerance: Double
     ) -> (matrix: Matrix, cost: Double)? {
         let r = semiaxes.count
-        let source = solver.source
+        let (source, team) = (solver.source, solver.team)
         var growth = 1.0
         // Every size rounds anew.
         for _ in 0..<4 {
@@ -91,7 +91,7 @@ struct StoredEllipsoid {
             let margin = Swift.min(1, 4 * stored.distortion + 8 * shear + 1e-9)
             var excess = 0.0
             solver.forEachRun(atLeast: solver.base + radius * radius * (1 - margin)) { near, _ in
-                excess = Swift.max(excess, Self.excess(of: stored.matrix, source, near, center))
+                excess = Swift.max(excess, Self.excess(of: stored.matrix, source, near, center, team))
             }
             guard excess > 0 else { return (stored.matrix, cost) }
             growth *= 1 + excess + stored.distortion + 8 * .ulpOfOne
@@ -184,11 +184,22 @@ struct StoredEllipsoid {
     }
 
     /// max (p−c)ᵀA(p−c) − 1, at least 0.
-    private static func excess(of shape: Matrix, _ source: some PointSource, _ indices: [Int], _ center: [Double]) -> Double {
+    private static func excess(
+        of shape: Matrix, _ source: some PointSource, _ indices: [Int], _ center: [Double], _ team: ThreadTeam
+    ) -> Double {
         let d = center.count
         let points = source.gather(indices)
-        return indices.indices.reduce(0) {
-            Swift.max($0, CompensatedProduct.quadraticForm(shape, points[$1 * d..<($1 + 1) * d], center) - 1)
+        var forms = [Double](repeating: 0, count: indices.count)
+        forms.withUnsafeMutableBufferPointer { forms in
+            points.withUnsafeBufferPointer { points in
+                team.share(indices.count, inRunsOf: Swift.max(1, (1 << 15) / (d * d))) { run in
+                    for j in run {
+                        forms[j] = CompensatedProduct.quadraticForm(
+                            shape, UnsafeBufferPointer(rebasing: points[j * d..<(j + 1) * d]), center)
+                    }
+                }
+            }
         }
+        return forms.reduce(0) { Swift.max($0, $1 - 1) }
     }
 }

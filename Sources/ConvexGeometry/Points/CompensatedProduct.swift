@@ -9,16 +9,25 @@ import LinearAlgebra
 enum CompensatedProduct {
     /// result ← T·(pⱼ − o), T r×d and points d×m by columns.
     static func affineImage(
-        _ transform: [Double], _ r: Int, _ d: Int, _ origin: [Double], _ points: [Double], _ m: Int, into result: inout [Double]
+        _ transform: [Double], _ r: Int, _ d: Int, _ origin: [Double], _ points: [Double], _ m: Int, into result: inout [Double],
+        team: ThreadTeam = .single
     ) {
         precondition(
             transform.count >= r * d && origin.count == d && points.count >= d * m && result.count >= r * m, "matrices as large as said")
         guard r > 0, m > 0 else { return }
         result.withUnsafeMutableBufferPointer { result in
-            VectorKernels.compensatedImages(
-                transform, rank: r, dimension: d, origin: origin, points: points, count: m, into: result.baseAddress!)
+            points.withUnsafeBufferPointer { points in
+                team.share(m, inRunsOf: Swift.max(1, operationsOfPart / (r * d))) { run in
+                    VectorKernels.compensatedImages(
+                        transform, rank: r, dimension: d, origin: origin, points: points.baseAddress! + run.lowerBound * d,
+                        count: run.count, into: result.baseAddress! + run.lowerBound * r)
+                }
+            }
         }
     }
+
+    /// Products that a thread adds up at a time, some 50 µs.
+    private static let operationsOfPart = 1 << 15
 
     /// o + Σ uᵢ(pᵢ − o) as an unevaluated sum of two vectors, the second one what the first lacks.
     static func mean(_ points: [Double], _ weights: [Double], _ origin: [Double]) -> (rounded: [Double], remainder: [Double]) {
@@ -41,24 +50,20 @@ enum CompensatedProduct {
     /// A·B as an unevaluated sum of two matrices, the second one what the first lacks.
     static func product(_ a: Matrix, _ b: Matrix) -> (rounded: Matrix, remainder: Matrix) {
         var (rounded, remainder) = (Matrix(rows: a.rows, columns: b.columns), Matrix(rows: a.rows, columns: b.columns))
-        for j in 0..<b.columns {
-            for i in 0..<a.rows {
-                var (sum, correction) = (0.0, 0.0)
-                for k in 0..<a.columns {
-                    let (product, error) = twoProduct(a.elements[i + k * a.rows], b.elements[k + j * b.rows])
-                    let (next, lost) = twoSum(sum, product)
-                    sum = next
-                    correction += lost + error
-                }
-                let (high, low) = twoSum(sum, correction)
-                (rounded.elements[i + j * a.rows], remainder.elements[i + j * a.rows]) = (high, low)
+        let origin = [Double](repeating: 0, count: a.columns)
+        rounded.elements.withUnsafeMutableBufferPointer { high in
+            remainder.elements.withUnsafeMutableBufferPointer { low in
+                guard let high = high.baseAddress, let low = low.baseAddress else { return }
+                VectorKernels.compensatedImages(
+                    a.elements, rank: a.rows, dimension: a.columns, origin: origin, points: b.elements, count: b.columns, into: high,
+                    remainders: low)
             }
         }
         return (rounded, remainder)
     }
 
     /// xᵀAx for x = p − o, A symmetric d×d.
-    static func quadraticForm(_ matrix: Matrix, _ point: ArraySlice<Double>, _ origin: [Double]) -> Double {
+    static func quadraticForm(_ matrix: Matrix, _ point: some Collection<Double>, _ origin: [Double]) -> Double {
         let d = origin.count
         var (high, low) = ([Double](repeating: 0, count: d), [Double](repeating: 0, count: d))
         for (k, p) in point.enumerated() { (high[k], low[k]) = twoSum(p, -origin[k]) }

@@ -5,7 +5,7 @@ import LinearAlgebra
 extension PointFrame {
     /// Pivoted QR in coordinates of unit magnitude, in which rounding noise is the same in every direction.
     static func rankRevealing(
-        _ points: [Double], _ indices: [Int], _ d: Int, _ isCentered: Bool, _ precision: Double
+        _ points: [Double], _ indices: [Int], _ d: Int, _ isCentered: Bool, _ precision: Double, _ team: ThreadTeam
     ) throws(GeometryError) -> RankRevealed {
         let m = indices.count
         let origin = isCentered ? [Double](repeating: 0, count: d) : mean(points, d)
@@ -45,7 +45,7 @@ extension PointFrame {
             start = stretched.orthonormalColumns()
         }
         let weights = [Double](repeating: 1 / Double(m), count: m)
-        guard let axes = AlignedAxes(points, weights: weights, origin: origin, start: start) else {
+        guard let axes = AlignedAxes(points, weights: weights, origin: origin, start: start, team: team) else {
             throw .notRepresentable(reason: "coordinates near the limits of Double")
         }
         // T = diag(2⁻ᵉ)·Vᵀ is exact, and so is its determinant, up to the rounding of V: an ulp for each direction.

@@ -68,14 +68,14 @@ extension PointFrame {
             return
         }
         // Every enlargement that matters raises the rank, so d + 1 rounds suffice.
-        var found = try Self.rankRevealing(points, indices, d, isCentered, source.relativePrecision)
+        var found = try Self.rankRevealing(points, indices, d, isCentered, source.relativePrecision, team)
         for _ in 0..<d where found.frame.rank < d {
             let (outside, distance) = try found.pointsOutside(source, count: 4 * (d - found.frame.rank))
             found.frame.distanceFromHull = distance
             guard indices.count < n else { break }
             indices += outside
             points += source.gather(outside)
-            let next = try Self.rankRevealing(points, indices, d, isCentered, source.relativePrecision)
+            let next = try Self.rankRevealing(points, indices, d, isCentered, source.relativePrecision, team)
             if outside.isEmpty || next.frame.rank <= found.frame.rank { break }
             found = next
         }
@@ -88,7 +88,7 @@ extension PointFrame {
         let (d, precision) = (source.dimension, source.relativePrecision)
         let frame =
             (try? Self.wellConditioned(points, indices, d, isCentered, precision, team))
-            ?? (try? Self.rankRevealing(points, indices, d, isCentered, precision))?.frame
+            ?? (try? Self.rankRevealing(points, indices, d, isCentered, precision, team))?.frame
         guard let frame else { return nil }
         self = frame
     }
