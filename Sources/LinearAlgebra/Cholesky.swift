@@ -80,7 +80,7 @@ public struct Cholesky: Sendable {
         var inverse = factor
         guard order > 0 else { return inverse }
         inverse.elements.withUnsafeMutableBufferPointer { a in
-            do { try LAPACK.potri(.lower, order, a.baseAddress!, order) } catch { preconditionFailure("\(error)") }
+            do { try LAPACK.potri(order, a.baseAddress!, order) } catch { preconditionFailure("\(error)") }
         }
         inverse.symmetrizeFromLower()
         return inverse
@@ -97,7 +97,7 @@ public struct Cholesky: Sendable {
         try matrix.elements.withUnsafeMutableBufferPointer { (a) throws(FactorizationError) in
             try LAPACK.potrf(.lower, n, a.baseAddress!, n)
             for j in 0..<n where !a[j + j * n].isFinite { throw .notPositiveDefinite(order: j + 1) }
-            try LAPACK.potri(.lower, n, a.baseAddress!, n)
+            try LAPACK.potri(n, a.baseAddress!, n)
         }
         matrix.symmetrizeFromLower()
         return matrix

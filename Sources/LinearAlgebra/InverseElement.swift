@@ -45,7 +45,7 @@ extension Double: InverseElement {
 
     static func factor(_ n: Int, _ a: UnsafeMutablePointer<Double>) throws(FactorizationError) { try LAPACK.potrf(.lower, n, a, n) }
 
-    static func invert(_ n: Int, _ a: UnsafeMutablePointer<Double>) throws(FactorizationError) { try LAPACK.potri(.lower, n, a, n) }
+    static func invert(_ n: Int, _ a: UnsafeMutablePointer<Double>) throws(FactorizationError) { try LAPACK.potri(n, a, n) }
 }
 
 extension Float: InverseElement {
@@ -69,5 +69,5 @@ extension Float: InverseElement {
 
     static func factor(_ n: Int, _ a: UnsafeMutablePointer<Float>) throws(FactorizationError) { try LAPACK.potrf(.lower, n, a, n) }
 
-    static func invert(_ n: Int, _ a: UnsafeMutablePointer<Float>) throws(FactorizationError) { try LAPACK.potri(.lower, n, a, n) }
+    static func invert(_ n: Int, _ a: UnsafeMutablePointer<Float>) throws(FactorizationError) { try LAPACK.potri(n, a, n) }
 }

@@ -4,43 +4,16 @@ internal import CLapack
 
 /// Thin package-level façade of the LAPACK routines in use.
 package enum LAPACK {
-    /// Columns of a block of ``potrf``, and the order from which it is worth sharing.
-    private static let (cholesky, sharedCholesky) = (256, 1024)
-
     /// Cholesky factor of the given triangle in place; throws at the first minor that is not positive definite.
-    ///
-    /// Large factors are made in blocks of columns, whose panels and updates are shared by threads.
     package static func potrf(_ triangle: BLAS.Triangle, _ n: Int, _ a: UnsafeMutablePointer<Double>, _ lda: Int) throws(FactorizationError)
     {
-        BLASConfiguration.ensureSelected()
-        let width = n > sharedCholesky ? cholesky : max(n, 1)
-        for start in stride(from: 0, to: n, by: width) {
-            let size = min(width, n - start)
-            let rest = n - start - size
-            let corner = a + start * (lda + 1)
-            let info = LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, triangle.letter, Int32(size), corner, Int32(lda))
-            precondition(info >= 0, "dpotrf rejected argument \(-info)")
-            if info > 0 { throw .notPositiveDefinite(order: start + Int(info)) }
-            guard rest > 0 else { continue }
-            let below = corner + size * (lda + 1)
-            switch triangle {
-            case .lower:
-                BLAS.trsm(.right, .lower, .transposed, .nonUnit, rest, size, 1, corner, lda, corner + size, lda)
-                BLAS.syrk(.lower, .normal, rest, size, -1, corner + size, lda, 1, below, lda)
-            case .upper:
-                BLAS.trsm(.left, .upper, .transposed, .nonUnit, size, rest, 1, corner, lda, corner + size * lda, lda)
-                BLAS.syrk(.upper, .transposed, rest, size, -1, corner + size * lda, lda, 1, below, lda)
-            }
-        }
+        try SharedCholesky.factor(triangle, n, a, lda)
     }
 
     /// Single-precision `potrf`.
     package static func potrf(_ triangle: BLAS.Triangle, _ n: Int, _ a: UnsafeMutablePointer<Float>, _ lda: Int) throws(FactorizationError)
     {
-        BLASConfiguration.ensureSelected()
-        let info = LAPACKE_spotrf_work(LAPACK_COL_MAJOR, triangle.letter, Int32(n), a, Int32(lda))
-        precondition(info >= 0, "spotrf rejected argument \(-info)")
-        if info > 0 { throw .notPositiveDefinite(order: Int(info)) }
+        try SharedCholesky.factor(triangle, n, a, lda)
     }
 
     /// Solves A·X = B from a Cholesky factor, B overwritten.
@@ -66,22 +39,14 @@ package enum LAPACK {
         if info > 0 { throw .singular(pivot: Int(info) - 1) }
     }
 
-    /// Inverse from a Cholesky factor in place (the given triangle).
-    package static func potri(_ triangle: BLAS.Triangle, _ n: Int, _ a: UnsafeMutablePointer<Double>, _ lda: Int) throws(FactorizationError)
-    {
-        BLASConfiguration.ensureSelected()
-        let info = LAPACKE_dpotri_work(LAPACK_COL_MAJOR, triangle.letter, Int32(n), a, Int32(lda))
-        precondition(info >= 0, "dpotri rejected argument \(-info)")
-        if info > 0 { throw .singular(pivot: Int(info) - 1) }
+    /// Inverse from a Cholesky factor in place of the lower triangle.
+    package static func potri(_ n: Int, _ a: UnsafeMutablePointer<Double>, _ lda: Int) throws(FactorizationError) {
+        try SharedCholesky.invert(n, a, lda)
     }
 
     /// Single-precision `potri`.
-    package static func potri(_ triangle: BLAS.Triangle, _ n: Int, _ a: UnsafeMutablePointer<Float>, _ lda: Int) throws(FactorizationError)
-    {
-        BLASConfiguration.ensureSelected()
-        let info = LAPACKE_spotri_work(LAPACK_COL_MAJOR, triangle.letter, Int32(n), a, Int32(lda))
-        precondition(info >= 0, "spotri rejected argument \(-info)")
-        if info > 0 { throw .singular(pivot: Int(info) - 1) }
+    package static func potri(_ n: Int, _ a: UnsafeMutablePointer<Float>, _ lda: Int) throws(FactorizationError) {
+        try SharedCholesky.invert(n, a, lda)
     }
 
     /// Row-pivoted LU of an m×n matrix in place; returns 1-based row interchanges and whether a pivot was exactly zero.

@@ -140,4 +140,50 @@ import Testing
         bad[1000 + 1000 * n] = -1
         #expect(throws: FactorizationError.notPositiveDefinite(order: 1001)) { try LAPACK.potrf(.lower, n, &bad, n) }
     }
+
+    /// A = R·Rᵀ + n·I, lower triangle; the upper one holds what nobody may read.
+    private func definite(_ n: Int) -> [Double] {
+        let r = numbers(n * n, seed: 31)
+        var a = [Double](repeating: 0, count: n * n)
+        for i in 0..<n { a[i * (n + 1)] = Double(n) }
+        BLAS.syrk(.lower, .normal, n, n, 1, r, n, 1, &a, n)
+        for j in 0..<n { for i in 0..<j { a[j * n + i] = .nan } }
+        return a
+    }
+
+    @Test(arguments: [1, 300, 1290]) func inversesOfDefiniteMatrices(_ n: Int) throws {
+        let a = definite(n)
+        let (x, single) = (numbers(n, seed: 32), a.map { Float($0) })
+        func timesSymmetric(_ a: [Double], _ x: [Double]) -> [Double] {
+            var y = [Double](repeating: 0, count: n)
+            for j in 0..<n {
+                for i in j..<n {
+                    y[i] += a[j * n + i] * x[j]
+                    if i > j { y[j] += a[j * n + i] * x[i] }
+                }
+            }
+            return y
+        }
+        let inverse = try sameBits {
+            var result = a
+            try LAPACK.potrf(.lower, n, &result, n)
+            try LAPACK.potri(n, &result, n)
+            return (0..<n).flatMap { j in (0..<n).map { $0 < j ? 0 : result[j * n + $0] } }
+        }
+        #expect(distance(timesSymmetric(a, timesSymmetric(inverse, x)), x) <= 1e-11)
+        let rounded = try sameBits {
+            var result = single
+            try LAPACK.potrf(.lower, n, &result, n)
+            try LAPACK.potri(n, &result, n)
+            return (0..<n).flatMap { j in (0..<n).map { $0 < j ? 0 : Double(result[j * n + $0]) } }
+        }
+        #expect(distance(timesSymmetric(a, timesSymmetric(rounded, x)), x) <= 1e-3)
+    }
+
+    @Test func theMinorThatIsNotDefiniteIsTold() {
+        let n = 1290
+        var a = definite(n).map { Float($0) }
+        a[700 * (n + 1)] = -1
+        #expect(throws: FactorizationError.notPositiveDefinite(order: 701)) { try LAPACK.potrf(.lower, n, &a, n) }
+    }
 }
