@@ -93,27 +93,29 @@ struct PatchRows: Sendable {
             for input in 0..<count {
                 let source = x + input * e.plane
                 for kx in 0..<e.kernelWidth {
-                    fill(
-                        column, source, firstRow: first * e.strideY + phase.phase - e.top, rows: rows + phase.extraRows, kx: kx)
+                    e.fillRows(
+                        column, from: source, firstRow: first * e.strideY + phase.phase - e.top, rows: rows + phase.extraRows, kx: kx)
                     column += phase.stride
                 }
             }
         }
     }
+}
 
-    /// One column: every strideY-th row of one input channel from `firstRow` on, shifted by kx, zero outside the image.
-    private func fill(_ target: UnsafeMutablePointer<Float>, _ plane: UnsafePointer<Float>, firstRow: Int, rows: Int, kx: Int) {
-        let e = extents
-        let width = e.outWidth
-        let (low, high) = e.validColumns(kx)
-        let above = min(rows, firstRow >= 0 ? 0 : (-firstRow + e.strideY - 1) / e.strideY)
-        let within = firstRow >= e.height ? 0 : max(0, min(rows, (e.height - 1 - firstRow) / e.strideY + 1) - above)
-        if above > 0 { target.update(repeating: 0, count: above * width) }
+extension ConvolutionKernel.Extents {
+    /// Every strideY-th row of one input channel from `firstRow` on, shifted by kx, zero outside the image.
+    func fillRows(_ target: UnsafeMutablePointer<Float>, from plane: UnsafePointer<Float>, firstRow: Int, rows: Int, kx: Int) {
+        let (low, high) = validColumns(kx)
+        let above = min(rows, firstRow >= 0 ? 0 : (-firstRow + strideY - 1) / strideY)
+        let within = firstRow >= height ? 0 : max(0, min(rows, (height - 1 - firstRow) / strideY + 1) - above)
+        if above > 0 { target.update(repeating: 0, count: above * outWidth) }
         if within > 0 {
             RowKernels.shift(
-                plane + ((firstRow + above * e.strideY) * e.width + kx * e.dilationX - e.left), rowStride: e.strideY * e.width,
-                stride: e.strideX, rows: within, valid: low..<max(low, high), width: width, into: target + above * width)
+                plane + ((firstRow + above * strideY) * width + kx * dilationX - left), rowStride: strideY * width, stride: strideX,
+                rows: within, valid: low..<max(low, high), width: outWidth, into: target + above * outWidth)
         }
-        if above + within < rows { (target + (above + within) * width).update(repeating: 0, count: (rows - above - within) * width) }
+        if above + within < rows {
+            (target + (above + within) * outWidth).update(repeating: 0, count: (rows - above - within) * outWidth)
+        }
     }
 }

@@ -111,17 +111,16 @@ struct ConvolutionGradient: Sendable {
                     let slope = dy + (image * e.outputs + group * outputs) * outPlane + first * e.outWidth
                     let filter = group * outputs * columnSize
                     if let dw {
-                        e.forEachPatchRow(inputs: inputs, firstRow: first, rows: rows) { column, row, source, low, high in
-                            let to = buffer + column * places + row * e.outWidth
-                            guard low < high else { return to.update(repeating: 0, count: e.outWidth) }
-                            for i in 0..<low { to[i] = 0 }
-                            let from = x + (input + source)
-                            if e.strideX == 1 {
-                                (to + low).update(from: from + low, count: high - low)
-                            } else {
-                                for i in low..<high { to[i] = from[i * e.strideX] }
+                        var column = buffer
+                        for channel in 0..<inputs {
+                            for ky in 0..<e.kernelHeight {
+                                for kx in 0..<e.kernelWidth {
+                                    e.fillRows(
+                                        column, from: x + (input + channel * plane),
+                                        firstRow: first * e.strideY + ky * e.dilationY - e.top, rows: rows, kx: kx)
+                                    column += places
+                                }
                             }
-                            for i in high..<e.outWidth { to[i] = 0 }
                         }
                         BLAS.gemm(
                             .transposed, .normal, columnSize, outputs, places, 1, buffer, places, slope, outPlane, 1, dw + filter,
