@@ -162,7 +162,12 @@ extension ActivationTensor {
     /// These samples and then others of their shape.
     package func followed(by others: ActivationTensor) -> ActivationTensor {
         precondition(others.sampleShape == sampleShape, "samples must have one shape")
-        return ActivationTensor(shape: [batchCount + others.batchCount] + sampleShape, values: values + others.values)
+        // Arrays that grow take twice what they hold.
+        var joined: [Float] = []
+        joined.reserveCapacity(values.count + others.values.count)
+        joined += values
+        joined += others.values
+        return ActivationTensor(shape: [batchCount + others.batchCount] + sampleShape, values: joined)
     }
 
     /// The samples at the given indices, in their order.
