@@ -1,4 +1,6 @@
-// What a shrinking inverse is made with: one source for both precisions.
+// What Cholesky factors and inverses are made with: one source for both precisions.
+
+internal import CLapack
 
 /// A number that matrices are inverted and multiplied in.
 protocol InverseElement: BinaryFloatingPoint, Sendable {
@@ -7,19 +9,26 @@ protocol InverseElement: BinaryFloatingPoint, Sendable {
         _ transA: BLAS.Transpose, _ transB: BLAS.Transpose, _ m: Int, _ n: Int, _ k: Int, _ alpha: Self, _ a: UnsafePointer<Self>,
         _ lda: Int, _ b: UnsafePointer<Self>, _ ldb: Int, _ beta: Self, _ c: UnsafeMutablePointer<Self>, _ ldc: Int)
 
-    /// C ← C − A·Aᵀ in the lower triangle, A n×k.
-    static func subtractSquare(_ n: Int, _ k: Int, _ a: UnsafePointer<Self>, _ lda: Int, _ c: UnsafeMutablePointer<Self>, _ ldc: Int)
-
     /// C ← B·A with the lower triangle of A (n×n), B and C m×n.
     static func multiplySymmetric(
         _ m: Int, _ n: Int, _ a: UnsafePointer<Self>, _ lda: Int, _ b: UnsafePointer<Self>, _ ldb: Int, _ c: UnsafeMutablePointer<Self>,
         _ ldc: Int)
 
-    /// Cholesky factor in place of the lower triangle.
-    static func factor(_ n: Int, _ a: UnsafeMutablePointer<Self>) throws(FactorizationError)
-
-    /// Inverse in place of a Cholesky factor, lower triangle.
-    static func invert(_ n: Int, _ a: UnsafeMutablePointer<Self>) throws(FactorizationError)
+    /// Cholesky factor of a triangle in place: LAPACK's `info`.
+    static func potrf(_ triangle: BLAS.Triangle, _ n: Int, _ a: UnsafeMutablePointer<Self>, _ lda: Int) -> Int32
+    /// L⁻¹ and KᵀK in place of a lower triangle: LAPACK's `info`.
+    static func trtri(_ n: Int, _ a: UnsafeMutablePointer<Self>, _ lda: Int) -> Int32
+    static func lauum(_ n: Int, _ a: UnsafeMutablePointer<Self>, _ lda: Int) -> Int32
+    static func trsm(
+        _ side: BLAS.Side, _ triangle: BLAS.Triangle, _ trans: BLAS.Transpose, _ m: Int, _ n: Int, _ alpha: Self,
+        _ a: UnsafePointer<Self>, _ lda: Int, _ b: UnsafeMutablePointer<Self>, _ ldb: Int)
+    /// B ← op(L)·B, L lower triangular.
+    static func trmm(
+        _ trans: BLAS.Transpose, _ m: Int, _ n: Int, _ a: UnsafePointer<Self>, _ lda: Int, _ b: UnsafeMutablePointer<Self>, _ ldb: Int)
+    /// C ← α·op(A)·op(A)ᵀ + C in one triangle.
+    static func syrk(
+        _ triangle: BLAS.Triangle, _ trans: BLAS.Transpose, _ n: Int, _ k: Int, _ alpha: Self, _ a: UnsafePointer<Self>, _ lda: Int,
+        _ c: UnsafeMutablePointer<Self>, _ ldc: Int)
 }
 
 extension Double: InverseElement {
@@ -30,12 +39,6 @@ extension Double: InverseElement {
         BLAS.gemm(transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
     }
 
-    static func subtractSquare(
-        _ n: Int, _ k: Int, _ a: UnsafePointer<Double>, _ lda: Int, _ c: UnsafeMutablePointer<Double>, _ ldc: Int
-    ) {
-        BLAS.syrk(.lower, .normal, n, k, -1, a, lda, 1, c, ldc)
-    }
-
     static func multiplySymmetric(
         _ m: Int, _ n: Int, _ a: UnsafePointer<Double>, _ lda: Int, _ b: UnsafePointer<Double>, _ ldb: Int,
         _ c: UnsafeMutablePointer<Double>, _ ldc: Int
@@ -43,9 +46,37 @@ extension Double: InverseElement {
         BLAS.symm(.right, .lower, m, n, 1, a, lda, b, ldb, 0, c, ldc)
     }
 
-    static func factor(_ n: Int, _ a: UnsafeMutablePointer<Double>) throws(FactorizationError) { try LAPACK.potrf(.lower, n, a, n) }
+    static func potrf(_ triangle: BLAS.Triangle, _ n: Int, _ a: UnsafeMutablePointer<Double>, _ lda: Int) -> Int32 {
+        LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, triangle.letter, Int32(n), a, Int32(lda))
+    }
 
-    static func invert(_ n: Int, _ a: UnsafeMutablePointer<Double>) throws(FactorizationError) { try LAPACK.potri(n, a, n) }
+    static func trtri(_ n: Int, _ a: UnsafeMutablePointer<Double>, _ lda: Int) -> Int32 {
+        LAPACKE_dtrtri_work(LAPACK_COL_MAJOR, BLAS.Triangle.lower.letter, BLAS.Diagonal.nonUnit.letter, Int32(n), a, Int32(lda))
+    }
+
+    static func lauum(_ n: Int, _ a: UnsafeMutablePointer<Double>, _ lda: Int) -> Int32 {
+        LAPACKE_dlauum_work(LAPACK_COL_MAJOR, BLAS.Triangle.lower.letter, Int32(n), a, Int32(lda))
+    }
+
+    static func trsm(
+        _ side: BLAS.Side, _ triangle: BLAS.Triangle, _ trans: BLAS.Transpose, _ m: Int, _ n: Int, _ alpha: Double,
+        _ a: UnsafePointer<Double>, _ lda: Int, _ b: UnsafeMutablePointer<Double>, _ ldb: Int
+    ) {
+        BLAS.trsm(side, triangle, trans, .nonUnit, m, n, alpha, a, lda, b, ldb)
+    }
+
+    static func trmm(
+        _ trans: BLAS.Transpose, _ m: Int, _ n: Int, _ a: UnsafePointer<Double>, _ lda: Int, _ b: UnsafeMutablePointer<Double>, _ ldb: Int
+    ) {
+        BLAS.trmm(.left, .lower, trans, .nonUnit, m, n, 1, a, lda, b, ldb)
+    }
+
+    static func syrk(
+        _ triangle: BLAS.Triangle, _ trans: BLAS.Transpose, _ n: Int, _ k: Int, _ alpha: Double, _ a: UnsafePointer<Double>, _ lda: Int,
+        _ c: UnsafeMutablePointer<Double>, _ ldc: Int
+    ) {
+        BLAS.syrk(triangle, trans, n, k, alpha, a, lda, 1, c, ldc)
+    }
 }
 
 extension Float: InverseElement {
@@ -56,10 +87,6 @@ extension Float: InverseElement {
         BLAS.gemm(transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
     }
 
-    static func subtractSquare(_ n: Int, _ k: Int, _ a: UnsafePointer<Float>, _ lda: Int, _ c: UnsafeMutablePointer<Float>, _ ldc: Int) {
-        BLAS.syrk(.lower, .normal, n, k, -1, a, lda, 1, c, ldc)
-    }
-
     static func multiplySymmetric(
         _ m: Int, _ n: Int, _ a: UnsafePointer<Float>, _ lda: Int, _ b: UnsafePointer<Float>, _ ldb: Int,
         _ c: UnsafeMutablePointer<Float>, _ ldc: Int
@@ -67,7 +94,35 @@ extension Float: InverseElement {
         BLAS.symm(.right, .lower, m, n, 1, a, lda, b, ldb, 0, c, ldc)
     }
 
-    static func factor(_ n: Int, _ a: UnsafeMutablePointer<Float>) throws(FactorizationError) { try LAPACK.potrf(.lower, n, a, n) }
+    static func potrf(_ triangle: BLAS.Triangle, _ n: Int, _ a: UnsafeMutablePointer<Float>, _ lda: Int) -> Int32 {
+        LAPACKE_spotrf_work(LAPACK_COL_MAJOR, triangle.letter, Int32(n), a, Int32(lda))
+    }
 
-    static func invert(_ n: Int, _ a: UnsafeMutablePointer<Float>) throws(FactorizationError) { try LAPACK.potri(n, a, n) }
+    static func trtri(_ n: Int, _ a: UnsafeMutablePointer<Float>, _ lda: Int) -> Int32 {
+        LAPACKE_strtri_work(LAPACK_COL_MAJOR, BLAS.Triangle.lower.letter, BLAS.Diagonal.nonUnit.letter, Int32(n), a, Int32(lda))
+    }
+
+    static func lauum(_ n: Int, _ a: UnsafeMutablePointer<Float>, _ lda: Int) -> Int32 {
+        LAPACKE_slauum_work(LAPACK_COL_MAJOR, BLAS.Triangle.lower.letter, Int32(n), a, Int32(lda))
+    }
+
+    static func trsm(
+        _ side: BLAS.Side, _ triangle: BLAS.Triangle, _ trans: BLAS.Transpose, _ m: Int, _ n: Int, _ alpha: Float,
+        _ a: UnsafePointer<Float>, _ lda: Int, _ b: UnsafeMutablePointer<Float>, _ ldb: Int
+    ) {
+        BLAS.trsm(side, triangle, trans, .nonUnit, m, n, alpha, a, lda, b, ldb)
+    }
+
+    static func trmm(
+        _ trans: BLAS.Transpose, _ m: Int, _ n: Int, _ a: UnsafePointer<Float>, _ lda: Int, _ b: UnsafeMutablePointer<Float>, _ ldb: Int
+    ) {
+        BLAS.trmm(.left, .lower, trans, .nonUnit, m, n, 1, a, lda, b, ldb)
+    }
+
+    static func syrk(
+        _ triangle: BLAS.Triangle, _ trans: BLAS.Transpose, _ n: Int, _ k: Int, _ alpha: Float, _ a: UnsafePointer<Float>, _ lda: Int,
+        _ c: UnsafeMutablePointer<Float>, _ ldc: Int
+    ) {
+        BLAS.syrk(triangle, trans, n, k, alpha, a, lda, 1, c, ldc)
+    }
 }

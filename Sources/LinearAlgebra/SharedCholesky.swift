@@ -7,33 +7,12 @@
 // Cost: n³/6 multiply–adds for (1), n³/3 for (2). Source: the unblocked forms of dpotrf, dtrtri and dlauum, Anderson et al., LAPACK
 // Users' Guide, 3rd ed.
 
-internal import CLapack
-
-/// A number that these are made in: what LAPACK does with one block, and products.
-protocol CholeskyElement: InverseElement {
-    /// Cholesky factor of a triangle in place: LAPACK's `info`.
-    static func potrf(_ triangle: BLAS.Triangle, _ n: Int, _ a: UnsafeMutablePointer<Self>, _ lda: Int) -> Int32
-    /// L⁻¹ and KᵀK in place of a lower triangle: LAPACK's `info`.
-    static func trtri(_ n: Int, _ a: UnsafeMutablePointer<Self>, _ lda: Int) -> Int32
-    static func lauum(_ n: Int, _ a: UnsafeMutablePointer<Self>, _ lda: Int) -> Int32
-    static func trsm(
-        _ side: BLAS.Side, _ triangle: BLAS.Triangle, _ trans: BLAS.Transpose, _ m: Int, _ n: Int, _ alpha: Self,
-        _ a: UnsafePointer<Self>, _ lda: Int, _ b: UnsafeMutablePointer<Self>, _ ldb: Int)
-    /// B ← op(L)·B, L lower triangular.
-    static func trmm(
-        _ trans: BLAS.Transpose, _ m: Int, _ n: Int, _ a: UnsafePointer<Self>, _ lda: Int, _ b: UnsafeMutablePointer<Self>, _ ldb: Int)
-    /// C ← α·op(A)·op(A)ᵀ + C in one triangle.
-    static func syrk(
-        _ triangle: BLAS.Triangle, _ trans: BLAS.Transpose, _ n: Int, _ k: Int, _ alpha: Self, _ a: UnsafePointer<Self>, _ lda: Int,
-        _ c: UnsafeMutablePointer<Self>, _ ldc: Int)
-}
-
 enum SharedCholesky {
     /// Columns of a block, and the order from which it is worth sharing.
     private static let (block, least) = (256, 1024)
 
     /// (1) in place of one triangle; throws at the first minor that is not positive definite.
-    static func factor<E: CholeskyElement>(
+    static func factor<E: InverseElement>(
         _ triangle: BLAS.Triangle, _ n: Int, _ a: UnsafeMutablePointer<E>, _ lda: Int
     ) throws(FactorizationError) {
         BLASConfiguration.ensureSelected()
@@ -59,7 +38,7 @@ enum SharedCholesky {
     }
 
     /// (2) in place of the lower triangle, which holds L; the other one is neither read nor written.
-    static func invert<E: CholeskyElement>(_ n: Int, _ a: UnsafeMutablePointer<E>, _ lda: Int) throws(FactorizationError) {
+    static func invert<E: InverseElement>(_ n: Int, _ a: UnsafeMutablePointer<E>, _ lda: Int) throws(FactorizationError) {
         BLASConfiguration.ensureSelected()
         let width = n > least ? block : max(n, 1)
         try invertTriangle(n, a, lda, width)
@@ -77,7 +56,7 @@ enum SharedCholesky {
         }
     }
 
-    private static func invertTriangle<E: CholeskyElement>(
+    private static func invertTriangle<E: InverseElement>(
         _ n: Int, _ a: UnsafeMutablePointer<E>, _ lda: Int, _ width: Int
     ) throws(FactorizationError) {
         for start in stride(from: 0, to: n, by: width).reversed() {
@@ -109,73 +88,5 @@ enum SharedCholesky {
             precondition(info >= 0, "trtri rejected argument \(-info)")
             if info > 0 { throw .singular(pivot: start + Int(info) - 1) }
         }
-    }
-}
-
-extension Double: CholeskyElement {
-    static func potrf(_ triangle: BLAS.Triangle, _ n: Int, _ a: UnsafeMutablePointer<Double>, _ lda: Int) -> Int32 {
-        LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, triangle.letter, Int32(n), a, Int32(lda))
-    }
-
-    static func trtri(_ n: Int, _ a: UnsafeMutablePointer<Double>, _ lda: Int) -> Int32 {
-        LAPACKE_dtrtri_work(LAPACK_COL_MAJOR, BLAS.Triangle.lower.letter, BLAS.Diagonal.nonUnit.letter, Int32(n), a, Int32(lda))
-    }
-
-    static func lauum(_ n: Int, _ a: UnsafeMutablePointer<Double>, _ lda: Int) -> Int32 {
-        LAPACKE_dlauum_work(LAPACK_COL_MAJOR, BLAS.Triangle.lower.letter, Int32(n), a, Int32(lda))
-    }
-
-    static func trsm(
-        _ side: BLAS.Side, _ triangle: BLAS.Triangle, _ trans: BLAS.Transpose, _ m: Int, _ n: Int, _ alpha: Double,
-        _ a: UnsafePointer<Double>, _ lda: Int, _ b: UnsafeMutablePointer<Double>, _ ldb: Int
-    ) {
-        BLAS.trsm(side, triangle, trans, .nonUnit, m, n, alpha, a, lda, b, ldb)
-    }
-
-    static func trmm(
-        _ trans: BLAS.Transpose, _ m: Int, _ n: Int, _ a: UnsafePointer<Double>, _ lda: Int, _ b: UnsafeMutablePointer<Double>, _ ldb: Int
-    ) {
-        BLAS.trmm(.left, .lower, trans, .nonUnit, m, n, 1, a, lda, b, ldb)
-    }
-
-    static func syrk(
-        _ triangle: BLAS.Triangle, _ trans: BLAS.Transpose, _ n: Int, _ k: Int, _ alpha: Double, _ a: UnsafePointer<Double>, _ lda: Int,
-        _ c: UnsafeMutablePointer<Double>, _ ldc: Int
-    ) {
-        BLAS.syrk(triangle, trans, n, k, alpha, a, lda, 1, c, ldc)
-    }
-}
-
-extension Float: CholeskyElement {
-    static func potrf(_ triangle: BLAS.Triangle, _ n: Int, _ a: UnsafeMutablePointer<Float>, _ lda: Int) -> Int32 {
-        LAPACKE_spotrf_work(LAPACK_COL_MAJOR, triangle.letter, Int32(n), a, Int32(lda))
-    }
-
-    static func trtri(_ n: Int, _ a: UnsafeMutablePointer<Float>, _ lda: Int) -> Int32 {
-        LAPACKE_strtri_work(LAPACK_COL_MAJOR, BLAS.Triangle.lower.letter, BLAS.Diagonal.nonUnit.letter, Int32(n), a, Int32(lda))
-    }
-
-    static func lauum(_ n: Int, _ a: UnsafeMutablePointer<Float>, _ lda: Int) -> Int32 {
-        LAPACKE_slauum_work(LAPACK_COL_MAJOR, BLAS.Triangle.lower.letter, Int32(n), a, Int32(lda))
-    }
-
-    static func trsm(
-        _ side: BLAS.Side, _ triangle: BLAS.Triangle, _ trans: BLAS.Transpose, _ m: Int, _ n: Int, _ alpha: Float,
-        _ a: UnsafePointer<Float>, _ lda: Int, _ b: UnsafeMutablePointer<Float>, _ ldb: Int
-    ) {
-        BLAS.trsm(side, triangle, trans, .nonUnit, m, n, alpha, a, lda, b, ldb)
-    }
-
-    static func trmm(
-        _ trans: BLAS.Transpose, _ m: Int, _ n: Int, _ a: UnsafePointer<Float>, _ lda: Int, _ b: UnsafeMutablePointer<Float>, _ ldb: Int
-    ) {
-        BLAS.trmm(.left, .lower, trans, .nonUnit, m, n, 1, a, lda, b, ldb)
-    }
-
-    static func syrk(
-        _ triangle: BLAS.Triangle, _ trans: BLAS.Transpose, _ n: Int, _ k: Int, _ alpha: Float, _ a: UnsafePointer<Float>, _ lda: Int,
-        _ c: UnsafeMutablePointer<Float>, _ ldc: Int
-    ) {
-        BLAS.syrk(triangle, trans, n, k, alpha, a, lda, 1, c, ldc)
     }
 }

@@ -28,12 +28,12 @@ struct StoredInverse<Element: InverseElement>: Sendable {
         }
         try inverse.withUnsafeMutableBufferPointer { (a) throws(FactorizationError) in
             guard let base = a.baseAddress else { return }
-            try Element.factor(n, base)
+            try SharedCholesky.factor(.lower, n, base, n)
             if Element.self == Float.self {
                 let least = 8 * Element(n).squareRoot() * Element.ulpOfOne
                 for j in 0..<n where !(base[j * (n + 1)] * base[j * (n + 1)] > least) { throw .notPositiveDefinite(order: j + 1) }
             }
-            try Element.invert(n, base)
+            try SharedCholesky.invert(n, base, n)
             for j in 0..<n where !(base[j * (n + 1)] > 0 && base[j * (n + 1)].isFinite) { throw .notPositiveDefinite(order: j + 1) }
         }
         solution = .uninitialized(q * n)
@@ -153,7 +153,7 @@ struct StoredInverse<Element: InverseElement>: Sendable {
         }
         compact(left)
         guard s > 0 else { return }
-        inverse.withUnsafeMutableBufferPointer { Element.subtractSquare(s, b, t, s, $0.baseAddress!, s) }
+        inverse.withUnsafeMutableBufferPointer { Element.syrk(.lower, .normal, s, b, -1, t, s, $0.baseAddress!, s) }
         guard q > 0 else { return }
         solution.withUnsafeMutableBufferPointer {
             Element.multiply(.normal, .transposed, q, s, b, -1, z, q, t, s, 1, $0.baseAddress!, q)

@@ -6,7 +6,7 @@
 //     uᵢ ← max(0, uᵢ + 1/D − α/κᵢ)                                                                       (1)
 //
 // Their sum is convex in α, falls, and is linear between points that lose their weight: Newton's steps from below stay below and
-// end after as many as points drop out in turn.
+// end once no more points drop out.
 
 enum Equilibrium {
     /// Steps towards α at most; a handful is the rule.

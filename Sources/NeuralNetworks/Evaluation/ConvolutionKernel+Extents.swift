@@ -1,3 +1,5 @@
+import LinearAlgebra
+
 extension ConvolutionKernel {
     /// The sizes of a convolution of images; a padding beyond right and bottom is implied by the output's size.
     struct Extents: Sendable {
@@ -30,6 +32,22 @@ extension ConvolutionKernel {
             let room = width - 1 - shift
             let high = room < 0 ? 0 : min(outWidth, room / strideX + 1)
             return (min(low, outWidth), high)
+        }
+
+        /// Every strideY-th row of one input channel from `firstRow` on, shifted by kx, zero outside the image.
+        func fillRows(_ target: UnsafeMutablePointer<Float>, from plane: UnsafePointer<Float>, firstRow: Int, rows: Int, kx: Int) {
+            let (low, high) = validColumns(kx)
+            let above = min(rows, firstRow >= 0 ? 0 : (-firstRow + strideY - 1) / strideY)
+            let within = firstRow >= height ? 0 : max(0, min(rows, (height - 1 - firstRow) / strideY + 1) - above)
+            if above > 0 { target.update(repeating: 0, count: above * outWidth) }
+            if within > 0 {
+                RowKernels.shift(
+                    plane + ((firstRow + above * strideY) * width + kx * dilationX - left), rowStride: strideY * width, stride: strideX,
+                    rows: within, valid: low..<max(low, high), width: outWidth, into: target + above * outWidth)
+            }
+            if above + within < rows {
+                (target + (above + within) * outWidth).update(repeating: 0, count: (rows - above - within) * outWidth)
+            }
         }
     }
 }

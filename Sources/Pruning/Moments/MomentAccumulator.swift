@@ -32,7 +32,7 @@ package struct MomentAccumulator: Sendable {
         cross = Matrix(rows: channels, columns: targets)
     }
 
-    /// Samples whose products are added at once: enough for the products to run at full speed, few enough to stay in the cache.
+    /// Samples whose products are added at once: enough for the products to run at full speed and for adding them up to take no time.
     private static let tile = 1024
 
     /// Adds samples: h as n×N and z as q×N (0×N without targets), one sample per column.
