@@ -92,6 +92,11 @@ package struct TiledProduct {
         ck_pack(x, rowStride, depthStride, rows, depth, tileRows, out)
     }
 
+    /// Transposes rows: entry (r, k) at r·rowStride + k goes to k·rows + r.
+    package static func packRows(_ x: UnsafePointer<Float>, rowStride: Int, rows: Int, depth: Int, into out: UnsafeMutablePointer<Float>) {
+        ck_pack(x, rowStride, 1, rows, depth, rows, out)
+    }
+
     /// Floats of a right factor in panels of a tile's columns.
     package static func panelCount(columns: Int, depth: Int) -> Int { (columns + tileColumns - 1) / tileColumns * tileColumns * depth }
 

@@ -15,6 +15,8 @@ struct ConvolutionKernel: Sendable {
     let extents: Extents
     let strategy: Strategy
     let epilogue: Epilogue
+    /// Whether results are added to what the output holds.
+    let accumulates: Bool
     /// Depthwise: as stored. Otherwise packed for products, group after group.
     private let filters: [Float]
     private let patches: PatchRows?
@@ -34,7 +36,8 @@ struct ConvolutionKernel: Sendable {
     /// Floats of images side by side: as the buffer of patches.
     private static let gatheredFloats = 3 << 15
 
-    init(extents e: Extents, weight: [Float], epilogue: Epilogue) {
+    /// - Parameter accumulates: results are to be added to what the output holds; depthwise convolutions replace it nevertheless.
+    init(extents e: Extents, weight: [Float], epilogue: Epilogue, accumulates: Bool = false) {
         extents = e
         self.epilogue = epilogue
         if e.isPointwise {
@@ -44,6 +47,7 @@ struct ConvolutionKernel: Sendable {
         } else {
             strategy = .rows
         }
+        self.accumulates = accumulates && strategy != .depthwise
         let patches = strategy == .rows ? PatchRows(e) : nil
         self.patches = patches
         let plane =
@@ -245,7 +249,7 @@ struct ConvolutionKernel: Sendable {
                         right: right, rightStride: TiledProduct.tileColumns, offsets: offsets, depth: inputs.count * e.taps,
                         rows: e.outputsPerGroup, columns: columns, result: y, resultStride: e.outPlane, run: run,
                         runStride: runStride, depthOfPart: TiledProduct.depthOfPart(rows: e.outputsPerGroup))
-                    if inputs.lowerBound > 0 { product.accumulate() }
+                    if accumulates || inputs.lowerBound > 0 { product.accumulate() }
                     if inputs.upperBound == e.inputsPerGroup {
                         product.finish(
                             rowBias: epilogue.bias.isEmpty ? nil : bias.baseAddress.map { $0 + group * e.outputsPerGroup },

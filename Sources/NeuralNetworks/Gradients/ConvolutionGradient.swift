@@ -2,28 +2,27 @@
 //
 //     dW[k] += Σ_i dY[i]·X[s·i + k·d − p]ᵀ          dX[s·i + k·d − p] += W[k]ᵀ·dY[i]                                  (1)
 //
-// Filters: the patches of a block of output rows are laid out as columns (im2col) and multiplied by dY. Input: without strides
-// the adjoint is itself a convolution and runs on the forward kernel; with strides the patches' gradients dY·W are formed and
-// added back (col2im), so that nothing is multiplied with the zeros between strides. 1×1 filters need no copies; those of single
-// planes have adjoints of their own. Cost: two products of the forward pass's size.
+// Filters: FilterGradient. Input: without strides the adjoint is itself a convolution and runs on the forward kernel; with strides
+// the patches' gradients dY·W are formed and added back (col2im), so that nothing is multiplied with the zeros between strides.
+// Those of single planes have adjoints of their own. Cost: two products of the forward pass's size.
 
 import LinearAlgebra
 
 struct ConvolutionGradient: Sendable {
-    private enum Strategy: Sendable {
-        case pointwise
-        case planes(PlaneConvolutionGradient)
+    private enum InputStrategy: Sendable {
         case transposed(TransposedConvolution)
         case columns
     }
 
     private let extents: ConvolutionKernel.Extents
-    private let strategy: Strategy
+    /// Both adjoints of single planes; `nil` elsewhere.
+    private let planes: PlaneConvolutionGradient?
+    private let input: InputStrategy?
+    private let filter: FilterGradient?
     /// (out, in/groups, kh, kw).
     private let filters: [Float]
-    /// Output rows whose patches are in memory at a time.
+    /// Output rows whose patches' gradients are in memory at a time.
     private let block: Int
-    private let columnSize: Int
     let workspaceSize: Int
 
     /// Floats of a block of patches, a quarter of a typical level-2 cache.
@@ -32,27 +31,24 @@ struct ConvolutionGradient: Sendable {
     init(of kernel: ConvolutionKernel, wantsInput: Bool, wantsWeight: Bool) {
         let e = kernel.extents
         extents = e
-        let (inputs, outputs) = (e.inputs / e.groups, e.outputs / e.groups)
         filters = wantsInput ? kernel.sourceWeight() : []
-        columnSize = inputs * e.kernelHeight * e.kernelWidth
-        block = max(1, min(e.outHeight, Self.blockFloats / max(1, columnSize * e.outWidth)))
-        let columns = columnSize * block * e.outWidth
-        let isPointwise =
-            e.kernelHeight == 1 && e.kernelWidth == 1 && e.strideX == 1 && e.strideY == 1 && e.top == 0 && e.left == 0
-            && e.outHeight == e.height && e.outWidth == e.width
-        if isPointwise {
-            strategy = .pointwise
-            workspaceSize = 0
-        } else if inputs == 1 && outputs <= 4, let planes = PlaneConvolutionGradient(e, filters: filters) {
-            strategy = .planes(planes)
+        block = max(1, min(e.outHeight, Self.blockFloats / max(1, e.depth * e.outWidth)))
+        if e.inputsPerGroup == 1, e.outputsPerGroup <= 4, !e.isPointwise, let planes = PlaneConvolutionGradient(e, filters: filters) {
+            self.planes = planes
+            (input, filter) = (nil, nil)
             workspaceSize = planes.workspaceSize
-        } else if wantsInput && e.strideX == 1 && e.strideY == 1 {
+            return
+        }
+        planes = nil
+        let filter = wantsWeight ? FilterGradient(e) : nil
+        self.filter = filter
+        if wantsInput && e.strideX == 1 && e.strideY == 1 {
             let transposed = TransposedConvolution(of: e, filters: filters)
-            strategy = .transposed(transposed)
-            workspaceSize = max(transposed.workspaceSize, wantsWeight ? columns : 0)
+            input = .transposed(transposed)
+            workspaceSize = max(transposed.workspaceSize, filter?.workspaceSize ?? 0)
         } else {
-            strategy = .columns
-            workspaceSize = columns
+            input = wantsInput ? .columns : nil
+            workspaceSize = max(wantsInput ? e.depth * block * e.outWidth : 0, filter?.workspaceSize ?? 0)
         }
     }
 
@@ -61,81 +57,37 @@ struct ConvolutionGradient: Sendable {
         count: Int, x: UnsafePointer<Float>, dy: UnsafePointer<Float>, dx: UnsafeMutablePointer<Float>?,
         dw: UnsafeMutablePointer<Float>?, workspace: UnsafeMutablePointer<Float>
     ) {
-        switch strategy {
-        case .pointwise: pointwise(count, x, dy, dx, dw)
-        case .planes(let planes): planes.run(count: count, x: x, dy: dy, dx: dx, dw: dw, workspace: workspace)
-        case .transposed(let transposed):
-            if let dx { transposed.run(count: count, dy: dy, dx: dx, workspace: workspace) }
-            if let dw { columns(count, x, dy, nil, dw, workspace) }
-        case .columns: columns(count, x, dy, dx, dw, workspace)
-        }
-    }
-
-    private func pointwise(
-        _ count: Int, _ x: UnsafePointer<Float>, _ dy: UnsafePointer<Float>, _ dx: UnsafeMutablePointer<Float>?,
-        _ dw: UnsafeMutablePointer<Float>?
-    ) {
-        let e = extents
-        let (inputs, outputs, plane) = (e.inputs / e.groups, e.outputs / e.groups, e.height * e.width)
-        for image in 0..<count {
-            for group in 0..<e.groups {
-                let input = (image * e.inputs + group * inputs) * plane
-                let output = (image * e.outputs + group * outputs) * plane
-                let filter = group * outputs * inputs
-                if let dw {
-                    BLAS.gemm(.transposed, .normal, inputs, outputs, plane, 1, x + input, plane, dy + output, plane, 1, dw + filter, inputs)
-                }
-                guard let dx else { continue }
-                filters.withUnsafeBufferPointer { w in
-                    BLAS.gemm(
-                        .normal, .transposed, plane, inputs, outputs, 1, dy + output, plane, w.baseAddress! + filter, inputs, 1,
-                        dx + input, plane)
-                }
-            }
+        if let planes { return planes.run(count: count, x: x, dy: dy, dx: dx, dw: dw, workspace: workspace) }
+        if let dw { filter?.run(count: count, x: x, dy: dy, dw: dw, workspace: workspace) }
+        guard let dx else { return }
+        switch input {
+        case .transposed(let transposed): transposed.run(count: count, dy: dy, dx: dx, workspace: workspace)
+        case .columns: columns(count, dy, dx, workspace)
+        case nil: break
         }
     }
 
     private func columns(
-        _ count: Int, _ x: UnsafePointer<Float>, _ dy: UnsafePointer<Float>, _ dx: UnsafeMutablePointer<Float>?,
-        _ dw: UnsafeMutablePointer<Float>?, _ buffer: UnsafeMutablePointer<Float>
+        _ count: Int, _ dy: UnsafePointer<Float>, _ dx: UnsafeMutablePointer<Float>, _ buffer: UnsafeMutablePointer<Float>
     ) {
         let e = extents
-        let (inputs, outputs) = (e.inputs / e.groups, e.outputs / e.groups)
-        let (plane, outPlane) = (e.height * e.width, e.outHeight * e.outWidth)
         for image in 0..<count {
             for first in stride(from: 0, to: e.outHeight, by: block) {
                 let rows = min(block, e.outHeight - first)
                 let places = rows * e.outWidth
                 for group in 0..<e.groups {
-                    let input = (image * e.inputs + group * inputs) * plane
-                    let slope = dy + (image * e.outputs + group * outputs) * outPlane + first * e.outWidth
-                    let filter = group * outputs * columnSize
-                    if let dw {
-                        var column = buffer
-                        for channel in 0..<inputs {
-                            for ky in 0..<e.kernelHeight {
-                                for kx in 0..<e.kernelWidth {
-                                    e.fillRows(
-                                        column, from: x + (input + channel * plane),
-                                        firstRow: first * e.strideY + ky * e.dilationY - e.top, rows: rows, kx: kx)
-                                    column += places
-                                }
-                            }
-                        }
-                        BLAS.gemm(
-                            .transposed, .normal, columnSize, outputs, places, 1, buffer, places, slope, outPlane, 1, dw + filter,
-                            columnSize)
-                    }
-                    guard let dx else { continue }
+                    let slope = dy + (image * e.outputs + group * e.outputsPerGroup) * e.outPlane + first * e.outWidth
+                    let filter = group * e.outputsPerGroup * e.depth
                     filters.withUnsafeBufferPointer { w in
                         BLAS.gemm(
-                            .normal, .transposed, places, columnSize, outputs, 1, slope, outPlane, w.baseAddress! + filter, columnSize,
-                            0, buffer, places)
+                            .normal, .transposed, places, e.depth, e.outputsPerGroup, 1, slope, e.outPlane, w.baseAddress! + filter,
+                            e.depth, 0, buffer, places)
                     }
-                    e.forEachPatchRow(inputs: inputs, firstRow: first, rows: rows) { column, row, source, low, high in
+                    let target = dx + (image * e.inputs + group * e.inputsPerGroup) * e.plane
+                    e.forEachPatchRow(inputs: e.inputsPerGroup, firstRow: first, rows: rows) { column, row, source, low, high in
                         guard low < high else { return }
                         let from = buffer + column * places + row * e.outWidth
-                        let to = dx + (input + source)
+                        let to = target + source
                         if e.strideX == 1 {
                             for i in low..<high { to[i] += from[i] }
                         } else {

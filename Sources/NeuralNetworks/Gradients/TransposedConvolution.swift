@@ -2,7 +2,7 @@
 //
 //     dX[i] = Σ_k W[k]ᵀ·dY[i + top − k·dilation]                                                             (1)
 //
-// is a correlation with the flipped, transposed filters and padding (k − 1)·dilation − top. It runs on the same kernel.
+// is a correlation with the flipped, transposed filters and padding (k − 1)·dilation − top. It runs on the same kernel, which adds to what is there (but for single planes).
 
 struct TransposedConvolution: Sendable {
     private let kernel: ConvolutionKernel
@@ -34,14 +34,14 @@ struct TransposedConvolution: Sendable {
                 kernelHeight: e.kernelHeight, kernelWidth: e.kernelWidth, strideY: 1, strideX: 1, dilationY: e.dilationY,
                 dilationX: e.dilationX, top: (e.kernelHeight - 1) * e.dilationY - e.top,
                 left: (e.kernelWidth - 1) * e.dilationX - e.left, groups: e.groups),
-            weight: weight, epilogue: Epilogue())
+            weight: weight, epilogue: Epilogue(), accumulates: true)
     }
 
-    /// Room for one image's result and the kernel's own.
-    var workspaceSize: Int { inputSize + kernel.workspaceSize }
+    var workspaceSize: Int { kernel.workspaceSize + (kernel.accumulates ? 0 : inputSize) }
 
     /// dx += adjoint applied to dy.
     func run(count: Int, dy: UnsafePointer<Float>, dx: UnsafeMutablePointer<Float>, workspace: UnsafeMutablePointer<Float>) {
+        guard !kernel.accumulates else { return kernel.run(count: count, input: dy, output: dx, residual: nil, workspace: workspace) }
         for image in 0..<count {
             kernel.run(count: 1, input: dy + image * outputSize, output: workspace, residual: nil, workspace: workspace + inputSize)
             let x = dx + image * inputSize
