@@ -283,3 +283,19 @@ CK_CLONES void ck_add_f32(const float *values, ptrdiff_t count, double *sum) {
     for (; i + 8 <= count; i += 8) *(v8 *)(sum + i) += LOAD_f32(values + i);
     for (; i < count; i++) sum[i] += values[i];
 }
+
+// Sums and results do not overlap: said, or no loop would be vectors.
+#define CK_DEFINE_CENTER(T, SUFFIX)                                                                                      \
+    CK_CLONES void ck_center_##SUFFIX(const double *restrict values, const double *restrict center, ptrdiff_t count,     \
+                                      T *restrict deviations, double *restrict sum, double *restrict squares) {          \
+        for (ptrdiff_t i = 0; i < count; i++) {                                                                          \
+            double deviation = values[i] - center[i];                                                                    \
+            deviations[i] = (T)deviation;                                                                                \
+            sum[i] += deviation;                                                                                         \
+        }                                                                                                                \
+        if (!squares) return;                                                                                            \
+        for (ptrdiff_t i = 0; i < count; i++) squares[i] += (values[i] - center[i]) * (values[i] - center[i]);           \
+    }
+
+CK_DEFINE_CENTER(double, f64)
+CK_DEFINE_CENTER(float, f32)

@@ -60,6 +60,24 @@ package enum VectorKernels {
         ck_add_f32(values, count, sum)
     }
 
+    /// deviations ← values − center; they are added to `sum`, and their squares to `squares`. No two may overlap.
+    @inline(__always)
+    package static func center(
+        _ values: UnsafePointer<Double>, by center: UnsafePointer<Double>, count: Int, into deviations: UnsafeMutablePointer<Double>,
+        sum: UnsafeMutablePointer<Double>, squares: UnsafeMutablePointer<Double>?
+    ) {
+        ck_center_f64(values, center, count, deviations, sum, squares)
+    }
+
+    /// The same, deviations in single precision.
+    @inline(__always)
+    package static func center(
+        _ values: UnsafePointer<Double>, by center: UnsafePointer<Double>, count: Int, into deviations: UnsafeMutablePointer<Float>,
+        sum: UnsafeMutablePointer<Double>, squares: UnsafeMutablePointer<Double>?
+    ) {
+        ck_center_f32(values, center, count, deviations, sum, squares)
+    }
+
     /// sum ← sum of `count` rows of `stride` entries.
     @inline(__always)
     package static func sumRows(_ rows: UnsafePointer<Double>, count: Int, stride: Int, sum: UnsafeMutablePointer<Double>) {

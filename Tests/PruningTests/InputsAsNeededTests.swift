@@ -156,34 +156,70 @@ import Pruning
 }
 
 @Suite struct MomentTileTests {
-    /// More samples than a tile, and only some of them.
-    @Test func momentsOfChosenSamplesAreThoseOfPlainLoops() {
+    /// More samples than a tile, in folds; in Double, and as wide as products are made in Float.
+    @Test(arguments: [(n: 3, tolerance: 1e-12), (n: 1030, tolerance: 4 * 1300.0.squareRoot() * Double(Float.ulpOfOne))])
+    func momentsOfFoldsAreThoseOfPlainLoops(n: Int, tolerance: Double) {
         var generator = TestGenerator(seed: 21)
-        let (n, q, count) = (3, 2, 1300)
+        let (q, count) = (2, 1300)
         let h = Matrix(rows: n, columns: count, elements: generator.normals(n * count).map { $0 + 5 })
         let z = Matrix(rows: q, columns: count, elements: generator.normals(q * count))
-        let own = (0..<count).filter { $0 % 7 != 3 }
-        var accumulator = MomentAccumulator(channels: n, targets: q)
-        accumulator.add(h, targets: z, columns: own)
-        #expect(accumulator.count == own.count)
+        let images = (0..<count).map { $0 / 7 }
+        let held = 0
+        let own = (0..<count).filter { images[$0] % FoldedMoments.foldCount != held }
+        var folded = FoldedMoments(channels: n, targets: q)
+        // Two batches, which the same images do not share.
+        for part in [0..<602, 602..<count] {
+            folded.add(h.selectingColumns(part), targets: z.selectingColumns(part), images: Array(images[part]))
+        }
+        #expect(folded.count == count)
         func mean(_ value: (Int) -> Double) -> Double { own.reduce(0) { $0 + value($1) } / Double(own.count) }
-        let moments = accumulator.moments
-        let cross = accumulator.crossCovariance
-        for i in 0..<n {
+        let found = folded.training(without: held, hasIntercept: true)
+        for i in stride(from: 0, to: n, by: Swift.max(1, n / 12)) {
             let m = mean { h[i, $0] }
-            #expect((moments.mean[i] - m).magnitude < 1e-12)
-            for j in 0..<n {
-                let expected = mean { (h[i, $0] - m) * (h[j, $0] - moments.mean[j]) }
-                #expect((moments.covariance[i, j] - expected).magnitude < 1e-12)
+            #expect((found.channels.mean[i] - m).magnitude < 1e-12)
+            for j in stride(from: 0, to: n, by: Swift.max(1, n / 12)) {
+                let expected = mean { (h[i, $0] - m) * (h[j, $0] - found.channels.mean[j]) }
+                #expect((found.channels.covariance[i, j] - expected).magnitude < tolerance)
             }
             for k in 0..<q {
                 let expected = mean { (h[i, $0] - m) * z[k, $0] }
-                #expect((cross[i, k] - expected).magnitude < 1e-12)
+                #expect((found.cross[i, k] - expected).magnitude < tolerance)
             }
         }
         for k in 0..<q {
             let m = mean { z[k, $0] }
-            #expect((accumulator.targetEnergies[k] - mean { (z[k, $0] - m) * (z[k, $0] - m) }).magnitude < 1e-12)
+            #expect((found.targetEnergies[k] - mean { (z[k, $0] - m) * (z[k, $0] - m) }).magnitude < 1e-12)
         }
+    }
+
+    /// Runs hold every column of their fold once, whatever the number of rows.
+    @Test(arguments: [1, 40, 5000]) func runsDivideTheColumns(rows: Int) {
+        let images = (0..<700).map { $0 / 3 }
+        let runs = SampleRun.runs(of: images, rows: rows, folds: 5) { $0 % 5 }
+        #expect(runs.flatMap(\.columns).sorted() == Array(0..<700))
+        #expect(runs.allSatisfy { run in run.columns.allSatisfy { images[$0] % 5 == run.fold } })
+        #expect(runs.map(\.fold) == runs.map(\.fold).sorted())
+        let tiles = SampleRun.tiles(runs, ofFold: 1 << 20, ofAll: 350)
+        #expect(tiles.flatMap { $0 }.sorted() == Array(runs.indices))
+        #expect(tiles.count == 2 || runs.count == 5)
+    }
+
+    /// Images whose places are told in two parts count once.
+    @Test func correlationDoesNotDependOnParts() {
+        var generator = TestGenerator(seed: 5)
+        let (n, places, count) = (4, 10, 12)
+        let levels = generator.normals(n * count)
+        let noise = generator.normals(n * places * count)
+        let h = Matrix(rows: n, columns: places * count) { i, j in levels[j / places * n + i] + noise[j * n + i] }
+        let images = (0..<places * count).map { $0 / places }
+        var (whole, parts) = (PlaceCorrelation(regressors: n), PlaceCorrelation(regressors: n))
+        whole.add(h, images: images)
+        parts.add(
+            stride(from: 0, to: places * count, by: 7).map { first in
+                let own = Array(first..<Swift.min(first + 7, places * count))
+                return PlaceCorrelation.Sums(h.selectingColumns(own), images: own.map { images[$0] })
+            })
+        #expect(whole.images(worth: 1000) == parts.images(worth: 1000))
+        #expect(whole.images(worth: 1000) > 100)
     }
 }

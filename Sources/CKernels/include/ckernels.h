@@ -146,6 +146,10 @@ void ck_sum_rows(const double *rows, ptrdiff_t count, ptrdiff_t stride, double *
 /// sum ← sum + values, widened.
 void ck_add_f32(const float *values, ptrdiff_t count, double *sum);
 
+/// deviations ← values − center; they are added to sum, and their squares to squares unless it is null.
+void ck_center_f64(const double *values, const double *center, ptrdiff_t count, double *deviations, double *sum, double *squares);
+void ck_center_f32(const double *values, const double *center, ptrdiff_t count, float *deviations, double *sum, double *squares);
+
 /// sum += Σ |row − mass·shift| over rows of weighted sums, mass = row[dimension]; entries beyond `dimension` are not
 /// defined afterwards.
 void ck_add_deviations(const double *rows, ptrdiff_t count, const double *shift, ptrdiff_t dimension, ptrdiff_t stride,

@@ -17,7 +17,7 @@ struct HeldOutFolds {
     /// Vectors of signs: sums over many targets to a few percent, the same for every λ.
     private static let probes = 32
 
-    private struct Fold {
+    fileprivate struct Fold: Sendable {
         var covariance: Matrix
         var pull: [Double]
         /// R of (1) and R' of (2), n × targets or probes.
@@ -38,30 +38,62 @@ struct HeldOutFolds {
 
     /// - Parameter isExact: whether all targets are followed, however many.
     init(_ problem: PulledReconstruction, isExact: Bool = false) {
-        for share in problem.shares {
-            let signs = HeldOutFolds.signs(share.scale, isExact: isExact)
-            let prior = share.prior.transposed()
-            let seenPrior = prior.times(signs)
-            let weights = share.scale.map { $0 * $0 }
-            let priorGram = prior.gram(weights: weights)
-            for k in share.samples.heldOutFolds {
-                let training = share.samples.training(without: k, hasIntercept: problem.hasIntercept)
-                let held = share.samples.heldOut(k, hasIntercept: problem.hasIntercept)
-                let weight = share.samples.share(of: k)
-                let fitted = share.prior.times(training.channels.mean)
-                let heldFitted = share.prior.times(held.channels.mean)
-                let shift = held.targetMean.indices.map { held.targetMean[$0] - heldFitted[$0] - (training.targetMean[$0] - fitted[$0]) }
-                priorError += weight * HeldOutFolds.priorError(held, prior, priorGram, weights, shift)
-                folds.append(
-                    Fold(
-                        covariance: training.channels.covariance, pull: training.pull,
-                        residual: training.cross.times(signs) - training.channels.covariance.times(seenPrior),
-                        heldCovariance: held.channels.covariance,
-                        heldResidual: held.cross.times(signs) - held.channels.covariance.times(seenPrior),
-                        drift: zip(held.channels.mean, training.channels.mean).map { $0 - $1 },
-                        shift: signs.times(shift, transposeSelf: true), weight: weight,
-                        isConstant: !(training.channels.meanVariance > 0)))
-            }
+        let shares = problem.shares
+        let priors = HeldOutFolds.map(shares.count) { Prior(shares[$0], isExact: isExact) }
+        let parts = shares.indices.flatMap { share in shares[share].samples.heldOutFolds.map { (share: share, fold: $0) } }
+        for (fold, error) in HeldOutFolds.map(parts.count, { k in
+            priors[parts[k].share].fold(parts[k].fold, of: shares[parts[k].share], hasIntercept: problem.hasIntercept)
+        }) {
+            priorError += error
+            folds.append(fold)
+        }
+    }
+
+    /// What threads make of parts side by side, in order. Products and factorizations of one part stay on its thread, unless it is the
+    /// only one.
+    private static func map<Result>(_ count: Int, _ body: (Int) -> Result) -> [Result] {
+        var results = [Result?](repeating: nil, count: count)
+        results.withUnsafeMutableBufferPointer { results in
+            // Every part writes to its own place.
+            nonisolated(unsafe) let results = results
+            BLASConfiguration.share(count) { results[$0] = body($0) }
+        }
+        return results.compactMap { $0 }
+    }
+
+    /// What the folds of a share have in common.
+    private struct Prior {
+        /// Wᵀ, n × targets, and times the signs.
+        let weights: Matrix
+        let seen: Matrix
+        let signs: Matrix
+        /// Squared scales, and G of E'(W).
+        let squaredScale: [Double]
+        let gram: Matrix
+
+        init(_ share: PulledReconstruction.Share, isExact: Bool) {
+            signs = HeldOutFolds.signs(share.scale, isExact: isExact)
+            weights = share.prior.transposed()
+            seen = weights.times(signs)
+            squaredScale = share.scale.map { $0 * $0 }
+            gram = weights.gram(weights: squaredScale)
+        }
+
+        /// One fold, and its part of E'(W).
+        func fold(_ k: Int, of share: PulledReconstruction.Share, hasIntercept: Bool) -> (Fold, priorError: Double) {
+            let training = share.samples.training(without: k, hasIntercept: hasIntercept)
+            let held = share.samples.heldOut(k, hasIntercept: hasIntercept)
+            let weight = share.samples.share(of: k)
+            let fitted = share.prior.times(training.channels.mean)
+            let heldFitted = share.prior.times(held.channels.mean)
+            let shift = held.targetMean.indices.map { held.targetMean[$0] - heldFitted[$0] - (training.targetMean[$0] - fitted[$0]) }
+            let fold = Fold(
+                covariance: training.channels.covariance, pull: training.pull,
+                residual: training.cross.times(signs) - training.channels.covariance.times(seen),
+                heldCovariance: held.channels.covariance, heldResidual: held.cross.times(signs) - held.channels.covariance.times(seen),
+                drift: zip(held.channels.mean, training.channels.mean).map { $0 - $1 },
+                shift: signs.times(shift, transposeSelf: true), weight: weight, isConstant: !(training.channels.meanVariance > 0))
+            return (fold, weight * HeldOutFolds.priorError(held, weights, gram, squaredScale, shift))
         }
     }
 
@@ -88,20 +120,29 @@ struct HeldOutFolds {
 
     /// (2) summed over the folds; E'(W) with `nil`.
     func error(_ strength: Double?) throws(FactorizationError) -> Double {
-        var sum = priorError
-        guard let strength else { return sum }
-        for fold in folds where !fold.isConstant {
-            let step = try Reconstruction.solve(fold.residual) {
-                var normal = fold.covariance
-                for (j, p) in fold.pull.enumerated() { normal[j, j] += strength * p }
-                return normal
-            }
-            let image = fold.heldCovariance.times(step)
-            var change = 0.0
-            for k in step.elements.indices { change += step.elements[k] * (image.elements[k] - 2 * fold.heldResidual.elements[k]) }
-            for (shift, moved) in zip(fold.shift, step.times(fold.drift, transposeSelf: true)) { change += moved * (moved - 2 * shift) }
-            sum += fold.weight * change
+        guard let strength else { return priorError }
+        let open = folds.filter { !$0.isConstant }
+        let changes = HeldOutFolds.map(open.count) { k in
+            Result { () throws(FactorizationError) in try open[k].change(strength) }
         }
+        var sum = priorError
+        for (fold, change) in zip(open, changes) { sum += fold.weight * (try change.get()) }
         return Swift.max(0, sum)
+    }
+}
+
+extension HeldOutFolds.Fold {
+    /// E'(λ) − E'(W).
+    fileprivate func change(_ strength: Double) throws(FactorizationError) -> Double {
+        let step = try Reconstruction.solve(residual) {
+            var normal = covariance
+            for (j, p) in pull.enumerated() { normal[j, j] += strength * p }
+            return normal
+        }
+        let image = heldCovariance.times(step)
+        var change = 0.0
+        for k in step.elements.indices { change += step.elements[k] * (image.elements[k] - 2 * heldResidual.elements[k]) }
+        for (shift, moved) in zip(shift, step.times(drift, transposeSelf: true)) { change += moved * (moved - 2 * shift) }
+        return change
     }
 }

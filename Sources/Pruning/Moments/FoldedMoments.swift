@@ -38,14 +38,30 @@ package struct FoldedMoments: Sendable {
     ///   - sources: the image of every column.
     package mutating func add(_ h: Matrix, targets z: Matrix, images sources: [Int]) {
         precondition(sources.count == h.columns && z.columns == h.columns, "one image per sample")
+        let runs = runs(of: sources)
+        if count == 0 { setCenters(h, z) }
+        add(runs) { (h.selectingColumns(runs[$0].columns), z.selectingColumns(runs[$0].columns)) }
+    }
+
+    /// How samples are handed over, whose images these are.
+    func runs(of sources: [Int]) -> [SampleRun] { SampleRun.runs(of: sources, rows: channels, folds: parts.count, fold: fold) }
+
+    /// Adds samples run by run.
+    ///
+    /// - Parameter samples: makes those of a run; called by several threads at once. Sums are taken about those of the first run.
+    mutating func add(_ runs: [SampleRun], _ samples: (Int) -> MomentAccumulator.Samples) {
+        guard !runs.isEmpty else { return }
+        if !parts[0].hasCenters {
+            let (h, z) = samples(0)
+            setCenters(h, z)
+        }
+        MomentAccumulator.add(runs, to: &parts, samples)
+    }
+
+    private mutating func setCenters(_ h: Matrix, _ z: Matrix?) {
         guard h.columns > 0 else { return }
-        if count == 0 {
-            parts[0].setCenters(h, z)
-            for f in parts.indices.dropFirst() { parts[f].setCenters(of: parts[0]) }
-        }
-        for f in parts.indices {
-            parts[f].add(h, targets: z, columns: sources.indices.filter { fold(of: sources[$0]) == f })
-        }
+        parts[0].setCenters(h, z)
+        for f in parts.indices.dropFirst() { parts[f].setCenters(of: parts[0]) }
     }
 
     private func fold(of image: Int) -> Int { Swift.min(image % FoldedMoments.foldCount, parts.count - 1) }

@@ -12,6 +12,39 @@ import LinearAlgebra
 
 /// Sums of (2) over a stream of samples.
 package struct PlaceCorrelation: Sendable {
+    /// Those of a part of it: Σ of samples by image, and Σ of squares of all.
+    package struct Sums: Sendable {
+        fileprivate var images: [(source: Int, samples: Int, sum: [Double])] = []
+        fileprivate var squares = 0.0
+
+        package init() {}
+
+        /// - Parameters:
+        ///   - block: samples as columns; those of one image lie side by side.
+        ///   - sources: the image of every column.
+        package init(_ block: Matrix, images sources: [Int]) {
+            let n = block.rows
+            block.elements.withUnsafeBufferPointer { values in
+                var first = 0
+                while first < sources.count {
+                    let end = sources[first...].firstIndex { $0 != sources[first] } ?? sources.count
+                    var sum = [Double](repeating: 0, count: n)
+                    var energy = 0.0
+                    for j in first..<end {
+                        for i in 0..<n {
+                            let value = values[j * n + i]
+                            sum[i] += value
+                            energy += value * value
+                        }
+                    }
+                    squares += energy
+                    images.append((sources[first], end - first, sum))
+                    first = end
+                }
+            }
+        }
+    }
+
     private var sums: [Double]
     private var squares = 0.0
     private var squaredMeans = 0.0
@@ -23,31 +56,34 @@ package struct PlaceCorrelation: Sendable {
     /// Adds samples as columns; those of one image lie side by side.
     ///
     /// - Parameter sources: the image of every column.
-    package mutating func add(_ block: Matrix, images sources: [Int]) {
-        var mean = [Double](repeating: 0, count: block.rows)
-        var first = 0
-        while first < sources.count {
-            var end = first
-            while end < sources.count, sources[end] == sources[first] { end += 1 }
-            for i in mean.indices { mean[i] = 0 }
-            block.elements.withUnsafeBufferPointer { values in
-                for j in first..<end {
-                    for i in mean.indices {
-                        let value = values[j * block.rows + i]
-                        mean[i] += value
-                        squares += value * value
-                    }
+    package mutating func add(_ block: Matrix, images sources: [Int]) { add([Sums(block, images: sources)]) }
+
+    /// Adds sums of parts in their order; parts of one image follow each other.
+    package mutating func add(_ parts: [Sums]) {
+        var open: (source: Int, samples: Int, sum: [Double])?
+        for part in parts {
+            squares += part.squares
+            for image in part.images {
+                guard let last = open, last.source == image.source else {
+                    if let open { close(open.samples, open.sum) }
+                    open = image
+                    continue
                 }
+                open?.samples += image.samples
+                for i in image.sum.indices { open?.sum[i] += image.sum[i] }
             }
-            for i in mean.indices {
-                mean[i] /= Double(end - first)
-                sums[i] += mean[i]
-                squaredMeans += mean[i] * mean[i]
-            }
-            images += 1
-            samples += end - first
-            first = end
         }
+        if let open { close(open.samples, open.sum) }
+    }
+
+    private mutating func close(_ count: Int, _ sum: [Double]) {
+        for i in sums.indices {
+            let mean = sum[i] / Double(count)
+            sums[i] += mean
+            squaredMeans += mean * mean
+        }
+        images += 1
+        samples += count
     }
 
     /// Images that are worth `rows` independent samples by (1); at least two.
@@ -55,10 +91,10 @@ package struct PlaceCorrelation: Sendable {
         guard images > 1, samples > images else { return Swift.max(2, rows) }
         let (n, p) = (Double(images), Double(samples) / Double(images))
         let center = sums.reduce(0) { $0 + ($1 / n) * ($1 / n) }
-        let total = squares / Double(samples) - center
-        let means = (squaredMeans / n - center) * n / (n - 1)
-        guard total > 0, means.isFinite else { return 2 }
-        let between = Swift.min(1, Swift.max(0, (means / total - 1 / p) / (1 - 1 / p)))
+        let variance = squares / Double(samples) - center
+        let ofMeans = (squaredMeans / n - center) * n / (n - 1)
+        guard variance > 0, ofMeans.isFinite else { return 2 }
+        let between = Swift.min(1, Swift.max(0, (ofMeans / variance - 1 / p) / (1 - 1 / p)))
         return Swift.max(2, Int((Double(rows) * (1 + (p - 1) * between * between) / p).rounded(.up)))
     }
 }

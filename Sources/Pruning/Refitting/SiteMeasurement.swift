@@ -23,8 +23,7 @@ struct SiteMeasurement {
     private let limit: Int
     private let readsAll: Bool
     private var generator: SeededGenerator
-    private var accumulators: [FoldedMoments]
-    private var spread: OutputSpread
+    private var shares: [ShareMeasurement]
     private var correlation: PlaceCorrelation
     /// Inputs that have been measured.
     private var count = 0
@@ -37,9 +36,8 @@ struct SiteMeasurement {
         limit = Swift.min(
             Swift.max(rows / Swift.max(1, available), SiteMeasurement.placesPerInput.lowerBound), SiteMeasurement.placesPerInput.upperBound)
         readsAll = inputs.areSingleRows
-        accumulators = [FoldedMoments](
-            repeating: FoldedMoments(channels: patches.count, targets: patches.outputs), count: patches.shares)
-        spread = OutputSpread(count: patches.outputs * patches.shares)
+        shares = [ShareMeasurement](
+            repeating: ShareMeasurement(regressors: patches.count, outputs: patches.outputs), count: patches.shares)
         correlation = PlaceCorrelation(regressors: patches.count)
     }
 
@@ -71,7 +69,6 @@ struct SiteMeasurement {
     /// Adds the samples of the inputs that the cut holds and that have not been measured.
     private mutating func add(_ streams: PairedFrontier, _ original: MaskedNetwork, _ masked: MaskedNetwork) throws(PruningError) {
         let (patches, path, layer) = (site.patches, site.path, site.consumer.layer)
-        let inverse = path.inverseScale
         let summand = path.operand.map { [$0] } ?? []
         // The values of a projection's map are no values of the network: they are computed from what it reads.
         let map =
@@ -84,57 +81,81 @@ struct SiteMeasurement {
             guard let z = exact[source], let h = approximate[layer.input] else { return }
             let places = SampledPlace.draw(
                 samples: z.batchCount, places: patches.placeCount(outputShape: z.shape), limit: limit, using: &generator)
-            let others = path.operand.flatMap { value in exact[value].flatMap { r in approximate[value].map { (r, $0) } } }
-            for (places, share) in parts(of: places).flatMap({ part in (0..<patches.shares).map { (part, $0) } }) {
-                let images = places.map { first + $0.sample }
-                var target =
-                    map.map { patches.products(of: patches.regressors(of: z, at: places, outputShape: z.shape, share: share), weights: $0) }
-                    ?? patches.values(of: z, at: places, share: share)
-                var y = target
-                for k in y.elements.indices { y.elements[k] *= path.scale[share * patches.outputs + k % patches.outputs] }
-                if let (before, after) = others {
-                    let r = patches.values(of: before, at: places, share: share)
-                    let drift = r - patches.values(of: after, at: places, share: share)
-                    for k in target.elements.indices {
-                        target.elements[k] += drift.elements[k] * inverse[share * patches.outputs + k % patches.outputs]
-                        y.elements[k] += r.elements[k]
-                    }
-                }
-                let regressors = patches.regressors(of: h, at: places, outputShape: z.shape, share: share)
-                // The first inputs tell how many there should be.
-                if share == 0, count == 0 { correlation.add(regressors, images: images) }
-                accumulators[share].add(regressors, targets: target, images: images)
-                spread.add(y, from: share * patches.outputs)
-            }
+            let reading = SiteReading(
+                site: site, map: map, original: z, pruned: h,
+                branches: path.operand.flatMap { value in exact[value].flatMap { r in approximate[value].map { (r, $0) } } })
+            guard !places.isEmpty else { return }
+            let images = places.map { first + $0.sample }
+            // The first inputs tell how many there should be.
+            if count == 0 { correlation.add(shares[0].add(reading, places, images, share: 0, measuresCorrelation: true)) }
+            add(reading, places, images, shares: count == 0 ? 1..<shares.count : 0..<shares.count)
         }
         count = streams.reached
     }
 
-    /// Values of regressors that are made at a time, 64 MB.
-    private static let valuesAtOnce = 1 << 23
-
-    /// Places in parts whose regressors take little memory, those of one image in one part.
-    private func parts(of places: [SampledPlace]) -> [[SampledPlace]] {
-        let most = SiteMeasurement.valuesAtOnce / Swift.max(1, site.patches.count)
-        var parts: [[SampledPlace]] = []
-        for place in places {
-            if let last = parts.last, last.count < most || last[last.count - 1].sample == place.sample {
-                parts[parts.count - 1].append(place)
+    /// Adds samples of several shares. Many are small: then threads take whole ones.
+    private mutating func add(_ reading: SiteReading, _ places: [SampledPlace], _ images: [Int], shares range: Range<Int>) {
+        shares.withUnsafeMutableBufferPointer { shares in
+            // Every share is one thread's.
+            nonisolated(unsafe) let shares = shares
+            func add(_ share: Int) { shares[share].add(reading, places, images, share: share) }
+            if range.count >= SiteMeasurement.manyShares {
+                BLASConfiguration.share(range.count) { add(range.lowerBound + $0) }
             } else {
-                parts.append([place])
+                for share in range { add(share) }
             }
         }
-        return parts
     }
+
+    /// Shares that are worth being handed out as wholes.
+    private static let manyShares = 8
 
     private func problem(_ original: MaskedNetwork, strengths: PullStrengths) -> SiteProblem {
         let patches = site.patches
         let weight = original.network.parameters[site.consumer.layer.weight]?.values ?? []
         return SiteProblem(
-            shares: accumulators.enumerated().map { share, samples in
+            shares: shares.enumerated().map { share, measured in
                 PulledReconstruction.Share(
-                    samples: samples, prior: patches.weights(weight, share: share),
+                    samples: measured.moments, prior: patches.weights(weight, share: share),
                     scale: Array(site.path.scale[share * patches.outputs..<(share + 1) * patches.outputs]))
-            }, hasIntercept: site.consumer.hasConstant, strengths: strengths, spread: spread.variances)
+            }, hasIntercept: site.consumer.hasConstant, strengths: strengths, spread: shares.flatMap(\.spread.variances))
+    }
+}
+
+/// Sums over the samples of one share of a site.
+private struct ShareMeasurement: Sendable {
+    private(set) var moments: FoldedMoments
+    private(set) var spread: OutputSpread
+
+    init(regressors: Int, outputs: Int) {
+        moments = FoldedMoments(channels: regressors, targets: outputs)
+        spread = OutputSpread(count: outputs)
+    }
+
+    /// Adds a batch's samples.
+    ///
+    /// - Returns: how alike places of one image are, by parts, where that is asked for.
+    @discardableResult mutating func add(
+        _ reading: SiteReading, _ places: [SampledPlace], _ images: [Int], share: Int, measuresCorrelation: Bool = false
+    ) -> [PlaceCorrelation.Sums] {
+        let runs = moments.runs(of: images)
+        var spreads = [OutputSpread.Sums](repeating: OutputSpread.Sums(), count: runs.count)
+        var correlations = [PlaceCorrelation.Sums](repeating: PlaceCorrelation.Sums(), count: measuresCorrelation ? runs.count : 0)
+        let origins = spread.origins ?? reading.samples(at: [places[0]], share: share).y.elements
+        spreads.withUnsafeMutableBufferPointer { spreads in
+            correlations.withUnsafeMutableBufferPointer { correlations in
+                // Every run writes to its own place.
+                nonisolated(unsafe) let (spreads, correlations) = (spreads, correlations)
+                moments.add(runs) { run in
+                    let columns = runs[run].columns
+                    let (h, z, y) = reading.samples(at: columns.map { places[$0] }, share: share)
+                    spreads[run] = OutputSpread.Sums(y, about: origins)
+                    if measuresCorrelation { correlations[run] = PlaceCorrelation.Sums(h, images: columns.map { images[$0] }) }
+                    return (h, z)
+                }
+            }
+        }
+        spread.add(spreads, about: origins)
+        return correlations
     }
 }

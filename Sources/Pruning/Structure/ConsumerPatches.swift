@@ -107,7 +107,7 @@ struct ConsumerPatches: Sendable {
 
     /// Regressors of one share: column k belongs to the place `places[k].place` of sample `places[k].sample`.
     func regressors(of input: ActivationTensor, at places: [SampledPlace], outputShape: [Int], share: Int) -> Matrix {
-        var result = Matrix(rows: count, columns: places.count)
+        var result = Matrix(rows: count, columns: places.count, elements: .uninitialized(count * places.count))
         result.elements.withUnsafeMutableBufferPointer { target in
             input.values.withUnsafeBufferPointer { source in
                 switch kind {
@@ -132,26 +132,9 @@ struct ConsumerPatches: Sendable {
                         }
                         return ConsumerPatches.gather(source.baseAddress!, planes, corners, into: target.baseAddress!)
                     }
-                    let channels = positions.joined().map { share * inputsPerShare + $0 }
-                    BLASConfiguration.share(places.count, inRunsOf: ConsumerPatches.columnsOfPart) { part in
-                        for k in part {
-                            let (top, left) = frame.corner(places[k].place)
-                            let image = source.baseAddress! + places[k].sample * frame.channels * frame.area
-                            var row = k * count
-                            for channel in channels {
-                                let plane = image + channel * frame.area
-                                for ky in 0..<kernelHeight {
-                                    let y = top + ky * frame.dilationY
-                                    for kx in 0..<kernelWidth {
-                                        let x = left + kx * frame.dilationX
-                                        let isInside = y >= 0 && y < frame.height && x >= 0 && x < frame.width
-                                        target[row] = isInside ? Double(plane[y * frame.width + x]) : 0
-                                        row += 1
-                                    }
-                                }
-                            }
-                        }
-                    }
+                    let planes = positions.joined().map { (share * inputsPerShare + $0) * frame.area }
+                    let reads = planes.flatMap { plane in frame.taps(kernelHeight, kernelWidth).map { plane + $0.offset } }
+                    frame.gather(source.baseAddress!, reads, (kernelHeight, kernelWidth), places, into: target.baseAddress!)
                 }
             }
         }
@@ -184,7 +167,7 @@ struct ConsumerPatches: Sendable {
     func values(of tensor: ActivationTensor, at places: [SampledPlace], share: Int) -> Matrix {
         let layout = ChannelLayout(tensor.shape, isLinear: consumer.isLinear)
         let perSample = placeCount(outputShape: tensor.shape)
-        var result = Matrix(rows: outputs, columns: places.count)
+        var result = Matrix(rows: outputs, columns: places.count, elements: .uninitialized(outputs * places.count))
         guard !places.isEmpty, outputs > 0 else { return result }
         let planes = (0..<outputs).map { (share * outputs + $0) * layout.stride }
         let bases = places.map { layout.base(ofSample: $0.sample * perSample + $0.place) }
@@ -261,6 +244,43 @@ struct ConsumerPatches: Sendable {
 
         func corner(_ place: Int) -> (top: Int, left: Int) {
             (place / outWidth * strideY - top, place % outWidth * strideX - left)
+        }
+
+        /// What a window reads from its corner on.
+        func taps(_ kernelHeight: Int, _ kernelWidth: Int) -> [(y: Int, x: Int, offset: Int)] {
+            (0..<kernelHeight * kernelWidth).map { tap in
+                let (y, x) = (tap / kernelWidth * dilationY, tap % kernelWidth * dilationX)
+                return (y, x, y * width + x)
+            }
+        }
+
+        /// result[k, j] = what place j reads at reads[k] behind its corner; all taps of a plane follow each other.
+        func gather(
+            _ source: UnsafePointer<Float>, _ reads: [Int], _ kernel: (height: Int, width: Int), _ places: [SampledPlace],
+            into result: UnsafeMutablePointer<Double>
+        ) {
+            let taps = taps(kernel.height, kernel.width)
+            let (reachY, reachX) = (taps.last?.y ?? 0, taps.last?.x ?? 0)
+            reads.withUnsafeBufferPointer { reads in
+                BLASConfiguration.share(places.count, inRunsOf: ConsumerPatches.columnsOfPart) { part in
+                    for j in part {
+                        let (top, left) = corner(places[j].place)
+                        let from = source + (places[j].sample * channels * area + top * width + left)
+                        let to = result + j * reads.count
+                        if top >= 0, left >= 0, top + reachY < height, left + reachX < width {
+                            for k in reads.indices { to[k] = Double(from[reads[k]]) }
+                            continue
+                        }
+                        for first in stride(from: 0, to: reads.count, by: taps.count) {
+                            for (t, tap) in taps.enumerated() {
+                                let (y, x) = (top + tap.y, left + tap.x)
+                                let isInside = y >= 0 && y < height && x >= 0 && x < width
+                                to[first + t] = isInside ? Double(from[reads[first + t]]) : 0
+                            }
+                        }
+                    }
+                }
+            }
         }
     }
 }
