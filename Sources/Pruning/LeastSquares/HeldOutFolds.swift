@@ -39,19 +39,24 @@ struct HeldOutFolds {
     /// - Parameter isExact: whether all targets are followed, however many.
     init(_ problem: PulledReconstruction, isExact: Bool = false) {
         let shares = problem.shares
-        let priors = HeldOutFolds.map(shares.count) { Prior(shares[$0], isExact: isExact) }
+        let regressors = shares.first?.samples.channels ?? 0
+        let priors = HeldOutFolds.map(shares.count, regressors: regressors) { Prior(shares[$0], isExact: isExact) }
         let parts = shares.indices.flatMap { share in shares[share].samples.heldOutFolds.map { (share: share, fold: $0) } }
-        for (fold, error) in HeldOutFolds.map(parts.count, { k in
-            priors[parts[k].share].fold(parts[k].fold, of: shares[parts[k].share], hasIntercept: problem.hasIntercept)
-        }) {
-            priorError += error
-            folds.append(fold)
+        let made = HeldOutFolds.map(parts.count, regressors: regressors) { k in
+            let (share, fold) = parts[k]
+            return priors[share].fold(fold, of: shares[share], hasIntercept: problem.hasIntercept)
         }
+        priorError = made.reduce(0) { $0 + $1.priorError }
+        folds = made.map(\.fold)
     }
 
-    /// What threads make of parts side by side, in order. Products and factorizations of one part stay on its thread, unless it is the
-    /// only one.
-    private static func map<Result>(_ count: Int, _ body: (Int) -> Result) -> [Result] {
+    /// Regressors up to which threads take whole folds. Matrices of more fill the cache: threads share products and factorizations of
+    /// one fold after the other.
+    private static let mostOfThread = 768
+
+    /// What `body` makes of parts, in order.
+    private static func map<Result>(_ count: Int, regressors: Int, _ body: (Int) -> Result) -> [Result] {
+        guard regressors <= mostOfThread else { return (0..<count).map(body) }
         var results = [Result?](repeating: nil, count: count)
         results.withUnsafeMutableBufferPointer { results in
             // Every part writes to its own place.
@@ -80,7 +85,7 @@ struct HeldOutFolds {
         }
 
         /// One fold, and its part of E'(W).
-        func fold(_ k: Int, of share: PulledReconstruction.Share, hasIntercept: Bool) -> (Fold, priorError: Double) {
+        func fold(_ k: Int, of share: PulledReconstruction.Share, hasIntercept: Bool) -> (fold: Fold, priorError: Double) {
             let training = share.samples.training(without: k, hasIntercept: hasIntercept)
             let held = share.samples.heldOut(k, hasIntercept: hasIntercept)
             let weight = share.samples.share(of: k)
@@ -122,7 +127,7 @@ struct HeldOutFolds {
     func error(_ strength: Double?) throws(FactorizationError) -> Double {
         guard let strength else { return priorError }
         let open = folds.filter { !$0.isConstant }
-        let changes = HeldOutFolds.map(open.count) { k in
+        let changes = HeldOutFolds.map(open.count, regressors: open.first?.covariance.rows ?? 0) { k in
             Result { () throws(FactorizationError) in try open[k].change(strength) }
         }
         var sum = priorError

@@ -28,7 +28,9 @@ struct SiteReading: Sendable {
     func samples(at places: [SampledPlace], share: Int) -> (h: Matrix, z: Matrix, y: Matrix) {
         let h = patches.regressors(of: pruned, at: places, outputShape: original.shape, share: share)
         var z =
-            map.map { patches.products(of: patches.regressors(of: original, at: places, outputShape: original.shape, share: share), weights: $0) }
+            map.map {
+                patches.products(of: patches.regressors(of: original, at: places, outputShape: original.shape, share: share), weights: $0)
+            }
             ?? patches.values(of: original, at: places, share: share)
         var y = z
         let (first, q) = (share * patches.outputs, patches.outputs)
