@@ -363,6 +363,32 @@ func expectSlicedEqualsMasked(_ network: Network, _ random: inout RandomNetwork,
         #expect(groups.map { $0.barrier == nil } == [true, true, false])
     }
 
+    /// Damaged files: a tensor with fewer, or other, positions than its layer's channels is refused, or its channels must all stay; a cut
+    /// reads and writes nothing beyond a tensor.
+    @Test(arguments: [[5], [1, 1], [2, 2], []]) func channelsThatATensorDoesNotHaveStay(shape: [Int]) throws {
+        var net = RandomNetwork(seed: 6)
+        let whole = try WeightGradientTests.everything(&net)
+        var found = 0
+        for name in whole.parameters.keys.sorted() where whole.parameters[name]?.shape != shape {
+            var network = whole
+            network.parameters[name] = Parameter(shape: shape, values: [Float](repeating: 1, count: shape.reduce(1, *)))
+            guard let groups = try? network.channelGroups() else { continue }
+            found += 1
+            for group in groups where group.barrier == nil && group.count > 1 {
+                for slice in group.slices where slice.parameter == name {
+                    let positions = (0..<group.count).flatMap { slice.map.positions(of: $0) }
+                    #expect(shape.indices.contains(slice.axis) && positions.allSatisfy { $0 < shape[slice.axis] }, "\(name)")
+                }
+                let masked = try? network.masking([group.id: [0]])
+                let kept = try? network.keeping([group.id: [0]])
+                for parameter in [masked?.parameters[name], kept?.parameters[name]].compactMap({ $0 }) {
+                    #expect(parameter.values.count == parameter.shape.reduce(1, *))
+                }
+            }
+        }
+        #expect(found > 0)
+    }
+
     @Test func refusesNonsense() throws {
         var net = RandomNetwork(seed: 20)
         let value = net.input([4])

@@ -271,7 +271,12 @@ struct ChannelAnalysis: Sendable {
     /// file may claim any.
     static let channelLimit = 1 << 20
 
+    /// Cuts an axis of a tensor with channels, one a position. Channels of a tensor that has not as many positions, as damaged files
+    /// have it, must all stay.
     mutating func bind(_ parameter: String, axis: Int, node: Int, role: ChannelGroup.Slice.Role, _ symbols: [Int]) {
+        if let shape = network.parameters[parameter]?.shape, !shape.indices.contains(axis) || shape[axis] != symbols.count {
+            return block(symbols: symbols, "tensor \(parameter) has shape \(shape), not \(symbols.count) positions on axis \(axis)")
+        }
         bindings.append(Binding(parameter: parameter, axis: axis, node: node, role: role, symbols: symbols))
     }
 

@@ -23,13 +23,6 @@ extension Network {
             guard done.insert("\(binding.axis) \(binding.parameter)").inserted else { continue }
             let positions = binding.symbols.indices.filter { isKept(binding.symbols[$0]) }
             if positions.count < binding.symbols.count, let parameter = result.parameters[binding.parameter] {
-                let extent = parameter.shape.indices.contains(binding.axis) ? parameter.shape[binding.axis] : 0
-                guard (positions.last ?? 0) < extent else {
-                    throw .cannotCut(
-                        group: kept.keys.sorted().first ?? "",
-                        reason:
-                            "expected \(binding.symbols.count) positions on axis \(binding.axis) of \(binding.parameter), found \(extent)")
-                }
                 result.parameters[binding.parameter] = parameter.selecting(positions, along: binding.axis)
                 result.quantizations[binding.parameter] = result.quantizations[binding.parameter]?.selecting(positions, along: binding.axis)
             }
