@@ -27,7 +27,8 @@ import Testing
         #expect(closed.status == 1 && closed.errors.contains("standard output"), "\(verb): \(closed.status) \(closed.errors)")
     }
 
-    /// `script` runs the tool on a terminal of its own; eighty solves take long enough to be watched.
+    /// `script` runs the tool on a terminal of its own; 240 solves take over a second, several times the interval at which progress is
+    /// told, also beside other work.
     @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/script"), "no script(1) to make a terminal"))
     func longWorkIsWatchedOnATerminalAndLeavesNothingBehind() throws {
         let folder = try Self.folder()
@@ -37,7 +38,7 @@ import Testing
             return Float(state >> 40) / Float(1 << 24)
         }
         try folder.write(NPY.encode(try .float32(values, shape: [10_000, 20])), to: "many.npy")
-        let fit = "fit many.npy --repeats 80"
+        let fit = "fit many.npy --repeats 240"
         let watched = try BuiltTool.shell("TERM=xterm script -qec \"$L \(fit)\" /dev/null; true", in: folder)
         #expect(
             watched.output.contains("\u{1b}[2Kiteration ") && watched.output.contains(" s\r\u{1b}[2K"), "\(watched.output.debugDescription)"
