@@ -47,6 +47,8 @@ struct CenteredRuns<Scalar: PanelScalar> {
 
         /// Run `run` is the block's columns; it begins at column `first` of all.
         func write(_ block: Matrix, run: Int, first: Int) {
+            precondition(
+                block.rows == rows && (first + block.columns) * rows <= values.count, "as many rows as the center, and room for the run")
             guard rows > 0 else { return }
             // Sums of one's own first: neighbouring ones would share lines of the cache with other threads.
             withUnsafeTemporaryAllocation(of: Double.self, capacity: 2 * rows) { own in

@@ -14,27 +14,13 @@ struct OutputSpread: Sendable {
 
         /// - Parameter block: samples as columns.
         init(_ block: Matrix, about origins: [Double]) {
-            let rows = block.rows
-            precondition(origins.count == rows, "one origin per output")
-            var (sums, squares) = ([Double](repeating: 0, count: rows), [Double](repeating: 0, count: rows))
-            var deviations = sums
-            block.elements.withUnsafeBufferPointer { values in
-                origins.withUnsafeBufferPointer { origins in
-                    deviations.withUnsafeMutableBufferPointer { deviations in
-                        sums.withUnsafeMutableBufferPointer { sums in
-                            squares.withUnsafeMutableBufferPointer { squares in
-                                guard let first = values.baseAddress else { return }
-                                for j in 0..<block.columns {
-                                    VectorKernels.center(
-                                        first + j * rows, by: origins.baseAddress!, count: rows, into: deviations.baseAddress!,
-                                        sum: sums.baseAddress!, squares: squares.baseAddress!)
-                                }
-                            }
-                        }
-                    }
-                }
-            }
-            (self.sums, self.squares, count) = (sums, squares, block.columns)
+            sums = [Double](repeating: 0, count: block.rows)
+            squares = sums
+            count = block.columns
+            var centered = CenteredRuns<Double>(center: origins, columns: block.columns, runs: 1, sumsSquares: true)
+            centered.withWriter { $0.write(block, run: 0, first: 0) }
+            centered.addSums(of: 0, to: &sums)
+            centered.addSquares(of: 0, to: &squares)
         }
     }
 
