@@ -87,7 +87,7 @@ extension BLAS {
     ) {
         BLASConfiguration.ensureSelected()
         let extent = side == .left ? n : m
-        SharedWork.cut(extent, SharedWork.parts(of: extent, m, n, side == .left ? m : n)) { part in
+        SharedWork.cut(extent, SharedWork.parts(of: extent, m, n, side == .left ? m : n, narrowest: SharedWork.narrowestSystem)) { part in
             // Columns of B (left) or its rows (right), each on its own.
             let (rows, columns) = side == .left ? (m, part.count) : (part.count, n)
             cblas_strsm(

@@ -71,6 +71,13 @@ public enum BLASConfiguration {
         return regions.currentTeam
     }
 
+    /// The threads of ``configuredThreads`` where that is as many as asked for, or a team of its own.
+    package static func team(_ count: Int) -> ThreadTeam {
+        _ = selection
+        let team = regions.configuredTeam
+        return team.count == count ? team : ThreadTeam(count)
+    }
+
     /// Calls `body` once for each of 0..<parts, in an order that is open, on as many threads as products are shared by now; products
     /// inside of a part stay on its thread.
     package static func share(_ parts: Int, _ body: (Int) -> Void) { currentTeam.share(parts, body) }
@@ -79,6 +86,9 @@ public enum BLASConfiguration {
     package static func share(_ total: Int, inRunsOf length: Int, _ body: (Range<Int>) -> Void) {
         currentTeam.share(total, inRunsOf: length, body)
     }
+
+    /// What `body` makes of each of 0..<parts, in order, on as many threads.
+    package static func map<T, E: Error>(_ parts: Int, _ body: (Int) throws(E) -> T) throws(E) -> [T] { try currentTeam.map(parts, body) }
 
     /// Runs `body` with products on one thread each: for work that is spread over cores as a whole.
     ///
@@ -146,7 +156,8 @@ private final class ThreadRegions: @unchecked Sendable {
     private var team = ThreadTeam.single
     private let lock = DispatchSemaphore(value: 1)
 
-    var configuredThreads: Int { locked { team.count } }
+    var configuredTeam: ThreadTeam { locked { team } }
+    var configuredThreads: Int { configuredTeam.count }
     var currentThreads: Int { locked { depth > 0 ? 1 : team.count } }
     var currentTeam: ThreadTeam { locked { depth > 0 ? .single : team } }
 

@@ -22,7 +22,7 @@ package enum LAPACK {
         _ ldb: Int
     ) {
         BLASConfiguration.ensureSelected()
-        SharedWork.cut(columns, SharedWork.parts(of: columns, n, n, columns)) { part in
+        SharedWork.cut(columns, SharedWork.parts(of: columns, n, n, columns, narrowest: SharedWork.narrowestSystem)) { part in
             let info = LAPACKE_dpotrs_work(
                 LAPACK_COL_MAJOR, triangle.letter, Int32(n), Int32(part.count), a, Int32(lda), b + part.lowerBound * ldb, Int32(ldb))
             precondition(info == 0, "dpotrs rejected argument \(-info)")

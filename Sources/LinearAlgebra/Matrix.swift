@@ -23,10 +23,19 @@ public struct Matrix: Sendable, Equatable {
         self.elements = elements
     }
 
+    /// Entries that are worth sharing: one megabyte.
+    private static let filledRun = 1 << 17
+
     /// A matrix with every entry equal to `value`.
     public init(rows: Int, columns: Int, repeating value: Double = 0) {
         var storage: [Double] = .uninitialized(rows * columns)
-        storage.withUnsafeMutableBufferPointer { $0.update(repeating: value) }
+        storage.withUnsafeMutableBufferPointer { storage in
+            // Fresh pages are cleared by those who touch them first.
+            guard let base = storage.baseAddress.map(SharedPointer.init) else { return }
+            SharedWork.run(storage.count, inRunsOf: Self.filledRun) {
+                (base.pointer + $0.lowerBound).update(repeating: value, count: $0.count)
+            }
+        }
         self.init(rows: rows, columns: columns, elements: storage)
     }
 
@@ -136,9 +145,11 @@ public struct Matrix: Sendable, Equatable {
         // In squares that stay in the cache: one side is read across its columns.
         let side = 64
         elements.withUnsafeMutableBufferPointer { x in
-            for left in stride(from: 0, to: n, by: side) {
-                for top in stride(from: left, to: n, by: side) {
-                    for j in left..<Swift.min(left + side, n) {
+            guard let base = x.baseAddress.map(SharedPointer.init) else { return }
+            SharedWork.run(n, inRunsOf: side) { columns in
+                let x = base.pointer
+                for top in stride(from: columns.lowerBound, to: n, by: side) {
+                    for j in columns {
                         for i in Swift.max(top, j + 1)..<Swift.max(top, j + 1, Swift.min(top + side, n)) { x[i * n + j] = x[j * n + i] }
                     }
                 }

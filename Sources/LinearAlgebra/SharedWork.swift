@@ -10,12 +10,13 @@ enum SharedWork {
     private static let part = 1 << 24
     /// Parts at most: enough for the threads of a workstation.
     private static let mostParts = 16
-    /// Rows or columns of a part at least.
+    /// Rows or columns of a part of a product at least, and of right-hand sides of triangular systems.
     private static let narrowest = 192
+    static let narrowestSystem = 64
 
     /// Into how many parts an extent is cut that takes m·n·k multiply–adds.
     @inline(__always)
-    static func parts(of extent: Int, _ m: Int, _ n: Int, _ k: Int) -> Int {
+    static func parts(of extent: Int, _ m: Int, _ n: Int, _ k: Int, narrowest: Int = narrowest) -> Int {
         let work = Double(m) * Double(n) * Double(k)
         guard work >= Double(2 * part) else { return 1 }
         let parts = min(Int(min(work / Double(part), Double(mostParts))), extent / narrowest)
@@ -50,5 +51,11 @@ enum SharedWork {
     /// Calls `body` once for each of 0..<parts, on as many threads as BLAS calls may use now.
     static func run(_ parts: Int, _ body: (Int) -> Void) {
         BLASConfiguration.currentTeam.share(parts, body)
+    }
+
+    /// The same for runs of at most `length` of the numbers 0..<total; one run stays on its thread.
+    static func run(_ total: Int, inRunsOf length: Int, _ body: (Range<Int>) -> Void) {
+        guard total > length else { return body(0..<total) }
+        BLASConfiguration.currentTeam.share(total, inRunsOf: length, body)
     }
 }

@@ -3,17 +3,45 @@
 internal import CKernels
 import Dispatch
 
-/// Starts its helpers with the first loop and dismisses them when it goes.
+/// Helpers for one team, which take up its first loop. When the crew goes, they wait for the next crew of their number: threads that
+/// are there cost nothing, those that must be started 100 µs.
 final class ThreadCrew: Sendable {
     private let board: Board
 
-    init(helpers: Int) { board = Board(helpers: helpers) }
+    init(helpers: Int) { board = waiting.take(helpers) }
 
-    deinit { board.close() }
+    deinit { waiting.giveBack(board) }
 
     /// Calls `body` once for each of 0..<parts on the caller's thread and those helpers that are free, and returns when all
     /// are done; false, with nothing done, while another loop is under way (one within another, or of another thread).
     func share(_ parts: Int, _ body: (Int) -> Void) -> Bool { board.share(parts, body) }
+}
+
+private let waiting = WaitingBoards()
+
+/// Boards whose teams have gone.
+private final class WaitingBoards: @unchecked Sendable {
+    // Unchecked: guarded by `lock`.
+    private var boards: [Board] = []
+    private let lock = DispatchSemaphore(value: 1)
+
+    /// Kept at most: teams that follow each other, not all that were ever there at once.
+    private static let most = 4
+
+    func take(_ helpers: Int) -> Board {
+        lock.wait()
+        defer { lock.signal() }
+        let index = boards.lastIndex { $0.helpers == helpers }
+        return index.map { boards.remove(at: $0) } ?? Board(helpers: helpers)
+    }
+
+    func giveBack(_ board: Board) {
+        lock.wait()
+        boards.append(board)
+        let oldest = boards.count > Self.most ? boards.removeFirst() : nil
+        lock.signal()
+        oldest?.close()
+    }
 }
 
 /// What caller and helpers see.
@@ -38,7 +66,7 @@ private final class Board: @unchecked Sendable {
     /// Distance of numbers that are written by different threads: two lines of the cache.
     private static let spacing = 16
 
-    private let helpers: Int
+    let helpers: Int
     private let numbers: UnsafeMutablePointer<Int64>
     private var body: UnsafePointer<(Int) -> Void>?
     private let bell = DispatchSemaphore(value: 0)
@@ -69,7 +97,9 @@ private final class Board: @unchecked Sendable {
         guard parts < Int(Ticket.mask) - 1024, ck_exchange(isBusy, 1) == 0 else { return false }
         defer { ck_store(isBusy, 0) }
         if ck_exchange(hasBegun, 1) == 0 {
-            for _ in 0..<helpers { DispatchQueue.global(qos: .userInitiated).async { self.help() } }
+            // A queue of its own for each: those of the system start no more threads than there are processors, and count the ones
+            // that wait.
+            for _ in 0..<helpers { DispatchQueue(label: "helper", qos: .userInitiated).async { self.help() } }
         }
         withoutActuallyEscaping(body) { body in
             withUnsafePointer(to: body) { body in

@@ -35,6 +35,24 @@ package struct ThreadTeam: Sendable {
     package func share(_ total: Int, inRunsOf length: Int, _ body: (Range<Int>) -> Void) {
         share((total + length - 1) / length) { body($0 * length..<Swift.min(total, ($0 + 1) * length)) }
     }
+
+    /// What `body` makes of each of 0..<parts, in order.
+    /// - Throws: the first error, in that order, when all parts are done.
+    package func map<T, E: Error>(_ parts: Int, _ body: (Int) throws(E) -> T) throws(E) -> [T] {
+        var results = [Result<T, E>?](repeating: nil, count: parts)
+        results.withUnsafeMutableBufferPointer { results in
+            guard let base = results.baseAddress else { return }
+            // Every part writes to its own place.
+            let shared = SharedPointer(base)
+            share(parts) { part in
+                do throws(E) { shared.pointer[part] = .success(try body(part)) } catch { shared.pointer[part] = .failure(error) }
+            }
+        }
+        var values: [T] = []
+        values.reserveCapacity(parts)
+        for result in results { if let result { values.append(try result.get()) } }
+        return values
+    }
 }
 
 /// A pointer that threads may share because each writes its own part.

@@ -95,19 +95,12 @@ package struct PointBlocks {
     private func reduce(
         _ range: Range<Int>, _ body: (_ block: Int, CaratheodoryAccumulator) throws(GeometryError) -> Void
     ) throws(GeometryError) {
-        let team = ThreadTeam(BLASConfiguration.configuredThreads)
+        let team = BLASConfiguration.team(BLASConfiguration.configuredThreads)
         try BLASConfiguration.withSingleThread { () throws(GeometryError) in
             for start in stride(from: range.lowerBound, to: range.upperBound, by: 2 * team.count) {
                 let group = start..<Swift.min(start + 2 * team.count, range.upperBound)
-                var leaves = [Result<CaratheodoryAccumulator, GeometryError>?](repeating: nil, count: group.count)
-                leaves.withUnsafeMutableBufferPointer { leaves in
-                    guard let base = leaves.baseAddress else { return }
-                    let target = SharedPointer(base)
-                    team.share(group.count) { place in
-                        target.pointer[place] = Result { () throws(GeometryError) in try leaf(group.lowerBound + place) }
-                    }
-                }
-                for (block, leaf) in zip(group, leaves) { if let leaf { try body(block, try leaf.get()) } }
+                let leaves = try team.map(group.count) { (place) throws(GeometryError) in try leaf(group.lowerBound + place) }
+                for (block, leaf) in zip(group, leaves) { try body(block, leaf) }
             }
         }
     }

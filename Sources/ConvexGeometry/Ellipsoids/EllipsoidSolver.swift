@@ -65,7 +65,7 @@ struct EllipsoidSolver<Source: PointSource> {
         self.settings = settings
         method = settings.method == .automatic ? .columnGeneration : settings.method
         isCentered = settings.centering == .origin
-        team = ThreadTeam(settings.threads)
+        team = BLASConfiguration.team(settings.threads)
         budget = EffortBudget(
             iterationLimit: settings.iterationLimit ?? (method == .columnGeneration ? 1000 : 200_000),
             timeLimit: settings.timeLimit, clock: clock, observer: settings.observer)

@@ -149,7 +149,7 @@ extension MinimumVolumeEllipsoid {
     public static func shareReads(
         of points: some PointSource, with processes: any ProcessGroup, threads: Int = BLASConfiguration.configuredThreads
     ) {
-        let team = ThreadTeam(threads)
+        let team = BLASConfiguration.team(threads)
         BLASConfiguration.withSingleThread {
             // What is wrong is said by rank 0.
             processes.serve { _ = try? LeverageRead(bytes: $0).join(points, processes, team) }

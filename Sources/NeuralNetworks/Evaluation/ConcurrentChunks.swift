@@ -7,32 +7,29 @@ import LinearAlgebra
 enum ConcurrentChunks {
     /// Runs `body` for every chunk index, on at most `threads` cores; chunks are handed out as cores become free.
     ///
-    /// Each worker calls `makeWorkspace` once. The results must not depend on which worker takes which chunk.
+    /// Each worker that finds a chunk calls `makeWorkspace` once. The results must not depend on which worker takes which chunk.
     static func run<Workspace>(
         count: Int, threads: Int, makeWorkspace: () -> Workspace, release: (Workspace) -> Void, body: (Int, Workspace) -> Void
     ) {
-        guard count > 0 else { return }
-        let workers = max(1, min(threads, count))
         let lock = DispatchSemaphore(value: 1)
         var next = 0
-        func work() {
-            let workspace = makeWorkspace()
-            while true {
-                lock.wait()
-                let chunk = next
-                next += 1
-                lock.signal()
-                guard chunk < count else { break }
-                body(chunk, workspace)
-            }
-            release(workspace)
+        func takeChunk() -> Int? {
+            lock.wait()
+            defer { lock.signal() }
+            guard next < count else { return nil }
+            next += 1
+            return next - 1
         }
         BLASConfiguration.withSingleThread {
-            guard workers > 1 else { return work() }
-            withoutActuallyEscaping(work) { work in
-                // Chunks are disjoint and the counter is guarded by the lock.
-                nonisolated(unsafe) let shared = work
-                DispatchQueue.concurrentPerform(iterations: workers) { _ in shared() }
+            BLASConfiguration.team(threads).share(min(threads, count)) { _ in
+                guard let first = takeChunk() else { return }
+                let workspace = makeWorkspace()
+                var chunk: Int? = first
+                while let index = chunk {
+                    body(index, workspace)
+                    chunk = takeChunk()
+                }
+                release(workspace)
             }
         }
     }

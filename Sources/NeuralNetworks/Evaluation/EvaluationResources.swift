@@ -1,16 +1,15 @@
-// What an evaluator keeps between passes: fresh pages and fresh threads cost more than a small pass does.
+// What an evaluator keeps between passes: fresh pages cost more than a small pass does.
 
 import Dispatch
 import LinearAlgebra
 
-/// Constants, buffers and threads of one evaluator, shared by its copies and by passes that overlap.
+/// Constants and buffers of one evaluator, shared by its copies and by passes that overlap.
 final class EvaluationResources: @unchecked Sendable {
     // Unchecked: constants do not change, the rest is guarded by `lock`.
 
     let constants: BufferSet
     private var free: [BufferSet] = []
     private var freeFloats = 0
-    private var teams: [Int: ThreadTeam] = [:]
     private let lock = DispatchSemaphore(value: 1)
 
     /// Floats that are kept at most, 64 MB: what passes over photographs use, not what passes over large images do.
@@ -42,14 +41,5 @@ final class EvaluationResources: @unchecked Sendable {
         }
         lock.signal()
         if !isKept { buffers.deallocate() }
-    }
-
-    func team(_ count: Int) -> ThreadTeam {
-        lock.wait()
-        defer { lock.signal() }
-        if let team = teams[count] { return team }
-        let team = ThreadTeam(count)
-        teams[count] = team
-        return team
     }
 }

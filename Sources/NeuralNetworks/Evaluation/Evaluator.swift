@@ -83,35 +83,56 @@ public struct Evaluator: Sendable {
     /// Multiply–adds of a step that are worth sharing, about 10 µs: ten times what it costs to share a loop.
     private static let shared = 1 << 20
 
-    /// Every thread takes chunks of samples; where these are too few to keep all of them busy, threads share the steps.
+    /// Chunks per thread from which it is no matter that threads take them as they come.
+    private static let many = 4
+
+    /// Threads take chunks of samples; those that do not go round are left to steps that all threads share.
     private func run(_ pass: Pass) {
         let chunk = plan.chunkSize(batch: pass.batch, threads: pass.threads)
-        let chunks = (pass.batch + chunk - 1) / chunk
-        if pass.threads > 1, chunks < pass.threads || (chunks < 4 * pass.threads && chunks % pass.threads != 0) {
-            return shareSteps(pass)
+        guard pass.threads > 1, pass.batch < Self.many * pass.threads * chunk else {
+            let starts = stride(from: 0, to: pass.batch, by: chunk)
+            return run(pass, chunks: starts.map { $0..<min($0 + chunk, pass.batch) })
         }
-        let sizes = plan.scratchSizes.map { $0 * chunk } + [plan.workspaceSize]
+        // As many samples for every thread, in rounds of one chunk each, the larger ones first.
+        let each = pass.batch / pass.threads
+        let rounds = (each + chunk - 1) / chunk
+        var chunks: [Range<Int>] = []
+        var first = 0
+        for round in 0..<rounds {
+            let size = (each + rounds - 1 - round) / rounds
+            for _ in 0..<pass.threads {
+                chunks.append(first..<first + size)
+                first += size
+            }
+        }
+        run(pass, chunks: chunks)
+        shareSteps(pass, first..<pass.batch)
+    }
+
+    private func run(_ pass: Pass, chunks: [Range<Int>]) {
+        guard let longest = chunks.map(\.count).max() else { return }
+        let sizes = plan.scratchSizes.map { $0 * longest } + [plan.workspaceSize]
         ConcurrentChunks.run(
-            count: chunks, threads: pass.threads, makeWorkspace: { resources.take(sizes) }, release: { resources.giveBack($0) }
+            count: chunks.count, threads: pass.threads, makeWorkspace: { resources.take(sizes) }, release: { resources.giveBack($0) }
         ) { index, buffers in
-            let first = index * chunk
             let pointers = plan.pointers(
-                first: first, sources: pass.sources, constants: resources.constants, results: pass.results, scratch: buffers,
-                scratchOffset: 0)
+                first: chunks[index].lowerBound, sources: pass.sources, constants: resources.constants, results: pass.results,
+                scratch: buffers, scratchOffset: 0)
             for step in plan.steps {
-                step.run(count: min(chunk, pass.batch - first), pointers: pointers, workspace: buffers[plan.scratchSizes.count])
+                step.run(count: chunks[index].count, pointers: pointers, workspace: buffers[plan.scratchSizes.count])
             }
         }
     }
 
-    private func shareSteps(_ pass: Pass) {
-        let team = resources.team(pass.threads)
-        let chunk = plan.chunkSize(batch: pass.batch, threads: 1)
+    private func shareSteps(_ pass: Pass, _ samples: Range<Int>) {
+        guard !samples.isEmpty else { return }
+        let team = BLASConfiguration.team(pass.threads)
+        let chunk = plan.chunkSize(batch: samples.count, threads: 1)
         let buffers = resources.take(plan.scratchSizes.map { $0 * chunk })
         let sizes = plan.storages.map(\.size)
         BLASConfiguration.withSingleThread {
-            for first in stride(from: 0, to: pass.batch, by: chunk) {
-                let count = min(chunk, pass.batch - first)
+            for first in stride(from: samples.lowerBound, to: samples.upperBound, by: chunk) {
+                let count = min(chunk, samples.upperBound - first)
                 let pointers = plan.pointers(
                     first: first, sources: pass.sources, constants: resources.constants, results: pass.results, scratch: buffers,
                     scratchOffset: 0)

@@ -15,23 +15,13 @@ extension Evaluator {
         // Vectors are many and cheap.
         let length = inputs.reduce(0) { $0 + $1.sampleSize } > 1024 ? Evaluator.laneSamples : 16 * Evaluator.laneSamples
         let lanes = stride(from: 0, to: max(count, 1), by: length).map { $0..<min(count, $0 + length) }
-        var parts = [Result<Activations, NetworkError>?](repeating: nil, count: lanes.count)
-        parts.withUnsafeMutableBufferPointer { parts in
-            // Every lane writes to its own place.
-            let shared = SharedPointer(parts.baseAddress!)
-            BLASConfiguration.withSingleThread {
-                ThreadTeam(BLASConfiguration.configuredThreads).share(lanes.count) { lane in
-                    do throws(NetworkError) {
-                        shared.pointer[lane] = .success(try forward(inputs, samples: lanes[lane], threads: 1))
-                    } catch {
-                        shared.pointer[lane] = .failure(error)
-                    }
-                }
+        let parts = try BLASConfiguration.withSingleThread { () throws(NetworkError) in
+            try BLASConfiguration.team(BLASConfiguration.configuredThreads).map(lanes.count) { (lane) throws(NetworkError) in
+                try forward(inputs, samples: lanes[lane], threads: 1)
             }
         }
         var result: [ActivationTensor] = []
-        for part in parts {
-            guard let seen = try part?.get().observed else { continue }
+        for seen in parts.map(\.observed) {
             guard !result.isEmpty else {
                 result = seen
                 continue

@@ -39,10 +39,9 @@ struct HeldOutFolds {
     /// - Parameter isExact: whether all targets are followed, however many.
     init(_ problem: PulledReconstruction, isExact: Bool = false) {
         let shares = problem.shares
-        let regressors = shares.first?.samples.channels ?? 0
-        let priors = HeldOutFolds.map(shares.count, regressors: regressors) { Prior(shares[$0], isExact: isExact) }
+        let priors = HeldOutFolds.map(shares.count) { Prior(shares[$0], isExact: isExact) }
         let parts = shares.indices.flatMap { share in shares[share].samples.heldOutFolds.map { (share: share, fold: $0) } }
-        let made = HeldOutFolds.map(parts.count, regressors: regressors) { k in
+        let made = HeldOutFolds.map(parts.count) { k in
             let (share, fold) = parts[k]
             return priors[share].fold(fold, of: shares[share], hasIntercept: problem.hasIntercept)
         }
@@ -50,20 +49,11 @@ struct HeldOutFolds {
         folds = made.map(\.fold)
     }
 
-    /// Regressors up to which threads take whole folds. Matrices of more fill the cache: threads share products and factorizations of
-    /// one fold after the other.
-    private static let mostOfThread = 768
-
-    /// What `body` makes of parts, in order.
-    private static func map<Result>(_ count: Int, regressors: Int, _ body: (Int) -> Result) -> [Result] {
-        guard regressors <= mostOfThread else { return (0..<count).map(body) }
-        var results = [Result?](repeating: nil, count: count)
-        results.withUnsafeMutableBufferPointer { results in
-            // Every part writes to its own place.
-            nonisolated(unsafe) let results = results
-            BLASConfiguration.share(count) { results[$0] = body($0) }
-        }
-        return results.compactMap { $0 }
+    /// What `body` makes of parts, in order: threads take whole parts where these go round, and share the products of one after the other
+    /// where they are few.
+    private static func map<T, E: Error>(_ count: Int, _ body: (Int) throws(E) -> T) throws(E) -> [T] {
+        guard count < FoldedMoments.foldCount else { return try BLASConfiguration.map(count, body) }
+        return try ThreadTeam.single.map(count, body)
     }
 
     /// What the folds of a share have in common.
@@ -123,16 +113,16 @@ struct HeldOutFolds {
         return Matrix(rows: scale.count, columns: probes) { k, _ in generator.uniform() < 0.5 ? unit * scale[k] : -unit * scale[k] }
     }
 
-    /// (2) summed over the folds; E'(W) with `nil`.
-    func error(_ strength: Double?) throws(FactorizationError) -> Double {
-        guard let strength else { return priorError }
+    /// (2) summed over the folds, for each of some λ.
+    func errors(_ strengths: [Double]) throws(FactorizationError) -> [Double] {
         let open = folds.filter { !$0.isConstant }
-        let changes = HeldOutFolds.map(open.count, regressors: open.first?.covariance.rows ?? 0) { k in
-            Result { () throws(FactorizationError) in try open[k].change(strength) }
+        let changes = try HeldOutFolds.map(strengths.count * open.count) { (k) throws(FactorizationError) in
+            let fold = open[k % open.count]
+            return fold.weight * (try fold.change(strengths[k / open.count]))
         }
-        var sum = priorError
-        for (fold, change) in zip(open, changes) { sum += fold.weight * (try change.get()) }
-        return Swift.max(0, sum)
+        var errors = [Double](repeating: priorError, count: strengths.count)
+        for (k, change) in changes.enumerated() { errors[k / open.count] += change }
+        return errors.map { Swift.max(0, $0) }
     }
 }
 

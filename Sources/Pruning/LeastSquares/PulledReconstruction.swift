@@ -96,31 +96,29 @@ package struct PulledReconstruction: Sendable {
         guard before.isFinite, before > 1e-10 * energy, shares.allSatisfy({ $0.samples.isDivided }) else {
             return Choice(strength: nil, heldOutError: before, priorError: before)
         }
+        let grid = PulledReconstruction.strengths
         var known: [Int: Double] = [:]
-        func error(_ k: Int) throws(FactorizationError) -> Double {
-            if let value = known[k] { return value }
-            let value = try folds.error(PulledReconstruction.strengths[k])
-            known[k] = value
-            return value
-        }
-        var best = Swift.min(Swift.max(start, 0), PulledReconstruction.strengths.count - 1)
+        var best = Swift.min(Swift.max(start, 0), grid.count - 1)
         while true {
-            var next = best
-            for k in [best - 1, best + 1] where PulledReconstruction.strengths.indices.contains(k) {
-                if try error(k) < error(next) { next = k }
-            }
+            // A λ and its neighbours.
+            let seen = Swift.max(0, best - 1)...Swift.min(best + 1, grid.count - 1)
+            let new = seen.filter { known[$0] == nil }
+            for (k, error) in zip(new, try folds.errors(new.map { grid[$0] })) { known[k] = error }
+            let next = seen.reduce(best) { known[$1, default: .infinity] < known[$0, default: .infinity] ? $1 : $0 }
             guard next != best else { break }
             best = next
         }
-        let least = try error(best)
+        let least = known[best, default: before]
         return Choice(
-            strength: least < before ? PulledReconstruction.strengths[best] : nil, heldOutError: Swift.min(least, before),
+            strength: least < before ? grid[best] : nil, heldOutError: Swift.min(least, before),
             priorError: before)
     }
 
     /// Error on samples left out, per sample, summed over outputs; of W with corrected constants with `nil`.
     package func heldOutError(_ strength: Double?) throws(FactorizationError) -> Double {
-        try HeldOutFolds(self, isExact: true).error(strength)
+        let folds = HeldOutFolds(self, isExact: true)
+        guard let strength else { return folds.priorError }
+        return try folds.errors([strength]).first ?? folds.priorError
     }
 
     /// (2) from all samples with a given λ, or with the one that (3) chooses where none is given.

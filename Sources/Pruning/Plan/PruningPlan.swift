@@ -4,6 +4,7 @@
 // it needs no data and no arithmetic, so it gives the same bytes on every machine. A fingerprint ties it to its network.
 
 import Foundation
+import LinearAlgebra
 import NeuralNetworks
 import TensorFiles
 
@@ -85,12 +86,13 @@ public struct PruningPlan: Sendable, Equatable, Codable {
         let small = try refit.masked.network.cutting(groups)
         replacements = changed.compactMap { name in small.parameters[name].map { Replacement(parameter: name, $0) } }
         let positions = run.network.keptPositions(groups, of: run.groups)
-        layers = []
-        for (g, outcome) in refit.outcomes.enumerated() {
-            layers.append(
-                LayerOutcome(
-                    outcome, ranking.groups[g], guarantee: try ranking.groups[g].guarantee(of: outcome.kept), curve: errors.curves[g],
-                    inputs: inputs.provenance.model, rankingSeconds: ranking.seconds[g], positions: positions))
+        let guarantees = try BLASConfiguration.map(refit.outcomes.count) { (g) throws(PruningError) in
+            try ranking.groups[g].guarantee(of: refit.outcomes[g].kept)
+        }
+        layers = refit.outcomes.enumerated().map { g, outcome in
+            LayerOutcome(
+                outcome, ranking.groups[g], guarantee: guarantees[g], curve: errors.curves[g], inputs: inputs.provenance.model,
+                rankingSeconds: ranking.seconds[g], positions: positions)
         }
         warnings = inputs.warnings + refit.warnings
         prediction = try OutputPrediction(refit.masked, inputs, run, tail: refit.tail)
