@@ -39,6 +39,31 @@ import Testing
         }
     }
 
+    @Test func partsMakeSomethingInOrder() throws {
+        for team in Self.teams {
+            #expect(team.map(0) { $0 }.isEmpty)
+            #expect(team.map(100) { "\($0)" } == (0..<100).map(String.init))
+            let error = #expect(throws: FactorizationError.self) {
+                try team.map(100) { (part) throws(FactorizationError) -> Int in
+                    if part % 30 == 20 { throw .notPositiveDefinite(order: part) }
+                    return part
+                }
+            }
+            #expect(error == .notPositiveDefinite(order: 20))
+        }
+    }
+
+    /// More teams than are kept, one after the other and at once: each has helpers of its own.
+    @Test func teamsFollowEachOther() {
+        for _ in 0..<20 {
+            let teams = (0..<6).map { ThreadTeam(2 + $0 % 2) }
+            DispatchQueue.concurrentPerform(iterations: teams.count) { index in
+                let sums = teams[index].map(50) { part in (0...part).reduce(0, +) }
+                #expect(sums == (0..<50).map { $0 * ($0 + 1) / 2 })
+            }
+        }
+    }
+
     @Test func loopsWithinLoopsAndOfSeveralThreads() {
         for team in Self.teams {
             var counts = [Int](repeating: 0, count: 64)

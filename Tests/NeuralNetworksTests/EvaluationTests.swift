@@ -223,6 +223,23 @@ struct ConvolutionCase: Sendable {
         }
     }
 
+    /// Threads take as many samples each, in rounds of several sizes, and share what is left.
+    @Test func batchesThatDoNotGoRound() throws {
+        var net = RandomNetwork(seed: 13)
+        var value = net.input([3, 24, 24])
+        for (index, channels) in [11, 32, 40].enumerated() {
+            value = try net.relu("r\(index)", try net.convolution("c\(index)", value, channels, padding: 1))
+        }
+        let evaluator = try Evaluator(try net.network(outputs: value))
+        let batch = net.batch(29, [3, 24, 24])
+        let whole = try evaluator.forward(batch, threads: 1).observed[0]
+        for count in Array(0...13) + [28, 29] {
+            for threads in 2...4 {
+                #expect(try evaluator.forward([batch], samples: 0..<count, threads: threads).observed[0] == whole.samples(0..<count))
+            }
+        }
+    }
+
     @Test func refusesWrongBatches() throws {
         var net = RandomNetwork(seed: 11)
         let input = net.input([3, 4, 5])
