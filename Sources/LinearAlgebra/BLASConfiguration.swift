@@ -71,10 +71,15 @@ public enum BLASConfiguration {
         return regions.currentTeam
     }
 
-    /// The threads of ``configuredThreads`` where that is as many as asked for, or a team of its own.
-    package static func team(_ count: Int) -> ThreadTeam {
+    /// The threads of ``configuredThreads``.
+    package static var configuredTeam: ThreadTeam {
         _ = selection
-        let team = regions.configuredTeam
+        return regions.configuredTeam
+    }
+
+    /// The configured team where it has as many threads as asked for, or a team of its own.
+    package static func team(_ count: Int) -> ThreadTeam {
+        let team = configuredTeam
         return team.count == count ? team : ThreadTeam(count)
     }
 
@@ -82,8 +87,9 @@ public enum BLASConfiguration {
     /// inside of a part stay on its thread.
     package static func share(_ parts: Int, _ body: (Int) -> Void) { currentTeam.share(parts, body) }
 
-    /// The same for runs of at most `length` of the numbers 0..<total.
+    /// The same for runs of at most `length` of the numbers 0..<total; one run costs no look for threads.
     package static func share(_ total: Int, inRunsOf length: Int, _ body: (Range<Int>) -> Void) {
+        guard total > length else { return total > 0 ? body(0..<total) : () }
         currentTeam.share(total, inRunsOf: length, body)
     }
 

@@ -32,7 +32,7 @@ public struct Matrix: Sendable, Equatable {
         storage.withUnsafeMutableBufferPointer { storage in
             // Fresh pages are cleared by those who touch them first.
             guard let base = storage.baseAddress.map(SharedPointer.init) else { return }
-            SharedWork.run(storage.count, inRunsOf: Self.filledRun) {
+            BLASConfiguration.share(storage.count, inRunsOf: Self.filledRun) {
                 (base.pointer + $0.lowerBound).update(repeating: value, count: $0.count)
             }
         }
@@ -146,7 +146,7 @@ public struct Matrix: Sendable, Equatable {
         let side = 64
         elements.withUnsafeMutableBufferPointer { x in
             guard let base = x.baseAddress.map(SharedPointer.init) else { return }
-            SharedWork.run(n, inRunsOf: side) { columns in
+            BLASConfiguration.share(n, inRunsOf: side) { columns in
                 let x = base.pointer
                 for top in stride(from: columns.lowerBound, to: n, by: side) {
                     for j in columns {

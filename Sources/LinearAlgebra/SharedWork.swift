@@ -52,10 +52,4 @@ enum SharedWork {
     static func run(_ parts: Int, _ body: (Int) -> Void) {
         BLASConfiguration.currentTeam.share(parts, body)
     }
-
-    /// The same for runs of at most `length` of the numbers 0..<total; one run stays on its thread.
-    static func run(_ total: Int, inRunsOf length: Int, _ body: (Range<Int>) -> Void) {
-        guard total > length else { return body(0..<total) }
-        BLASConfiguration.currentTeam.share(total, inRunsOf: length, body)
-    }
 }

@@ -95,7 +95,7 @@ package struct PointBlocks {
     private func reduce(
         _ range: Range<Int>, _ body: (_ block: Int, CaratheodoryAccumulator) throws(GeometryError) -> Void
     ) throws(GeometryError) {
-        let team = BLASConfiguration.team(BLASConfiguration.configuredThreads)
+        let team = BLASConfiguration.configuredTeam
         try BLASConfiguration.withSingleThread { () throws(GeometryError) in
             for start in stride(from: range.lowerBound, to: range.upperBound, by: 2 * team.count) {
                 let group = start..<Swift.min(start + 2 * team.count, range.upperBound)

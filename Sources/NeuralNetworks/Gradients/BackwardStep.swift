@@ -14,14 +14,15 @@ struct BackwardStep: Sendable {
     /// - Parameters:
     ///   - network: with shapes inferred; the step's kernel is that of its node.
     ///   - slots: where gradients of trained tensors go; empty for none.
+    ///   - folded: the normalization that the step's layer takes up.
     ///   - wanted: by storage, whether a gradient is asked for.
     /// - Throws: `missingTensor`, `wrongTensorShape` for statistics of a batch normalization.
     init(
         _ step: EvaluationPlan.Step, in network: Network,
-        slots: ParameterSlots = ParameterSlots(), wanted: [Bool]
+        slots: ParameterSlots = ParameterSlots(), folded: FoldedNormalization? = nil, wanted: [Bool]
     ) throws(NetworkError) {
         wantsInput = step.inputs.map { wanted[$0] }
-        parameters = try StepParameters(step, in: network, slots: slots)
+        parameters = try StepParameters(step, in: network, slots: slots, folded: folded)
         switch step.kernel {
         case .convolution(let kernel):
             let gradient = ConvolutionGradient(of: kernel, wantsInput: wantsInput[0], wantsWeight: parameters.weight != nil)

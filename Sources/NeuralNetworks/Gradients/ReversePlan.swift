@@ -1,6 +1,7 @@
 // An evaluation plan that can be run backwards: every value keeps a buffer of its own on the way forward, gradients share
 // buffers by their lifetimes on the way back.
 //
+// Batch normalizations are folded into the layers before them where only gradients of trained tensors are asked for.
 // The gradient of a value lives from the last step that reads the value (run first) to the step that makes it.
 
 import LinearAlgebra
@@ -15,6 +16,11 @@ struct ReversePlan: Sendable {
     /// Storages whose gradient begins with zeros before a step, and before all of them.
     private let cleared: [[Int]]
     private let seeded: [Int]
+    /// Layers that take up a normalization: what they add to the flat gradient is not yet that of the tensors.
+    private let folded: [FoldedNormalization]
+    /// Entries of the flat gradient while it is added up.
+    let tensorCount: Int
+    private let slotCount: Int
     /// Inputs that no step reads: their gradient is zero.
     private let unread: [Int]
 
@@ -28,15 +34,20 @@ struct ReversePlan: Sendable {
         _ network: Network, observing taps: [Network.ValueID], slots: ParameterSlots,
         wantsInput: Bool
     ) throws(NetworkError) {
+        let candidates = wantsInput ? [:] : FoldedNormalization.candidates(in: network, slots: slots)
         let plan = try PlanBuilder.plan(
-            for: network, from: network.inputs, observing: network.observedForGradients(of: taps),
-            foldsBatchNormalization: false, keepsObserved: false
+            for: network, from: network.inputs,
+            observing: network.observedForGradients(of: taps).filter { candidates[$0] == nil || taps.contains($0) },
+            foldsBatchNormalization: !candidates.isEmpty, keepsObserved: false
         ).keepingEverything()
+        folded = try FoldedNormalization.all(of: Array(candidates.values), in: plan, of: network, slots: slots)
+        slotCount = slots.count
+        tensorCount = slots.count + folded.reduce(0) { $0 + $1.ownCount }
         var wanted = [Bool](repeating: false, count: plan.storages.count)
         if wantsInput { for source in plan.sources { wanted[source.storage] = true } }
         var backward: [BackwardStep] = []
         for step in plan.steps {
-            let reverse = try BackwardStep(step, in: network, slots: slots, wanted: wanted)
+            let reverse = try BackwardStep(step, in: network, slots: slots, folded: folded.first { $0.layer == step.node }, wanted: wanted)
             if reverse.isNeeded { for storage in step.outputs { wanted[storage] = true } }
             backward.append(reverse)
         }
@@ -79,6 +90,15 @@ struct ReversePlan: Sendable {
     /// Buffers that `run` needs for `count` samples: those of the gradients and one for work.
     func makeBuffers(count: Int) -> BufferSet {
         BufferSet(sizes: bufferSizes.map { max($0, 1) * count } + [backward.map(\.workspaceSize).max() ?? 0])
+    }
+
+    /// The gradient of the tensors from what the steps have added up.
+    func finish(_ gradient: [Float]) -> [Float] {
+        guard !folded.isEmpty else { return gradient }
+        var gradient = gradient
+        for layer in folded { layer.unfold(&gradient) }
+        gradient.removeLast(tensorCount - slotCount)
+        return gradient
     }
 
     /// Values and gradients per sample, in Floats.

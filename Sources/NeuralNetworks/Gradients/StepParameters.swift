@@ -44,15 +44,18 @@ struct StepParameters: Sendable {
         weight != nil || bias != nil || mean != nil || recurrence != nil || peepholes != nil || constants.contains { $0 != nil }
     }
 
+    /// - Parameter folded: what the step's layer takes up.
     init(
-        _ step: EvaluationPlan.Step, in network: Network, slots: ParameterSlots
+        _ step: EvaluationPlan.Step, in network: Network, slots: ParameterSlots, folded: FoldedNormalization?
     ) throws(NetworkError) {
         constants = [Int?](repeating: nil, count: step.inputs.count)
         guard slots.count > 0 else { return }
         let node = network.nodes[step.node]
         switch node.layer {
-        case .convolution(let layer): (weight, bias) = (slots.offset(layer.weight), slots.offset(layer.bias))
-        case .linear(let layer): (weight, bias) = (slots.offset(layer.weight), slots.offset(layer.bias))
+        case .convolution(let layer):
+            (weight, bias) = (slots.offset(layer.weight), folded.map(\.ownBias) ?? slots.offset(layer.bias))
+        case .linear(let layer):
+            (weight, bias) = (slots.offset(layer.weight), folded.map(\.ownBias) ?? slots.offset(layer.bias))
         case .convolutionTranspose(let layer): (weight, bias) = (slots.offset(layer.weight), slots.offset(layer.bias))
         case .embedding(let table): weight = slots.offset(table)
         case .recurrent(let layer):

@@ -2,7 +2,7 @@
 //
 //     L = Σ_samples ℓ(observed values of the sample)                                                          (1)
 //
-// Batch normalizations are frozen: samples are independent. The batch is cut into lanes whose number follows from the network
+// Batch normalizations are frozen: samples are independent, and layers take them up (FoldedNormalization). The batch is cut into lanes whose number follows from the network
 // and the batch alone; every lane walks through its samples in order and adds to a gradient of its own, lanes are added in
 // their order. So the result is the same, bit by bit, for any number of threads.
 // Cost: a forward pass and two of about its size backwards. Memory: one gradient per lane, activations of a few samples per thread.
@@ -120,7 +120,7 @@ public struct WeightGradient: Sendable {
         }
         guard var total = gradients.first else { return (0, [Float](repeating: 0, count: slots.count)) }
         for other in gradients.dropFirst() { for i in total.indices { total[i] += other[i] } }
-        return (losses.reduce(0, +), total)
+        return (losses.reduce(0, +), reverse.finish(total))
     }
 
     private func laneRanges(_ batch: Int) -> [Range<Int>] {
@@ -150,7 +150,7 @@ public struct WeightGradient: Sendable {
                     $0.1.deallocate()
                 }
             ) { lane, buffers in
-                var gradient = [Float](repeating: 0, count: max(1, slots.count))
+                var gradient = [Float](repeating: 0, count: max(1, reverse.tensorCount))
                 var total = 0.0
                 gradient.withUnsafeMutableBufferPointer { gradient in
                     for first in stride(from: lanes[lane].lowerBound, to: lanes[lane].upperBound, by: chunk) {

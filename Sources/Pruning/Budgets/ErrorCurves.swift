@@ -67,7 +67,7 @@ struct ErrorCurves: Sendable {
     private static func ofConsumers(_ group: RankedGroup) throws(PruningError) -> [Double]? {
         guard let problem = try group.problem() else { return nil }
         let order = try group.order() ?? Array(0..<group.count)
-        return ForwardSelection(problem, count: group.count, forcedOrder: order).relativeErrors(energy: problem.targetEnergy)
+        return problem.relativeErrors(order: order)
     }
 
     /// The consumers that choose a group's channels in their own moments, in the original network.

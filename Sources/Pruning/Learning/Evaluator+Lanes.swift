@@ -16,7 +16,7 @@ extension Evaluator {
         let length = inputs.reduce(0) { $0 + $1.sampleSize } > 1024 ? Evaluator.laneSamples : 16 * Evaluator.laneSamples
         let lanes = stride(from: 0, to: max(count, 1), by: length).map { $0..<min(count, $0 + length) }
         let parts = try BLASConfiguration.withSingleThread { () throws(NetworkError) in
-            try BLASConfiguration.team(BLASConfiguration.configuredThreads).map(lanes.count) { (lane) throws(NetworkError) in
+            try BLASConfiguration.configuredTeam.map(lanes.count) { (lane) throws(NetworkError) in
                 try forward(inputs, samples: lanes[lane], threads: 1)
             }
         }

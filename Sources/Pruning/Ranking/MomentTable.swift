@@ -33,15 +33,16 @@ struct MomentTable: Sendable {
         }
     }
 
-    private var moments: [Key: ActivationMoments] = [:]
+    private var moments: [Key: SplitMoments] = [:]
 
     /// Moments of what a consumer reads; `nil` without inputs, and for a convolution in groups, whose channels have no one covariance.
-    subscript(_ consumer: Consumer) -> ActivationMoments? { consumer.isGrouped ? nil : moments[Key(consumer)] }
+    subscript(_ consumer: Consumer) -> SplitMoments? { consumer.isGrouped ? nil : moments[Key(consumer)] }
 
     /// Measures or computes the moments of every group of a run.
     ///
     /// - Throws: `unsupported` where a formula is asked for that a layer does not have; `evaluation`.
-    /// - Complexity: for samples, one forward pass and 2·n² operations per group, input and place; memory of the covariances.
+    /// - Complexity: for samples, one forward pass and 2·n² operations per group, input and place; memory of the covariances. Groups that
+    ///   memory holds no covariance of are split (`PruningRun.runs(ofChannels:)`).
     init(_ inputs: RunInputs, _ run: PruningRun) throws(PruningError) {
         var consumers: [Key: (Consumer, Int)] = [:]
         for group in run.groups where run.measuresMoments(of: group) {
@@ -68,9 +69,10 @@ struct MomentTable: Sendable {
 
     private static func measured(
         _ samples: ActivationTensor, _ consumers: [Key: (Consumer, Int)], _ inputs: RunInputs, _ run: PruningRun
-    ) throws(PruningError) -> [Key: ActivationMoments] {
+    ) throws(PruningError) -> [Key: SplitMoments] {
         let keys = consumers.keys.sorted { ($0.value, $0.offsets.count, $0.run) < ($1.value, $1.offsets.count, $1.run) }
-        var accumulators = keys.map { MomentAccumulator(channels: consumers[$0]?.1 ?? 0) }
+        let runs = keys.map { run.runs(ofChannels: consumers[$0]?.1 ?? 0) }
+        var accumulators = runs.map { $0.map { MomentAccumulator(channels: $0.count) } }
         var generator = SeededGenerator(seed: run.settings.seed).stream(.momentPlaces)
         let stream = try ActivationStream(
             run.network, observing: Array(Set(keys.map(\.value))).sorted(), meter: run.meter)
@@ -79,10 +81,17 @@ struct MomentTable: Sendable {
             let activations = try stream(samples, samples: batch)
             for (index, key) in keys.enumerated() {
                 guard let (consumer, channels) = consumers[key], let tensor = activations[key.value] else { continue }
-                accumulators[index].add(consumer.samples(tensor, channels: channels, limit: placesPerInput, using: &generator))
+                let drawn = consumer.samples(tensor, channels: channels, limit: placesPerInput, using: &generator)
+                for (part, own) in runs[index].enumerated() {
+                    accumulators[index][part].add(runs[index].count == 1 ? drawn : drawn.selectingRows(Array(own)))
+                }
             }
         }
-        return Dictionary(uniqueKeysWithValues: zip(keys, accumulators.map(\.moments)))
+        var table: [Key: SplitMoments] = [:]
+        for (index, key) in keys.enumerated() {
+            table[key] = SplitMoments(parts: accumulators[index].indices.map { accumulators[index][$0].takeMoments() })
+        }
+        return table
     }
 
     /// Inputs that moments are taken of.
@@ -97,20 +106,21 @@ struct MomentTable: Sendable {
             let isFitted = consumer.regressorCount > run.mostRegressors
             // Behind pooling every input is one sample: a rank that is cut short, where few inputs stand for many.
             guard places > 1 || isFitted else { return count }
-            return Swift.max(count, (isFitted ? fittedRows : accountRows) * channels / Swift.min(placesPerInput, places))
+            let regressors = run.runs(ofChannels: channels).map(\.count).max() ?? channels
+            return Swift.max(count, (isFitted ? fittedRows : accountRows) * regressors / Swift.min(placesPerInput, places))
         }
     }
 
     /// Moments of values of the network as the consumers read them.
     private static func moments(
         _ known: [Network.ValueID: ActivationMoments], _ consumers: [Key: (Consumer, Int)], model: InputModel
-    ) throws(PruningError) -> [Key: ActivationMoments] {
-        var table: [Key: ActivationMoments] = [:]
+    ) throws(PruningError) -> [Key: SplitMoments] {
+        var table: [Key: SplitMoments] = [:]
         for (key, (consumer, channels)) in consumers.sorted(by: { $0.value.0.layer.node < $1.value.0.layer.node }) {
             guard let moments = known[key.value], let own = consumer.moments(moments, channels: channels) else {
                 throw .unsupported(.inputModel, value: model.rawValue, needs: .momentFormulas(upTo: consumer.name))
             }
-            table[key] = own
+            table[key] = SplitMoments(parts: [own])
         }
         return table
     }

@@ -15,9 +15,9 @@ struct RankedGroup: Sendable {
     let group: ChannelGroup
     let consumers: [Consumer]
     /// Moments as each consumer reads the group; `nil` without an input model.
-    let moments: [ActivationMoments?]
+    let moments: [SplitMoments?]
     /// One-shot refit problem of all consumers together, where it is asked for more than once; what makes it anew elsewhere.
-    private let known: Reconstruction?
+    private let known: SplitReconstruction?
     private let network: Network
     private let relativeRidge: Double
     /// The rule that chooses.
@@ -46,7 +46,7 @@ struct RankedGroup: Sendable {
         self.group = group
         consumers = weights.consumers
         var measured = weights.consumers.map { table[$0] }
-        if measured.contains(where: { $0.map { !$0.covariance.isFinite } ?? false }) {
+        if measured.contains(where: { $0.map { !$0.isFinite } ?? false }) {
             // Activations that single precision cannot hold: a choice by norms does not depend on them, everything else does.
             guard !settings.readsMoments else { throw .nonFiniteDraws }
             measured = measured.map { _ in nil }
@@ -56,16 +56,16 @@ struct RankedGroup: Sendable {
         rule = settings.selection
         let choosesLater = waits && rule.usesMoments && weights.consumers.count == 1
         (network, self.relativeRidge) = (run.network, relativeRidge)
-        known = choosesLater ? nil : own.map { Reconstruction($0, weights, relativeRidge: relativeRidge) }
+        known = choosesLater ? nil : own.map { SplitReconstruction($0, weights, relativeRidge: relativeRidge) }
         // Convolutions in groups read shares of the channels, and what cannot be measured has no covariance to embed functions with.
         let isEmbeddable =
-            settings.points != .function || own != nil
-            || settings.readsMoments && (weights.consumers.first.map { !$0.isGrouped } ?? false)
+            settings.points != .function || own?.whole != nil
+            || own == nil && settings.readsMoments && (weights.consumers.first.map { !$0.isGrouped } ?? false)
         // Where the choice does not look at them they only serve the account of what is proven.
         let isAffordable = group.count <= RankedGroup.mostAccounted || settings.selection.usesSensitivities
         points = try NeuronPoints(
             isEmbeddable && isAffordable || settings.points != .function ? settings.points : .product, incoming: weights.incoming,
-            outgoing: weights.outgoing, covariance: own?.covariance,
+            outgoing: weights.outgoing, covariance: own?.whole?.covariance,
             rank: settings.rank, layer: group.id)
         if settings.selection.usesSensitivities {
             do {
@@ -97,10 +97,10 @@ struct RankedGroup: Sendable {
     /// One-shot refit problem of all consumers together; `nil` without moments.
     ///
     /// - Complexity: n²·q multiply–adds for a group that is chosen in the moments of its consumer, which hardly ever asks.
-    func problem() throws(PruningError) -> Reconstruction? {
+    func problem() throws(PruningError) -> SplitReconstruction? {
         if let known { return known }
         guard let own = moments.first ?? nil else { return nil }
-        return Reconstruction(own, try GroupWeights(group, in: network), relativeRidge: relativeRidge)
+        return SplitReconstruction(own, try GroupWeights(group, in: network), relativeRidge: relativeRidge)
     }
 
     /// All channels, best first, when the rule ranks them; what is redundant goes first. `nil` for the rules that draw.
@@ -113,7 +113,7 @@ struct RankedGroup: Sendable {
     }
 
     private static func order(
-        _ rule: Selection, _ norms: [Double], _ problem: Reconstruction?, _ points: NeuronPoints, _ bounds: SensitivityBounds?,
+        _ rule: Selection, _ norms: [Double], _ problem: SplitReconstruction?, _ points: NeuronPoints, _ bounds: SensitivityBounds?,
         redundant: [Int], generator: SeededGenerator, layer: String
     ) throws(PruningError) -> [Int]? {
         let all = try everyChannel(rule, norms, problem, points, bounds, generator: generator, layer: layer)
@@ -122,7 +122,7 @@ struct RankedGroup: Sendable {
     }
 
     private static func everyChannel(
-        _ rule: Selection, _ norms: [Double], _ problem: Reconstruction?, _ points: NeuronPoints, _ bounds: SensitivityBounds?,
+        _ rule: Selection, _ norms: [Double], _ problem: SplitReconstruction?, _ points: NeuronPoints, _ bounds: SensitivityBounds?,
         generator: SeededGenerator, layer: String
     ) throws(PruningError) -> [Int]? {
         let n = norms.count
@@ -130,9 +130,9 @@ struct RankedGroup: Sendable {
         case .greedy, .backward:
             // Convolutions in groups share no moments: one shot, their channels go by norm.
             guard let problem else { return descending(norms) }
-            if rule == .greedy { return ForwardSelection(problem, count: n).order }
+            if rule == .greedy { return problem.selection }
             do {
-                return try BackwardElimination(problem, remaining: 0).order.reversed()
+                return try problem.elimination(remaining: 0).reversed()
             } catch {
                 throw .factorization(error, layer: layer)
             }
@@ -164,7 +164,7 @@ struct RankedGroup: Sendable {
         if ranked == nil, rule == .backward, let problem = try problem() {
             // What stays needs no order.
             do {
-                let gone = Set(try BackwardElimination(problem, remaining: m, first: redundant).order)
+                let gone = Set(try problem.elimination(remaining: m, first: redundant))
                 return ((0..<count).filter { !gone.contains($0) }, nil)
             } catch {
                 throw .factorization(error, layer: name)
@@ -214,9 +214,9 @@ struct RankedGroup: Sendable {
     }
 }
 
-extension Reconstruction {
+extension SplitReconstruction {
     /// The one-shot problem of a group's consumers, stacked.
-    fileprivate init(_ moments: ActivationMoments, _ weights: GroupWeights, relativeRidge: Double) {
-        self.init(moments: moments, outgoing: weights.outgoing, relativeRidge: relativeRidge, hasIntercept: weights.hasConstant)
+    fileprivate init(_ moments: SplitMoments, _ weights: GroupWeights, relativeRidge: Double) {
+        self.init(moments, outgoing: weights.outgoing, relativeRidge: relativeRidge, hasIntercept: weights.hasConstant)
     }
 }

@@ -66,7 +66,7 @@ struct OneShotRefit: Sendable {
             let known = weights.consumers.count == 1 ? try ranked.problem() : nil
             let problem =
                 known
-                ?? Reconstruction(moments: moments, outgoing: own, relativeRidge: relativeRidge, hasIntercept: consumer.hasConstant)
+                ?? SplitReconstruction(moments, outgoing: own, relativeRidge: relativeRidge, hasIntercept: consumer.hasConstant)
             let fit: Reconstruction.Fit
             do { fit = try problem.fit(kept, prior: own.selectingColumns(kept)) } catch { throw .factorization(error, layer: ranked.name) }
             masked.scatter(fit.weights, rowOffset: 0, to: consumer, kept: kept, channels: ranked.count)

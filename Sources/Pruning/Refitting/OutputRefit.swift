@@ -12,10 +12,13 @@ struct OutputRefit: Sendable {
 
     /// Refits the output layer, then all dense layers at the end whose weights have been refitted.
     ///
-    /// - Parameter inputs: both networks right before the dense layers at the end.
+    /// - Parameters:
+    ///   - inputs: both networks right before the dense layers at the end.
+    ///   - bytes: for what these layers read; as many inputs are used as that holds.
     ///
-    /// Nothing is done when the network does not end in a linear layer with a bias, or when nothing before it has changed.
-    init(_ masked: MaskedNetwork, of original: MaskedNetwork, on inputs: PairedFrontier) throws(PruningError) {
+    /// Nothing is done when the network does not end in a linear layer with a bias, when nothing before it has changed, or when the
+    /// inputs are too few to say anything of others.
+    init(_ masked: MaskedNetwork, of original: MaskedNetwork, on inputs: PairedFrontier, bytes: Int) throws(PruningError) {
         self.masked = masked
         let members = DenseTail(original.network).members
         guard !masked.changed.isEmpty, let last = members.last else { return }
@@ -45,11 +48,15 @@ struct OutputRefit: Sendable {
         guard stages.allSatisfy({ $0.inputs > 0 }) else { return }
 
         let first = tail[0]
+        guard let shape = original.network.values[first.node.inputs[0]].shape else { return }
+        let perInput = Swift.max(1, shape.dropLast().reduce(1, *))
+        let count = Swift.min(inputs.batchCount, bytes / (MemoryLayout<Float>.size * stages[0].inputs * perInput))
+        guard count * perInput >= OutputRefit.leastRows * (stages[stages.count - 1].inputs + 1) else { return }
         let taps = tail.map(\.preactivation)
         var features: [Float] = []
         var exact = [[Float]](repeating: [], count: tail.count)
         try inputs.forEachBatch(
-            of: 0..<inputs.batchCount, in: original, observing: taps, masked, observing: [first.node.inputs[0]]
+            of: 0..<count, in: original, observing: taps, masked, observing: [first.node.inputs[0]]
         ) { _, answers, seen in
             guard let h = seen[first.node.inputs[0]] else { return }
             for row in 0..<h.values.count / first.inputs { for j in columns[0] { features.append(h.values[row * first.inputs + j]) } }
@@ -59,7 +66,7 @@ struct OutputRefit: Sendable {
             return
         }
 
-        guard try OutputRefit.isTrusted(stages, features: features, targets: targets, inputCount: inputs.batchCount, name: last.node.name)
+        guard try OutputRefit.isTrusted(stages, features: features, targets: targets, inputCount: count, name: last.node.name)
         else { return }
         stages[stages.count - 1] = try OutputRefit.classifier(stages, features: features, targets: targets, name: last.node.name)
         let fitted = DenseTailRefit(stages, features: features, targets: targets, isJoint: stages.count > 1)
@@ -96,7 +103,7 @@ struct OutputRefit: Sendable {
         let last = stages[stages.count - 1]
         let rows = targets.count / last.outputs
         if rows >= trustedRows * (last.inputs + 1) { return true }
-        guard inputCount >= FoldedMoments.foldCount, rows >= leastRows * (last.inputs + 1) else { return false }
+        guard inputCount >= FoldedMoments.foldCount else { return false }
         // All rows of an input (its tokens, say) are on the same side.
         let perInput = Swift.max(1, rows / inputCount)
         let isHeldOut = (0..<rows).map { $0 / perInput % FoldedMoments.foldCount == 0 }

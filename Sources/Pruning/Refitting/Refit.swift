@@ -27,7 +27,7 @@ struct Refit: Sendable {
         }
         if let tail, run.settings.refitsClassifier, run.canCompareOutputs, !run.isWithoutLoss(counts) {
             let original = MaskedNetwork(run.network)
-            let outputs = try OutputRefit(masked, of: original, on: tail)
+            let outputs = try OutputRefit(masked, of: original, on: tail, bytes: run.settings.memory / 4)
             masked = outputs.masked
             for final in outputs.errors {
                 for g in outcomes.indices { outcomes[g].errors = outcomes[g].errors.map { $0.replaced(by: final) } }

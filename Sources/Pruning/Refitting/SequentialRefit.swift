@@ -96,10 +96,15 @@ struct SequentialRefit: Sendable {
         _ site: Site, _ groups: [RankedGroup], _ kept: inout [[Int]?], keeping counts: [Int], _ inputs: RunInputs, _ run: PruningRun
     ) throws(PruningError) -> ConsumerErrors? {
         guard !site.groups.isEmpty else { return nil }
-        warnings.append(.fittedByChannels(consumer: site.consumer.name, regressors: site.patches.count))
         var fit = OneShotRefit(inputs, run)
         var own: ConsumerErrors?
+        let name = site.consumer.name
+        if site.patches.count > site.groups.reduce(0, { $0 + groups[$1].count }) {
+            warnings.append(.fittedByChannels(consumer: name, regressors: site.patches.count))
+        }
         for g in site.groups {
+            let runs = run.runs(ofChannels: groups[g].count).count
+            if runs > 1 { warnings.append(.fittedInRuns(consumer: name, channels: groups[g].count, runs: runs)) }
             if kept[g] == nil { kept[g] = try groups[g].choice(keeping: counts[g]).kept }
             let errors = try fit.cut(groups[g], kept: kept[g] ?? [], factors: nil)
             own = errors.first { $0.consumer.layer.node == site.consumer.layer.node } ?? own

@@ -21,6 +21,8 @@ extension PruningWarning {
             "outputs behind node \(node) (\(operation)) cannot be computed here: what it reads stands for them wherever they are compared or learned"
         case .fittedByChannels(let consumer, let regressors):
             "\(consumer) reads \(regressors) values: its channels are fitted with all positions alike; \(name(.memory)) of \(Decimal.fixed(PruningRun.memory(forRegressors: regressors) / 1e9 + 0.05, 1))GB would fit them one by one"
+        case .fittedInRuns(let consumer, let channels, let runs):
+            "\(consumer) reads \(channels) channels: they are chosen and fitted in \(runs) runs, each for its own share; \(name(.memory)) of \(Decimal.fixed(PruningRun.memory(forRegressors: channels) / 1e9 + 0.05, 1))GB would fit them together"
         case .assumedPrior:
             "input statistics were not declared: mean 1/2 and variance 1/12 are assumed; \(name(.inputMean)) and \(name(.inputDeviation)) of the data set would make the fit better"
         case .assumedStandard:

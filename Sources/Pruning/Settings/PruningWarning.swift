@@ -27,6 +27,9 @@ public enum PruningWarning: Sendable, Equatable, Codable {
     /// A consumer of so many regressors that their normal matrices exceed the memory: its channels are chosen and fitted in moments of
     /// the original network, all positions of a channel alike.
     case fittedByChannels(consumer: String, regressors: Int)
+    /// A group of so many channels that their moments exceed the memory: they are chosen and fitted in runs, each for its own share of
+    /// what the consumer computes.
+    case fittedInRuns(consumer: String, channels: Int, runs: Int)
     /// The statistics of the inputs are a guess.
     case assumedPrior
     /// The same for vectors, which are taken to be standardized.
