@@ -26,7 +26,7 @@ public struct PreparedPruning: Sendable {
     ) throws(PruningError) {
         (self.pruner, self.run, self.observer) = (pruner, run, observer)
         try run.begin(.inputs)
-        let inputs = try RunInputs(calibration, for: run)
+        let inputs = try RunInputs(calibration, for: run).withAnswersChecked(for: run)
         if !inputs.areEnough(for: run.settings), let fallback = run.settings.withoutMoments {
             knowledge = .unmeasured(fallback)
             return

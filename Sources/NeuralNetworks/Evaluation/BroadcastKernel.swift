@@ -5,38 +5,18 @@ import LinearAlgebra
 /// Sum or product of several operands that broadcast to one shape.
 struct BroadcastKernel: Sendable {
     enum Operation: Sendable { case add, multiply }
-    struct Operand: Sendable {
-        /// Stride per axis of the output's sample, 0 where the operand repeats.
-        var strides: [Int]
-        /// Values per sample; 0 for a constant, which is the same for every sample.
-        var sampleStride: Int
-    }
 
     let operation: Operation
     let extents: [Int]
-    let operands: [Operand]
+    let operands: [BroadcastOperand]
     let activation: Activation
 
-    /// Adjacent axes that every operand walks through contiguously (or not at all) are merged.
-    init(operation: Operation, extents: [Int], operands: [Operand], activation: Activation) {
+    init(operation: Operation, extents: [Int], operands: [BroadcastOperand], activation: Activation) {
         self.operation = operation
         self.activation = activation
-        var extents = extents.isEmpty ? [1] : extents
-        var operands = operands.map { Operand(strides: $0.strides.isEmpty ? [0] : $0.strides, sampleStride: $0.sampleStride) }
-        var axis = extents.count - 2
-        while axis >= 0 {
-            if operands.allSatisfy({ $0.strides[axis] == $0.strides[axis + 1] * extents[axis + 1] }) {
-                extents[axis] *= extents[axis + 1]
-                extents.remove(at: axis + 1)
-                for i in operands.indices {
-                    operands[i].strides[axis] = operands[i].strides[axis + 1]
-                    operands[i].strides.remove(at: axis + 1)
-                }
-            }
-            axis -= 1
-        }
-        self.extents = extents
-        self.operands = operands
+        var (extents, operands) = (extents, operands)
+        BroadcastOperand.merge(&operands, &extents)
+        (self.extents, self.operands) = (extents, operands)
     }
 
     func run(count: Int, inputs: [UnsafePointer<Float>], output: UnsafeMutablePointer<Float>) {

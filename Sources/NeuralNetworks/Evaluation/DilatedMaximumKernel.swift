@@ -3,15 +3,14 @@ struct DilatedMaximumKernel: SampleKernel {
     let channels, height, width, outHeight, outWidth: Int
     let windowY, windowX, strideY, strideX, dilationY, dilationX, top, left: Int
 
-    init(_ layer: Pooling, input: [Int], output: [Int]) {
-        // A 1-D window is a 2-D one of height 1.
-        let isFlat = input.count == 2
-        (channels, height, width) = (input[0], isFlat ? 1 : input[1], input[isFlat ? 1 : 2])
-        (outHeight, outWidth) = (isFlat ? 1 : output[1], output[isFlat ? 1 : 2])
-        (windowY, windowX) = (isFlat ? 1 : layer.window[0], layer.window[isFlat ? 0 : 1])
-        (strideY, strideX) = (isFlat ? 1 : layer.strides[0], layer.strides[isFlat ? 0 : 1])
-        (dilationY, dilationX) = (isFlat ? 1 : layer.dilations[0], layer.dilations[isFlat ? 0 : 1])
-        (top, left) = (isFlat ? 0 : layer.padding[0], layer.padding[isFlat ? 0 : 1])
+    init(channels: Int, window: SlidingWindow) {
+        self.channels = channels
+        (height, width) = (window.height, window.width)
+        (outHeight, outWidth) = (window.outHeight, window.outWidth)
+        (windowY, windowX) = (window.windowY, window.windowX)
+        (strideY, strideX) = (window.strideY, window.strideX)
+        (dilationY, dilationX) = (window.dilationY, window.dilationX)
+        (top, left) = (window.top, window.left)
     }
 
     func run(

@@ -18,16 +18,15 @@ extension PlanBuilder {
         case .activation(let activation):
             return .activation(activation, size: size)
         case .pooling(let layer):
-            let isFlat = input.count == 2
-            if !layer.dilations.isEmpty { return .general(DilatedMaximumKernel(layer, input: input, output: output)) }
+            let window = SlidingWindow(
+                input: input, output: output, window: layer.window, strides: layer.strides, dilations: layer.dilations,
+                padding: layer.padding)
+            if !layer.dilations.isEmpty { return .general(DilatedMaximumKernel(channels: input[0], window: window)) }
             return .pooling(
                 PoolingKernel(
-                    kind: layer.kind, channels: input[0], height: isFlat ? 1 : input[1], width: input[isFlat ? 1 : 2],
-                    outHeight: isFlat ? 1 : output[1], outWidth: output[isFlat ? 1 : 2],
-                    windowY: isFlat ? 1 : layer.window[0], windowX: layer.window[isFlat ? 0 : 1],
-                    strideY: isFlat ? 1 : layer.strides[0], strideX: layer.strides[isFlat ? 0 : 1],
-                    top: isFlat ? 0 : layer.padding[0], left: layer.padding[isFlat ? 0 : 1],
-                    bottom: isFlat ? 0 : layer.padding[2], right: layer.padding[isFlat ? 1 : 3]))
+                    kind: layer.kind, channels: input[0], height: window.height, width: window.width, outHeight: window.outHeight,
+                    outWidth: window.outWidth, windowY: window.windowY, windowX: window.windowX, strideY: window.strideY,
+                    strideX: window.strideX, top: window.top, left: window.left, bottom: window.bottom, right: window.right))
         case .globalAveragePooling:
             return .globalAverage(GlobalAverageKernel(channels: input[0], positions: input.dropFirst().reduce(1, *)))
         case .add:
@@ -144,7 +143,7 @@ extension PlanBuilder {
     private func broadcastKernel(
         _ node: Network.Node, _ operation: BroadcastKernel.Operation, _ output: [Int], _ activation: Activation
     ) throws(NetworkError) -> BroadcastKernel {
-        var operands: [BroadcastKernel.Operand] = []
+        var operands: [BroadcastOperand] = []
         for value in node.inputs {
             let isConstant = constants.contains(value)
             let shape = try operandShape(value, rank: output.count, node)

@@ -73,14 +73,14 @@ extension PlanBuilder {
         _ node: Network.Node, _ layer: ConvolutionTranspose, _ input: [Int], _ output: [Int]
     ) throws(NetworkError) -> ConvolutionTransposeKernel {
         let extents = try network.transposeExtents(layer, of: node)
-        // A 1-D layer is a 2-D one of height 1.
-        let isFlat = extents.kernel.count == 1
+        let window = SlidingWindow(
+            input: input, output: output, window: extents.kernel, strides: layer.strides, dilations: layer.dilations,
+            padding: layer.padding)
         return ConvolutionTransposeKernel(
-            inputChannels: extents.inputs, height: isFlat ? 1 : input[1], width: input[isFlat ? 1 : 2], outputChannels: extents.outputs,
-            outHeight: isFlat ? 1 : output[1], outWidth: output[isFlat ? 1 : 2], kernelHeight: isFlat ? 1 : extents.kernel[0],
-            kernelWidth: extents.kernel[isFlat ? 0 : 1], strideY: isFlat ? 1 : layer.strides[0], strideX: layer.strides[isFlat ? 0 : 1],
-            dilationY: isFlat ? 1 : layer.dilations[0], dilationX: layer.dilations[isFlat ? 0 : 1], top: isFlat ? 0 : layer.padding[0],
-            left: layer.padding[isFlat ? 0 : 1], groups: layer.groups, weight: try network.parameter(layer.weight, of: node).values,
+            inputChannels: extents.inputs, height: window.height, width: window.width, outputChannels: extents.outputs,
+            outHeight: window.outHeight, outWidth: window.outWidth, kernelHeight: window.windowY, kernelWidth: window.windowX,
+            strideY: window.strideY, strideX: window.strideX, dilationY: window.dilationY, dilationX: window.dilationX, top: window.top,
+            left: window.left, groups: layer.groups, weight: try network.parameter(layer.weight, of: node).values,
             bias: try network.vector(layer.bias, count: extents.outputs, of: node) ?? [])
     }
 

@@ -251,17 +251,16 @@ struct PlanBuilder {
             var weight = try network.parameter(layer.weight, of: node).values
             epilogue.bias = try network.vector(layer.bias, count: extents.outputs, of: node) ?? []
             if let affine { Self.fold(affine, into: &weight, bias: &epilogue.bias, rowLength: weight.count / extents.outputs) }
-            // A 1-D convolution is a 2-D one of height 1.
-            let isFlat = extents.kernel.count == 1
+            let window = SlidingWindow(
+                input: inShape, output: outShape, window: extents.kernel, strides: layer.strides, dilations: layer.dilations,
+                padding: layer.padding)
             return .convolution(
                 ConvolutionKernel(
                     extents: .init(
-                        inputs: extents.inputs, height: isFlat ? 1 : inShape[1], width: inShape[isFlat ? 1 : 2],
-                        outputs: extents.outputs, outHeight: isFlat ? 1 : outShape[1], outWidth: outShape[isFlat ? 1 : 2],
-                        kernelHeight: isFlat ? 1 : extents.kernel[0], kernelWidth: extents.kernel[isFlat ? 0 : 1],
-                        strideY: isFlat ? 1 : layer.strides[0], strideX: layer.strides[isFlat ? 0 : 1],
-                        dilationY: isFlat ? 1 : layer.dilations[0], dilationX: layer.dilations[isFlat ? 0 : 1],
-                        top: isFlat ? 0 : layer.padding[0], left: layer.padding[isFlat ? 0 : 1], groups: layer.groups),
+                        inputs: extents.inputs, height: window.height, width: window.width, outputs: extents.outputs,
+                        outHeight: window.outHeight, outWidth: window.outWidth, kernelHeight: window.windowY, kernelWidth: window.windowX,
+                        strideY: window.strideY, strideX: window.strideX, dilationY: window.dilationY, dilationX: window.dilationX,
+                        top: window.top, left: window.left, groups: layer.groups),
                     weight: weight, epilogue: epilogue))
         case .linear(let layer):
             let extents = try network.linearExtents(layer, of: node)

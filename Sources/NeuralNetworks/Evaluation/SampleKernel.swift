@@ -37,11 +37,3 @@ struct TensorGradients {
     var recurrence: UnsafeMutablePointer<Float>?
     var peepholes: UnsafeMutablePointer<Float>?
 }
-
-/// How an operand is read when it is broadcast to the shape of the result.
-struct BroadcastOperand: Sendable {
-    /// Per axis of the result's sample, 0 where the operand repeats.
-    var strides: [Int]
-    /// Values per sample; 0 for a constant.
-    var sampleStride: Int
-}

@@ -13,10 +13,13 @@ extension ElementwiseKernel {
         gradients: [UnsafeMutablePointer<Float>?], tensors: TensorGradients, workspace: UnsafeMutablePointer<Float>
     ) {
         guard gradients.contains(where: { $0 != nil }) else { return }
-        forEachRow(count) { starts, place, steps, length in
-            spread(
-                dy[0] + place, outputs[0] + place, zip(inputs, starts).map { $0 + $1 }, steps,
-                zip(gradients, starts).map { gradient, start in gradient.map { $0 + start } }, length)
+        var (x, dx) = (inputs, gradients)
+        forEachRow(count) { starts, place, length in
+            for k in x.indices {
+                x[k] = inputs[k] + starts[k]
+                dx[k] = gradients[k].map { $0 + starts[k] }
+            }
+            spread(dy[0] + place, outputs[0] + place, x, steps, dx, length)
         }
     }
 
@@ -25,13 +28,18 @@ extension ElementwiseKernel {
         _ dy: UnsafePointer<Float>, _ y: UnsafePointer<Float>, _ x: [UnsafePointer<Float>], _ s: [Int],
         _ dx: [UnsafeMutablePointer<Float>?], _ count: Int
     ) {
+        @inline(__always)
         func add(to operand: Int, _ slope: (Int) -> Float) {
             guard let target = dx[operand] else { return }
-            let step = s[operand]
-            for i in 0..<count {
-                let value = dy[i] * slope(i)
-                // A slope at a pole says nothing about what to change.
-                if value.isFinite { target[i * step] += value }
+            // A slope at a pole says nothing about what to change.
+            func finite(_ value: Float) -> Float { value.isFinite ? value : 0 }
+            switch s[operand] {
+            case 1: for i in 0..<count { target[i] += finite(dy[i] * slope(i)) }
+            case 0:
+                var sum = target[0]
+                for i in 0..<count { sum += finite(dy[i] * slope(i)) }
+                target[0] = sum
+            case let step: for i in 0..<count { target[i * step] += finite(dy[i] * slope(i)) }
             }
         }
         switch operation {
@@ -67,8 +75,16 @@ extension ElementwiseKernel {
                 return -((x[0][i * s[0]] - y[i]) / divisor).rounded()
             }
         case .parametricReLU:
-            add(to: 0) { x[0][$0 * s[0]] < 0 ? x[1][$0 * s[1]] : 1 }
-            add(to: 1) { min(x[0][$0 * s[0]], 0) }
+            let (input, step, slope) = (x[0], s[0], x[1])
+            if step == 1, s[1] == 0 {
+                // A slope for each channel, as networks have it.
+                let own = slope[0]
+                add(to: 0) { input[$0] < 0 ? own : 1 }
+                add(to: 1) { min(input[$0], 0) }
+            } else {
+                add(to: 0) { input[$0 * step] < 0 ? slope[$0 * s[1]] : 1 }
+                add(to: 1) { min(input[$0 * step], 0) }
+            }
         case .clamp:
             func isBelow(_ i: Int) -> Bool { x[0][i * s[0]] < x[1][i * s[1]] }
             func isAbove(_ i: Int) -> Bool { max(x[0][i * s[0]], x[1][i * s[1]]) > x[2][i * s[2]] }

@@ -1,7 +1,7 @@
 // Inputs of networks on tokens: which of them are indices into tables, and sequences of such indices.
 //
-// A table that an embedding reads by an input says which values that input takes: its rows. Tokens are drawn independently and
-// uniformly; segments (tables of a few rows) are the same for a whole sequence; everything else, masks above all, is 1: nothing is left
+// A table that an embedding reads by an input says which values that input takes: its rows. So do constants that an input is compared
+// with (one-hot codes written as equations). Tokens are drawn independently and uniformly; segments (tables of a few rows) are the same for a whole sequence; everything else, masks above all, is 1: nothing is left
 // out. No text has such tokens, but every row of the table is one that training has seen, which no Gaussian is.
 
 import NeuralNetworks
@@ -10,14 +10,14 @@ import TensorFiles
 
 /// Which values of an input are indices.
 struct TokenDrawing: Sendable {
-    /// Values of the input that index one table.
+    /// Values of the input that index one table, or are compared with the same constants.
     private struct Part: Sendable {
         var values: Range<Int>
-        var rows: Int
+        var choices: [Float]
     }
 
     /// Tables of so few rows tell segments apart, not tokens.
-    private static let mostSegments = 4
+    fileprivate static let mostSegments = 4
     /// Sequences that are drawn when nothing else is set: with a dozen tokens and more each, thousands of rows for every regressor.
     static let sequenceCount = 256
 
@@ -25,18 +25,18 @@ struct TokenDrawing: Sendable {
     private let shape: [Int]
     private let parts: [Part]
 
-    /// `nil` unless the network has one input of known size, and an embedding reads values of it.
+    /// `nil` unless the network has one input of known size, and an embedding or a one-hot code reads values of it.
     init?(_ network: Network) {
         guard network.inputs.count == 1, let shape = network.values[network.inputs[0]].shape, !shape.isEmpty else { return nil }
         let count = CheckedSize.product(shape).value ?? 0
         var parts: [Part] = []
         for node in network.nodes {
-            guard case .embedding(let weight) = node.layer, let rows = network.parameters[weight]?.shape.first, rows > 0,
+            guard let choices = network.choices(of: node), !choices.isEmpty,
                 let values = network.inputValues(behind: node.inputs[0], of: count)
             else { continue }
-            parts.append(Part(values: values, rows: rows))
+            parts.append(Part(values: values, choices: choices))
         }
-        guard parts.contains(where: { $0.rows > TokenDrawing.mostSegments }) else { return nil }
+        guard parts.contains(where: { $0.choices.count > TokenDrawing.mostSegments }) else { return nil }
         (self.shape, self.parts) = (shape, parts)
     }
 
@@ -46,11 +46,9 @@ struct TokenDrawing: Sendable {
         var values = [Float](repeating: 1, count: count * size)
         for n in 0..<count {
             for part in parts {
-                let segment = Float(Int.random(in: 0..<part.rows, using: &generator))
-                for i in part.values {
-                    values[n * size + i] =
-                        part.rows <= TokenDrawing.mostSegments ? segment : Float(Int.random(in: 0..<part.rows, using: &generator))
-                }
+                func drawn() -> Float { part.choices[Int.random(in: 0..<part.choices.count, using: &generator)] }
+                let segment = drawn()
+                for i in part.values { values[n * size + i] = part.choices.count <= TokenDrawing.mostSegments ? segment : drawn() }
             }
         }
         return ActivationTensor(shape: [count] + shape, values: values)
@@ -58,6 +56,24 @@ struct TokenDrawing: Sendable {
 }
 
 extension Network {
+    /// Values that a node tells apart in what it reads first: rows of a table, constants that it is compared with.
+    fileprivate func choices(of node: Node) -> [Float]? {
+        switch node.layer {
+        case .embedding(let weight): parameters[weight]?.shape.first.map { rows in (0..<rows).map(Float.init) }
+        case .elementwise(.equal):
+            // A mark that is looked for is no code.
+            constant(node.inputs.last).map { Set($0) }.flatMap { $0.count > TokenDrawing.mostSegments ? $0.sorted() : nil }
+        default: nil
+        }
+    }
+
+    private func constant(_ value: ValueID?) -> [Float]? {
+        guard let value, let maker = nodes.first(where: { $0.outputs.contains(value) }), case .constant(let name) = maker.layer else {
+            return nil
+        }
+        return parameters[name]?.values
+    }
+
     /// The values of the only input, flattened, that a value is made of by cutting out and reshaping alone.
     fileprivate func inputValues(behind value: ValueID, of count: Int) -> Range<Int>? {
         if value == inputs[0] { return 0..<count }

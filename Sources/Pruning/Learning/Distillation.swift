@@ -59,6 +59,8 @@ public struct Distillation: Sendable {
     private static let leastRateFactor = 1.0 / 32
     /// Points between the start and the best weights that compete in the end.
     private static let blends: [Float] = [0.75, 0.5, 0.25]
+    /// Share of the variance below which rounding is all that is left to learn.
+    private static let leastShare = 1e-10
 
     /// Prepares a run.
     ///
@@ -166,7 +168,7 @@ public struct Distillation: Sendable {
         do {
             let start = zip(prepared.values, tensors.units).map { $0 / $1 }
             var state = try earlier.map { try checked($0, count: start.count) } ?? begin(start)
-            try descend(&state, observer: observer)
+            if heldOut.share(state.startError).map({ $0 > Distillation.leastShare }) ?? true { try descend(&state, observer: observer) }
             var (best, bestError) = (state.best, state.bestError)
             if best != start {
                 for share in Distillation.blends {

@@ -23,6 +23,8 @@ extension PruningWarning {
             "\(consumer) reads \(regressors) values: its channels are fitted with all positions alike; \(name(.memory)) of \(Decimal.fixed(PruningRun.memory(forRegressors: regressors) / 1e9 + 0.05, 1))GB would fit them one by one"
         case .fittedInRuns(let consumer, let channels, let runs):
             "\(consumer) reads \(channels) channels: they are chosen and fitted in \(runs) runs, each for its own share; \(name(.memory)) of \(Decimal.fixed(PruningRun.memory(forRegressors: channels) / 1e9 + 0.05, 1))GB would fit them together"
+        case .answeredAlike:
+            "the network answers all inputs alike that it was asked: they say little of what its channels are worth; \(name(.calibration)) with inputs of its kind would"
         case .assumedPrior:
             "input statistics were not declared: mean 1/2 and variance 1/12 are assumed; \(name(.inputMean)) and \(name(.inputDeviation)) of the data set would make the fit better"
         case .assumedStandard:

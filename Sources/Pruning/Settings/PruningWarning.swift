@@ -30,6 +30,8 @@ public enum PruningWarning: Sendable, Equatable, Codable {
     /// A group of so many channels that their moments exceed the memory: they are chosen and fitted in runs, each for its own share of
     /// what the consumer computes.
     case fittedInRuns(consumer: String, channels: Int, runs: Int)
+    /// The original answers all inputs alike that it was asked: they do not tell its channels apart.
+    case answeredAlike
     /// The statistics of the inputs are a guess.
     case assumedPrior
     /// The same for vectors, which are taken to be standardized.
