@@ -28,18 +28,33 @@ struct ModelFile {
     private let leavesWeights: Bool
 
     /// Reads `.onnx` files as models, all others as tensors that `topology` makes a network of; chains of linear layers need none.
-    /// - Parameter leavesWeights: whether large tensors of an ONNX model stay in their files, for networks that are not computed.
-    init(path: String, topology: Topology?, leavesWeights: Bool = false) throws {
+    /// - Parameters:
+    ///   - inputShape: of one sample of the only input, where the model leaves sizes open and fits together at none of the usual ones.
+    ///   - leavesWeights: whether large tensors of an ONNX model stay in their files, for networks that are not computed.
+    init(path: String, topology: Topology?, inputShape: [Int]? = nil, leavesWeights: Bool = false) throws {
         self.path = path
-        inputShapes = [:]
         self.leavesWeights = leavesWeights
         if SystemPath.ending(of: path) == "onnx" {
             let model = try ONNX.read(path: path)
-            let source = try Self.naming(path) { try ONNXNetwork(model, leavingFrom: leavesWeights ? ONNXNetwork.smallTensor : nil) }
+            let limit = leavesWeights ? ONNXNetwork.smallTensor : nil
+            let source: ONNXNetwork
+            do {
+                source = try ONNXNetwork(model, leavingFrom: limit)
+                inputShapes = [:]
+            } catch {
+                guard let inputShape, let input = ONNXNetwork.onlyInput(of: model) else {
+                    throw CommandFailure.failure("\(path): \(error)")
+                }
+                inputShapes = [input: inputShape]
+                source = try Self.naming(path) { [inputShapes] in
+                    try ONNXNetwork(model, inputShapes: inputShapes, leavingFrom: limit)
+                }
+            }
             content = .onnx(source)
             network = source.network
             recognized = nil
         } else {
+            inputShapes = [:]
             let archive = try TensorArchive.read(path: path)
             do {
                 network = try Self.network(archive, topology)
@@ -66,11 +81,26 @@ struct ModelFile {
         self.inputShapes = inputShapes
     }
 
-    /// The model with inputs of other shapes, where the file leaves sizes open; itself where it has them already, or holds weights only.
+    private init(_ file: ModelFile, network: Network) {
+        (path, content, recognized, inputShapes, leavesWeights) = (
+            file.path, file.content, file.recognized, file.inputShapes, file.leavesWeights
+        )
+        self.network = network
+    }
+
+    /// The model with inputs of other shapes, where the file leaves sizes open, or holds weights of a network that takes any; itself where it
+    /// has them already, or takes no others.
     ///
     /// - Parameter shapes: of one sample of each input in order, as asked for or as data have them; `nil` for those there.
     func resized(to shapes: [[Int]]?) throws -> ModelFile {
-        guard let shapes, case .onnx(let source) = content else { return self }
+        guard let shapes else { return self }
+        guard case .onnx(let source) = content else {
+            let own = network.inputs.map { network.values[$0].shape }
+            guard own.map({ $0?.count }) == shapes.map(\.count), own != shapes,
+                let resized = try? network.inferringShapes(inputShapes: shapes)
+            else { return self }
+            return ModelFile(self, network: resized)
+        }
         var wanted: [String: [Int]] = [:]
         for (input, shape) in zip(network.inputs.map { network.values[$0] }, shapes) where input.shape != shape {
             if source.inputSizes.contains(where: { $0.input == input.name }) { wanted[input.name] = shape }
@@ -179,7 +209,10 @@ struct ModelFile {
     /// The network that reading the file of `write` gives: `network` in the file's element types and names.
     func reread(_ network: Network) throws -> Network {
         switch content {
-        case .weights(let archive, let topology): try Self.network(network.archive(replacing: archive), topology)
+        case .weights(let archive, let topology):
+            try Self.network(network.archive(replacing: archive), topology).inferringShapes(
+                inputShapes: network.inputs.allSatisfy { network.values[$0].shape != nil }
+                    ? network.inputs.compactMap { network.values[$0].shape } : nil)
         case .onnx(let source): try ONNXNetwork(source.model(for: network), inputShapes: openShapes(of: source)).network
         }
     }

@@ -12,9 +12,11 @@ struct NetworkOptions: ParsableArguments {
     var network: String?
 
     /// Reads a model: `.onnx`, or `.safetensors` or `.npz` with the topology named here.
-    /// - Parameter leavesWeights: whether large tensors of an ONNX model stay in their files, for networks that are not computed.
-    func read(_ path: String, leavesWeights: Bool = false) throws -> ModelFile {
-        let file = try ModelFile(path: path, topology: network.map(topology), leavesWeights: leavesWeights)
+    /// - Parameters:
+    ///   - inputShape: of one input, as asked for.
+    ///   - leavesWeights: whether large tensors of an ONNX model stay in their files, for networks that are not computed.
+    func read(_ path: String, inputShape: [Int]? = nil, leavesWeights: Bool = false) throws -> ModelFile {
+        let file = try ModelFile(path: path, topology: network.map(topology), inputShape: inputShape, leavesWeights: leavesWeights)
         if network != nil, file.hasOwnTopology { Console.warn("note: \(path) holds its own topology; --network is for weights-only files") }
         for warning in file.warnings { Console.warn("note: \(path): \(warning)") }
         return file

@@ -76,7 +76,8 @@ struct Prune: ParsableCommand {
             let streamed = try StreamedModel(
                 onnx: self.model, from: limit, isPlain: files.plan == nil && running.emitPython == nil,
                 reading: {
-                    let file = try network.read(self.model, leavesWeights: true).resized(to: options.inputs.shape.map { [$0] })
+                    let file = try network.read(self.model, inputShape: options.inputs.shape, leavesWeights: true).resized(
+                        to: options.inputs.shape.map { [$0] })
                     try file.check(inputShape: options.inputs.shape)
                     return file
                 })
@@ -90,7 +91,7 @@ struct Prune: ParsableCommand {
         threading.apply()
         let bar = ProgressBar(quiet: format.json, "reading")
         let times = PhaseTimes("reading")
-        let file = try network.read(model)
+        let file = try network.read(model, inputShape: options.inputs.shape)
         try overwrite.check(inputs: file.inputPaths)
         let emission = TorchEmission(file, path: running.emitPython, output: files.output)
         for path in emission?.outputs ?? [] { try overwrite.check(path, inputs: inputs) }
@@ -128,6 +129,9 @@ struct Prune: ParsableCommand {
             if let judged = subject.evaluation { Console.say("evaluation: \(judged.account)") }
             found?.show()
             Prune.show(account)
+            if subject.evaluation != nil, account.accuracyAfter == nil {
+                Console.say("the accuracy is not measured: the first output cannot be computed here, or is no vector of scores")
+            }
             times.show()
             if !running.dryRun, let output = files.output {
                 Console.say("wrote \(([output] + (emission?.outputs ?? [])).joined(separator: ", "))")

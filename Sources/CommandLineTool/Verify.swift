@@ -46,6 +46,8 @@ struct Verify: ParsableCommand {
         var tolerance: Double
         var verified: Bool
         var inputCount: Int
+        /// The node behind which outputs cannot be computed: what it reads is compared in their place.
+        var comparedBefore: String?
         var agreementWithOriginal: Double?
         var accuracyBefore: Double?
         var accuracyAfter: Double?
@@ -101,6 +103,9 @@ struct Verify: ParsableCommand {
             let name = whole.values[tap].name
             throw CommandFailure.failure("expected \(wanted.sampleSize) values of \(name) from \(pruned), found \(found.sampleSize)")
         }
+        // Only the networks' own outputs name classes.
+        let obstacle = before.network.comparableOutputs == before.network.outputs ? nil : before.network.evaluability().blockingNodes.first
+        let isWhole = taps == before.network.outputs
         let outputs = answers.map { $0[0] }
         let largest = answers[2].flatMap(\.values).reduce(0) { max($0, $1.magnitude) }
         let difference = zip(answers[3].flatMap(\.values), answers[2].flatMap(\.values)).reduce(Float(0)) {
@@ -113,13 +118,14 @@ struct Verify: ParsableCommand {
         let batch = min(64, inputs[0].batchCount)
         let times = try NetworkLatency.measure(whole, smaller, inputs: inputs.map { $0.samples(0..<batch) })
         bar.clear()
-        let labels = labelled?.labels ?? []
+        let labels = isWhole ? labelled?.labels ?? [] : []
         let accuracies = labels.isEmpty ? nil : try outputs.prefix(2).map { try Evaluator.accuracy(logits: $0, labels: labels).fraction }
         let costs = try [before.network, after.network].map { try $0.inferringShapes().cost }
         let report = Report(
             identical: identical, maximumDifference: Double(difference), tolerance: tolerance,
             verified: identical && Double(difference) <= tolerance, inputCount: inputs[0].batchCount,
-            agreementWithOriginal: outputs[0].classAgreement(with: outputs[1]), accuracyBefore: accuracies?[0],
+            comparedBefore: obstacle?.name, agreementWithOriginal: isWhole ? outputs[0].classAgreement(with: outputs[1]) : nil,
+            accuracyBefore: accuracies?[0],
             accuracyAfter: accuracies?[1],
             parametersBefore: costs[0].parameters, parametersAfter: costs[1].parameters, macsBefore: costs[0].multiplyAdds,
             macsAfter: costs[1].multiplyAdds, bytesBefore: originalFile.byteCount,
@@ -146,6 +152,9 @@ struct Verify: ParsableCommand {
         Console.say(
             "sliced against masked, \(report.inputCount) inputs: largest difference \(Format.number(report.maximumDifference)), allowed \(Format.number(report.tolerance))"
         )
+        if let node = report.comparedBefore {
+            Console.say("outputs behind node \(node) cannot be computed here: what it reads is compared and timed in their place")
+        }
         var table = ConsoleTable([("", .left), ("before", .right), ("after", .right), ("", .right)])
         func share(_ before: Int, _ after: Int) -> String { Format.percent(Double(after) / Double(max(before, 1))) }
         table.append([

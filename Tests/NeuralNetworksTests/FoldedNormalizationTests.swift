@@ -51,7 +51,9 @@ import Testing
         let first = try random.convolution("c", x, 4)
         let one = try random.batchNormalization("b1", first)
         let again = try random.apply(
-            "again", .convolution(Convolution(weight: "c.weight", bias: nil, strides: [1, 1], padding: [1, 1, 1, 1], dilations: [1, 1], groups: 1)),
+            "again",
+            .convolution(
+                Convolution(weight: "c.weight", bias: nil, strides: [1, 1], padding: [1, 1, 1, 1], dilations: [1, 1], groups: 1)),
             one)
         let two = try random.batchNormalization("b2", again)
         let both = try random.convolution("d", two, 4)

@@ -30,6 +30,9 @@ struct WireGraph {
 
     mutating func output(_ name: String, _ shape: [Int?]) { graph.output.append(Self.info(name, shape, type: 1)) }
 
+    /// Declares the shape of a value in between.
+    mutating func declare(_ name: String, _ shape: [Int?]) { graph.valueInfo.append(Self.info(name, shape, type: 1)) }
+
     mutating func tensor(_ name: String, _ shape: [Int], _ values: [Float]) {
         var tensor = ONNXWireTensor()
         (tensor.name, tensor.dims, tensor.dataType, tensor.floatData) = (name, shape.map(Int64.init), 1, values)

@@ -73,4 +73,66 @@ import Pruning
         let plan = try Pruner(network: packed, settings: PruningSettings(budget: .keep(0.5))).plan()
         if case .tokens = plan.inputs { Issue.record("drew tokens from three segments") }
     }
+
+    /// A one-hot code written as an equation says which values the input takes.
+    @Test func valuesThatAnInputIsComparedWithAreDrawn() throws {
+        var generator = TestGenerator(seed: 10)
+        func tensor(_ shape: [Int]) -> Parameter {
+            Parameter(shape: shape, values: generator.normals(shape.reduce(1, *)).map { Float($0) / 3 })
+        }
+        let network = try Network(
+            nodes: [
+                Network.Node(name: "letters", layer: .constant(parameter: "letters"), inputs: [], outputs: [1]),
+                Network.Node(name: "columns", layer: .reshape(shape: [5, 1]), inputs: [0], outputs: [2]),
+                Network.Node(name: "code", layer: .elementwise(.equal), inputs: [2, 1], outputs: [3]),
+                Network.Node(name: "wide", layer: .linear(Linear(weight: "wide.weight", bias: nil)), inputs: [3], outputs: [4]),
+                Network.Node(name: "relu", layer: .activation(.relu), inputs: [4], outputs: [5]),
+                Network.Node(name: "head", layer: .linear(Linear(weight: "head.weight", bias: nil)), inputs: [5], outputs: [6]),
+                Network.Node(
+                    name: "mean", layer: .reduction(Reduction(kind: .mean, axes: [1], keepsAxes: false)), inputs: [6], outputs: [7]),
+            ],
+            values: ["bytes", "letters", "columns", "code", "wide", "active", "scores", "mean"].map {
+                Network.Value(name: $0, shape: $0 == "bytes" ? [5] : nil)
+            },
+            inputs: [0], outputs: [7],
+            parameters: [
+                "letters": Parameter(shape: [1, 20], values: (0..<20).map { Float(3 * $0) }), "wide.weight": tensor([24, 20]),
+                "head.weight": tensor([4, 24]),
+            ]
+        ).inferringShapes()
+        var settings = PruningSettings(budget: .keep(0.5))
+        settings.learning = nil
+        let drawn = try Pruner(network: network, settings: settings).drawnInputs()
+        #expect(drawn.provenance == .tokens(sequences: 256))
+        #expect(Set(drawn.inputs.values) == Set((0..<20).map { Float(3 * $0) }))
+    }
+
+    /// Inputs on which nothing varies tell nothing, which is said; nothing is learned where nothing differs.
+    @Test func inputsThatAreAnsweredAlikeAreNamed() throws {
+        var network = Network.perceptron([4, 12, 3])
+        network.parameters["fc1.bias"] = Parameter(shape: [12], values: [Float](repeating: -1e6, count: 12))
+        let inputs = ActivationTensor.random([100, 4], seed: 3)
+        func plan(_ network: Network) throws -> PruningPlan {
+            try Pruner(network: network, settings: PruningSettings(budget: .keep(0.5))).plan(calibration: inputs)
+        }
+        let silent = try plan(network)
+        #expect(silent.warnings.contains(.answeredAlike) && silent.learned == nil)
+        #expect(try !plan(Network.perceptron([4, 12, 3])).warnings.contains(.answeredAlike))
+    }
+
+    /// Inputs that are given twice would be held out and fitted: repeats are left out, and said to be.
+    @Test func repeatedInputsAreLeftOut() throws {
+        let network = Network.perceptron([4, 12, 3])
+        let few = ActivationTensor.random([20, 4], seed: 3)
+        let many = ActivationTensor(shape: [200, 4], values: (0..<10).flatMap { _ in few.values })
+        func plan(_ inputs: ActivationTensor) throws -> PruningPlan {
+            try Pruner(network: network, settings: PruningSettings(budget: .keep(0.5))).plan(calibration: inputs)
+        }
+        let (once, often) = (try plan(few), try plan(many))
+        #expect(often.warnings.contains(.inputsRepeated(distinct: 20, given: 200)))
+        #expect(often.prediction == once.prediction && often.replacements == once.replacements)
+        #expect(throws: PruningError.tooFewInputs(expected: 2, found: 1)) {
+            _ = try plan(ActivationTensor(shape: [30, 4], values: [Float](repeating: 0.5, count: 120)))
+        }
+    }
 }

@@ -50,17 +50,29 @@ struct PlanBuilder {
             if !absorbed.contains(index) { try lower(index) }
         }
         for value in taps {
-            guard let storage = storageOfValue[value] else {
+            guard var storage = storageOfValue[value] else {
                 throw .invalidNetwork(
                     reason: "expected value \(network.values[value].name) to depend on the inputs, found that it does not")
             }
-            if case .constant = plan.storages[storage].location {
-                throw .invalidNetwork(reason: "expected to observe an activation, found the constant \(network.values[value].name)")
-            }
-            plan.taps.append(.init(value: value, shape: try shape(of: value, at: network.values[value].name), storage: storage))
+            let shape = try shape(of: value, at: network.values[value].name)
+            if case .constant = plan.storages[storage].location { storage = try repeated(storage, of: value, shape) }
+            plan.taps.append(.init(value: value, shape: shape, storage: storage))
         }
         assignBuffers(keepsObserved: keepsObserved)
         return plan
+    }
+
+    /// A constant, once for every sample.
+    private mutating func repeated(_ constant: Int, of value: Network.ValueID, _ shape: [Int]) throws(NetworkError) -> Int {
+        guard let maker = network.nodes.firstIndex(where: { $0.outputs.contains(value) }) else {
+            throw .invalidNetwork(reason: "expected a node that makes \(network.values[value].name), found none")
+        }
+        let copy = addStorage(size: shape.reduce(1, *))
+        let kernel = BroadcastKernel(
+            operation: .add, extents: shape, operands: [BroadcastOperand(strides: CopyKernel.strides(shape), sampleStride: 0)],
+            activation: .identity)
+        plan.steps.append(.init(node: maker, kernel: .broadcast(kernel), inputs: [constant], outputs: [copy]))
+        return copy
     }
 
     /// Indices of the nodes between the sources and the taps, in topological order.

@@ -163,7 +163,7 @@ extension Network {
         }
         let constants = constantValues
         var seen: Set<ValueID> = []
-        return (taps + values).filter { !constants.contains($0) && seen.insert($0).inserted }
+        return (taps.filter { !constants.contains($0) } + values).filter { seen.insert($0).inserted }
     }
 
     /// Indices of the nodes that some of `values` depend on, in topological order.

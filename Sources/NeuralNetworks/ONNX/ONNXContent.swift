@@ -12,6 +12,22 @@ enum ONNXContent {
         case .stored(_, let shape): shape
         }
     }
+
+    /// The numbers in another element type; those in a file stay as they are.
+    /// - Throws: as ``Tensor/converted(to:)``.
+    func converted(to dtype: DType) throws(TensorFileError) -> ONNXContent {
+        guard case .values(let tensor) = self, tensor.dtype != dtype else { return self }
+        return .values(try tensor.converted(to: dtype))
+    }
+
+    /// The same numbers under other extents.
+    /// - Throws: `invalidTensor` for extents of another number.
+    func reshaped(to shape: [Int]) throws(TensorFileError) -> ONNXContent {
+        switch self {
+        case .values(let tensor): .values(try Tensor(dtype: tensor.dtype, shape: shape, bytes: tensor.bytes))
+        case .stored(let tensor, _): .stored(tensor, shape: shape)
+        }
+    }
 }
 
 extension ONNXModel {

@@ -1,6 +1,7 @@
 // Sizes that a model leaves open: batch, height, width, length of a sequence.
 //
-// Asked for by the caller, else those the model states elsewhere (the same symbol with a number), else the usual ones. A network
+// Asked for by the caller, else those the model states elsewhere (the same symbol with a number, the features or channels of the first
+// weight that reads an input), else the usual ones. A network
 // may only work at some sizes (a reshape to a fixed width, windows longer than the input), so several usual ones are tried in
 // order and the first is kept at which the model contradicts itself nowhere.
 
@@ -40,11 +41,17 @@ struct ONNXInputSizes {
     private let candidate: Int
     /// Inputs whose first axis is no batch: a recurrent layer runs along it.
     private var sequences: Set<String> = []
+    /// Of inputs: features on the last axis and channels on the second one, by the first weight that reads them.
+    private var features: [String: Int] = [:]
+    private var channels: [String: Int] = [:]
 
     /// Usual heights and widths, for the first open axis of an image and the second; lengths of token sequences; samples of audio.
     /// 224 is ImageNet's; 48 × 320 and 32 × 320 are lines of text; 640 suits detectors with strides up to 32; 512 samples are one
     /// frame of 32 ms at 16 kHz, 16 000 a second.
-    static let images = [(224, 224), (48, 320), (32, 320), (256, 256), (640, 640), (299, 299), (64, 64), (32, 100)]
+    static let images = [
+        (224, 224), (48, 320), (32, 320), (256, 256), (640, 640), (299, 299), (64, 64), (32, 100), (32, 32), (28, 28), (96, 96), (128, 128),
+        (112, 112), (160, 160), (192, 192), (384, 384), (84, 84),
+    ]
     static let tokens = [32, 64, 128, 16, 512, 256, 77, 8]
     static let samples = [16000, 512, 32000, 480, 4096, 1024, 400, 160]
 
@@ -58,6 +65,7 @@ struct ONNXInputSizes {
             let layout = node.attribute.first { $0.name == "layout" }?.i ?? 0
             if layout == 0, let name = node.input.first { sequences.formUnion(Self.sources(of: name, in: graph)) }
         }
+        for input in inputs { readWeights(behind: input.name, in: graph) }
         guard
             let first = inputs.first(where: { !$0.type.tensorType.shape.dim.isEmpty && !sequences.contains($0.name) })?.type.tensorType
                 .shape.dim.first
@@ -89,6 +97,28 @@ struct ONNXInputSizes {
             stack += graph.node[maker].input.filter { !$0.isEmpty }
         }
         return found
+    }
+
+    /// Notes how wide the first weight says that an input is.
+    private mutating func readWeights(behind input: String, in graph: ONNXWireGraph) {
+        let transparent: Set = ["Identity", "Cast", "Dropout"]
+        let weights = Dictionary(graph.initializer.map { ($0.name, $0.dims.map { Int(clamping: $0) }) }) { first, _ in first }
+        var names: Set<String> = [input]
+        for node in graph.node where node.input.first.map(names.contains) ?? false {
+            let weight = node.input.dropFirst().first.flatMap { weights[$0] } ?? []
+            switch node.opType {
+            case "Gemm" where weight.count == 2:
+                let isTransposed = node.attribute.contains { $0.name == "transB" && $0.i != 0 }
+                features[input] = weight[isTransposed ? 1 : 0]
+            case "MatMul" where weight.count == 2: features[input] = weight[0]
+            case "LSTM" where weight.count == 3, "GRU" where weight.count == 3, "RNN" where weight.count == 3: features[input] = weight[2]
+            case "Conv" where weight.count > 2:
+                let groups = Int(clamping: node.attribute.first { $0.name == "group" }?.i ?? 1)
+                channels[input] = weight[1].multipliedReportingOverflow(by: groups).partialValue
+            case let operation where transparent.contains(operation): names.formUnion(node.output)
+            default: break
+            }
+        }
     }
 
     struct Resolved {
@@ -140,7 +170,7 @@ struct ONNXInputSizes {
                 continue
             }
             let place = open.firstIndex(of: axis) ?? 0
-            let size = asked?[axis] ?? usual(input, extents.count, place: place, openCount: open.count)
+            let size = asked?[axis] ?? usual(input, extents.count, axis: axis, place: place, openCount: open.count)
             sizes.append(
                 .init(input: input.name, axis: axis, symbol: extent.dimParam, extent: size, source: asked == nil ? .usual : .requested))
             result.append(size)
@@ -160,7 +190,9 @@ struct ONNXInputSizes {
 
     private func isBatch(_ extent: ONNXWireShape.Dimension) -> Bool { !extent.dimParam.isEmpty && extent.dimParam == batchSymbol }
 
-    private func usual(_ input: ONNXWireValueInfo, _ rank: Int, place: Int, openCount: Int) -> Int {
+    private func usual(_ input: ONNXWireValueInfo, _ rank: Int, axis: Int, place: Int, openCount: Int) -> Int {
+        if axis == rank - 1, let stated = features[input.name], stated > 0 { return stated }
+        if axis == 1, rank > 2, let stated = channels[input.name], stated > 0 { return stated }
         if rank == 4 {
             let size = Self.images[candidate % Self.images.count]
             let known = input.type.tensorType.shape.dim.dropFirst().map(\.dimValue).filter { $0 > 4 }

@@ -21,7 +21,10 @@ extension ONNXNetwork {
     /// The largest magnitude that a parameter of the network may have for the model to hold it; for a bias that is yet to be added, the
     /// least of all.
     private func largestValues() -> (String) -> Float? {
-        let types = Dictionary(model.wire.graph.initializer.map { ($0.name, $0.numericType) }, uniquingKeysWith: { first, _ in first })
+        var types = Dictionary(model.wire.graph.initializer.map { ($0.name, $0.numericType) }, uniquingKeysWith: { first, _ in first })
+        for node in model.wire.graph.node where node.opType == "Cast" {
+            if let name = node.input.first, let result = node.output.first, let type = types[name] { types[result] = type }
+        }
         var limits: [String: Float] = [:]
         for (name, binding) in provenance.bindings {
             guard let largest = (types[binding.constant] ?? constants[binding.constant]?.dtype)?.largestRoundable else { continue }
@@ -43,12 +46,12 @@ struct ONNXExporter {
     let changed: Network
     var model: ONNXModel
     var graph: ONNXWireGraph
-    private var initializers: [String: Int] = [:]
+    private(set) var initializers: [String: Int] = [:]
     private var names: Set<String> = []
     /// Nodes to add behind others, by position in the original graph.
     private var additions: [Int: [ONNXWireNode]] = [:]
     /// Constants whose shape changed where they are.
-    private var storedShapes: [String: [Int]] = [:]
+    private(set) var storedShapes: [String: [Int]] = [:]
     /// Constants computed from shapes, with the changed ones.
     var refoldings: [String: ONNXConstant] = [:]
     private var isEdited = false
@@ -125,14 +128,63 @@ struct ONNXExporter {
             if users[binding.constant] == uses.count + measures.count, try replace(binding.constant, by: tensor) {
                 storedShapes[binding.constant] = tensor.shape
                 for (node, extents) in measures { state(extents, at: node) }
+            } else if users[binding.constant] == uses.count, let maker = maker(of: binding.constant, binding.storedShape) {
+                try write(tensor, passedBy: maker, insteadOf: binding.storedShape, readers: users)
             } else if uses.isEmpty {
                 throw .invalidNetwork(reason: "expected tensor \(name) as it was, since a branch of the model reads it, found other values")
             } else {
                 let fresh = try addInitializer(near: binding.constant, tensor)
                 for use in uses { graph.node[use.node].input[use.slot] = fresh }
             }
+            for use in uses where use.slot == 0 && graph.node[use.node].opType == "Expand" {
+                try writeExpansion(use.node, of: binding.storedShape, by: tensor.shape)
+            }
         }
         for (old, new) in zip(source.network.nodes, changed.nodes) { try writeNewBias(old, new) }
+    }
+
+    /// The node that makes a constant of one that the model states: repeats it for every sample of a batch (`shape` is that of one), or turns
+    /// it into another element type.
+    private func maker(of name: String, _ shape: [Int]) -> Int? {
+        guard let node = graph.node.firstIndex(where: { ["Expand", "Tile", "Cast"].contains($0.opType) && $0.output.first == name }),
+            graph.node[node].domain.isEmpty || graph.node[node].domain == "ai.onnx",
+            let stored = graph.node[node].input.first, let own = shapeOfStored(stored), Array(shape.suffix(own.count)) == own,
+            shape.dropLast(own.count).allSatisfy({ $0 == 1 })
+        else { return nil }
+        return node
+    }
+
+    /// Extents of a tensor that the model states; `nil` for what it computes.
+    private func shapeOfStored(_ name: String) -> [Int]? {
+        if let index = initializers[name] { return graph.initializer[index].dims.map { Int(clamping: $0) } }
+        return source.constants[name].flatMap { $0.isLiteral ? $0.shape : nil }
+    }
+
+    /// Writes what such a node reads: a constant computed for one sample would fix the batch, one of another type may be larger.
+    private mutating func write(
+        _ content: ONNXContent, passedBy node: Int, insteadOf before: [Int], readers: [String: Int]
+    ) throws(NetworkError) {
+        let stored = graph.node[node].input[0]
+        let shape = Array(content.shape.suffix(shapeOfStored(stored)?.count ?? 0))
+        let own: ONNXContent
+        do throws(TensorFileError) {
+            own = try content.reshaped(to: shape).converted(to: dtype(of: stored))
+        } catch {
+            throw .tensor(name: stored, cause: error)
+        }
+        if readers[stored] == 1, try replace(stored, by: own) {
+            storedShapes[stored] = shape
+        } else {
+            setInput(node, 0, try addInitializer(near: stored, own))
+        }
+        if graph.node[node].opType == "Expand" { try writeExpansion(node, of: before, by: shape) }
+    }
+
+    /// The target of an Expand of a tensor that has other extents now.
+    private mutating func writeExpansion(_ node: Int, of before: [Int], by after: [Int]) throws(NetworkError) {
+        let rank = try constant(named: graph.node[node].input[1])?.extents?.count ?? after.count
+        func full(_ shape: [Int]) -> [Int] { [Int](repeating: 1, count: max(0, rank - shape.count)) + shape }
+        try writeTarget(node, from: after, to: full(after), insteadOf: full(before), slot: 1, isReshape: false)
     }
 
     /// Makes a node a constant of integers.
@@ -317,73 +369,5 @@ struct ONNXExporter {
         sum.input = [product, name]
         sum.output = [output]
         additions[origin.node, default: []].append(sum)
-    }
-
-    // MARK: What is left over
-
-    /// Drops nodes that computed constants, and tensors, that were read before and are not any more.
-    private mutating func dropUnused() {
-        var before = Set(source.model.wire.graph.output.map(\.name))
-        for node in source.model.wire.graph.node {
-            before.formUnion(node.input)
-            before.formUnion(node.capturedNames)
-        }
-        while true {
-            var used = Set(graph.output.map(\.name))
-            for node in graph.node {
-                used.formUnion(node.input)
-                used.formUnion(node.capturedNames)
-            }
-            func isDead(_ name: String) -> Bool { before.contains(name) && !used.contains(name) }
-            let count = graph.node.count
-            graph.node.removeAll { node in
-                !node.output.isEmpty && node.output.allSatisfy { source.constants[$0] != nil && !used.contains($0) }
-                    && node.output.contains(where: isDead)
-            }
-            if graph.node.count < count { continue }
-            let dead = Set(graph.initializer.map(\.name).filter(isDead))
-            graph.initializer.removeAll { dead.contains($0.name) }
-            graph.input.removeAll { dead.contains($0.name) }
-            return
-        }
-    }
-
-    /// Declared shapes: those of inputs, outputs and tensors follow what changed; those of values in between are dropped, unless
-    /// every extent is known to be right.
-    private mutating func updateDeclarations() {
-        let made = Set(graph.node.flatMap(\.output))
-        let hasOpenSizes = !source.inputSizes.isEmpty
-        func update(_ info: inout ONNXWireValueInfo) -> Bool {
-            if let stored = storedShapes[info.name] {
-                info.setExtents(stored)
-                return true
-            }
-            guard let value = source.activations[info.name], let old = source.extents(value, in: source.network),
-                let new = source.extents(value, in: changed)
-            else { return source.constants[info.name].map(\.isLiteral) ?? (initializers[info.name] != nil) }
-            guard info.type.tensorType.shape.dim.count == new.count else { return false }
-            for axis in new.indices where old[axis] != new[axis] { info.type.tensorType.shape.dim[axis].dimValue = Int64(new[axis]) }
-            // What is declared must be what is computed; an open size in the model makes that uncertain.
-            return !hasOpenSizes
-                && zip(info.type.tensorType.shape.dim, new).enumerated().allSatisfy { axis, pair in
-                    pair.0.dimValue <= 0 || Int(pair.0.dimValue) == pair.1 || axis == 0 && Int(pair.0.dimValue) == source.fixedBatch
-                }
-        }
-        graph.valueInfo = graph.valueInfo.compactMap { info in
-            var info = info
-            return (made.contains(info.name) || initializers[info.name] != nil) && update(&info) ? info : nil
-        }
-        for index in graph.output.indices { _ = update(&graph.output[index]) }
-        for index in graph.input.indices { _ = update(&graph.input[index]) }
-    }
-}
-
-extension ONNXWireValueInfo {
-    /// Sets all extents; a declaration without a shape or of another rank is left alone.
-    fileprivate mutating func setExtents(_ extents: [Int]) {
-        guard type.tensorType.shape.dim.count == extents.count else { return }
-        for (axis, extent) in extents.enumerated() where type.tensorType.shape.dim[axis].dimValue != extent {
-            type.tensorType.shape.dim[axis].dimValue = Int64(extent)
-        }
     }
 }

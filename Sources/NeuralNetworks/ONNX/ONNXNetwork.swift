@@ -53,6 +53,13 @@ public struct ONNXNetwork: Sendable {
     /// A limit for ``init(_:inputShapes:leavingFrom:)``: some thousands of smaller tensors fit into memory.
     public static let smallTensor = 1 << 16
 
+    /// The name of a model's input where it has just one.
+    package static func onlyInput(of model: ONNXModel) -> String? {
+        let stored = Set(model.wire.graph.initializer.map(\.name))
+        let inputs = model.wire.graph.input.map(\.name).filter { !stored.contains($0) }
+        return inputs.count == 1 ? inputs[0] : nil
+    }
+
     /// Reads the network of a model.
     ///
     /// - Parameters:

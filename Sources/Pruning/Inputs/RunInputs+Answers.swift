@@ -13,7 +13,8 @@ extension RunInputs {
     func withAnswersChecked(for run: PruningRun) throws(PruningError) -> RunInputs {
         guard let samples, run.network.inputs.count == 1, run.canCompareOutputs, samples.batchCount > 1 else { return self }
         let stream = try ActivationStream(run.network, meter: run.meter)
-        let answers = try stream(samples, samples: 0..<Swift.min(RunInputs.looked, samples.batchCount, stream.batches(of: samples)[0].count))
+        let answers = try stream(
+            samples, samples: 0..<Swift.min(RunInputs.looked, samples.batchCount, stream.batches(of: samples)[0].count))
         guard run.network.outputs.allSatisfy({ answers[$0].map(RunInputs.areAlike) ?? false }) else { return self }
         return RunInputs(
             content, provenance, chain: chain, warnings: warnings + [.answeredAlike], unseen: unseen, others: others)

@@ -10,8 +10,20 @@ extension RunInputs {
     /// Given images; for a chain of dense layers, refitted in forward order, with mixtures of two.
     static func given(_ calibration: ActivationTensor, chain: DenseChain?, for run: PruningRun) throws(PruningError) -> RunInputs {
         if let index = calibration.values.firstIndex(where: { !$0.isFinite }) { throw .nonFiniteData(index: index) }
-        guard calibration.batchCount >= 2 else { throw .tooFewInputs(expected: 2, found: calibration.batchCount) }
-        guard let chain else { return images(calibration, for: run) }
+        // What is held out must not be what was fitted.
+        let distinct = calibration.distinctSamples
+        guard distinct.count >= 2 else { throw .tooFewInputs(expected: 2, found: distinct.count) }
+        let repeats = calibration.batchCount - distinct.count
+        let inputs = repeats > 0 ? calibration.rows(distinct) : calibration
+        let found = chain.map { rows(inputs, $0, for: run) } ?? images(inputs, for: run)
+        guard repeats > 0 else { return found }
+        return RunInputs(
+            found.content, found.provenance, chain: chain,
+            warnings: found.warnings + [.inputsRepeated(distinct: distinct.count, given: calibration.batchCount)], unseen: found.unseen)
+    }
+
+    /// Given inputs of a chain of dense layers, and mixtures of two.
+    private static func rows(_ calibration: ActivationTensor, _ chain: DenseChain, for run: PruningRun) -> RunInputs {
         let unseen = heldOutCount(of: calibration.batchCount)
         let seen = calibration.samples(0..<calibration.batchCount - unseen)
         var inputs = seen
@@ -43,4 +55,27 @@ extension RunInputs {
     /// Inputs that the fit does not see: a twelfth, at least 16 to know the share of changed answers to some five points
     /// (AnswerComparison); none of fewer than 64, where the fit needs them more.
     private static func heldOutCount(of count: Int) -> Int { count < 64 ? 0 : Swift.max(16, count / 12) }
+}
+
+extension ActivationTensor {
+    /// The first of all samples that are the same to the bit, in order.
+    fileprivate var distinctSamples: [Int] {
+        var kept: [Int] = []
+        var seen: [Int: [Int]] = [:]
+        let size = sampleSize
+        values.withUnsafeBufferPointer { values in
+            func sample(_ index: Int) -> UnsafeRawBufferPointer {
+                UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: values[index * size..<(index + 1) * size]))
+            }
+            for index in 0..<batchCount {
+                var hasher = Hasher()
+                hasher.combine(bytes: sample(index))
+                let hash = hasher.finalize()
+                if seen[hash, default: []].contains(where: { sample($0).elementsEqual(sample(index)) }) { continue }
+                seen[hash, default: []].append(index)
+                kept.append(index)
+            }
+        }
+        return kept
+    }
 }

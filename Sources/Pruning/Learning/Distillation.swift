@@ -168,7 +168,9 @@ public struct Distillation: Sendable {
         do {
             let start = zip(prepared.values, tensors.units).map { $0 / $1 }
             var state = try earlier.map { try checked($0, count: start.count) } ?? begin(start)
-            if heldOut.share(state.startError).map({ $0 > Distillation.leastShare }) ?? true { try descend(&state, observer: observer) }
+            // Steps that were asked for are made.
+            let isThere = heldOut.share(state.startError).map { $0 <= Distillation.leastShare } ?? false
+            if !isThere || settings.steps != nil { try descend(&state, observer: observer) }
             var (best, bestError) = (state.best, state.bestError)
             if best != start {
                 for share in Distillation.blends {

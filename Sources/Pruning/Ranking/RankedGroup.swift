@@ -48,7 +48,7 @@ struct RankedGroup: Sendable {
         var measured = weights.consumers.map { table[$0] }
         if measured.contains(where: { $0.map { !$0.isFinite } ?? false }) {
             // Activations that single precision cannot hold: a choice by norms does not depend on them, everything else does.
-            guard !settings.readsMoments else { throw .nonFiniteDraws }
+            guard !settings.readsMoments else { throw run.isGivenInputs ? .nonFiniteActivations : .nonFiniteDraws }
             measured = measured.map { _ in nil }
         }
         moments = measured

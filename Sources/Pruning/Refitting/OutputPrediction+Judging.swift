@@ -38,8 +38,9 @@ extension OutputPrediction {
             isRuined = isClassifier ? isLow(agreement) : isFar(outputs)
         case .otherKind(let inputs):
             // The fit's own inputs say too much, and ruin shows even there.
-            isRuined = isClassifier ? isLow(seen.agreement?.share) : isFar(seen.relativeErrors)
             let other = try AnswerComparison(run.network, masked.network, on: inputs, meter: run.meter)
+            let isWorseThanTheMean = other.relativeErrors.contains { !($0.relativeError <= 1) }
+            isRuined = isClassifier ? isLow(seen.agreement?.share) : isFar(seen.relativeErrors) || isWorseThanTheMean
             if isClassifier {
                 // A bound that does not rise above guessing is none.
                 guard let found = other.agreementBeyondChance, found.share > found.error else { return }

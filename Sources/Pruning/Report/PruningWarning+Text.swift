@@ -17,6 +17,8 @@ extension PruningWarning {
             "\(group) is chosen and fitted by weights where node \(node) (\(operation)) stands in the way: it cannot be evaluated"
         case .inputsLeftOut(let used, let given, let effort):
             "\(used) of \(given) given inputs are passed through the network, as many as \(name(.effort)) \(effort.rawValue) pays for"
+        case .inputsRepeated(let distinct, let given):
+            "\(distinct) of \(given) given inputs differ from one another: repeats are left out"
         case .comparedBefore(let node, let operation):
             "outputs behind node \(node) (\(operation)) cannot be computed here: what it reads stands for them wherever they are compared or learned"
         case .fittedByChannels(let consumer, let regressors):

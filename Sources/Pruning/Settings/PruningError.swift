@@ -48,6 +48,8 @@ public enum PruningError: Error, Equatable, Sendable, CustomStringConvertible {
     case nonFiniteData(index: Int)
     /// Inputs drawn from the declared statistics overflow single precision.
     case nonFiniteDraws
+    /// Activations on the given inputs overflow single precision.
+    case nonFiniteActivations
     /// Data and network disagree on the input.
     case inputShape(expected: String, found: String)
     /// Fewer inputs than statistics can be taken of.
@@ -101,8 +103,10 @@ public enum PruningError: Error, Equatable, Sendable, CustomStringConvertible {
         case .nonFiniteData(let index): "expected finite inputs, found a value that is not finite at index \(index)"
         case .nonFiniteDraws:
             "expected finite inputs from the prior, found weights so large that single precision overflows; \(name(.calibration)) avoids it"
+        case .nonFiniteActivations: "expected finite activations, found weights so large that single precision overflows"
         case .inputShape(let expected, let found): "expected inputs of shape \(expected), found \(found)"
-        case .tooFewInputs(let expected, let found): "expected at least \(expected) inputs in \(name(.calibration)), found \(found)"
+        case .tooFewInputs(let expected, let found):
+            "expected at least \(expected) different inputs in \(name(.calibration)), found \(found)"
         case .unsupported(let setting, let value, let needs):
             "expected \(needs.phrase(naming: name)) for \(name(setting)) \(value), found none"
         case .missingParameter(let parameter, let layer):

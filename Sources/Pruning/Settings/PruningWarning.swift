@@ -24,6 +24,8 @@ public enum PruningWarning: Sendable, Equatable, Codable {
     case comparedBefore(node: String, operation: String)
     /// Only some of the given inputs are passed through the network, as many as the effort pays for.
     case inputsLeftOut(used: Int, given: Int, effort: Effort)
+    /// Given inputs that are the same as earlier ones are left out: the fit and what it is judged on must not share any.
+    case inputsRepeated(distinct: Int, given: Int)
     /// A consumer of so many regressors that their normal matrices exceed the memory: its channels are chosen and fitted in moments of
     /// the original network, all positions of a channel alike.
     case fittedByChannels(consumer: String, regressors: Int)
