@@ -197,6 +197,7 @@ struct Prune: ParsableCommand {
             ])
         }
         sizes.show()
+        if report.neuronsAfter == report.neuronsBefore { Console.say("nothing is cut: every group keeps all of its channels") }
         Console.say()
         var layers = ConsoleTable([
             ("layer", .left), ("before", .right), ("after", .right), ("error, model", .right), ("measured", .right),

@@ -83,7 +83,7 @@ import Pruning
         let network = try Network(
             nodes: [
                 Network.Node(name: "letters", layer: .constant(parameter: "letters"), inputs: [], outputs: [1]),
-                Network.Node(name: "columns", layer: .reshape(shape: [5, 1]), inputs: [0], outputs: [2]),
+                Network.Node(name: "columns", layer: .reshape(shape: [0, 5, 1]), inputs: [0], outputs: [2]),
                 Network.Node(name: "code", layer: .elementwise(.equal), inputs: [2, 1], outputs: [3]),
                 Network.Node(name: "wide", layer: .linear(Linear(weight: "wide.weight", bias: nil)), inputs: [3], outputs: [4]),
                 Network.Node(name: "relu", layer: .activation(.relu), inputs: [4], outputs: [5]),

@@ -118,7 +118,7 @@ public enum PruningError: Error, Equatable, Sendable, CustomStringConvertible {
         case .planMismatch(let expected, let found): "expected a plan for \(expected), found \(found)"
         case .cut(let cause): "expected a plan for groups that can be cut, found \(cause)"
         case .unreachableTarget(let budget, let least):
-            "expected to reach \(name(budget.setting)) \(budget.fraction), found a fraction of \(least) at best, with as few channels per group as allowed"
+            "expected to reach \(name(budget.setting)) \(budget.fraction), found a fraction of \(Decimal.fixed((1e4 * least).rounded(.up) / 1e4, 4)) at best, with as few channels per group as allowed"
         case .file(let cause): "\(cause)"
         case .cancelled: "expected the run to finish, found a request to cancel"
         }
