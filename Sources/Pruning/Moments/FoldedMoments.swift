@@ -30,6 +30,15 @@ package struct FoldedMoments: Sendable {
     /// Folds to hold out, one at a time.
     package var heldOutFolds: [Int] { parts.indices.filter { parts[$0].count > 0 && (parts.count == FoldedMoments.foldCount || $0 == 0) } }
 
+    /// Puts all samples into one part, where no fold will be held out any more.
+    mutating func join() {
+        let taken = parts.filter { $0.count > 0 }
+        guard taken.count > 1 else { return }
+        var sum = taken[0]
+        for other in taken.dropFirst() { sum.combine(other, sign: 1) }
+        parts = [sum]
+    }
+
     /// Adds samples as columns.
     ///
     /// - Parameters:

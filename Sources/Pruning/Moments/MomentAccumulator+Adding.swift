@@ -32,7 +32,7 @@ extension MomentAccumulator {
     /// - Parameter samples: makes those of a run; called by several threads at once.
     static func add(_ runs: [SampleRun], to parts: inout [MomentAccumulator], _ samples: (Int) -> Samples) {
         guard let first = parts.first, first.channels > 0 else { return }
-        for tile in SampleRun.tiles(runs, ofFold: tileColumns, ofAll: columnsOfTile(first.channels)) {
+        for tile in SampleRun.tiles(runs, ofFold: tileColumns, ofAll: columnsOfTile(first.channels, first.targets)) {
             if first.channels >= wide {
                 addTile(tile, of: runs, to: &parts, samples, as: Float.self)
             } else {
@@ -46,10 +46,10 @@ extension MomentAccumulator {
 
     /// Samples of all accumulators in memory at once: as many values as there are sums (of five folds), so that neither takes much
     /// longer to visit than the other; 2 MB at least, which caches hold, and 16 at most, which is handed out again without a visit to
-    /// the system.
-    private static func columnsOfTile(_ n: Int) -> Int {
+    /// the system. Targets are in memory, too: of many more than there are regressors (a vocabulary) fewer samples.
+    private static func columnsOfTile(_ n: Int, _ q: Int) -> Int {
         let most = n >= wide ? 1 << 22 : 1 << 21
-        return Swift.min(Swift.max(5 * n * n, 1 << 18), most) / n
+        return Swift.max(1, Swift.min(Swift.max(5 * n * n, 1 << 18), most) / Swift.max(n, q / 4))
     }
 
     /// Regressors from which products are made in Float: below, they take no time.

@@ -14,7 +14,7 @@ struct OutputRefit: Sendable {
     ///
     /// - Parameters:
     ///   - inputs: both networks right before the dense layers at the end.
-    ///   - bytes: for what these layers read; as many inputs are used as that holds.
+    ///   - bytes: for what these layers read and make; as many inputs are used as that holds.
     ///
     /// Nothing is done when the network does not end in a linear layer with a bias, when nothing before it has changed, or when the
     /// inputs are too few to say anything of others.
@@ -50,7 +50,7 @@ struct OutputRefit: Sendable {
         let first = tail[0]
         guard let shape = original.network.values[first.node.inputs[0]].shape else { return }
         let perInput = Swift.max(1, shape.dropLast().reduce(1, *))
-        let count = Swift.min(inputs.batchCount, bytes / (MemoryLayout<Float>.size * stages[0].inputs * perInput))
+        let count = Swift.min(inputs.batchCount, bytes / (OutputRefit.bytesOfRow(stages, members: tail.map(\.outputs)) * perInput))
         guard count * perInput >= OutputRefit.leastRows * (stages[stages.count - 1].inputs + 1) else { return }
         let taps = tail.map(\.preactivation)
         var features: [Float] = []
@@ -88,6 +88,13 @@ struct OutputRefit: Sendable {
             errors.append(
                 FinalErrors(member.layer.weight, approximations[k], exact: exact[k], outputs: rows, width: member.outputs))
         }
+    }
+
+    /// What a row of the layers' inputs takes: itself, what the original's layers make of it, and three times as many numbers as there are
+    /// classes in twice the precision.
+    private static func bytesOfRow(_ stages: [DenseChain.Stage], members outputs: [Int]) -> Int {
+        let values = stages[0].inputs + outputs.reduce(0, +)
+        return MemoryLayout<Float>.size * values + 3 * MemoryLayout<Double>.size * (outputs.last ?? 0)
     }
 
     /// Samples per regressor of the last layer from which a refit needs no second opinion: it then adds a twentieth of the noise.

@@ -53,7 +53,7 @@ struct SharedGroups: Sendable {
         for g in shared { orders[g] = try ranking.groups[g].order() }
         for (index, site) in sites.enumerated() {
             try fewFrontier.advance(to: site.consumer.layer.node, in: original)
-            let problem = try SiteMeasurement.problem(
+            var problem = try SiteMeasurement.problem(
                 of: site, &streams, in: original, original, inputs, run, using: run.places(ofSite: index))
             var masked = original
             let half = site.patches.blocks { g in
@@ -62,6 +62,8 @@ struct SharedGroups: Sendable {
             let errors = try masked.refit(site, problem, kept: half).errors
             let energies = zip(problem.targetEnergies, site.path.scale).map { $0 * $1 * $1 }
             let own = relativeShare(errors, of: energies) ?? 0
+            // Only error curves fit these problems once more.
+            if run.settings.budget.isUniform { problem.joinFolds() }
             let outputs = try? exact.relativeError(of: masked, from: fewFrontier)
             readers.append(
                 Reader(site: site, problem: problem, weight: own > ExactOutputs.leastProbedError ? (outputs ?? own) / own : 1))

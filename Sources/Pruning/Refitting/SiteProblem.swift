@@ -17,6 +17,9 @@ struct SiteProblem: Sendable {
         (self.shares, self.hasIntercept, self.strengths, self.spread) = (shares, hasIntercept, strengths, spread)
     }
 
+    /// Keeps what a choice needs, in the memory of one fold: no fit will ask for held-out samples.
+    mutating func joinFolds() { for share in shares.indices { shares[share].samples.join() } }
+
     /// Var z per output of the consumer, all shares.
     var targetEnergies: [Double] { shares.flatMap { $0.samples.targetEnergies(hasIntercept: hasIntercept) } }
 
