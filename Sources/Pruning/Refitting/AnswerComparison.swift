@@ -25,6 +25,15 @@ package struct AnswerComparison: Sendable {
 
     private var outputs: [Output]
     package private(set) var count: Int
+    /// Values of the outputs of both networks in memory, a quarter of a gigabyte, and inputs that are compared whatever theirs are.
+    private static let mostFloats = 1 << 26
+    private static let leastInputs = 16
+
+    /// Inputs that are compared: fewer where outputs are large, maps or words of a vocabulary, each of which says more.
+    private static func most(_ network: Network) -> Int {
+        let size = network.comparableOutputs.reduce(0) { $0 + (network.values[$1].shape?.reduce(1, *) ?? 0) }
+        return Swift.max(leastInputs, mostFloats / Swift.max(1, 2 * size))
+    }
 
     /// Nothing yet of the outputs of a network.
     init(outputsOf network: Network) {
@@ -46,7 +55,8 @@ package struct AnswerComparison: Sendable {
         guard !taps.isEmpty else { return }
         let before = try ActivationStream(original, observing: taps, meter: meter)
         let after = try ActivationStream(pruned, observing: taps, meter: meter)
-        for samples in before.batches(of: inputs) {
+        let most = AnswerComparison.most(original)
+        for samples in before.batches(of: inputs) where samples.lowerBound < most {
             add(try before(inputs, samples: samples).observed, try after(inputs, samples: samples).observed)
         }
     }
@@ -61,7 +71,10 @@ package struct AnswerComparison: Sendable {
             self = sums
             return
         }
-        try cut.forEachBatch(of: 0..<Swift.min(most, cut.reached), in: original, observing: taps, pruned, observing: taps) {
+        try cut.forEachBatch(
+            of: 0..<Swift.min(most, AnswerComparison.most(original.network), cut.reached), in: original, observing: taps, pruned,
+            observing: taps
+        ) {
             _, before, after in
             sums.add(taps.compactMap { before[$0] }, taps.compactMap { after[$0] })
         }
