@@ -103,9 +103,10 @@ struct Verify: ParsableCommand {
             let name = whole.values[tap].name
             throw CommandFailure.failure("expected \(wanted.sampleSize) values of \(name) from \(pruned), found \(found.sampleSize)")
         }
-        // Only the networks' own outputs name classes.
-        let obstacle = before.network.comparableOutputs == before.network.outputs ? nil : before.network.evaluability().blockingNodes.first
-        let isWhole = taps == before.network.outputs
+        let evaluability = before.network.evaluability()
+        let obstacle = before.network.outputs.allSatisfy(evaluability.isComputable) ? nil : evaluability.blockingNodes.first
+        // Classes and labels are about the first output.
+        let namesClasses = taps.first == before.network.outputs.first
         let outputs = answers.map { $0[0] }
         let largest = answers[2].flatMap(\.values).reduce(0) { max($0, $1.magnitude) }
         let difference = zip(answers[3].flatMap(\.values), answers[2].flatMap(\.values)).reduce(Float(0)) {
@@ -118,13 +119,13 @@ struct Verify: ParsableCommand {
         let batch = min(64, inputs[0].batchCount)
         let times = try NetworkLatency.measure(whole, smaller, inputs: inputs.map { $0.samples(0..<batch) })
         bar.clear()
-        let labels = isWhole ? labelled?.labels ?? [] : []
+        let labels = namesClasses ? labelled?.labels ?? [] : []
         let accuracies = labels.isEmpty ? nil : try outputs.prefix(2).map { try Evaluator.accuracy(logits: $0, labels: labels).fraction }
         let costs = try [before.network, after.network].map { try $0.inferringShapes().cost }
         let report = Report(
             identical: identical, maximumDifference: Double(difference), tolerance: tolerance,
             verified: identical && Double(difference) <= tolerance, inputCount: inputs[0].batchCount,
-            comparedBefore: obstacle?.name, agreementWithOriginal: isWhole ? outputs[0].classAgreement(with: outputs[1]) : nil,
+            comparedBefore: obstacle?.name, agreementWithOriginal: namesClasses ? outputs[0].classAgreement(with: outputs[1]) : nil,
             accuracyBefore: accuracies?[0],
             accuracyAfter: accuracies?[1],
             parametersBefore: costs[0].parameters, parametersAfter: costs[1].parameters, macsBefore: costs[0].multiplyAdds,

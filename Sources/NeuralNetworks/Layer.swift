@@ -123,6 +123,9 @@ public struct BatchNormalization: Sendable, Equatable {
         self.variance = variance
         self.epsilon = epsilon
     }
+
+    /// √(variance + ε), by which the layer divides.
+    package func deviation(_ variance: Float) -> Double { (Double(variance) + Double(epsilon)).squareRoot() }
 }
 
 /// Normalization whose statistics come from the activation itself.

@@ -16,7 +16,7 @@ extension Network {
         let variance = try vector(layer.variance, count: channels, of: node) ?? []
         var (scale, shift) = ([Double](repeating: 0, count: channels), [Double](repeating: 0, count: channels))
         for channel in 0..<channels {
-            let deviation = (Double(variance[channel]) + Double(layer.epsilon)).squareRoot()
+            let deviation = layer.deviation(variance[channel])
             guard deviation > 0 else {
                 throw .invalidNode(
                     name: node.name,

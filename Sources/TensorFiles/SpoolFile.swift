@@ -9,7 +9,7 @@
 /// A temporary file without a name: bytes that arrive once and are wanted often, or are too many for memory.
 ///
 /// The file is removed from its folder before the first byte is written, so that nothing is left behind however the process ends; the
-/// system frees it with the last mapping. The folder is that of the environment variable `TMPDIR`, otherwise `/tmp`.
+/// system frees it with the last mapping. The folder is that of the environment variable `TMPDIR`, otherwise the system's.
 ///
 ///     let spool = try SpoolFile()
 ///     try spool.append(bytes)
@@ -24,7 +24,7 @@ public final class SpoolFile {
     /// - Throws: `fileSystem` when no file can be made in the folder for temporary files.
     public init() throws(TensorFileError) {
         let folder = SystemPath.environment("TMPDIR") ?? ""
-        let path = (folder.isEmpty ? "/tmp" : folder) + "/loewner-spool-XXXXXX"
+        let path = (folder.isEmpty ? P_tmpdir : folder) + "/loewner-spool-XXXXXX"
         var template = SystemPath.bytes(of: path).map { CChar(bitPattern: $0) } + [0]
         descriptor = template.withUnsafeMutableBufferPointer { mkstemp($0.baseAddress!) }
         guard descriptor >= 0 else { throw .fileSystem(action: "create", path: path, code: errno) }

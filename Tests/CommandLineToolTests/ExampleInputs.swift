@@ -16,6 +16,18 @@ enum ExampleInputs {
         try folder.write(ONNX.encode(ONNXModel(wire: model, payloads: [])), to: "open.onnx")
     }
 
+    /// The convolutional network with a second output that is the same for all inputs, as a policy's deviation, as `constant.onnx`.
+    static func writeWithConstantOutput(to folder: ScratchFolder) throws {
+        var model = convolutional(poolsByNorm: false)
+        var second = ONNXWireValueInfo()
+        second.name = "deviation"
+        model.graph.output.append(second)
+        var node = ONNXWireNode()
+        (node.name, node.opType, node.input, node.output) = ("exp", "Exp", ["fc.bias"], ["deviation"])
+        model.graph.node.append(node)
+        try folder.write(ONNX.encode(ONNXModel(wire: model, payloads: [])), to: "constant.onnx")
+    }
+
     /// - Parameter poolsByNorm: the convolutional network has an operation more that few programs know.
     static func write(to folder: ScratchFolder, poolsByNorm: Bool = false) throws {
         try dense().write(to: folder.path("lenet.safetensors"), force: false)

@@ -65,6 +65,24 @@ import Testing
         }
     }
 
+    @Test func constantOutputsTakeNoAccuracyAway() throws {
+        let folder = try ScratchFolder()
+        try ExampleInputs.write(to: folder)
+        try ExampleInputs.writeWithConstantOutput(to: folder)
+        let pruned = try BuiltTool.run(
+            ["prune", "constant.onnx", "-o", "small.onnx", "--plan", "plan.json", "--keep", "0.5"] + Self.paper, in: folder)
+        #expect(pruned.status == 0, "\(pruned.errors)")
+        let verified = try BuiltTool.run(
+            [
+                "verify", "constant.onnx", "small.onnx", "--plan", "plan.json", "--data", "test-rgb.npz", "--mean", "0.485,0.456,0.406",
+                "--std", "0.229,0.224,0.225", "--json",
+            ], in: folder)
+        #expect(verified.status == 0, "\(verified.errors)")
+        let report = try verified.json()
+        #expect(report["accuracyBefore"] as? Double == 1)
+        #expect(report["accuracyAfter"] is Double && report["agreementWithOriginal"] is Double && report["comparedBefore"] == nil)
+    }
+
     @Test func customOperationsAreKeptWholeByName() throws {
         let folder = try ScratchFolder()
         let inspected = try BuiltTool.run(["inspect", Self.fixture("custom.onnx"), "--json", "--graph", "graph.svg"], in: folder)

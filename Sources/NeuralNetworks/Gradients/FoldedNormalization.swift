@@ -77,7 +77,7 @@ struct FoldedNormalization: Sendable {
         (scale, shift, mean) = (slots.offset(norm.scale), slots.offset(norm.shift), slots.offset(norm.mean))
         let variance = try network.parameter(norm.variance, of: behind).values
         factor = try network.affine(norm, node: behind, channels: variance.count).scale
-        inverseDeviation = variance.map { Float(1 / (Double($0) + Double(norm.epsilon)).squareRoot()) }
+        inverseDeviation = variance.map { Float(1 / norm.deviation($0)) }
         let constant = try network.vector(tensors.bias, count: variance.count, of: own)
         center = try network.parameter(norm.mean, of: behind).values.enumerated().map { (constant?[$0] ?? 0) - $1 }
         let values = try network.parameter(tensors.weight, of: own).values

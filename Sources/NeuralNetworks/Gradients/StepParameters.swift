@@ -66,9 +66,7 @@ struct StepParameters: Sendable {
             (weight, bias, mean) = (slots.offset(layer.scale), slots.offset(layer.shift), slots.offset(layer.mean))
             guard weight != nil else { return }
             center = try network.parameter(layer.mean, of: node).values
-            inverseDeviation = try network.parameter(layer.variance, of: node).values.map {
-                Float(1 / (Double($0) + Double(layer.epsilon)).squareRoot())
-            }
+            inverseDeviation = try network.parameter(layer.variance, of: node).values.map { Float(1 / layer.deviation($0)) }
         case .add, .multiply, .elementwise, .concatenation, .matrixProduct:
             for (index, value) in node.inputs.enumerated() where index < constants.count {
                 guard let maker = network.nodes.first(where: { $0.outputs.contains(value) }), case .constant(let name) = maker.layer

@@ -42,8 +42,8 @@ package enum NormalizationMismatch {
             let unit = 1 / Double(Swift.max(1, values[node] ?? 1))
             var seed = InputGradient.NormalizationSeed(offset: [], slope: [])
             for c in means.indices {
-                let stored = (Double(variances[c]) + Double(layer.epsilon)).squareRoot()
-                let found = (Double(own.variance[c]) + Double(layer.epsilon)).squareRoot()
+                let stored = layer.deviation(variances[c])
+                let found = layer.deviation(own.variance[c])
                 let scale = Double(scales?[c].magnitude ?? 1)
                 let weight = scale / Swift.max(scale, leastScale)
                 let shift = weight * (Double(own.mean[c]) - Double(means[c])) / stored

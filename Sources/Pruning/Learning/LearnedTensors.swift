@@ -83,7 +83,7 @@ struct LearnedTensors: Sendable {
                 let variance = network.parameters[layer.variance]?.values, variance.count == count
             {
                 // The running mean stands in front of the division.
-                own = variance.map { ($0 + layer.epsilon).squareRoot() }
+                own = variance.map { Float(layer.deviation($0)) }
             }
             let mean = own.reduce(0, +) / Float(max(1, count))
             names.append(name)

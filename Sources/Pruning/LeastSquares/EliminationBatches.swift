@@ -68,7 +68,7 @@ package struct EliminationBatches: Sendable {
         let (most, full) = (Swift.max(1, sizes.candidates / widest), Swift.max(1, sizes.batch / widest))
         var waiting = Set(first)
         while channels.count > remaining {
-            let before = EliminationBatches.sums(parts.map(\.changes))
+            let before = parts.map(\.changes).summed
             let preferred = waiting.isEmpty ? [] : channels.indices.filter { waiting.contains(channels[$0]) }
             let ranked = (preferred.isEmpty ? Array(channels.indices) : preferred).sorted { (before[$0], $0) < (before[$1], $1) }
             let candidates = ranked.prefix(most).sorted()
@@ -90,10 +90,6 @@ package struct EliminationBatches: Sendable {
             let gone = Set(batch)
             channels = channels.indices.filter { !gone.contains($0) }.map { channels[$0] }
         }
-    }
-
-    private static func sums(_ parts: [[Double]]) -> [Double] {
-        parts.dropFirst().reduce(parts.first ?? []) { zip($0, $1).map { $0 + $1 } }
     }
 
     /// What is left of one problem.

@@ -31,7 +31,7 @@ package struct SplitReconstruction: Sendable {
     }
 
     /// Energies of the runs' shares together, one entry per target.
-    package var targetEnergies: [Double] { SplitReconstruction.sums(parts.map(\.problem.targetEnergies)) }
+    package var targetEnergies: [Double] { parts.map(\.problem.targetEnergies).summed }
 
     /// Channels in the order in which backward elimination removes them, until `remaining` are left.
     ///
@@ -100,12 +100,11 @@ package struct SplitReconstruction: Sendable {
 
     /// E(z − V'·h_S)² per target when the constant is left as it was, for any weights V' (given transposed, |S|×q).
     package func errorsWithoutOffset(of weights: Matrix, kept: [Int]) -> [Double] {
-        SplitReconstruction.sums(
-            parts.map { part in
-                let own = places(of: kept, in: part)
-                return part.problem.errorsWithoutOffset(
-                    of: weights.selectingRows(own), kept: own.map { kept[$0] - part.channels.lowerBound })
-            })
+        parts.map { part in
+            let own = places(of: kept, in: part)
+            return part.problem.errorsWithoutOffset(
+                of: weights.selectingRows(own), kept: own.map { kept[$0] - part.channels.lowerBound })
+        }.summed
     }
 
     private var only: Reconstruction? { parts.count == 1 ? parts[0].problem : nil }
@@ -133,9 +132,5 @@ package struct SplitReconstruction: Sendable {
             next[best] += 1
         }
         return order
-    }
-
-    private static func sums(_ parts: [[Double]]) -> [Double] {
-        parts.dropFirst().reduce(parts.first ?? []) { zip($0, $1).map { $0 + $1 } }
     }
 }
