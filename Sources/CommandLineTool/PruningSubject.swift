@@ -36,5 +36,14 @@ struct PruningSubject {
         }
         (self.file, network, self.calibration, self.evaluation) = (original, subject, fitted, judged)
         (samples, labelled) = (try fitted?.labelled.packed.images, try judged?.labelled.packed)
+        try labelled.map(check)
+    }
+
+    /// One of the labelled inputs through the network, and the largest label: what does not fit is said before the work.
+    private func check(_ labelled: LabelledImages) throws {
+        guard let output = network.outputs.first, network.evaluability().isComputable(output) else { return }
+        let logits = try Evaluator(network, observing: [output]).logits(of: labelled.images.samples(0..<1))
+        guard logits.sampleShape.count == 1, let largest = labelled.labels.max() else { return }
+        _ = try Evaluator.accuracy(logits: logits, labels: [largest])
     }
 }

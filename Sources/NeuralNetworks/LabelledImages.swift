@@ -59,7 +59,7 @@ public struct LabelledImages: Sendable {
     ///
     /// - Parameters:
     ///   - archive: `images` of any shape (N, …), integer or floating point; `labels` of shape (N) with integer values.
-    ///   - scaling: integer images are divided by 255, floating-point ones taken as they are; both are then normalized.
+    ///   - scaling: integer images, which hold bytes, are divided by 255, floating-point ones taken as they are; both are then normalized.
     ///   - needsLabels: whether a missing `labels` is an error.
     ///   - limit: at most so many images, from the start.
     /// - Throws: `invalidData`.
@@ -160,6 +160,11 @@ public struct LabelledImages: Sendable {
         let run = shape.dropFirst(shape.count >= 4 ? axis + 1 : 1).reduce(1, *)
         let unit: Float = isInteger ? scaling.unit : 1
         guard unit > 0, unit.isFinite else { throw .invalidData(reason: "expected a positive pixel unit, found \(unit)") }
+        if isInteger, let index = values.firstIndex(where: { !(0...255).contains($0) }) {
+            let found = Int(exactly: values[index]).map(String.init) ?? "\(values[index])"
+            throw .invalidData(
+                reason: "expected integer images to hold bytes, 0 to 255, or to be taken raw, found \(found) at position \(index)")
+        }
         values.withUnsafeMutableBufferPointer { values in
             for row in 0..<values.count / run {
                 let channel = row % channels

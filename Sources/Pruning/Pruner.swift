@@ -71,6 +71,7 @@ public struct Pruner: Sendable {
         let run = try begin(observer, isGivenInputs: calibration != nil)
         // What costs nothing needs no inputs.
         if let plan = try losslessPlan(run, observer) { return plan }
+        try BudgetAllocation.checkReach(of: run)
         return try PreparedPruning(self, run, calibration: calibration, observer: observer).plan(budget: settings.budget)
     }
 

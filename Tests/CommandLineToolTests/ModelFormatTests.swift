@@ -135,12 +135,24 @@ import Testing
         let model = Self.fixture("zoo13.onnx")
         try folder.write(try Data(contentsOf: URL(fileURLWithPath: model)).dropLast(30), to: "cut.onnx")
         try folder.write(try folder.read("net.safetensors"), to: "disguised.onnx")
+        for (name, images, label) in [
+            ("wide", try .float32([1, 2, 3], shape: [1, 3]), 0), ("labels", try .float32([1, 2], shape: [1, 2]), 2),
+            ("deep", try .int64([0, 4095], shape: [1, 2]), 0), ("signed", try .int64([-1, 127], shape: [1, 2]), 0),
+        ] as [(String, Tensor, UInt8)] {
+            try TensorArchive([("images", images), ("labels", .uint8([label]))]).write(to: folder.path("\(name).npz"), force: false)
+        }
+        let raw = try BuiltTool.run(["evaluate", "net.safetensors", "--data", "deep.npz", "--raw"], in: folder)
+        #expect(raw.status == 0, "\(raw.errors)")
         let files = try folder.files()
         let cases: [(arguments: [String], status: Int32, mentions: String)] = [
             (["inspect", "cut.onnx"], 1, "cut.onnx"), (["inspect", "disguised.onnx"], 1, "disguised.onnx"),
             (["inspect", model, "--graph", "graph.png"], 2, ".svg or .dot"), (["inspect", model, "--graph", "no/graph.svg"], 1, "folder"),
             (["prune", model, "-o", "small.safetensors"], 2, ".onnx"),
             (["prune", "net.safetensors", "-o", "small.onnx"], 2, ".safetensors"),
+            (["prune", "net.safetensors", "-o", "small.safetensors", "--evaluate", "wide.npz"], 1, "(2)"),
+            (["prune", "net.safetensors", "-o", "small.safetensors", "--evaluate", "labels.npz"], 1, "labels below 2"),
+            (["evaluate", "net.safetensors", "--data", "deep.npz"], 1, "found 4095"),
+            (["evaluate", "net.safetensors", "--data", "signed.npz"], 1, "found -1"),
         ]
         for entry in cases {
             let outcome = try BuiltTool.run(entry.arguments, in: folder)

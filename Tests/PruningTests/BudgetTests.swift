@@ -48,8 +48,15 @@ import Testing
         }
     }
 
-    @Test func aTargetOutOfReachIsAnErrorThatSaysHowFarOneGets() {
-        #expect(throws: PruningError.self) { try plan(.parameters(1e-3)) }
+    @Test func aTargetOutOfReachIsAnErrorThatSaysHowFarOneGetsBeforeAnythingIsMeasured() throws {
+        let pruner = try Pruner(network: .perceptron([30, 40, 50, 20, 6]), settings: PruningSettings(budget: .parameters(1e-3)))
+        do throws(PruningError) {
+            // An observer that ends the run at its first step.
+            _ = try pruner.plan { _ in false }
+            Issue.record("expected an error")
+        } catch {
+            if case .unreachableTarget(_, let least) = error { #expect(least > 1e-3 && least < 0.1) } else { Issue.record("\(error)") }
+        }
     }
 
     @Test func singleLayersOverrideTheBudgetAndRoundingHolds() throws {

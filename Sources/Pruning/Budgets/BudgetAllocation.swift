@@ -36,8 +36,25 @@ package enum BudgetAllocation {
     /// - Throws: `unreachableTarget`.
     static func counts(_ errors: ErrorCurves, _ run: PruningRun, cutsStreams: Bool = true) throws(PruningError) -> [Int] {
         if let counts = uniformCounts(run) { return counts }
+        return try counts(
+            candidates(errors.curves, run, cutsStreams: cutsStreams), budget: run.settings.budget, cost: CostModel(run))
+    }
+
+    /// What cannot be reached with the fewest channels is said before anything is measured.
+    /// - Throws: `unreachableTarget`.
+    static func checkReach(of run: PruningRun) throws(PruningError) {
+        let budget = run.settings.budget
+        guard !budget.isUniform else { return }
+        let candidates = candidates(run.groups.map { _ in nil }, run, cutsStreams: true)
+        let cost = CostModel(run)
+        let (fewest, full) = (cost.cost(candidates.map { $0.fixed ?? $0.least }), cost.cost(candidates.map(\.count)))
+        guard fewest <= budget.fraction * full + 0.5 else { throw .unreachableTarget(budget, least: fewest / full) }
+    }
+
+    /// - Parameter curves: the predicted error of every count, per group, where there is one.
+    private static func candidates(_ curves: [[Double]?], _ run: PruningRun, cutsStreams: Bool) -> [Candidate] {
         let settings = run.settings
-        let candidates = zip(run.groups, errors.curves).map { group, curve in
+        return zip(run.groups, curves).map { group, curve in
             let multiple = Budget.multiple(of: group.count, width: group.width, roundTo: settings.roundTo)
             let least = leastCount(of: group, multiple, settings)
             return Candidate(
@@ -49,8 +66,6 @@ package enum BudgetAllocation {
                 // Without a prediction every channel of a group counts the same.
                 errors: curve ?? (0...group.count).map { 1 - Double($0) / Double(group.count) }, multiple: multiple, least: least)
         }
-        return try counts(
-            candidates, budget: settings.budget, cost: CostModel(run.network, groups: run.groups, budget: settings.budget))
     }
 
     /// Counts of a uniform budget, which no prediction changes; `nil` for budgets that are allocated.

@@ -19,6 +19,9 @@ package struct CostModel: Sendable {
     /// Indices of terms that depend on a group.
     private let touched: [[Int]]
 
+    /// What the budget of a run counts.
+    init(_ run: PruningRun) { self.init(run.network, groups: run.groups, budget: run.settings.budget) }
+
     /// - Parameter budget: which cost; `.keep` and `.neurons` count channels.
     package init(_ network: Network, groups: [ChannelGroup], budget: Budget) {
         var terms: [Term] = []

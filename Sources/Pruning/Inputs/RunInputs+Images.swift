@@ -44,6 +44,9 @@ private struct ImageChoice {
     private static let matchingWork = 8e11
     private static let matchingRounds = (least: 4, most: 50)
     private static let usualRounds = 20.0
+    /// Rounds behind which images hardly move any more: work for more of them serves more images. ResNet-20 at keep 0.3 without learning
+    /// (three seeds, 1012 images): 57.7 % with 256 images in 35 rounds, 60.6 % with 490 in 38, 59.5 % with 975 in 20.
+    private static let fullRounds = 40.0
     /// The same for images that climb towards classes, at the default effort too, and how many are drawn when nothing else is set, as far as that allows: fully
     /// connected layers see one place per image.
     private static let climbingWork = 4e11
@@ -154,7 +157,7 @@ private struct ImageChoice {
         return best?.kind ?? .init(process: .deadLeaves)
     }
 
-    /// Images that give the widest convolution its rows, as far as the work allows.
+    /// Images that give the widest convolution its rows, as far as the work allows; more where it lasts for more that move all the way.
     private var matchedCount: Int {
         let wanted = network.nodes.reduce(0) { wanted, node in
             guard case .convolution(let layer) = node.layer, let weight = network.parameters[layer.weight]?.shape,
@@ -162,9 +165,11 @@ private struct ImageChoice {
             else { return wanted }
             return Swift.max(wanted, ImageChoice.rowsPerRegressor * weight.dropFirst().reduce(1, *) / places)
         }
-        let work = multiplyAdds * ImageChoice.usualRounds
-        let affordable = Int(Swift.min(effort * ImageChoice.matchingWork / work, Double(ImageChoice.imageCounts.most)))
-        return Swift.max(ImageChoice.imageCounts.least, Swift.min(Swift.max(wanted, ImageChoice.imageCounts.usual), affordable))
+        func affordable(_ rounds: Double) -> Int {
+            Int(Swift.min(effort * ImageChoice.matchingWork / (multiplyAdds * rounds), Double(ImageChoice.imageCounts.most)))
+        }
+        let usual = Swift.min(Swift.max(wanted, ImageChoice.imageCounts.usual), affordable(ImageChoice.usualRounds))
+        return Swift.max(ImageChoice.imageCounts.least, usual, affordable(ImageChoice.fullRounds))
     }
 
     private func matchingRounds(_ count: Int) -> Int {
