@@ -44,6 +44,13 @@ CK_INLINE void NAME(copy_row)(const ck_plane_convolution *c, const float *plane,
         // The second vector begins one early, so that nothing is read beyond the last element.
         if (sx == 2)
             for (; i + LANES <= count; i += LANES) STORE(to + low + i, EVEN(LOAD(from + 2 * i), LOAD(from + 2 * i + LANES - 1)));
+        if (sx == 2 && i < count) {
+            int rest = 2 * (int)(count - i) - 1;
+            VEC one = LOAD_SOME(from + 2 * i, rest < LANES ? rest : LANES);
+            VEC other = LOAD_SOME(from + 2 * i + LANES - 1, rest < LANES ? 0 : rest - LANES + 1);
+            STORE_SOME(to + low + i, EVEN(one, other), (int)(count - i));
+            continue;
+        }
         for (; i < count; i++) to[low + i] = from[i * sx];
     }
 }
@@ -70,6 +77,24 @@ CK_INLINE void NAME(sums_of_taps)(const float *copy, ptrdiff_t width, const floa
 #undef TAP
 }
 
+// LANES columns of `count` output rows from `row` on; narrower images are stored whole.
+CK_INLINE void NAME(store_rows)(const ck_plane_convolution *c, const VEC *sum, ptrdiff_t row, int count, ptrdiff_t column,
+                                const float *residual, float *y) {
+    ptrdiff_t w = c->out_width;
+    for (int r = 0; r < TOGETHER; r++) {
+        if (r >= count) break;
+        ptrdiff_t at = (row + r) * w + column;
+        VEC value = sum[r];
+        if (w >= LANES) {
+            if (residual) value += LOAD(residual + at);
+            STORE(y + at, NAME(activated_plane)(c, value));
+        } else {
+            if (residual) value += LOAD_SOME(residual + at, (int)w);
+            STORE_SOME(y + at, NAME(activated_plane)(c, value), (int)w);
+        }
+    }
+}
+
 CK_INLINE void NAME(plane)(const ck_plane_convolution *c, const float *x, const float *filter, float bias, const float *residual,
                            float *y, float *copy, int known, ptrdiff_t kh, ptrdiff_t kw, ptrdiff_t sy, ptrdiff_t sx, ptrdiff_t dy,
                            ptrdiff_t dx) {
@@ -87,38 +112,88 @@ CK_INLINE void NAME(plane)(const ck_plane_convolution *c, const float *x, const 
                 ptrdiff_t from = w >= LANES && column + LANES > w ? w - LANES : column;
                 VEC sum[TOGETHER];
                 NAME(sums_of_taps)(top + from, width, filter, bias, known, kh, kw, sy, sx, dy, dx, sum);
-                for (int r = 0; r < TOGETHER; r++) {
-                    if (r >= rows) break;
-                    ptrdiff_t at = (row + r) * w + from;
-                    VEC value = sum[r];
-                    if (w >= LANES) {
-                        if (residual) value += LOAD(residual + at);
-                        STORE(y + at, NAME(activated_plane)(c, value));
-                    } else {
-                        if (residual) value += LOAD_SOME(residual + at, (int)w);
-                        STORE_SOME(y + at, NAME(activated_plane)(c, value), (int)w);
-                    }
-                }
+                NAME(store_rows)(c, sum, row, rows, from, residual, y);
             }
         }
     }
 }
 
-#define KNOWN(kh, kw, s)                                                                                                   \
-    if (c->kernel_height == kh && c->kernel_width == kw && c->stride_y == s && c->stride_x == s && c->dilation_y == 1 &&   \
-        c->dilation_x == 1)                                                                                                \
-        return NAME(plane)(c, x, filter, bias, residual, y, copy, 1, kh, kw, s, s, 1, 1);
+// Elements `from`, from + s, … of a row of the image, zeros outside of it; where isHalf, only half of the lanes count.
+CK_INLINE VEC NAME(strided)(const float *row, ptrdiff_t from, ptrdiff_t width, int isInside, int isHalf, ptrdiff_t s) {
+    if (isInside) return s == 1 ? LOAD(row + from) : EVEN(LOAD(row + from), LOAD(row + from + LANES - 1));
+#define CLIPPED(n) (int)((n) < 0 ? 0 : (n) > LANES ? LANES : (n))
+#define INSIDE(first) LOAD_RANGE(row + (first), CLIPPED(-(first)), CLIPPED(width - (first)))
+    if (s == 1) return INSIDE(from);
+    return EVEN(INSIDE(from), isHalf ? SPLAT(0.0f) : INSIDE(from + LANES - 1));
+#undef INSIDE
+#undef CLIPPED
+}
+
+// The same as sums_of_taps, in the same order, for rows of the image itself.
+CK_INLINE void NAME(sums_of_rows)(const ck_plane_convolution *c, const float *const *rows, ptrdiff_t column, int isInside,
+                                  const float *filter, float bias, ptrdiff_t k, ptrdiff_t s, VEC *sum) {
+    int isHalf = c->out_width <= LANES / 2;
+    for (int r = 0; r < TOGETHER; r++) sum[r] = SPLAT(bias);
+    _Pragma("clang loop unroll(full)") for (ptrdiff_t kx = 0; kx < k; kx++) {
+        VEC line[2 * TOGETHER + 6];
+        _Pragma("clang loop unroll(full)") for (ptrdiff_t i = 0; i < (TOGETHER - 1) * s + k; i++)
+            line[i] = NAME(strided)(rows[i], column * s + kx - c->left, c->width, isInside, isHalf, s);
+        _Pragma("clang loop unroll(full)") for (ptrdiff_t ky = 0; ky < k; ky++) {
+            VEC factor = SPLAT(filter[ky * k + kx]);
+            for (int r = 0; r < TOGETHER; r++) sum[r] += factor * line[r * s + ky];
+        }
+    }
+}
+
+// One plane without a copy: what lies outside of the image is not loaded, or read from a row of zeros.
+CK_INLINE void NAME(direct_plane)(const ck_plane_convolution *c, const float *x, const float *filter, float bias, const float *residual,
+                                  float *y, float *zeros, ptrdiff_t k, ptrdiff_t s) {
+    ptrdiff_t w = c->out_width;
+    for (ptrdiff_t i = 0; i < c->width; i++) zeros[i] = 0.0f;
+    for (ptrdiff_t row = 0; row < c->out_height; row += TOGETHER) {
+        const float *rows[2 * TOGETHER + 6];
+        for (ptrdiff_t i = 0; i < (TOGETHER - 1) * s + k; i++) {
+            ptrdiff_t source = row * s + i - c->top;
+            rows[i] = source >= 0 && source < c->height ? x + source * c->width : zeros;
+        }
+        int count = c->out_height - row < TOGETHER ? (int)(c->out_height - row) : TOGETHER;
+        for (ptrdiff_t column = 0; column < w; column += LANES) {
+            // The last columns of a wide row are computed with some before them once more.
+            ptrdiff_t at = w >= LANES && column + LANES > w ? w - LANES : column, from = at * s - c->left;
+            VEC sum[TOGETHER];
+            if (from >= 0 && from + k - 1 + s * LANES - (s - 1) <= c->width) {
+                NAME(sums_of_rows)(c, rows, at, 1, filter, bias, k, s, sum);
+            } else {
+                NAME(sums_of_rows)(c, rows, at, 0, filter, bias, k, s, sum);
+            }
+            NAME(store_rows)(c, sum, row, count, at, residual, y);
+        }
+    }
+}
+
+#if LANES > 4
+#define PLANE(k, s) NAME(direct_plane)(c, x, filter, bias, residual, y, copy, k, s)
+#else
+// Lanes that cannot be left out alone are copied with their margin.
+#define PLANE(k, s) NAME(plane)(c, x, filter, bias, residual, y, copy, k <= 5, k, k, s, s, 1, 1)
+#endif
+#define KNOWN(k, s)                                                                                                  \
+    if (c->kernel_height == k && c->kernel_width == k && c->stride_y == s && c->stride_x == s && c->dilation_y == 1 && \
+        c->dilation_x == 1)                                                                                          \
+        return PLANE(k, s);
 
 static void NAME(convolve_plane)(const ck_plane_convolution *c, const float *x, const float *filter, float bias, const float *residual,
                                  float *y, float *copy) {
-    KNOWN(3, 3, 1)
-    KNOWN(3, 3, 2)
-    KNOWN(5, 5, 1)
-    KNOWN(5, 5, 2)
+    KNOWN(3, 1)
+    KNOWN(3, 2)
+    KNOWN(5, 1)
+    KNOWN(5, 2)
+    KNOWN(7, 1)
     NAME(plane)(c, x, filter, bias, residual, y, copy, 0, c->kernel_height, c->kernel_width, c->stride_y, c->stride_x,
                 c->dilation_y, c->dilation_x);
 }
 
+#undef PLANE
 #undef KNOWN
 
 CK_INLINE float NAME(sum_of_lanes)(VEC v) {
