@@ -34,7 +34,7 @@ struct BenchmarkSubjectOptions: ParsableArguments {
     func subject() throws -> SubjectNetwork? {
         guard let model else { return nil }
         let file = try network.read(model)
-        let labelled = try data.map { try images.read($0, needsLabels: true, for: file.network).labelled }
+        let labelled = try data.map { try images.read($0, labels: .needed, for: file).labelled }
         var subject = SubjectNetwork(name: SystemPath.shown(SystemPath.stem(of: model)), tier: .quick) {
             file.network
         }

@@ -61,7 +61,7 @@ struct Evaluate: ParsableCommand {
         let bar = ProgressBar(quiet: format.json, "reading")
         let file = try network.read(model)
         try overwrite.check(inputs: file.inputPaths)
-        let labelled = try images.read(data, needsLabels: true, for: file.network)
+        let labelled = try images.read(data, labels: .needed, for: file)
         let loaded = try file.resized(to: labelled.labelled.inputs.map(\.sampleShape))
         try loaded.network.validate()
         let evaluator = try Evaluator(loaded.network)
@@ -74,6 +74,11 @@ struct Evaluate: ParsableCommand {
         }
         let seconds = start.duration(to: .now).seconds
         bar.clear()
+        guard result.sampleShape.filter({ $0 > 1 }).count <= 1 else {
+            throw CommandFailure.failure(
+                "expected scores of classes from the first output of \(model), found maps of shape \(InputData.text(result.sampleShape[...]))"
+            )
+        }
         let accuracy = try Evaluator.accuracy(logits: result, labels: labelled.labels)
         let confusion = try ConfusionSummary(logits: result, labels: labelled.labels)
         if let logits {

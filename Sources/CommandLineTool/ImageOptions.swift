@@ -83,9 +83,14 @@ struct ImageOptions: ParsableArguments {
     /// `--std` for pixels in 0–1, whatever range it was given for.
     var unitDeviation: [Double]? { std?.values.map { $0 / Double(pixelRange) } }
 
-    /// Reads inputs for `network`: an archive, a folder of pictures or a folder of arrays.
-    func read(_ path: String, needsLabels: Bool, for network: Network) throws -> InputData {
-        try InputData(path: path, options: self, network: network, needsLabels: needsLabels).grouped(for: network, path: path)
+    /// Reads inputs for a model: an archive, a folder of pictures or a folder of arrays.
+    func read(_ path: String, labels: InputData.Labels, for file: ModelFile) throws -> InputData {
+        var options = self
+        // A network that takes integers scales them itself, unless it is told otherwise.
+        if file.readsIntegers, mean == nil, std == nil { options.raw = true }
+        let data = try InputData(path: path, options: options, network: file.network, labels: labels)
+        do { try data.labelled.checkIndices(of: file.network) } catch { throw CommandFailure.failure("\(path): \(error)") }
+        return file.fixesBatch ? try data.grouped(for: file.network, path: path) : data
     }
 }
 

@@ -108,7 +108,9 @@ struct Learn: ParsableCommand {
         try read.pruned.checkFormat(of: output)
         try overwrite.check(inputs: read.pruned.inputPaths + read.teacher.inputPaths)
         let settings = LearningSettings(steps: steps, work: effort.work, rate: rate, seed: seed)
-        let labelled = try (data ?? calibration).map { try images.read($0, needsLabels: labels, for: read.teacher.network).labelled }
+        let labelled = try (data ?? calibration).map {
+            try images.read($0, labels: labels ? .needed : .ignored, for: read.teacher).labelled
+        }
         // Sizes that both files leave open are those of the data.
         let shapes = labelled?.inputs.map(\.sampleShape)
         let (student, original) = (try read.pruned.resized(to: shapes), try read.teacher.resized(to: shapes))

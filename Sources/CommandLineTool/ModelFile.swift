@@ -136,6 +136,15 @@ struct ModelFile {
         }
     }
 
+    /// Whether the file fixes a batch of several samples.
+    var fixesBatch: Bool { if case .onnx(let source) = content { network.inputs.contains(where: source.wholes.contains) } else { false } }
+
+    /// Whether the only input is of integers: what the network does with pixels it does itself.
+    var readsIntegers: Bool {
+        guard case .onnx(let source) = content, network.inputs.count == 1 else { return false }
+        return source.integerInputs.contains(network.inputs[0])
+    }
+
     /// Whether the file says how its tensors are connected.
     var hasOwnTopology: Bool { if case .onnx = content { true } else { false } }
 

@@ -19,8 +19,8 @@ struct PruningSubject {
     /// Reads data for `file`.
     /// - Parameter asked: the shape of one input that the user asked for.
     init(_ file: ModelFile, calibration: String?, evaluation: String?, images: ImageOptions, inputShape asked: [Int]?) throws {
-        let fitted = try calibration.map { try images.read($0, needsLabels: false, for: file.network) }
-        let judged = try evaluation.map { try images.read($0, needsLabels: true, for: file.network) }
+        let fitted = try calibration.map { try images.read($0, labels: .ignored, for: file) }
+        let judged = try evaluation.map { try images.read($0, labels: .needed, for: file) }
         let original = try file.resized(to: asked.map { [$0] } ?? (fitted ?? judged)?.labelled.inputs.map(\.sampleShape))
         try original.check(inputShape: asked)
         for size in original.assumedSizes {
@@ -35,15 +35,19 @@ struct PruningSubject {
             }
         }
         (self.file, network, self.calibration, self.evaluation) = (original, subject, fitted, judged)
-        (samples, labelled) = (try fitted?.labelled.packed.images, try judged?.labelled.packed)
-        try labelled.map(check)
+        let packed = try fitted?.labelled.packed
+        (samples, labelled) = (packed?.images, try judged?.labelled.packed)
+        for (data, path) in [(packed, calibration), (labelled, evaluation)] {
+            guard let data, let path else { continue }
+            do { try check(data) } catch { throw CommandFailure.failure("\(path): \(error)") }
+        }
     }
 
-    /// One of the labelled inputs through the network, and the largest label: what does not fit is said before the work.
-    private func check(_ labelled: LabelledImages) throws {
+    /// One of the inputs through the network, and the largest label: what does not fit is said before the work.
+    private func check(_ data: LabelledImages) throws(NetworkError) {
         guard let output = network.outputs.first, network.evaluability().isComputable(output) else { return }
-        let logits = try Evaluator(network, observing: [output]).logits(of: labelled.images.samples(0..<1))
-        guard logits.sampleShape.count == 1, let largest = labelled.labels.max() else { return }
+        let logits = try Evaluator(network, observing: [output]).logits(of: data.images.samples(0..<1))
+        guard logits.sampleShape.count == 1, let largest = data.labels.max() else { return }
         _ = try Evaluator.accuracy(logits: logits, labels: [largest])
     }
 }

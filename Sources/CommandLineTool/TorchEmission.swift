@@ -43,7 +43,7 @@ struct TorchEmission {
             return Source(text: module.source.text, path: path, weightsPath: weights, state: module.state)
         } catch let error as NetworkError {
             guard case .unsupported(let node, let operation) = error else { throw error }
-            throw CommandFailure.failure("expected operations that PyTorch has for \(path), found \(operation) (\(node))")
+            throw CommandFailure.failure("expected operations that a module can be written for in \(path), found \(operation) (\(node))")
         }
     }
 

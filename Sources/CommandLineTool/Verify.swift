@@ -71,7 +71,7 @@ struct Verify: ParsableCommand {
         let bar = ProgressBar(quiet: format.json, "reading")
         let plan = try PlanFile.read(self.plan)
         let (originalFile, prunedFile) = (try network.read(original), try network.read(pruned))
-        let labelled = try data.map { try images.read($0, needsLabels: false, for: originalFile.network) }
+        let labelled = try data.map { try images.read($0, labels: .welcome, for: originalFile) }
         let shapes = labelled?.labelled.inputs.map(\.sampleShape)
         let before = try originalFile.resized(to: shapes)
         // Sizes that neither the data nor the file states are those of the original.
@@ -80,7 +80,8 @@ struct Verify: ParsableCommand {
         // Beside a NaN every difference is as good as none.
         for model in [before, after] { try model.network.validate() }
         let written = try before.reread(plan.apply(to: before.network))
-        let identical = written.parameters == after.network.parameters && written.nodes == after.network.nodes
+        let hasSameTensors = written.parameters == after.network.parameters
+        let identical = hasSameTensors && written.nodes == after.network.nodes
         // Outputs that cannot be computed are compared where they begin to.
         let (whole, smaller) = (before.network.endingWhereComputable(), after.network.endingWhereComputable())
         let replayed = try plan.apply(to: whole)
@@ -108,9 +109,12 @@ struct Verify: ParsableCommand {
         // Classes and labels are about the first output.
         let namesClasses = taps.first == before.network.outputs.first
         let outputs = answers.map { $0[0] }
-        let largest = answers[2].flatMap(\.values).reduce(0) { max($0, $1.magnitude) }
-        let difference = zip(answers[3].flatMap(\.values), answers[2].flatMap(\.values)).reduce(Float(0)) {
-            max($0, ($1.0 - $1.1).magnitude)
+        let largest = answers[2].flatMap(\.values).reduce(0) { $1.isFinite ? max($0, $1.magnitude) : $0 }
+        // Infinity differs from all but itself, and no number is like one that is none.
+        let difference = zip(answers[3].flatMap(\.values), answers[2].flatMap(\.values)).reduce(Float(0)) { found, pair in
+            if pair.0 == pair.1 || (pair.0.isNaN && pair.1.isNaN) { return found }
+            let own = (pair.0 - pair.1).magnitude
+            return own.isNaN ? .infinity : max(found, own)
         }
         // Sums of some thousand terms in another order, through some layers: a thousand roundings of the largest output.
         let tolerance = 1000 * Double(Float.ulpOfOne) * Double(max(largest, 1))
@@ -143,7 +147,7 @@ struct Verify: ParsableCommand {
             throw CommandFailure.failure(
                 identical
                     ? "expected sliced and masked outputs to differ by at most \(Format.number(tolerance)), found \(Format.number(report.maximumDifference))"
-                    : "expected \(pruned) to hold exactly what the plan says, found other tensors")
+                    : "expected \(pruned) to hold exactly what the plan says, found other \(hasSameTensors ? "nodes" : "tensors")")
         }
     }
 

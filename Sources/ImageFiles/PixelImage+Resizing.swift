@@ -48,13 +48,21 @@ extension PixelImage {
     }
 
     private func nearest(width: Int, height: Int) -> PixelImage {
-        let (scaleX, scaleY) = (Double(self.width) / Double(width), Double(self.height) / Double(height))
+        // Places are sums of steps, as Pillow's are: where one falls between two pixels, rounding decides.
+        func places(_ count: Int, of extent: Int) -> [Int] {
+            let step = Double(extent) / Double(count)
+            var place = 0.5 * step
+            return (0..<count).map { _ in
+                defer { place += step }
+                return min(extent - 1, Int(place))
+            }
+        }
+        let columns = places(width, of: self.width)
         var samples: [UInt8] = []
         samples.reserveCapacity(width * height * channels)
-        for y in 0..<height {
-            let row = min(self.height - 1, Int((Double(y) + 0.5) * scaleY)) * self.width
-            for x in 0..<width {
-                let start = (row + min(self.width - 1, Int((Double(x) + 0.5) * scaleX))) * channels
+        for y in places(height, of: self.height) {
+            for x in columns {
+                let start = (y * self.width + x) * channels
                 samples.append(contentsOf: self.samples[start..<start + channels])
             }
         }

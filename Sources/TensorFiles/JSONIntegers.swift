@@ -1,4 +1,5 @@
-/// The integers at the top of a JSON object, such as the `config.json` of a model, and the same text with others in their place.
+/// The integers at the top of a JSON object, such as the `config.json` of a model, and of objects right below (`outer.inner`); and the
+/// same text with others in their place.
 public struct JSONIntegers: Sendable {
     private let bytes: [UInt8]
     private var values: [String: (value: Int?, place: Range<Int>)] = [:]
@@ -11,10 +12,20 @@ public struct JSONIntegers: Sendable {
         try scanner.jsonObject { scanner, key, _ throws(TensorFileError) in
             scanner.skipSpace()
             let start = scanner.position
-            try scanner.skipJSON()
-            let place = start..<scanner.position
+            func skip(_ scanner: inout ByteScanner) throws(TensorFileError) -> (value: Int?, place: Range<Int>) {
+                scanner.skipSpace()
+                let start = scanner.position
+                try scanner.skipJSON()
+                let place = start..<scanner.position
+                return (Int(String(decoding: bytes[place], as: UTF8.self)), place)
+            }
             // Of a repeated key the last one counts, as for Python.
-            values[key] = (Int(String(decoding: bytes[place], as: UTF8.self)), place)
+            guard start < bytes.count, bytes[start] == UInt8(ascii: "{") else {
+                values[key] = try skip(&scanner)
+                return
+            }
+            try scanner.jsonObject { scanner, inner, _ throws(TensorFileError) in values["\(key).\(inner)"] = try skip(&scanner) }
+            values[key] = (nil, start..<scanner.position)
         }
         try scanner.expectEnd()
         (self.bytes, self.values) = (bytes, values)

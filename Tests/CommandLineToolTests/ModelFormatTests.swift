@@ -83,6 +83,23 @@ import Testing
         #expect(report["accuracyAfter"] is Double && report["agreementWithOriginal"] is Double && report["comparedBefore"] == nil)
     }
 
+    @Test func calibrationPassesLabelsOverAndImagesWithoutColorsAreRefused() throws {
+        let folder = try ScratchFolder()
+        try ExampleInputs.write(to: folder)
+        let images = try TensorArchive.read(path: folder.path("test-rgb.npz")).tensor(named: "images")
+        let maps = try Tensor.float32([Float](repeating: 0.5, count: 2 * images.shape[0]), shape: [images.shape[0], 2])
+        try TensorArchive([("images", images), ("labels", maps)]).write(to: folder.path("maps.npz"), force: false)
+        try TensorArchive([("images", images.reshaped(to: [3 * images.shape[0], 12, 12]))]).write(to: folder.path("gray.npz"), force: false)
+        func prune(_ data: String) throws -> BuiltTool.Outcome {
+            try BuiltTool.run(
+                ["prune", "resnet.onnx", "-o", "small.onnx", "--keep", "0.5", "--learn", "0", "--force", "--calibration", data], in: folder)
+        }
+        let labelled = try prune("maps.npz")
+        #expect(labelled.status == 0, "\(labelled.errors)")
+        let gray = try prune("gray.npz")
+        #expect(gray.status == 1 && gray.errors.contains("(3, 12, 12)") && gray.errors.contains("(12, 12)"), "\(gray.errors)")
+    }
+
     @Test func customOperationsAreKeptWholeByName() throws {
         let folder = try ScratchFolder()
         let inspected = try BuiltTool.run(["inspect", Self.fixture("custom.onnx"), "--json", "--graph", "graph.svg"], in: folder)

@@ -85,4 +85,18 @@ import Testing
             try ImagePreparation(resizing: .shorterSide(10), crop: (20, 20)).apply(to: Self.picture)
         }
     }
+
+    /// Halves are sums of steps: 3.5·8/7 comes to less than 4.
+    @Test func nearestPixelsOfPlacesInTheMiddle() {
+        for (from, expected) in [
+            (8, [0, 1, 2, 3, 5, 6, 7]), (16, [0, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 13, 14, 15]),
+            (24, [0, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 13, 14, 15, 16, 17, 18, 19, 21, 22, 23]),
+        ] as [(Int, [UInt8])] {
+            let line = (0..<from).map { UInt8($0) }
+            let wide = PixelImage(width: from, height: 1, channels: 1, samples: line)
+            #expect(wide.resized(width: expected.count, height: 1, by: .nearest).samples == expected)
+            let high = PixelImage(width: 1, height: from, channels: 1, samples: line)
+            #expect(high.resized(width: 1, height: expected.count, by: .nearest).samples == expected)
+        }
+    }
 }

@@ -60,4 +60,18 @@ import Testing
         #expect(throws: NetworkError.self) { try LabelledImages(inputs: inputs, labels: [0, 1, 2, 3, 4]).grouped(for: network) }
         #expect(throws: NetworkError.self) { try LabelledImages(inputs: inputs.map { $0.samples(0..<1) }).grouped(for: network) }
     }
+
+    @Test func numbersThatNameNoRowAreRefused() throws {
+        let network = Network(
+            nodes: [Network.Node(name: "table", layer: .embedding(weight: "T"), inputs: [0], outputs: [1])],
+            values: [Network.Value(name: "ids", shape: [3]), Network.Value(name: "rows")], inputs: [0], outputs: [1],
+            parameters: ["T": Parameter(shape: [4, 2], values: [Float](repeating: 1, count: 8))])
+        func check(_ ids: [Float]) throws {
+            try LabelledImages(images: ActivationTensor(shape: [1, 3], values: ids)).checkIndices(of: network)
+        }
+        try check([0, 3, -4])
+        for (ids, found) in [([0, 4, 1], "4.0"), ([0, 1, -5], "-5.0"), ([0.5, 1, 1], "0.5")] as [([Float], String)] {
+            #expect { try check(ids) } throws: { "\($0)".contains("below 4") && "\($0)".contains("found \(found)") }
+        }
+    }
 }

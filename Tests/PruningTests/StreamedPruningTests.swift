@@ -176,7 +176,10 @@ import Testing
         "{\"hidden_size\": 12, \"intermediate_size\": 24, \"num_attention_heads\": 8, \"num_key_value_heads\": 4, \"rate\": 1e-5}"
 
     /// Two blocks with heads of 3 numbers, two of queries to one of keys and values.
-    private static func model(_ folder: Folder, blocks: Int = 2, configuration text: String? = nil) throws -> TensorStore {
+    private static func model(
+        _ folder: Folder, blocks: Int = 2, configuration text: String? = nil,
+        _ change: (Int, inout TensorArchive) throws -> Void = { _, _ in }
+    ) throws -> TensorStore {
         var generator = TestGenerator(seed: 7)
         for block in 0..<blocks {
             let name = "model.layers.\(block)."
@@ -186,6 +189,7 @@ import Testing
                 ("self_attn.q_proj.weight", [24, 12]), ("self_attn.k_proj.weight", [12, 12]), ("self_attn.k_proj.bias", [12]),
                 ("self_attn.v_proj.weight", [12, 12]), ("self_attn.o_proj.weight", [12, 24]), ("input_layernorm.weight", [12]),
             ] { archive[name + tensor] = try drawn(shape, &generator).converted(to: .bf16) }
+            try change(block, &archive)
             try folder.write("shard-\(block).safetensors", Safetensors.encode(archive))
         }
         let map = try (0..<blocks).flatMap { block in
@@ -264,6 +268,62 @@ import Testing
         settings.excludedNames = ["*.self_attn"]
         settings.layerRatios = ["model.layers.1.mlp": 0.25]
         #expect(throws: PruningError.self) { try StreamedPruning(topology, in: store, settings: settings, configuration: configuration) }
+    }
+
+    /// Wherever its tensors stand: a block whose up projection is in an earlier file than its gate is cut as a whole.
+    @Test func theOrderOfTensorsDoesNotMatter() throws {
+        let folder = try Folder()
+        var late: Tensor?
+        let store = try Self.model(folder) { block, archive in
+            if block == 0 {
+                late = archive["model.layers.0.mlp.gate_proj.weight"]
+                archive["model.layers.0.mlp.gate_proj.weight"] = nil
+            } else {
+                archive["model.layers.0.mlp.gate_proj.weight"] = late
+            }
+        }
+        let topology = StreamedTopology(store, configuration: try JSONIntegers(Array(Self.configuration.utf8)))
+        #expect(topology.groups.filter { $0.kind == .neurons }.allSatisfy { $0.producers.count == 2 } && topology.groups.count == 4)
+    }
+
+    /// A configuration has one number for all blocks: it is true of those that stay whole, or nothing is cut.
+    @Test func configurationsAreTrueOfAllBlocks() throws {
+        let configuration = try JSONIntegers(Array(Self.configuration.utf8))
+        for (excluded, change) in [
+            ("model.layers.0.mlp", nil), ("model.layers.1.self_attn", nil),
+            (nil, "mlp.up_proj.weight"), (nil, "self_attn.k_proj.weight"),
+        ] as [(String?, String?)] {
+            let folder = try Folder()
+            let store = try Self.model(folder) { block, archive in
+                if let change, block == 1, let tensor = archive["model.layers.1." + change] {
+                    archive["model.layers.1." + change] = try .uint8([UInt8](repeating: 1, count: tensor.elementCount), shape: tensor.shape)
+                }
+            }
+            let topology = StreamedTopology(store, configuration: configuration)
+            var settings = Self.settings()
+            settings.excludedNames = excluded.map { [$0] }
+            do throws(PruningError) {
+                _ = try StreamedPruning(topology, in: store, settings: settings, configuration: configuration)
+                Issue.record("\(excluded ?? "") \(change ?? "")")
+            } catch {
+                guard case .severalSizes = error else { throw error }
+            }
+            // Without a configuration there is nothing to contradict.
+            #expect(try StreamedPruning(topology, in: store, settings: settings).layers.count == 3)
+        }
+        // Normalized over all heads, heads are not cut; a width may stand in a part of the configuration.
+        let folder = try Folder()
+        let text = "{\"num_attention_heads\": 8, \"num_key_value_heads\": 4, \"text_config\": {\"intermediate_size\": 24, \"name\": \"a\"}}"
+        let store = try Self.model(folder) { block, archive in
+            archive["model.layers.\(block).self_attn.q_norm.weight"] = .float32([Float](repeating: 1, count: 24))
+        }
+        let parts = try JSONIntegers(Array(text.utf8))
+        let topology = StreamedTopology(store, configuration: parts)
+        #expect(topology.whole.count == 2 && topology.whole.allSatisfy { $0.reason.contains("q_norm") })
+        let pruning = try StreamedPruning(topology, in: store, settings: Self.settings(), configuration: parts)
+        #expect(pruning.configuration == ["text_config.intermediate_size": 12])
+        let written = String(decoding: parts.replacing(pruning.configuration), as: UTF8.self)
+        #expect(written == text.replacing("24", with: "12"))
     }
 
     @Test func whatNeedsMoreThanWeightsIsRefused() throws {

@@ -47,12 +47,14 @@ import Testing
     private static func global(_ module: String, _ name: String) -> [UInt8] { Array("c\(module)\n\(name)\n".utf8) }
 
     /// {"w": tensor of a float storage of `count` with the size and strides given as instructions}
-    private static func tensor(count: [UInt8], offset: [UInt8] = [0x4b, 0], size: [UInt8], strides: [UInt8]) -> [UInt8] {
+    private static func tensor(count: [UInt8], offset: [UInt8] = [0x4b, 0], size: [UInt8], strides: [UInt8], metadata: [UInt8] = [])
+        -> [UInt8]
+    {
         var bytes: [UInt8] = Array("}X".utf8) + le(UInt32(1)) + Array("w".utf8)
         bytes += global("torch._utils", "_rebuild_tensor_v2") + Array("((X".utf8) + le(UInt32(7)) + Array("storage".utf8)
         bytes += global("torch", "FloatStorage") + Array("X".utf8) + le(UInt32(1)) + Array("0".utf8)
         bytes += Array("X".utf8) + le(UInt32(3)) + Array("cpu".utf8) + count + Array("tQ".utf8)
-        return bytes + offset + size + strides + [0x89] + Array("NtRs.".utf8)
+        return bytes + offset + size + strides + [0x89] + Array("N".utf8) + metadata + Array("tRs.".utf8)
     }
 
     private static func integer(_ value: Int64) -> [UInt8] { [0x8a, 8] + le(value) }
@@ -81,6 +83,18 @@ import Testing
         for (name, pickle) in cases {
             #expect(message { _ = try Self.decode(pickle, data: data) }?.hasPrefix("pytorch: ") == true, "\(name)")
         }
+    }
+
+    /// A view whose sign is still to be turned holds other numbers than its storage.
+    @Test func viewsThatAreStillToBeComputedAreRefused() throws {
+        let data = [UInt8](repeating: 0, count: 16)
+        func pickle(_ metadata: [UInt8]) -> [UInt8] {
+            Self.tensor(count: [0x4b, 4], size: [0x4b, 4, 0x85], strides: [0x4b, 1, 0x85], metadata: metadata)
+        }
+        #expect(try Self.decode(pickle(Array("}".utf8)), data: data)["w"]?.shape == [4])
+        // {"neg": True}
+        let negated = Array("}X".utf8) + le(UInt32(3)) + Array("neg".utf8) + [0x88] + Array("s".utf8)
+        #expect(message { _ = try Self.decode(pickle(negated), data: data) }?.contains("pending negation") == true)
     }
 
     @Test func picklesThatWantMore() {

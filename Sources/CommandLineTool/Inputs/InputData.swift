@@ -7,6 +7,15 @@ import TensorFiles
 
 /// Inputs ready for a network, with labels when there are any.
 struct InputData {
+    /// What is done about labels.
+    enum Labels {
+        case needed
+        /// Read where there are any.
+        case welcome
+        /// Passed over, whatever they are.
+        case ignored
+    }
+
     let labelled: LabelledImages
     /// One line: what was read, and how it was resized, cropped, ordered and scaled.
     let account: String
@@ -18,7 +27,8 @@ struct InputData {
 
     /// Reads an archive with `images` (and `labels`) or with one array per network input, a folder of JPEG and PNG files, or a folder
     /// of `.npy` files; in folders the names of subfolders are the labels.
-    init(path: String, options: ImageOptions, network: Network, needsLabels: Bool) throws {
+    init(path: String, options: ImageOptions, network: Network, labels: Labels) throws {
+        let needsLabels = labels == .needed
         do {
             if FileSystem.isFolder(path) {
                 let folder = try SampleFolder(path: path)
@@ -27,7 +37,9 @@ struct InputData {
                 case .arrays: self = try Self.arrays(folder, options, network, needsLabels: needsLabels)
                 }
             } else {
-                self = try Self.archive(try TensorArchive.read(path: path), options, network, needsLabels: needsLabels)
+                var archive = try TensorArchive.read(path: path)
+                if labels == .ignored, !network.inputs.contains(where: { network.values[$0].name == "labels" }) { archive["labels"] = nil }
+                self = try Self.archive(archive, options, network, needsLabels: needsLabels)
             }
         } catch let error as CommandFailure {
             throw CommandFailure(status: error.status, message: error.message.map { "\(path): \($0)" })

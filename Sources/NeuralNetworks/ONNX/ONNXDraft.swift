@@ -70,6 +70,9 @@ struct ONNXDraft {
     mutating func setWhole(_ value: Network.ValueID, _ isWhole: Bool) { traits[value].isWhole = isWhole }
     mutating func setStep(_ value: Network.ValueID, _ step: Float) { traits[value].step = step }
 
+    /// Inputs of integers or truth values.
+    var integerInputs: Set<Network.ValueID> { Set(network.inputs.filter { traits[$0].isInteger }) }
+
     /// Values whose samples have all axes of the model's tensor.
     var wholes: Set<Network.ValueID> { Set(traits.indices.filter { traits[$0].isWhole }) }
 

@@ -43,6 +43,8 @@ public struct ONNXNetwork: Sendable {
     public let inputSizes: [ONNXInputSize]
     /// Values whose samples have all axes of the model's tensor.
     package let wholes: Set<Network.ValueID>
+    /// Inputs that the model declares as integers.
+    package let integerInputs: Set<Network.ValueID>
     /// Values of the network by their names in the model.
     let activations: [String: Network.ValueID]
     /// Constants that the model computes or states, by name: shapes, axes, sizes.
@@ -81,6 +83,7 @@ public struct ONNXNetwork: Sendable {
         provenance = importer.draft.provenance
         inputSizes = importer.inputSizes
         wholes = importer.draft.wholes
+        integerInputs = importer.draft.integerInputs
         constants = importer.facts.constants
         activations = importer.facts.activations
         fixedBatch = importer.sizes.fixedBatch

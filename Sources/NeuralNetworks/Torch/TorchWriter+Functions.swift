@@ -54,7 +54,13 @@ extension TorchWriter {
         case .selu(let alpha, let gamma): return "\(n(gamma)) * torch.where(\(x) > 0, \(x), \(n(alpha)) * torch.expm1(\(x)))"
         case .thresholdedReLU(let alpha): return "F.threshold(\(x), \(n(alpha)), 0.0)"
         case .hardSigmoid(let slope, let offset): return "torch.clamp(\(n(slope)) * \(x) + \(n(offset)), 0.0, 1.0)"
-        case .clip(let minimum, let maximum): return "torch.clamp(\(x), \(n(minimum)), \(n(maximum)))"
+        case .clip(let minimum, let maximum):
+            // Ends of single precision are no bounds, and more than Python's numbers become.
+            let bounds = [
+                minimum > -Float.greatestFiniteMagnitude ? ["min=\(n(minimum))"] : [],
+                maximum < Float.greatestFiniteMagnitude ? ["max=\(n(maximum))"] : [],
+            ].flatMap { $0 }
+            return bounds.isEmpty ? x : "torch.clamp(\(x), \(bounds.joined(separator: ", ")))"
         case .swish(let beta): return "\(x) * torch.sigmoid(\(n(beta)) * \(x))"
         case .power(let exponent): return "torch.pow(\(x), \(n(exponent)))"
         case .isInfinite, .shrink, .quantized: throw unsupported

@@ -53,7 +53,7 @@ package struct LearningInputs: Sendable {
                 throw .inputShape(expected: "\([count] + shape)", found: "\(tensor.shape)")
             }
         }
-        guard count >= 2 else { throw .inputShape(expected: "at least 2 inputs", found: "\(count)") }
+        guard count >= 2 else { throw .tooFewInputs(expected: 2, found: count) }
         guard labels.isEmpty || labels.count == count else {
             throw .inputShape(expected: "\(count) labels, one per input", found: "\(labels.count)")
         }

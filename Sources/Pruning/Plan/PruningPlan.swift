@@ -158,7 +158,7 @@ public struct PruningPlan: Sendable, Equatable, Codable {
         let found: String
         do throws(TensorFileError) { found = try network.readFingerprint() } catch { throw .file(error) }
         guard found == fingerprint else {
-            throw .planMismatch(expected: "the network with fingerprint \(fingerprint)", found: "one with fingerprint \(found)")
+            throw .planMismatch(expected: "the network with fingerprint \(found)", found: "one for fingerprint \(fingerprint)")
         }
         try validate(for: network)
         return try network.cutting(groups)

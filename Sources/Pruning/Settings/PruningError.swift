@@ -74,6 +74,8 @@ public enum PruningError: Error, Equatable, Sendable, CustomStringConvertible {
     case cut(NetworkError)
     /// A target that no choice of channels reaches: the fraction asked for, and the least there is.
     case unreachableTarget(Budget, least: Double)
+    /// Blocks of which a configuration says one number would have several sizes.
+    case severalSizes(key: String, first: String, size: Int, second: String, otherSize: Int)
     /// Weights could not be read.
     case file(TensorFileError)
     /// The observer asked to stop.
@@ -119,6 +121,8 @@ public enum PruningError: Error, Equatable, Sendable, CustomStringConvertible {
         case .cut(let cause): "expected a plan for groups that can be cut, found \(cause)"
         case .unreachableTarget(let budget, let least):
             "expected to reach \(name(budget.setting)) \(budget.fraction), found a fraction of \(Decimal.fixed((1e4 * least).rounded(.up) / 1e4, 4)) at best, with as few channels per group as allowed"
+        case .severalSizes(let key, let first, let size, let second, let otherSize):
+            "expected one size for all blocks whose size is \(key) of the configuration, found \(first) with \(size) and \(second) with \(otherSize)"
         case .file(let cause): "\(cause)"
         case .cancelled: "expected the run to finish, found a request to cancel"
         }

@@ -74,7 +74,7 @@ public struct StreamedPruning: Sendable {
         }
         let cut = cuts
         parametersAfter = store.entries.reduce(0) { $0 + (cut[$1.name]?.shape(of: $1.shape) ?? $1.shape).reduce(1, *) }
-        if let configuration { self.configuration = try StreamedPruning.changes(configuration, groups, layers) }
+        if let configuration { self.configuration = try changes(of: configuration, topology, groups) }
     }
 
     /// Chooses channels of a network whose weights stay in their files (``Parameter/stored``); the smaller one is ``network``.
@@ -178,33 +178,45 @@ public struct StreamedPruning: Sendable {
         return result
     }
 
-    /// What a configuration says of widths and heads, as they are now.
-    private static func changes(
-        _ configuration: JSONIntegers, _ groups: [StreamedGroup], _ layers: [Layer]
+    /// What a configuration says of widths and heads, as they are now: one number for all blocks of a kind, those that stay whole too.
+    ///
+    /// - Throws: `severalSizes`.
+    private func changes(
+        of configuration: JSONIntegers, _ topology: StreamedTopology, _ groups: [StreamedGroup]
     ) throws(PruningError) -> [String: Int] {
-        var changes: [String: Int] = [:]
-        func change(_ key: String, _ value: Int, _ layer: Layer) throws(PruningError) {
-            if let other = changes.updateValue(value, forKey: key), other != value {
-                throw .invalidSetting(
-                    .layerRatios, expected: "one share for all layers whose size is \(key) in the configuration",
-                    found: "\(layer.name) with \(value), others with \(other)")
+        var sizes: [String: (size: Int, block: String)] = [:]
+        func note(_ key: String, _ size: Int, _ block: String) throws(PruningError) {
+            if let other = sizes[key], other.size != size {
+                throw .severalSizes(key: key, first: other.block, size: other.size, second: block, otherSize: size)
             }
+            sizes[key] = (size, block)
         }
-        let widths = ["intermediate_size", "moe_intermediate_size", "shared_expert_intermediate_size", "ffn_dim", "n_inner", "d_ff"]
-        for (group, layer) in zip(groups, layers) {
-            switch group.kind {
+        let left = Dictionary(layers.map { ($0.name, $0.after) }, uniquingKeysWith: { first, _ in first })
+        let blocks =
+            topology.groups.map { (name: $0.name, kind: $0.kind, before: $0.count, after: left[$0.name] ?? $0.count) }
+            + topology.whole.compactMap { whole in whole.block.map { (name: whole.name, kind: $0.kind, before: $0.count, after: $0.count) }
+            }
+        for block in blocks {
+            switch block.kind {
             case .neurons:
-                for key in widths where configuration[key] == layer.before { try change(key, layer.after, layer) }
+                for key in configuration.keys where configuration[key] == block.before {
+                    guard StreamedPruning.widths.contains(key.split(separator: ".").last.map(String.init) ?? key) else { continue }
+                    try note(key, block.after, block.name)
+                }
             case .heads(let queries, let length):
-                guard layer.after < layer.before || changes["num_attention_heads"] != nil else { continue }
-                try change("num_attention_heads", queries * layer.after, layer)
-                if configuration["num_key_value_heads"] != nil { try change("num_key_value_heads", layer.after, layer) }
+                try note("num_attention_heads", queries * block.after, block.name)
+                if configuration["num_key_value_heads"] != nil { try note("num_key_value_heads", block.after, block.name) }
                 // It is the quotient of what is left no more.
-                try change("head_dim", length, layer)
+                if block.after < block.before { try note("head_dim", length, block.name) }
             }
         }
-        return changes
+        return sizes.mapValues(\.size).filter { configuration[$0.key] != $0.value }
     }
+
+    /// What models call the width of their feed-forward blocks.
+    private static let widths: Set = [
+        "intermediate_size", "moe_intermediate_size", "shared_expert_intermediate_size", "ffn_dim", "n_inner", "d_ff",
+    ]
 }
 
 extension Network {

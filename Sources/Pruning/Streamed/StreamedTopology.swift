@@ -10,8 +10,8 @@ import TensorFiles
 public struct StreamedTopology: Sendable {
     /// Groups of channels in the order of the model.
     public private(set) var groups: [StreamedGroup] = []
-    /// Names of groups that are not cut, and why.
-    public private(set) var whole: [(name: String, reason: String)] = []
+    /// Groups that are not cut, and why; the kind and the number of channels where they are those of blocks.
+    public private(set) var whole: [(name: String, reason: String, block: (kind: StreamedGroup.Kind, count: Int)?)] = []
     private let store: TensorStore
 
     /// Names of projections in a feed-forward block: those whose rows the neurons are, and the one whose columns they are.
@@ -20,6 +20,7 @@ public struct StreamedTopology: Sendable {
         (["fc1"], "fc2"), (["dense_h_to_4h"], "dense_4h_to_h"), (["intermediate.dense"], "output.dense"), (["fc_in"], "fc_out"),
         (["lin1"], "lin2"), (["wi_0", "wi_1"], "wo"), (["wi"], "wo"),
     ]
+    private static let projections = Set(feedForward.flatMap(\.producers)).sorted()
     private static let attention = (query: "q_proj", key: "k_proj", value: "v_proj", outputs: ["o_proj", "out_proj"])
 
     /// - Parameter configuration: of a folder, which says how many heads there are.
@@ -30,13 +31,16 @@ public struct StreamedTopology: Sendable {
         for entry in store.entries {
             guard let layer = Self.stem(entry.name, ".weight") else { continue }
             if let group = attentionGroup(layer, configuration) { groups.append(group) }
-            for pattern in Self.feedForward {
-                guard let prefix = Self.prefix(of: layer, pattern.producers[0]), !consumed.contains(prefix) else { continue }
-                let consumer = prefix + pattern.consumer
-                let producers = pattern.producers.map { prefix + $0 }
-                guard (producers + [consumer]).allSatisfy({ store[$0 + ".weight"] != nil }) else { continue }
+            for projection in Self.projections {
+                // Whichever projection of a block comes first, its pattern is the first that is there as a whole.
+                guard let prefix = Self.prefix(of: layer, projection), !consumed.contains(prefix),
+                    let pattern = Self.feedForward.first(where: { pattern in
+                        (pattern.producers + [pattern.consumer]).allSatisfy { store[prefix + $0 + ".weight"] != nil }
+                    })
+                else { continue }
                 consumed.insert(prefix)
-                if let group = neurons(named: Self.name(prefix, layer), producers, consumer) { groups.append(group) }
+                let producers = pattern.producers.map { prefix + $0 }
+                if let group = neurons(named: Self.name(prefix, layer), producers, prefix + pattern.consumer) { groups.append(group) }
             }
         }
     }
@@ -64,22 +68,25 @@ public struct StreamedTopology: Sendable {
     // MARK: Feed-forward blocks
 
     private mutating func neurons(named name: String, _ layers: [String], _ consumer: String) -> StreamedGroup? {
-        guard let reader = matrix(consumer, in: name) else { return nil }
+        // Of numbers or not, its columns are the neurons.
+        let columns = store[consumer + ".weight"].flatMap { $0.shape.count == 2 ? $0.shape[1] : nil }
+        let block = columns.map { (kind: StreamedGroup.Kind.neurons, count: $0) }
+        guard let reader = matrix(consumer, in: name, block) else { return nil }
         let count = reader.shape[1]
         var (producers, biases) = ([StreamedGroup.Part](), [StreamedGroup.Part]())
         for layer in layers {
-            guard let weights = matrix(layer, in: name) else { return nil }
+            guard let weights = matrix(layer, in: name, block) else { return nil }
             // One matrix for gate and up: the halves of its rows.
             let isFused = layers.count == 1 && layer.hasSuffix("gate_up_proj")
             guard weights.shape[0] == (isFused ? 2 : 1) * count else {
-                whole.append((name, "\(weights.name) has \(weights.shape[0]) rows, \(reader.name) \(count) columns"))
+                whole.append((name, "\(weights.name) has \(weights.shape[0]) rows, \(reader.name) \(count) columns", block))
                 return nil
             }
             for start in isFused ? [0, count] : [0] {
                 producers.append(.init(tensor: weights.name, axis: 0, start: start, width: 1))
                 guard let bias = store[layer + ".bias"] else { continue }
                 guard bias.shape == [weights.shape[0]], Self.isFloating(bias) else {
-                    whole.append((name, "\(bias.name) is not a number for every row"))
+                    whole.append((name, "\(bias.name) is not a number for every row", block))
                     return nil
                 }
                 biases.append(.init(tensor: bias.name, axis: 0, start: start, width: 1))
@@ -99,30 +106,36 @@ public struct StreamedTopology: Sendable {
         else { return nil }
         let name = Self.name(prefix, layer)
         guard let heads = configuration?["num_attention_heads"], heads > 0 else {
-            whole.append((name, "no config.json says how many heads there are"))
+            whole.append((name, "no config.json says how many heads there are", nil))
             return nil
         }
         let shared = configuration?["num_key_value_heads"] ?? heads
         guard let query = matrix(prefix + Self.attention.query, in: name), let reader = matrix(output, in: name),
             shared > 0, heads % shared == 0, query.shape[0] % heads == 0, reader.shape[1] == query.shape[0]
         else {
-            whole.append((name, "its shapes are not those of \(heads) heads, \(shared) of keys and values"))
+            whole.append((name, "its shapes are not those of \(heads) heads, \(shared) of keys and values", nil))
             return nil
         }
         let (length, queries) = (query.shape[0] / heads, heads / shared)
+        let block = (kind: StreamedGroup.Kind.heads(queries: queries, length: length), count: shared)
+        for norm in ["q_norm", "k_norm"] {
+            guard let entry = store[prefix + norm + ".weight"], entry.elementCount != length else { continue }
+            whole.append((name, "\(entry.name) normalizes over all heads", block))
+            return nil
+        }
         var (producers, biases) = ([StreamedGroup.Part](), [StreamedGroup.Part]())
         for (layer, width) in [
             (Self.attention.query, queries * length), (Self.attention.key, length), (Self.attention.value, length),
         ] {
-            guard let weights = matrix(prefix + layer, in: name) else { return nil }
+            guard let weights = matrix(prefix + layer, in: name, block) else { return nil }
             guard weights.shape[0] == shared * width else {
-                whole.append((name, "\(weights.name) has \(weights.shape[0]) rows, \(shared) heads of \(width) expected"))
+                whole.append((name, "\(weights.name) has \(weights.shape[0]) rows, \(shared) heads of \(width) expected", block))
                 return nil
             }
             producers.append(.init(tensor: weights.name, axis: 0, start: 0, width: width))
             guard let bias = store[prefix + layer + ".bias"] else { continue }
             guard bias.shape == [shared * width], Self.isFloating(bias) else {
-                whole.append((name, "\(bias.name) is not a number for every row"))
+                whole.append((name, "\(bias.name) is not a number for every row", block))
                 return nil
             }
             biases.append(.init(tensor: bias.name, axis: 0, start: 0, width: width))
@@ -135,10 +148,13 @@ public struct StreamedTopology: Sendable {
     // MARK: Tensors
 
     /// A weight matrix of floating-point numbers; nil, with the group noted as whole, where it is none.
-    private mutating func matrix(_ layer: String, in group: String) -> TensorStore.Entry? {
+    private mutating func matrix(
+        _ layer: String, in group: String, _ block: (kind: StreamedGroup.Kind, count: Int)? = nil
+    ) -> TensorStore.Entry? {
         guard let entry = store[layer + ".weight"] else { return nil }
         guard entry.shape.count == 2, entry.shape.allSatisfy({ $0 > 0 }), Self.isFloating(entry) else {
-            whole.append((group, "\(entry.name) is \(entry.dtypeName) of shape \(entry.shape), not a matrix of floating-point numbers"))
+            whole.append(
+                (group, "\(entry.name) is \(entry.dtypeName) of shape \(entry.shape), not a matrix of floating-point numbers", block))
             return nil
         }
         return entry
