@@ -124,11 +124,10 @@ public struct LInfinityCoreset: Sendable, Equatable {
                 let contacts = points.columns(fit.support)
                 let john = try JohnDecomposition(
                     points: contacts, support: Array(0..<contacts.columns), weights: fit.weights, isCentered: isCentered)
-                let (chosen, shares) = try john.thinned()
-                let order = chosen.indices.sorted { chosen[$0] < chosen[$1] }
-                (indices, weights) = (order.map { fit.support[chosen[$0]] }, order.map { shares[$0] })
-                let lifted = Double(fit.rank + (isCentered ? 0 : 1))
-                provenFactor = (lifted * (1 + fit.certificate.gap)).squareRoot()
+                let chosen = try Selection.contacts(fit, john)
+                let order = chosen.indices.indices.sorted { chosen.indices[$0] < chosen.indices[$1] }
+                (indices, weights) = (order.map { fit.support[chosen.indices[$0]] }, order.map { chosen.weights[$0] })
+                provenFactor = chosen.factor
             } else {
                 (indices, weights, provenFactor) = ([fit.support[0]], [1], 1)
             }
@@ -174,10 +173,8 @@ public struct LInfinityCoreset: Sendable, Equatable {
             let john = try JohnDecomposition(points: points, support: fit.support, weights: fit.weights, isCentered: isCentered)
             let r = Double(fit.rank), lifted = isCentered ? r : r + 1, gap = fit.certificate.gap
             guard fit.rank > 0 else { return Selection(indices: [fit.support[0]], weights: [1], factor: 1, rank: 0, gap: gap) }
-            // Axes that rounding hides from the decomposition would void the bound of the vertices.
-            guard settings.construction == .axisCaratheodory, john.rank == fit.rank else {
-                let (support, weights) = try john.thinned()
-                return Selection(indices: support, weights: weights, factor: (lifted * (1 + gap)).squareRoot(), rank: fit.rank, gap: gap)
+            guard settings.construction == .axisCaratheodory, let allowance = allowance(for: john, of: fit.rank) else {
+                return try contacts(fit, john)
             }
             var shares: [Int: Double] = [:]
             let vertices = Array(stride(from: 0, to: 2 * john.rank, by: isCentered ? 2 : 1))
@@ -185,23 +182,49 @@ public struct LInfinityCoreset: Sendable, Equatable {
                 let (indices, weights) = try john.combination(vertex: vertex)
                 for (index, weight) in zip(indices, weights) { shares[index, default: 0] += weight.magnitude / Double(vertices.count) }
             }
-            let factor = isCentered ? r * (1 + gap).squareRoot() : r.squareRoot() * john.radius * (r + lifted * gap).squareRoot()
+            let factor =
+                allowance * (isCentered ? r * (1 + gap).squareRoot() : r.squareRoot() * john.radius * (r + lifted * gap).squareRoot())
             let chosen = shares.keys.sorted()
             let total = chosen.reduce(0) { $0 + shares[$1]! }
             return Selection(indices: chosen, weights: chosen.map { shares[$0]! / total }, factor: max(1, factor), rank: fit.rank, gap: gap)
         }
+
+        /// The contact points, thinned where their decomposition can be trusted with it; indices are those of the decomposition's points.
+        ///
+        /// The support as it is has the bound of `johnSupport` by the certificate of the fit, which is computed in twice the precision.
+        static func contacts(_ fit: MinimumVolumeEllipsoid, _ john: JohnDecomposition) throws(GeometryError) -> Selection {
+            let gap = fit.certificate.gap
+            let bound = (Double(fit.rank + (john.isCentered ? 0 : 1)) * (1 + gap)).squareRoot()
+            if let allowance = allowance(for: john, of: fit.rank) {
+                let (support, weights) = try john.thinned()
+                let factor = support.count < john.support.count ? bound * allowance : bound
+                return Selection(indices: support, weights: weights, factor: factor, rank: fit.rank, gap: gap)
+            }
+            return Selection(indices: john.support, weights: john.designWeights, factor: bound, rank: fit.rank, gap: gap)
+        }
+
+        /// What the rounding of a decomposition may add to factors proven by it; nil where it spans less than the fit does, or hardly
+        /// knows its shortest axes: axes that rounding hides would void the bound. Errors of y and of the combinations it gives
+        /// are `rounding` each, times √D in a sum over the axes; D is above that.
+        private static func allowance(for john: JohnDecomposition, of rank: Int) -> Double? {
+            let loss = 4 * Double(rank + 1) * john.rounding
+            return john.rank == rank && loss <= mostAllowance ? 1 + loss : nil
+        }
+
+        /// Beyond a hundredth the contact points as they are have the better claim.
+        private static var mostAllowance: Double { 0.01 }
 
         // MARK: points of locally maximal volume
 
         private static func volumeSubset(_ points: Matrix, _ settings: Settings) throws(GeometryError) -> Selection {
             let lifted = lift(points, settings.centering)
             do {
-                let qr = try PivotedQR(lifted)
-                let rank = qr.rank()
+                let pivots = try Pivots(lifted)
+                let rank = pivots.rank
                 guard rank > 0 else { return Selection(indices: [0], weights: [1], factor: 1, rank: 0, gap: nil) }
                 // Coefficients T = R₁₁⁻¹R of all points in the first `rank` pivots, columns in pivot order.
                 var basis = Array(0..<rank)
-                let head = qr.r.selectingRows(Array(0..<rank))
+                let head = pivots.head
                 var t = try coefficients(head, basis)
                 let bound = 1 + settings.coefficientSlack
                 // Every exchange multiplies the volume by more than 1 + τ, so there are few.
@@ -215,14 +238,56 @@ public struct LInfinityCoreset: Sendable, Equatable {
                     exchange(&t, largest.row, largest.column)
                 }
                 t = try coefficients(head, basis)
-                let factor = Double(rank) * max(1, t.maximumMagnitude)
+                let factor = Double(rank) * max(1, t.maximumMagnitude) * (1 + pivots.rounding)
                 let affine = settings.centering == .free ? rank - 1 : rank
                 return Selection(
-                    indices: basis.map { qr.permutation[$0] }, weights: [Double](repeating: 1 / Double(rank), count: rank), factor: factor,
+                    indices: basis.map { pivots.permutation[$0] }, weights: [Double](repeating: 1 / Double(rank), count: rank),
+                    factor: factor,
                     rank: affine, gap: nil)
             } catch {
                 throw .factorization(error)
             }
+        }
+
+        /// The pivoted QR of points, up to their rank.
+        private struct Pivots {
+            let rank: Int
+            let permutation: [Int]
+            /// The first `rank` rows of R, columns in pivot order.
+            let head: Matrix
+            /// Relative error of coefficients in the pivots.
+            let rounding: Double
+
+            init(_ points: Matrix) throws(FactorizationError) {
+                let own = try PivotedQR(points)
+                let (rank, most) = (own.rank(), Double(min(points.rows, points.columns)))
+                let spread = rank > 0 ? (own.r[rank - 1, rank - 1] / own.r[0, 0]).magnitude : 0
+                if Double(rank) == most, spread >= Self.leastSpread {
+                    self.init(own, rank: rank, sizes: nil, spread: spread)
+                    return
+                }
+                // A small point that no large one spans drowns in the rounding of these; by its own length it counts as they do.
+                let sizes = (0..<points.columns).map { j in
+                    let largest = points.column(j).reduce(0) { max($0, $1.magnitude) }
+                    return largest > 0 ? Double(sign: .plus, exponent: largest.exponent, significand: 1) : 1
+                }
+                let equal = try PivotedQR(Matrix(rows: points.rows, columns: points.columns) { points[$0, $1] / sizes[$1] })
+                // R has every column to an error of its own length: some roundings for each coordinate.
+                let tolerance = 64 * Double(points.rows) * .ulpOfOne
+                let diagonal = equal.r.diagonal.map(\.magnitude)
+                let found = diagonal.prefix { $0 > tolerance }.count
+                self.init(equal, rank: found, sizes: sizes, spread: found > 0 ? diagonal[found - 1] / diagonal[0] : 1)
+            }
+
+            private init(_ qr: PivotedQR, rank: Int, sizes: [Double]?, spread: Double) {
+                (self.rank, permutation) = (rank, qr.permutation)
+                let (r, permutation) = (qr.r, qr.permutation)
+                head = Matrix(rows: rank, columns: r.columns) { i, j in r[i, j] * (sizes?[permutation[j]] ?? 1) }
+                rounding = 8 * Double(rank) * .ulpOfOne / spread
+            }
+
+            /// Where coefficients have half of their digits.
+            private static var leastSpread: Double { 0x1p-26 }
         }
 
         // Coordinates scaled to equal size (the coefficients do not depend on it), with a 1 when the center is free.

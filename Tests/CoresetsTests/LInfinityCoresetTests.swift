@@ -144,4 +144,36 @@ import RandomNumbers
         let bounds = try SensitivityBounds(points: Self.points(1, 4, 2))
         #expect(Guarantee(top, bounds: bounds, representation: "r") == .none(representation: "r"))
     }
+
+    /// Two small points that differ by what the large one, which is their sum, cannot tell: x = (1, −1) is 0 at that one.
+    @Test(arguments: LInfinityCoreset.Construction.allCases, [3e14, 1e15])
+    func smallPointsCountBesideLargeOnes(_ construction: LInfinityCoreset.Construction, _ size: Double) throws {
+        let points = Matrix(columns: [[1, 2], [2, 1], [size, size]])
+        let coreset = try LInfinityCoreset(points: points, settings: .init(construction: construction))
+        #expect(coreset.rank == 2)
+        let largest = coreset.indices.reduce(0) { max($0, (points[0, $1] - points[1, $1]).magnitude) }
+        #expect(coreset.provenFactor * largest >= 1)
+        if construction == .johnSupport {
+            try points.elements.withUnsafeBufferPointer {
+                let pieces = try ConcatenatedPoints([
+                    BorrowedPoints(.init(rebasing: $0[..<4]), count: 2, dimension: 2),
+                    BorrowedPoints(.init(rebasing: $0[4...]), count: 1, dimension: 2),
+                ])
+                let joined = try LInfinityCoreset(johnSupportOf: pieces)
+                #expect(joined.indices == coreset.indices && joined.rank == 2)
+            }
+        }
+    }
+
+    /// Squares of these coordinates leave the range of Double.
+    @Test(arguments: LInfinityCoreset.Construction.allCases, [0x1p512, 0x1p-540])
+    func sizesDoNotMatter(_ construction: LInfinityCoreset.Construction, _ size: Double) throws {
+        let points = Self.points(6, 500, 12)
+        let settings = LInfinityCoreset.Settings(construction: construction)
+        let (own, other) = (
+            try LInfinityCoreset(points: points, settings: settings), try LInfinityCoreset(points: size * points, settings: settings)
+        )
+        #expect(other.rank == 6 && other.indices == own.indices)
+        #expect((other.provenFactor / own.provenFactor - 1).magnitude <= 1e-9)
+    }
 }

@@ -41,6 +41,9 @@ public struct JohnDecomposition: Sendable {
     public let radius: Double
     /// y(pᵢ) of the support, r×m.
     public let normalizedSupport: Matrix
+    /// How far y may be from exact, relative to a vector of length 1: rounding, times the ratio of the largest and the smallest spread
+    /// along the axes as they were computed.
+    package let rounding: Double
     // y(x) = toBall·(x − c), r×d.
     let toBall: Matrix
 
@@ -74,7 +77,7 @@ public struct JohnDecomposition: Sendable {
         supportPoints = p
         self.isCentered = isCentered
         center = isCentered ? [Double](repeating: 0, count: p.rows) : Self.mean(p, u)
-        (axes, toBall) = try Self.axes(p, u, center)
+        (axes, toBall, rounding) = try Self.axes(p, u, center)
         normalizedSupport = Self.normalize(p, center, toBall)
         var square = 0.0
         for i in 0..<p.columns { square = max(square, normalizedSupport.column(i).reduce(0) { $0 + $1 * $1 }) }
@@ -91,29 +94,39 @@ public struct JohnDecomposition: Sendable {
 
     // Principal axes of S, and the map to coordinates along them, by a QR of the weighted support and an SVD of its
     // factor. Coordinates whose spreads differ by more than 2²⁰ are scaled to equal spread, and the principal axes there
-    // are used: any conjugate axes of S would do. Rank is always decided after that scaling.
-    private static func axes(_ p: Matrix, _ u: [Double], _ c: [Double]) throws(GeometryError) -> (Matrix, Matrix) {
+    // are used: any conjugate axes of S would do. Rank is always decided after that scaling. All is in units of each coordinate, or
+    // of the largest one, powers of two: squares would leave the range of Double where coordinates do not.
+    private static func axes(_ p: Matrix, _ u: [Double], _ c: [Double]) throws(GeometryError) -> (Matrix, Matrix, rounding: Double) {
         let d = p.rows, m = p.columns
-        let weighted = Matrix(rows: max(m, d), columns: d) { i, k in i < m ? u[i].squareRoot() * (p[k, i] - c[k]) : 0 }
-        let spread = (0..<d).map { weighted.column($0).reduce(0) { $0 + $1 * $1 }.squareRoot() }
-        let positive = spread.filter { $0 > 0 }
-        guard let widest = positive.max(), let narrowest = positive.min() else {
-            return (Matrix(rows: d, columns: 0), Matrix(rows: 0, columns: d))
+        var weighted = Matrix(rows: max(m, d), columns: d) { i, k in i < m ? u[i].squareRoot() * (p[k, i] - c[k]) : 0 }
+        let units = (0..<d).map { k in
+            let largest = weighted.column(k).reduce(0) { max($0, $1.magnitude) }
+            return largest > 0 ? Double(sign: .plus, exponent: largest.exponent, significand: 1) : 0
         }
+        guard let unit = units.max(), unit > 0 else { return (Matrix(rows: d, columns: 0), Matrix(rows: 0, columns: d), 0) }
+        for k in 0..<d where units[k] > 0 { for i in 0..<m { weighted[i, k] /= units[k] } }
+        // Lengths of the columns in their units, at least 1.
+        let lengths = (0..<d).map { weighted.column($0).reduce(0) { $0 + $1 * $1 }.squareRoot() }
+        let varying = (0..<d).filter { units[$0] > 0 }
+        let spread = varying.map { lengths[$0] * (units[$0] / unit) }
         do {
-            let scaled = Matrix(rows: weighted.rows, columns: d) { i, k in spread[k] > 0 ? weighted[i, k] / spread[k] : 0 }
+            let scaled = Matrix(rows: weighted.rows, columns: d) { i, k in units[k] > 0 ? weighted[i, k] / lengths[k] : 0 }
             var decomposition = try SingularValueDecomposition(scaled.triangularFactor())
             let tolerance = 8 * Double(max(m, d)).squareRoot() * Double.ulpOfOne
             let rank = decomposition.values.prefix { $0 > tolerance * decomposition.values[0] }.count
-            var scale = spread
-            if widest <= 0x1p20 * narrowest {
+            // A coordinate is scale·unit·(its value in the decomposition).
+            var scale = (0..<d).map { (lengths[$0], units[$0]) }
+            if spread.max()! <= 0x1p20 * spread.min()! {
+                for k in varying { for i in 0..<m { weighted[i, k] *= units[k] / unit } }
                 decomposition = try SingularValueDecomposition(weighted.triangularFactor())
-                scale = [Double](repeating: 1, count: d)
+                scale = units.map { $0 > 0 ? (1, unit) : (1, 0) }
             }
             let (sigma, vt) = (decomposition.values, decomposition.vt)
-            let axes = Matrix(rows: d, columns: rank) { k, j in sigma[j] * vt[j, k] * scale[k] }
-            let toBall = Matrix(rows: rank, columns: d) { j, k in scale[k] > 0 ? vt[j, k] / scale[k] / sigma[j] : 0 }
-            return (axes, toBall)
+            let axes = Matrix(rows: d, columns: rank) { k, j in sigma[j] * vt[j, k] * scale[k].0 * scale[k].1 }
+            let toBall = Matrix(rows: rank, columns: d) { j, k in
+                scale[k].1 > 0 ? vt[j, k] / scale[k].0 / sigma[j] / scale[k].1 : 0
+            }
+            return (axes, toBall, rank > 0 ? tolerance * sigma[0] / sigma[rank - 1] : 0)
         } catch {
             throw .factorization(error)
         }
@@ -129,6 +142,14 @@ public struct JohnDecomposition: Sendable {
     public func normalized(_ x: Matrix) -> Matrix {
         precondition(x.rows == center.count, "targets must have as many coordinates as the points")
         return Self.normalize(x, center, toBall)
+    }
+
+    /// The same in twice the precision: y of the map as it is stored, to the last digits.
+    func carefullyNormalized(_ x: Matrix) -> Matrix {
+        precondition(x.rows == center.count, "targets must have as many coordinates as the points")
+        var image = [Double](repeating: 0, count: rank * x.columns)
+        CompensatedProduct.affineImage(toBall.elements, rank, x.rows, center, x.elements, x.columns, into: &image)
+        return Matrix(rows: rank, columns: x.columns, elements: image)
     }
 
     /// Weights (1) of the support for a target. They are non-negative when |y(target)| ≤ 1/ρ (always signed when
