@@ -22,7 +22,7 @@ extension EllipsoidSolver {
             // Once something is certified, returning to it may cost another certificate.
             let support = Swift.min(pool.indices.count, order * (order + 1) / 2)
             budget.reserve = (best == nil ? 1 : 2) * certificateEffort(support: support)
-            let lastStep = course.lastStep
+            let (lastStep, iterations) = (course.lastStep, budget.iterations)
             if !solveByProjectedNewton(pool, &work) {
                 if work.positions.isEmpty { work = firstWorkingSet(pool) }
                 if work.positions.count == source.pointCount { tolerance = tightest }
@@ -38,14 +38,17 @@ extension EllipsoidSolver {
             if isSolved(certified) { return certified }
             let wasSeen = course.lastStep == lastStep
             let isBest = best.map { certified.gap < $0.gap } ?? true
+            // Without an iteration a round has made progress only where its certificate says so.
+            let isIdle = budget.iterations == iterations && best.map { certified.gap > 0.5 * $0.gap } ?? false
             if isBest { best = certified }
             let wasTight = tolerance <= tightest * 1.0001
             tolerance = Swift.max(tightest, Swift.min(tuning.next.read * certified.gap, tolerance))
             if pool.indices.count < source.pointCount { pool = try makePool(including: design.indices) } else { pool.kappa = far.kappa }
             work.positions = design.indices.map { pool.position(of: $0) }
             let added = grow(&work, pool)
-            // A tight master whose points are the only violators is at the limit of rounding.
-            if !budget.affords(Effort()) || (wasTight && wasSeen && added == 0) {
+            // A tight master whose points are the only violators is at the limit of rounding, and so is one that drops points for nothing
+            // but to have them brought back.
+            if !budget.affords(Effort()) || (wasTight && (isIdle || (wasSeen && added == 0))) {
                 return isBest ? certified : try recertify(best ?? certified)
             }
         }
@@ -121,9 +124,11 @@ extension EllipsoidSolver {
     private mutating func solvePool(_ pool: inout CandidatePool, _ work: inout WorkingSet, _ tolerance: inout Double, isBold: Bool) {
         let goal = tuning.poolGap * settings.gap
         var rounds = 0
+        var leastIdle = Double.infinity
         let (r, candidates) = (Double(frame.rank), Double(pool.indices.count))
         while true {
             let isTight = tolerance <= tightest * 1.0001
+            let iterations = budget.iterations
             let outcome = runMaster(pool, &work, tolerance, isTight, isBold: isBold && rounds < tuning.boldRounds)
             rounds += 1
             let factor = DesignFactor(
@@ -133,8 +138,11 @@ extension EllipsoidSolver {
             budget.settle()
             let gap = (pool.kappa.max() ?? 0) / Double(order) - 1
             if isTight, gap <= goal { return }
-            if grow(&work, pool) == 0, isTight { return }
-            tolerance = Swift.max(tightest, Swift.min(tuning.next.pool * gap, tolerance))
+            // A master that was content at once, and dropped points that it is given back, may do so for ever.
+            let isIdle = budget.iterations == iterations && gap > 0.5 * leastIdle
+            if budget.iterations == iterations { leastIdle = Swift.min(leastIdle, gap) }
+            if grow(&work, pool) == 0 || isIdle, isTight { return }
+            tolerance = isIdle ? tightest : Swift.max(tightest, Swift.min(tuning.next.pool * gap, tolerance))
         }
     }
 
