@@ -391,6 +391,19 @@ extension Matrix {
         #expect(fit.ellipsoid.contains(Matrix(columns: columns), tolerance: 1e-9).allSatisfy { $0 })
         #expect(fit.status == .solved || fit.certificate.gap > 1e-7 || fit.certificate.roundingCost > 1e-7)
     }
+
+    /// Of order 1 the exact step moves all weight to the farthest point, which no formula of rank one can.
+    @Test(arguments: [MinimumVolumeEllipsoid.Method.awaySteps, .khachiyan])
+    func firstOrderMethodsSolveLines(_ method: MinimumVolumeEllipsoid.Method) throws {
+        let sets: [[[Double]]] = [[[1], [2], [3]], [[1, 2], [2, 4], [3, 6]], [[-4], [1], [1]]]
+        for columns in sets {
+            let fit = try MinimumVolumeEllipsoid(
+                points: Matrix(columns: columns), settings: .init(centering: .origin, method: method))
+            #expect(fit.status == .solved && fit.rank == 1)
+            let farthest = columns.map { point in point.reduce(0) { $0 + $1 * $1 }.squareRoot() }.max() ?? 0
+            #expect((fit.ellipsoid.semiaxes[0] / farthest - 1).magnitude <= 1e-7)
+        }
+    }
 }
 
 extension MinimumVolumeEllipsoid {

@@ -2,6 +2,7 @@
 //
 //     toward j = argmax κ:           β = (κⱼ − D)/(D(κⱼ − 1)),   u ← (1−β)u + βeⱼ
 //     away from j = argmin_{u>0} κ:  the same β < 0, clipped at −uⱼ/(1−uⱼ), which drops j; dropped outright if κⱼ ≤ 1
+//     of order 1: β = 1, all weight to the farthest point, which is the answer
 //     κᵢ ← (κᵢ − γ(qᵢᵀM⁻¹qⱼ)²)/(1−β),   γ = g/(1 + gκⱼ),  g = β/(1−β)                                  (1)
 //
 // O(nD) a step. M⁻¹ and κ are refreshed from the weights whenever a freshly computed κⱼ differs from the tracked one by
@@ -84,6 +85,12 @@ private struct RankOneState {
                 continue
             }
             guard budget.spendIteration(gap: above, work: stepWork) else { return false }
+            if order == 1 {
+                for i in weights.indices { weights[i] = i == most ? 1 : 0 }
+                guard refresh(&budget) else { return false }
+                isFresh = true
+                continue
+            }
             step += 1
             if step % 64 == 0, eliminate(gap: above) {
                 guard refresh(&budget) else { return false }
