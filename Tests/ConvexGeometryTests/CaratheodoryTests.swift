@@ -415,4 +415,49 @@ import Testing
         #expect(
             try CaratheodoryReduction(points: p, lift: .monomials(degree: 2), settings: .init(memoryLimit: 10_000_000)).featureCount == 20)
     }
+
+    /// Every second point has no weight and is far away: what is left must be what it is without them.
+    @Test(arguments: [1e9, 1e200]) func pointsOfZeroWeightTakeNoPart(_ far: Double) throws {
+        let near = points(11, 3, 200)
+        let all = Matrix(rows: 3, columns: 400) { k, i in near[k, i / 2] + (i % 2 == 1 ? far : 0) }
+        let weights = (0..<400).map { $0 % 2 == 0 ? 1.0 : 0 }
+        for lift in [CaratheodoryReduction.Lift.secondMoments, .monomials(degree: 2)] {
+            let whole = try CaratheodoryReduction(points: all, weights: weights, lift: lift)
+            let alone = try CaratheodoryReduction(points: near, weights: [Double](repeating: 1, count: 200), lift: lift)
+            #expect(whole.indices == alone.indices.map { 2 * $0 } && whole.weights == alone.weights && whole.pointCount == 400)
+            #expect(covarianceError(near, [Double](repeating: 1, count: 200), alone) <= 1e-13)
+        }
+        var (whole, alone) = (
+            CaratheodoryAccumulator(dimension: 3, keepsSecondMoments: true), CaratheodoryAccumulator(dimension: 3, keepsSecondMoments: true)
+        )
+        try whole.append(all, weights: weights)
+        try alone.append(near)
+        #expect(whole.points == alone.points && whole.weights == alone.weights && whole.indices == alone.indices.map { 2 * $0 })
+        var bad = all
+        bad[1, 7] = .nan
+        let error = #expect(throws: GeometryError.self) { try CaratheodoryReduction(points: bad, weights: weights, lift: .secondMoments) }
+        #expect(error.map { "\($0)".contains("at point 7, coordinate 1") } == true)
+    }
+
+    /// The same for weights that hardly count: products are taken about the weighted mean.
+    @Test func farPointsOfLittleWeightCostNoDigits() throws {
+        let near = points(12, 3, 200)
+        let all = Matrix(rows: 3, columns: 400) { k, i in near[k, i % 200] + (i < 200 ? 1e9 : 0) }
+        let weights = (0..<400).map { $0 < 200 ? 1e-40 : 1.0 }
+        let reduction = try CaratheodoryReduction(points: all, weights: weights, lift: .secondMoments)
+        #expect(covarianceError(all, weights, reduction) <= 1e-12)
+    }
+
+    /// The largest difference of covariances, by plain sums.
+    private func covarianceError(_ p: Matrix, _ w: [Double], _ reduction: CaratheodoryReduction) -> Double {
+        func covariance(_ indices: [Int], _ weights: [Double]) -> [Double] {
+            let mass = weights.reduce(0, +), d = p.rows
+            let mean = (0..<d).map { k in zip(indices, weights).reduce(0) { $0 + $1.1 * p[k, $1.0] } / mass }
+            return (0..<d * d).map { kl in
+                zip(indices, weights).reduce(0) { $0 + $1.1 * (p[kl / d, $1.0] - mean[kl / d]) * (p[kl % d, $1.0] - mean[kl % d]) } / mass
+            }
+        }
+        return zip(covariance(Array(0..<p.columns), w), covariance(reduction.indices, reduction.weights))
+            .reduce(0) { max($0, ($1.0 - $1.1).magnitude) }
+    }
 }

@@ -74,6 +74,9 @@ public struct CaratheodoryAccumulator: Sendable {
             pointCount += seen
             return
         }
+        if keepsSecondMoments, blockWeights.contains(0) {
+            return try appendWeighted(block, weights: blockWeights, positions: positions, seen: seen)
+        }
         // The block's own sums and survivors, about the common center.
         var anchor = anchor
         var (survivors, sums) = try reduce(block, blockWeights, center: moments?.center, &anchor)
@@ -98,6 +101,22 @@ public struct CaratheodoryAccumulator: Sendable {
         pointCount += seen
     }
 
+    /// Takes in the points of a block that have weight: products are taken about the points, among which the others have no place.
+    private mutating func appendWeighted(
+        _ block: Matrix, weights blockWeights: [Double], positions: [Int], seen: Int
+    ) throws(GeometryError) {
+        if let bad = block.elements.firstIndex(where: { !$0.isFinite }) {
+            throw .nonFinite(point: bad / dimension, coordinate: bad % dimension, value: block.elements[bad])
+        }
+        let kept = blockWeights.indices.filter { blockWeights[$0] != 0 }
+        do throws(GeometryError) {
+            try append(
+                block.selectingColumns(kept), weights: kept.map { blockWeights[$0] }, positions: kept.map { positions[$0] }, seen: seen)
+        } catch {
+            throw error.renumbered(by: kept)
+        }
+    }
+
     private func reduce(
         _ block: Matrix, _ weights: [Double], center: [Double]?, _ anchor: inout [Double]?
     ) throws(GeometryError) -> (WeightedPoints, InputMoments) {
@@ -108,7 +127,7 @@ public struct CaratheodoryAccumulator: Sendable {
                 guard keepsSecondMoments else {
                     return try OneReadReduction(source: source, weights: view, costs: nil, fixedCenter: center).run(descends: true)!
                 }
-                let features = SecondMomentFeatures(of: source, about: anchor ?? source.anchor())
+                let features = SecondMomentFeatures(of: source, about: anchor ?? source.anchor(weights: weights))
                 anchor = features.anchor
                 return try OneReadReduction(source: features, weights: view, costs: nil, fixedCenter: center).run(descends: true)!
             }
@@ -122,7 +141,8 @@ public struct CaratheodoryAccumulator: Sendable {
             let source = StoredPoints(elements, count: block.columns, width: dimension)
             var system =
                 keepsSecondMoments
-                ? SurvivorSystem(survivors, source: SecondMomentFeatures(of: source, about: anchor ?? source.anchor()), moments: sums)
+                ? SurvivorSystem(
+                    survivors, source: SecondMomentFeatures(of: source, about: anchor ?? source.anchor(weights: nil)), moments: sums)
                 : SurvivorSystem(survivors, source: source, moments: sums)
             let e = try system.correct()
             return (system.points, (e.error, e.spread, e.mass))

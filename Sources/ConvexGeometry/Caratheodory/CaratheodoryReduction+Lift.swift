@@ -25,6 +25,7 @@ extension CaratheodoryReduction {
         _ points: StoredPoints<Element>, weights: UnsafeBufferPointer<Double>?, lift: Lift, settings: Settings
     ) throws(GeometryError) -> CaratheodoryReduction {
         try checkMemory(count: points.count, features: featureCount(lift, dimension: points.width), settings: settings)
+        if let result = try reduceWeighted(points, weights: weights, lift: lift, settings: settings) { return result }
         let attempt = Attempt(weightExponent: 0, mayLeaveRange: false)
         if let result = try reduce(points, weights: weights, lift: lift, settings: settings, attempt) { return result }
         guard let rescaled = RescaledPoints(points, weights: weights) else {
@@ -56,7 +57,8 @@ extension CaratheodoryReduction {
         case .none:
             return try assemble(points, weights: weights, settings: settings, attempt)
         case .secondMoments:
-            return try assemble(SecondMomentFeatures(of: points, about: points.anchor()), weights: weights, settings: settings, attempt)
+            let features = SecondMomentFeatures(of: points, about: points.anchor(weights: weights))
+            return try assemble(features, weights: weights, settings: settings, attempt)
         case .monomials(let degree):
             guard let basis = ChebyshevBasis(points: points, degree: degree) else { return nil }
             let source = TiledFeatures(count: n, width: basis.count, base: points) { range, out in

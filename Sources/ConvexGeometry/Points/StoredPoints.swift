@@ -54,11 +54,10 @@ struct StoredPoints<Element: PointElement>: FeatureSource {
 extension StoredPoints {
     // A point to take products about: a quarter of a deviation from the mean of a sample of the points. At the mean itself
     // two values of a coordinate that are equally frequent would have the same square.
-    func anchor() -> [Double] {
+    func anchor(weights: UnsafeBufferPointer<Double>?) -> [Double] {
         var mean = [Double](repeating: 0, count: width), squares = mean
-        let sampled = Swift.min(count, 256)
-        for s in 0..<sampled {
-            let i = (2 * s + 1) * count / (2 * sampled)
+        let sample = anchorSample(weights)
+        for (s, i) in sample.enumerated() {
             for k in 0..<width {
                 let step = coordinate(i, k) - mean[k]
                 mean[k] += step / Double(s + 1)
@@ -66,8 +65,34 @@ extension StoredPoints {
             }
         }
         return zip(mean, squares).map {
-            let anchor = $0 + 0.25 * ($1 / Double(sampled)).squareRoot()
+            let anchor = $0 + 0.25 * ($1 / Double(sample.count)).squareRoot()
             return anchor.isFinite ? anchor : $0.isFinite ? $0 : 0
+        }
+    }
+
+    // A point of every so much weight, so that a mean of them is one of the weighted points; heavy ones come more than once.
+    private func anchorSample(_ weights: UnsafeBufferPointer<Double>?) -> [Int] {
+        let sampled = Swift.min(count, 256), length = 1024
+        let equal = (0..<sampled).map { (2 * $0 + 1) * count / (2 * sampled) }
+        guard let weights, weights.count == count else { return equal }
+        let masses = stride(from: 0, to: count, by: length).map { start in
+            (start..<Swift.min(start + length, count)).reduce(0.0) { $0 + weights[$1] }
+        }
+        let total = masses.reduce(0, +)
+        guard total > 0, total.isFinite else { return equal }
+        var (run, i, before, below) = (0, 0, 0.0, 0.0)
+        return (0..<sampled).map { s in
+            let level = (Double(s) + 0.5) / Double(sampled) * total
+            while run < masses.count - 1, before + masses[run] <= level {
+                before += masses[run]
+                run += 1
+                (i, below) = (run * length, before)
+            }
+            while i < count - 1, below + weights[i] <= level {
+                below += weights[i]
+                i += 1
+            }
+            return i
         }
     }
 }
