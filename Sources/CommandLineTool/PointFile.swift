@@ -67,10 +67,12 @@ struct PointFile {
             let array = try MappedArray(path: path)
             shape = array.shape
             try Self.check(shape, file)
-            if isLocal, let local = try Self.localIntegers(of: array, path) {
+            if isLocal, let local = try Self.integers(of: array, path) {
                 (storage, offset) = (.doubles(local.values), local.offset)
+                Self.noteRounding(Double(local.rounding), of: file)
             } else {
                 (storage, offset) = (try Self.storage(of: array), nil)
+                if !isLocal, array.dtype == .i64 || array.dtype == .u64 { try Self.noteLargeIntegers(storage, file) }
             }
         } else if Self.isText(path) {
             guard name == nil else { throw Self.needlessTensor(file) }
@@ -91,13 +93,15 @@ struct PointFile {
                 let tensor = try archive.tensor(named: name)
                 shape = tensor.shape
                 try Self.check(shape, file)
-                if isLocal, let local = try Self.localIntegers(tensor, shape.dropFirst().reduce(1, *)) {
+                if isLocal, let local = try Integers(tensor, width: shape.dropFirst().reduce(1, *)) {
                     (storage, offset) = (.doubles(local.values), local.offset)
+                    Self.noteRounding(Double(local.rounding), of: file)
                 } else {
                     storage =
                         tensor.dtype == .f32 || tensor.dtype == .f16 || tensor.dtype == .bf16
                         ? .floats(try tensor.floats()) : .doubles(try tensor.doubles())
                     offset = nil
+                    if !isLocal, tensor.dtype == .i64 || tensor.dtype == .u64 { try Self.noteLargeIntegers(storage, file) }
                 }
             } catch let error as TensorFileError {
                 throw CommandFailure.failure("\(file): \(error)" + (name == nil ? "; choose one with --tensor" : ""))
@@ -269,9 +273,8 @@ struct PointFile {
     ///
     /// Differences are exact up to 2⁵³ and round like any Double beyond, whatever the size of the coordinates.
     func relative(to origin: [Double]) throws -> PointFile {
-        let own = offset ?? [Double](repeating: 0, count: dimension)
-        guard own != origin else { return self }
-        let (d, shift) = (dimension, zip(own, origin).map { $0 - $1 })
+        guard (offset ?? [Double](repeating: 0, count: dimension)) != origin else { return self }
+        let (d, shift) = (dimension, shift(to: origin))
         func moved<Element: BinaryFloatingPoint>(_ points: UnsafeBufferPointer<Element>) throws -> Storage {
             try Self.converted(count: count, dimension: d) { rows, out in
                 for i in 0..<rows.count * d { out[i] = Double(points[rows.lowerBound * d + i]) + shift[i % d] }
@@ -280,42 +283,50 @@ struct PointFile {
         return PointFile(self, storage: try withPoints(double: moved, float: moved), offset: origin)
     }
 
+    /// What `relative(to:)` loses of any value of each column.
+    func rounding(relativeTo origin: [Double]) throws -> [Double] {
+        let (d, shift) = (dimension, shift(to: origin))
+        func worst<Element: BinaryFloatingPoint>(_ points: UnsafeBufferPointer<Element>) -> [Double] {
+            var worst = [Double](repeating: 0, count: d)
+            for (i, point) in points.enumerated() {
+                // The error of a sum by Knuth's TwoSum.
+                let (a, b) = (Double(point), shift[i % d])
+                let sum = a + b, virtual = sum - a
+                worst[i % d] = max(worst[i % d], ((a - (sum - virtual)) + (b - virtual)).magnitude)
+            }
+            return worst
+        }
+        return try withPoints(double: worst, float: worst)
+    }
+
+    private func shift(to origin: [Double]) -> [Double] {
+        zip(offset ?? [Double](repeating: 0, count: dimension), origin).map { $0 - $1 }
+    }
+
     private init(_ other: PointFile, storage: Storage, offset: [Double]) {
         (name, isArchive, count, dimension) = (other.name, other.isArchive, other.count, other.dimension)
         (self.storage, self.offset, readSeconds) = (storage, offset, other.readSeconds)
     }
 
-    private static func localIntegers(of array: MappedArray, _ path: String) throws -> (values: [Double], offset: [Double])? {
+    private static func integers(of array: MappedArray, _ path: String) throws -> Integers? {
         guard array.dtype == .i64 || array.dtype == .u64 else { return nil }
         let tensor = try TensorArchive.read(path: path).tensor()
         guard tensor.shape == array.shape else { throw TensorFileError.fileChanged(path: path, found: "replaced") }
-        return try localIntegers(tensor, array.columnCount)
+        return try Integers(tensor, width: array.columnCount)
     }
 
-    /// Integers of which some are beyond 2⁵³, each column relative to its first value; nil when Double holds all of them.
-    private static func localIntegers(_ tensor: Tensor, _ d: Int) throws(TensorFileError) -> (values: [Double], offset: [Double])? {
-        switch tensor.dtype {
-        case .i64: localIntegers(try tensor.int64s(), d)
-        case .u64: localIntegers(try tensor.uint64s(), d)
-        default: nil
+    /// Where integers are not lent relative to an origin: those beyond 2⁵³ may not be what the file has.
+    private static func noteLargeIntegers(_ storage: Storage, _ file: String) throws {
+        let numbers: Bool
+        switch storage {
+        case .doubles(let values): numbers = values.contains { $0.magnitude > exactIntegers }
+        case .spooled(let spool):
+            numbers = spool.withUnsafeBytes { $0.bindMemory(to: Double.self).contains { $0.magnitude > exactIntegers } }
+        default: numbers = false
         }
-    }
-
-    private static func localIntegers<Value: FixedWidthInteger>(_ values: [Value], _ d: Int) -> (values: [Double], offset: [Double])?
-    where Value.Magnitude == UInt64 {
-        let exact = UInt64(1) << 53
-        guard d > 0, !values.isEmpty, values.contains(where: { $0.magnitude > exact }) else { return nil }
-        // A multiple of 2¹¹ is a Double, whatever its size.
-        let origins = values.prefix(d).map { $0.magnitude > exact ? $0 & ~0x7ff : 0 }
-        var local = [Double](repeating: 0, count: values.count)
-        for (i, value) in values.enumerated() {
-            let origin = origins[i % d]
-            // Distances of 64-bit integers fit 64 bits, where differences may not.
-            let isAbove = value > origin
-            let distance = UInt64(truncatingIfNeeded: isAbove ? value &- origin : origin &- value)
-            local[i] = isAbove ? Double(distance) : -Double(distance)
+        if numbers, Ranks.isFirst {
+            Console.warn("note: \(file): integers beyond 2^53 are read as the nearest numbers of double precision")
         }
-        return (local, origins.map { Double($0) })
     }
 
     /// Brings the pages of a mapping into memory, so that reading is not timed as solving; files that would fill most

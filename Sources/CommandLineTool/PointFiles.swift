@@ -22,8 +22,26 @@ struct PointFiles {
             throw CommandFailure.failure(
                 "\(file.name): expected points of \(dimension) coordinates as in \(files[0].name), found \(file.dimension)")
         }
-        if let origin = files.lazy.compactMap(\.offset).first { files = try files.map { try $0.relative(to: origin) } }
-        self.files = files
+        self.files = try Self.aboutOneOrigin(files)
+    }
+
+    /// The files with one offset, where any has one: in each column that of the first file, or zero where it loses less of the others'.
+    private static func aboutOneOrigin(_ files: [PointFile]) throws -> [PointFile] {
+        guard files.count > 1, var origin = files.lazy.compactMap(\.offset).first else { return files }
+        let zero = [Double](repeating: 0, count: origin.count)
+        let (about, plain) = (
+            try files.map { try $0.rounding(relativeTo: origin) }, try files.map { try $0.rounding(relativeTo: zero) }
+        )
+        var losses = [Double](repeating: 0, count: files.count)
+        for k in origin.indices {
+            let isWorse = about.reduce(0) { max($0, $1[k]) } > plain.reduce(0) { max($0, $1[k]) }
+            if isWorse { origin[k] = 0 }
+            for (index, file) in (isWorse ? plain : about).enumerated() { losses[index] = max(losses[index], file[k]) }
+        }
+        return try zip(files, losses).map { file, loss in
+            PointFile.noteRounding(loss, of: file.name)
+            return try file.relative(to: origin)
+        }
     }
 
     /// Time spent reading.
