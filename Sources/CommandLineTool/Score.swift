@@ -83,6 +83,9 @@ struct Score: ParsableCommand {
             throw CommandFailure.failure(
                 "\(input.name): expected points of dimension \(body.dimension) as in \(ellipsoid), found dimension \(file.dimension)")
         }
+        // Before the ellipsoid is moved: what is stored of it was rounded where it was.
+        let hullRounding = body.hullRounding(
+            precision: file.files.contains { $0.precision == "float32" } ? Double(Float.ulpOfOne) : .ulpOfOne)
         if let offset = file.offset { body = body.translated(by: offset.map { -$0 }) }
         let points = try file.matrix()
         if let bad = points.elements.firstIndex(where: { !$0.isFinite }) {
@@ -92,7 +95,7 @@ struct Score: ParsableCommand {
         }
         let start = ContinuousClock.now
         let distances = body.gauges(of: points)
-        let isInside = body.contains(points, tolerance: tolerance)
+        let isInside = body.contains(points, tolerance: tolerance, hullRounding: hullRounding)
         let isFlat = body.basis != nil
         let hull = isFlat ? (0..<points.columns).map { body.distanceToHull(of: Array(points.column($0))) } : []
         let seconds = start.duration(to: .now).seconds

@@ -92,4 +92,32 @@ import Testing
             #expect(throws: DecodingError.self) { try JSONDecoder().decode(Ellipsoid.self, from: Data(bad.utf8)) }
         }
     }
+
+    /// Off a flat counts what rounding explains there: neither the size of coordinates along it, nor that of the point alone.
+    @Test func flatsAreAsThickAsRounding() throws {
+        let times = Matrix(columns: (0..<20).map { [1.7e9 + 1000 * Double($0), 5] })
+        let line = try MinimumVolumeEllipsoid(points: times).ellipsoid
+        #expect(line.rank == 1)
+        #expect(line.contains(times, tolerance: 1e-9).allSatisfy { $0 })
+        #expect(!line.contains([1.7e9 + 5000, 8], tolerance: 1e-9))
+        #expect(!line.contains([1.7e9 + 5000, 5.001], tolerance: 1e-9))
+        // The last point is off by less than the others' rounding, and by more than its own.
+        let slanted = Matrix(columns: [[3, 1], [-3, -1], [6, 2], [-6, -2], [0x1p-54, 0]])
+        let fit = try MinimumVolumeEllipsoid(points: slanted)
+        #expect(fit.rank == 1)
+        #expect(fit.ellipsoid.contains(slanted, tolerance: 1e-9).allSatisfy { $0 })
+        #expect(fit.ellipsoid.hullRounding() >= fit.certificate.distanceFromFlat / 4)
+        // Points in single precision leave the plane by more.
+        var g = TestGenerator(seed: 8)
+        let plane = Matrix(rows: 3, columns: 200) { _, _ in g.normal() }
+        let singles: [Float] = (0..<200).flatMap { j in
+            [Float(plane[0, j]), Float(plane[1, j]), Float(plane[0, j] / 3 + 0.7 * plane[1, j])]
+        }
+        let flat = try singles.withUnsafeBufferPointer { try MinimumVolumeEllipsoid(points: $0, count: 200, dimension: 3) }.ellipsoid
+        #expect(flat.rank == 2)
+        let same = Matrix(rows: 3, columns: 200, elements: singles.map { Double($0) })
+        let rounding = flat.hullRounding(precision: Double(Float.ulpOfOne))
+        #expect(flat.contains(same, tolerance: 1e-9, hullRounding: rounding).allSatisfy { $0 })
+        #expect(!flat.contains(same, tolerance: 1e-9).allSatisfy { $0 })
+    }
 }

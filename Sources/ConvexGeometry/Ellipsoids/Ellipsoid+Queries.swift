@@ -57,19 +57,39 @@ extension Ellipsoid {
         }
     }
 
-    /// Whether each point lies in the ellipsoid, up to a relative `tolerance` on the gauge and, for a flat ellipsoid,
-    /// up to `tolerance` times the size of the coordinates off its affine hull.
+    /// Whether each point lies in the ellipsoid, up to a relative `tolerance` on the gauge and, off the affine hull of a flat one, up to
+    /// `tolerance` times its shortest semiaxis and what rounding explains.
     ///
+    /// - Parameter hullRounding: how far rounding may have moved a point off the hull; by default `hullRounding()`.
     /// - Complexity: n·d·rank multiply–adds.
-    public func contains(_ points: Matrix, tolerance: Double = 64 * .ulpOfOne) -> [Bool] {
+    public func contains(_ points: Matrix, tolerance: Double = 64 * .ulpOfOne, hullRounding: Double? = nil) -> [Bool] {
         let inside = gauges(of: points).map { $0 <= 1 + tolerance }
         guard basis != nil else { return inside }
+        let allowance = tolerance * (semiaxes.last ?? 0) + (hullRounding ?? self.hullRounding())
         return zip(inside, (0..<points.columns)).map { inside, j in
-            guard inside else { return false }
-            let point = Array(points.column(j))
-            let size = zip(point, center).reduce(0) { Swift.max($0, Swift.max($1.0.magnitude, $1.1.magnitude)) }
-            return distanceToHull(of: point) <= tolerance * Double(dimension) * size
+            inside && distanceToHull(of: Array(points.column(j))) <= allowance
         }
+    }
+
+    /// How far points of a flat ellipsoid may be from its affine hull for no other reason than rounding; 0 when r = d.
+    ///
+    /// Twice the noise that a fit takes for flat (`RoundingOfPoints`), which is relative to the largest coordinates: here those of the
+    /// ellipsoid, each by the part of it that points off the hull. An offset in a direction of the hull does not blur the others.
+    /// To that, what the rounding of the axes comes to at their ends.
+    /// - Parameter precision: ulp of 1 of the numbers that the points are stored in.
+    public func hullRounding(precision: Double = .ulpOfOne) -> Double {
+        guard let basis else { return 0 }
+        let (d, principal) = (Double(dimension), principalAxes())
+        var size = 0.0
+        for k in 0..<dimension {
+            let reach = principal.lengths.indices.map { principal.lengths[$0] * principal.directions[k, $0] }
+            // Coordinates are scaled by the power of two above the largest.
+            let largest = 2 * (center[k].magnitude + BLAS.nrm2(reach.count, reach, 1))
+            let row = basis.row(k)
+            let off = largest * Swift.max(0, 1 - row.reduce(0) { $0 + $1 * $1 }).squareRoot()
+            size = BLAS.nrm2(2, [size, off], 1)
+        }
+        return 2 * precision * (8 * d + (2 + d / 4) * d.squareRoot()) * size + 8 * d * .ulpOfOne * (principal.lengths.first ?? 0)
     }
 
     /// Whether the point lies in the ellipsoid; see `contains(_:tolerance:)` for many points.
