@@ -89,4 +89,38 @@ import Testing
         let free = try MinimumVolumeEllipsoid(points: q)
         #expect(throws: GeometryError.self) { try ExactDesign(regressors: q, runs: 50, optimum: free, using: &generator) }
     }
+
+    /// Candidates on a needle, condition 10¹³: the efficiency against the sum of squares of all 2×2 minors (Cauchy & Binet), each of
+    /// which is exact.
+    @Test func illConditionedEfficienciesAreProven() throws {
+        var g = TestGenerator(seed: 5)
+        let q = Matrix(
+            columns: (0..<40).map { i in
+                let along = Double((i * 17) % 41 - 20)
+                return [along * 0x1p44 + (64 * g.normal()).rounded(), along * 0x1p43 + (64 * g.normal()).rounded()]
+            })
+        let optimum = try Self.fit(q)
+        #expect(optimum.rank == 2)
+        func determinant(_ indices: [Int], _ weights: [Double]) -> Double {
+            let total = weights.reduce(0, +)
+            var sum = 0.0
+            for (a, i) in indices.enumerated() {
+                for (b, j) in indices.enumerated() where b > a {
+                    // Kahan's difference of products.
+                    let product = q[1, i] * q[0, j]
+                    let minor = (-product).addingProduct(q[0, i], q[1, j]) + product.addingProduct(-q[1, i], q[0, j])
+                    sum += weights[a] * weights[b] * minor * minor / (total * total)
+                }
+            }
+            return sum
+        }
+        for runs in [3, 7, 20] {
+            let design = try ExactDesign(regressors: q, runs: runs, optimum: optimum, using: &g)
+            let ratio =
+                determinant(design.indices, design.counts.map { Double($0) }) / determinant(optimum.support, optimum.weights)
+            let efficiency = ratio.squareRoot() / (1 + optimum.certificate.gap)
+            #expect(design.efficiency <= efficiency * (1 + 1e-13))
+            #expect(design.efficiency >= efficiency * (1 - 1e-10))
+        }
+    }
 }

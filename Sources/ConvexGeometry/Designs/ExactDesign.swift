@@ -57,7 +57,9 @@ public struct ExactDesign: Sendable, Equatable {
         let john = try JohnDecomposition(
             points: regressors, support: optimum.support, weights: optimum.weights, isCentered: true)
         guard john.rank == r else { throw .breakdown("the support spans \(john.rank) of \(r) dimensions") }
-        let q = john.normalized(regressors)
+        // The efficiency is a quotient of determinants, which any exact map leaves as it is: products in twice the precision, where plain
+        // ones would lose the digits that the regressors are ill-conditioned by.
+        let q = john.rounding <= Self.harmlessRounding ? john.normalized(regressors) : john.carefullyNormalized(regressors)
         var best: (counts: [Int], logDeterminant: Double)?
         var exchanges = 0
         var attempts = [Self.rounded(optimum.weights, optimum.support, runs, q.columns), Self.greedy(q, runs)]
@@ -70,10 +72,20 @@ public struct ExactDesign: Sendable, Equatable {
         guard let best else { throw .breakdown("no start of \(runs) runs spans the candidates") }
         indices = best.counts.indices.filter { best.counts[$0] > 0 }
         counts = indices.map { best.counts[$0] }
-        let log = best.logDeterminant - Double(r) * Elementary.log(Double(runs))
-        efficiency = Swift.min(1, Elementary.exp(log / Double(r)) / (1 + optimum.certificate.gap))
+        // M(u) is I up to rounding; its own determinant takes that out.
+        let moment = q.selectingColumns(optimum.support).gram(weights: optimum.weights)
+        guard let information = try? Cholesky(moment) else { throw .breakdown("the information of the weights is singular") }
+        let optimal = 2 * information.factor.diagonal.reduce(0) { $0 + Elementary.log($1) }
+        let total = optimum.weights.reduce(0, +)
+        let log = best.logDeterminant - Double(r) * Elementary.log(Double(runs)) - (optimal - Double(r) * Elementary.log(total))
+        // What plain products leave of each of the two, and the sums of both.
+        let allowance = 4 * Swift.min(john.rounding, Self.harmlessRounding) + 16 * Double(r + 8) * .ulpOfOne
+        efficiency = Swift.min(1, Elementary.exp(log / Double(r) - allowance) / (1 + optimum.certificate.gap))
         self.exchanges = exchanges
     }
+
+    /// Rounding of coordinates that a bound of six digits need not know.
+    private static var harmlessRounding: Double { 1e-12 }
 
     /// ⌈(N − m/2)·u⌉, then one by one up where (n − 1)/u is least, or down where n/u is most … exactly: Pukelsheim & Rieder.
     private static func rounded(_ u: [Double], _ support: [Int], _ runs: Int, _ n: Int) -> [Int] {
