@@ -243,6 +243,9 @@ struct Reduce: ParsableCommand {
     /// The target as a convex combination of the points, or the hyperplane between them.
     private func combine(_ file: PointFiles, target path: String, threads: Int) throws {
         let target = try VectorFile.read(path, count: file.dimension, of: "coordinates")
+        if let bad = target.firstIndex(where: { !$0.isFinite }) {
+            throw CommandFailure.failure("\(path): expected finite coordinates, found \(target[bad]) at coordinate \(bad)")
+        }
         let points = try file.matrix()
         let start = ContinuousClock.now
         let answer = try ConvexCombination(of: target, points: points)
