@@ -251,7 +251,9 @@ struct Fit: ParsableCommand {
         _ points: PointFiles, share: Double, _ settings: MinimumVolumeEllipsoid.Settings
     ) throws -> (MinimumVolumeEllipsoid, Double, kept: [Int]?) {
         let matrix = try points.matrix()
-        let count = points.count - Int(share * Double(points.count))
+        // A share such as 0.29 is a hair below what was written, and so may its product be.
+        let (product, whole) = (share * Double(points.count), (share * Double(points.count)).rounded())
+        let count = points.count - Int((product - whole).magnitude <= product.ulp ? whole : product)
         var generator = SeededGenerator(seed: seed)
         let start = ContinuousClock.now
         let result = try TrimmedEllipsoid(
