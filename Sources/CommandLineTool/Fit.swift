@@ -187,7 +187,7 @@ struct Fit: ParsableCommand {
         if format.json { try JSONOutput.show(report) } else { show(report) }
         if fit.status == .stalled, fit.certificate.gap <= gap, fit.certificate.supportDeficit <= settings.supportDeficit {
             throw CommandFailure.limited(
-                "expected rounding to cost at most the tolerance on the gap, found a center or axes that double precision stores at a cost of \(Format.number(fit.certificate.roundingCost)) in log volume: \(status)"
+                "expected rounding to cost at most the tolerance on the gap, found a center or axes that double precision stores at \(fit.certificate.roundingCost.isFinite ? "a cost of \(Format.number(fit.certificate.roundingCost)) in log volume" : "an unknown cost"): \(status)"
             )
         }
         if fit.status != .solved {
@@ -217,8 +217,12 @@ struct Fit: ParsableCommand {
                     + (r == 0 ? "" : "; volume and shape are those in it"))
         }
         if fit.ellipsoid.shape == nil {
+            let cost = fit.certificate.roundingCost
             notes.append(
-                "no shape matrix: double precision cannot hold it, as its axes are so unequal and slanted, or so long or short; axes and semiaxes are exact to \(Format.number(max(fit.certificate.roundingCost, .ulpOfOne))) of log volume"
+                "no shape matrix: double precision cannot hold it, as its axes are so unequal and slanted, or so long or short; "
+                    + (cost.isFinite
+                        ? "axes and semiaxes are exact to \(Format.number(max(cost, .ulpOfOne))) of log volume"
+                        : "nor is known how far the volume of axes and semiaxes is above the least")
             )
         }
         return notes

@@ -22,6 +22,9 @@ extension EllipsoidSolver {
             budget = again.solver.budget
             if other.cost < stored.cost { stored = other }
         }
+        // The lower bound behind a cost is one of sums that keep twice the digits of Double: of axes whose ratio is beyond what one of the
+        // two holds, a cost that matters may be too small itself.
+        let cost = stored.cost > allowance && stored.ratioOfAxes > 0x1p52 ? .infinity : stored.cost
         let designBound = 0.5 * Double(r) * Elementary.log1p(answer.gap * Double(order) / Double(r))
         var status = self.budget.exhausted ?? .stalled
         if isSolved(answer), stored.cost <= allowance { status = .solved }
@@ -29,8 +32,8 @@ extension EllipsoidSolver {
             ellipsoid: source.offset.map(stored.ellipsoid.translated(by:)) ?? stored.ellipsoid, support: support, weights: weights,
             status: status,
             certificate: .init(
-                gap: answer.gap, supportDeficit: answer.deficit, inflation: stored.inflation, roundingCost: stored.cost,
-                logVolumeBound: designBound + stored.cost, distanceFromFlat: frame.distanceFromHull),
+                gap: answer.gap, supportDeficit: answer.deficit, inflation: stored.inflation, roundingCost: cost,
+                logVolumeBound: designBound + cost, distanceFromFlat: frame.distanceFromHull),
             iterations: budget.iterations, dataPasses: budget.dataPasses, rank: r, method: method, centering: settings.centering)
     }
 
@@ -43,6 +46,11 @@ extension EllipsoidSolver {
         let inflation: Double
         /// Its log volume beyond what the design has by itself.
         let cost: Double
+        /// The longest by the shortest semiaxis, where these are stored; otherwise 1, as the ratio is harmless.
+        var ratioOfAxes: Double {
+            guard case .axes(_, let lengths) = ellipsoid.form, let longest = lengths.first, let shortest = lengths.last else { return 1 }
+            return longest / shortest
+        }
     }
 
     /// The ellipsoid of a design of this problem about a center, and what it costs beyond the gap of the design `dual` of the problem

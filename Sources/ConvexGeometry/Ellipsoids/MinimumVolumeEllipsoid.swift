@@ -136,7 +136,8 @@ public struct MinimumVolumeEllipsoid: Sendable {
         /// The ellipsoid lies in that of the weights with axes longer by this relative amount: rounding of center and axes.
         public let inflation: Double
         /// What it costs in log volume that Double has to hold the center, the axes and the shape. A fit whose cost is more than
-        /// the tolerance on the gap concedes, D/2·gap, is `stalled`, not `solved`.
+        /// the tolerance on the gap concedes, D/2·gap, is `stalled`, not `solved`. Infinite where it is more than that and axes differ
+        /// by more than 1/ulp: then nothing is known of it.
         public let roundingCost: Double
         /// Upper bound on log vol E − log vol E*, E as it is stored and E* optimal: r/2·log(1 + ε⁺·D/r) + `roundingCost`.
         public let logVolumeBound: Double
