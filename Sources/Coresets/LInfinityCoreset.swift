@@ -238,7 +238,7 @@ public struct LInfinityCoreset: Sendable, Equatable {
                     exchange(&t, largest.row, largest.column)
                 }
                 t = try coefficients(head, basis)
-                let factor = Double(rank) * max(1, t.maximumMagnitude) * (1 + pivots.rounding)
+                let factor = Double(rank) * largestCoefficient(t, head, basis, rounding: pivots.rounding)
                 let affine = settings.centering == .free ? rank - 1 : rank
                 return Selection(
                     indices: basis.map { pivots.permutation[$0] }, weights: [Double](repeating: 1 / Double(rank), count: rank),
@@ -249,13 +249,26 @@ public struct LInfinityCoreset: Sendable, Equatable {
             }
         }
 
+        /// max |tᵢⱼ|, at least 1, with what rounding may have taken from it: a coefficient of a long column in a short one is a
+        /// difference of long ones. Columns of the basis are themselves, whatever a solution says.
+        private static func largestCoefficient(_ t: Matrix, _ head: Matrix, _ basis: [Int], rounding: Double) -> Double {
+            func length(_ column: Int) -> Double { head.column(column).reduce(0) { max($0, $1.magnitude) } }
+            let (own, scales) = (Set(basis), basis.map { rounding / length($0) })
+            var largest = 1.0
+            for j in 0..<t.columns where !own.contains(j) {
+                let size = length(j)
+                for i in basis.indices { largest = max(largest, t[i, j].magnitude + size * scales[i]) }
+            }
+            return largest
+        }
+
         /// The pivoted QR of points, up to their rank.
         private struct Pivots {
             let rank: Int
             let permutation: [Int]
             /// The first `rank` rows of R, columns in pivot order.
             let head: Matrix
-            /// Relative error of coefficients in the pivots.
+            /// Error of coefficients in the pivots, times the lengths of these by that of the point.
             let rounding: Double
 
             init(_ points: Matrix) throws(FactorizationError) {

@@ -176,4 +176,13 @@ import RandomNumbers
         #expect(other.rank == 6 && other.indices == own.indices)
         #expect((other.provenFactor / own.provenFactor - 1).magnitude <= 1e-9)
     }
+
+    /// Beside a point of length 10²⁰ the others still count, and its own coefficients are those of a unit vector.
+    @Test func volumesOfUnequalPointsKeepTheirFactor() throws {
+        var points = Self.points(3, 51, 1)
+        for k in 0..<3 { points[k, 50] = 1e20 }
+        let coreset = try LInfinityCoreset(points: points, settings: .init(construction: .volumeSubset))
+        #expect(coreset.rank == 3 && coreset.indices.contains(50))
+        #expect(coreset.provenFactor <= 3 * 1.05 * (1 + 1e-9))
+    }
 }
