@@ -35,6 +35,27 @@ import Testing
         for (found, wanted) in zip(distances, [3, 0.5, 2.25]) { #expect((found - wanted).magnitude < 1e-6) }
     }
 
+    /// Small integers beside one beyond 2⁵³ keep their places, in one file and in two; times of day keep theirs about one of them.
+    @Test func largeIntegersLeaveSmallOnesAlone() throws {
+        let folder = try ScratchFolder()
+        try Self.write([[0], [10]], to: "points.npy", in: folder)
+        #expect(try BuiltTool.run(["fit", "points.npy", "-o", "e.npz"], in: folder).status == 0)
+        try folder.write(NPY.encode(.int64([1 << 60, 5, 60, 100], shape: [4, 1])), to: "mixed.npy")
+        try folder.write(NPY.encode(.int64([1 << 60], shape: [1, 1])), to: "large.npy")
+        try Self.write([[60.5], [-3], [5]], to: "small.npy", in: folder)
+        for (files, inside) in [(["mixed.npy"], 1), (["large.npy", "small.npy"], 1), (["small.npy", "large.npy"], 1)] {
+            let score = try BuiltTool.run(["score", "e.npz"] + files + ["--json"], in: folder)
+            #expect(score.status == 1, "\(score.errors)")
+            #expect(try score.json()["inside"] as? Int == inside, "\(files)")
+        }
+        let origin = 1_700_000_000_000_000_001
+        try folder.write(NPY.encode(.int64([origin, origin + 4, origin + 8], shape: [3, 1])), to: "times.npy")
+        let fit = try BuiltTool.run(["fit", "times.npy", "--json"], in: folder)
+        let length = try #require((fit.json()["semiaxes"] as? [Double])?.first)
+        // Neither 0 nor 256, between which Double has nothing there; the center is as far off as it has to be.
+        #expect(length >= 4 && length < 16 && !fit.errors.contains("rounds"), "\(fit.errors)")
+    }
+
     /// Axes and semiaxes of what no matrix holds survive the file.
     @Test func thinSetsRoundTrip() throws {
         let folder = try ScratchFolder()
