@@ -9,6 +9,7 @@
 
 enum {
     TOGETHER = 8,  // output rows computed at once: as many sums as two units of latency four keep under way
+    MOST_ROWS = 2 * (TOGETHER - 1) + 7,  // rows of the image that these read, for filters of known size
     BLOCK = 16     // output rows between two copies: at a width of 112 the copy is 10 kB, at stride 2 20 kB
 };
 

@@ -135,7 +135,7 @@ CK_INLINE void NAME(sums_of_rows)(const ck_plane_convolution *c, const float *co
     int isHalf = c->out_width <= LANES / 2;
     for (int r = 0; r < TOGETHER; r++) sum[r] = SPLAT(bias);
     _Pragma("clang loop unroll(full)") for (ptrdiff_t kx = 0; kx < k; kx++) {
-        VEC line[2 * TOGETHER + 6];
+        VEC line[MOST_ROWS];
         _Pragma("clang loop unroll(full)") for (ptrdiff_t i = 0; i < (TOGETHER - 1) * s + k; i++)
             line[i] = NAME(strided)(rows[i], column * s + kx - c->left, c->width, isInside, isHalf, s);
         _Pragma("clang loop unroll(full)") for (ptrdiff_t ky = 0; ky < k; ky++) {
@@ -151,7 +151,7 @@ CK_INLINE void NAME(direct_plane)(const ck_plane_convolution *c, const float *x,
     ptrdiff_t w = c->out_width;
     for (ptrdiff_t i = 0; i < c->width; i++) zeros[i] = 0.0f;
     for (ptrdiff_t row = 0; row < c->out_height; row += TOGETHER) {
-        const float *rows[2 * TOGETHER + 6];
+        const float *rows[MOST_ROWS];
         for (ptrdiff_t i = 0; i < (TOGETHER - 1) * s + k; i++) {
             ptrdiff_t source = row * s + i - c->top;
             rows[i] = source >= 0 && source < c->height ? x + source * c->width : zeros;

@@ -256,7 +256,7 @@ struct Fit: ParsableCommand {
     ) throws -> (MinimumVolumeEllipsoid, Double, kept: [Int]?) {
         let matrix = try points.matrix()
         // A share such as 0.29 is a hair below what was written, and so may its product be.
-        let (product, whole) = (share * Double(points.count), (share * Double(points.count)).rounded())
+        let product = share * Double(points.count), whole = product.rounded()
         let count = points.count - Int((product - whole).magnitude <= product.ulp ? whole : product)
         var generator = SeededGenerator(seed: seed)
         let start = ContinuousClock.now

@@ -118,6 +118,23 @@ public struct LabelledImages: Sendable {
         try self.init(inputs: inputs, labels: labels)
     }
 
+    /// Refuses numbers that name no row of a table that they are looked up in: inference engines do, too.
+    /// - Throws: `invalidData`.
+    public func checkIndices(of network: Network) throws(NetworkError) {
+        for (input, tensor) in zip(network.inputs, inputs) {
+            for node in network.nodes where node.inputs.first == input {
+                guard case .embedding(let weight) = node.layer, let rows = network.parameters[weight]?.shape.first else { continue }
+                guard let index = tensor.values.firstIndex(where: { $0 < Float(-rows) || $0 >= Float(rows) || $0 != $0.rounded() })
+                else { continue }
+                let name = network.values[input].name
+                throw .invalidData(
+                    reason:
+                        "expected whole numbers below \(rows), the rows of \(weight), in \(name), found \(tensor.values[index]) at position \(index)"
+                )
+            }
+        }
+    }
+
     /// Numbers of an array, whose file may not have such.
     private static func read<Value>(_ name: String, _ values: () throws(TensorFileError) -> Value) throws(NetworkError) -> Value {
         do throws(TensorFileError) { return try values() } catch { throw .data(name: name, cause: error) }

@@ -76,23 +76,6 @@ extension LabelledImages {
 }
 
 extension LabelledImages {
-    /// Refuses numbers that name no row of a table that they are looked up in: inference engines do, too.
-    /// - Throws: `invalidData`.
-    public func checkIndices(of network: Network) throws(NetworkError) {
-        for (input, tensor) in zip(network.inputs, inputs) {
-            for node in network.nodes where node.inputs.first == input {
-                guard case .embedding(let weight) = node.layer, let rows = network.parameters[weight]?.shape.first else { continue }
-                guard let index = tensor.values.firstIndex(where: { $0 < Float(-rows) || $0 >= Float(rows) || $0 != $0.rounded() })
-                else { continue }
-                let name = network.values[input].name
-                throw .invalidData(
-                    reason:
-                        "expected whole numbers below \(rows), the rows of \(weight), in \(name), found \(tensor.values[index]) at position \(index)"
-                )
-            }
-        }
-    }
-
     /// Samples joined in groups as a network takes them whose inputs fix a number of samples along their first axis; as they are where
     /// they have that axis. What is left over is dropped.
     ///

@@ -10,25 +10,27 @@ public struct JSONIntegers: Sendable {
         var scanner = ByteScanner(bytes, format: .text, offset: 0)
         var values: [String: (value: Int?, place: Range<Int>)] = [:]
         try scanner.jsonObject { scanner, key, _ throws(TensorFileError) in
-            scanner.skipSpace()
-            let start = scanner.position
-            func skip(_ scanner: inout ByteScanner) throws(TensorFileError) -> (value: Int?, place: Range<Int>) {
-                scanner.skipSpace()
-                let start = scanner.position
-                try scanner.skipJSON()
-                let place = start..<scanner.position
-                return (Int(String(decoding: bytes[place], as: UTF8.self)), place)
-            }
             // Of a repeated key the last one counts, as for Python.
-            guard start < bytes.count, bytes[start] == UInt8(ascii: "{") else {
-                values[key] = try skip(&scanner)
-                return
+            let own = try Self.value(&scanner, of: bytes)
+            values[key] = own
+            guard bytes[own.place.lowerBound] == UInt8(ascii: "{") else { return }
+            var inside = scanner
+            inside.position = own.place.lowerBound
+            try inside.jsonObject { inside, inner, _ throws(TensorFileError) in
+                values["\(key).\(inner)"] = try Self.value(&inside, of: bytes)
             }
-            try scanner.jsonObject { scanner, inner, _ throws(TensorFileError) in values["\(key).\(inner)"] = try skip(&scanner) }
-            values[key] = (nil, start..<scanner.position)
         }
         try scanner.expectEnd()
         (self.bytes, self.values) = (bytes, values)
+    }
+
+    /// Passes over the next value: the integer that it is, and where it stands.
+    private static func value(_ scanner: inout ByteScanner, of bytes: [UInt8]) throws(TensorFileError) -> (value: Int?, place: Range<Int>) {
+        scanner.skipSpace()
+        let start = scanner.position
+        try scanner.skipJSON()
+        let place = start..<scanner.position
+        return (Int(String(decoding: bytes[place], as: UTF8.self)), place)
     }
 
     /// The integer of that key.

@@ -9,6 +9,8 @@
 // Sources: Khachiyan, Math. Oper. Res. 21 (1996); Kumar & Yıldırım, JOTA 126 (2005); Todd & Yıldırım, Discrete Appl.
 // Math. 155 (2007); Harman & Pronzato, Stat. Probab. Lett. 77 (2007); Sun & Freund, Oper. Res. 52 (2004).
 
+// Clients speak in matrices without importing the module below.
+@_exported import struct LinearAlgebra.Matrix
 import LinearAlgebra
 public import MessagePassing
 

@@ -10,8 +10,11 @@ import TensorFiles
 public struct StreamedTopology: Sendable {
     /// Groups of channels in the order of the model.
     public private(set) var groups: [StreamedGroup] = []
-    /// Groups that are not cut, and why; the kind and the number of channels where they are those of blocks.
-    public private(set) var whole: [(name: String, reason: String, block: (kind: StreamedGroup.Kind, count: Int)?)] = []
+    /// What the channels of a block are, and how many.
+    public typealias Block = (kind: StreamedGroup.Kind, count: Int)
+
+    /// Groups that are not cut, and why; the block that they are, where it is known.
+    public private(set) var whole: [(name: String, reason: String, block: Block?)] = []
     private let store: TensorStore
 
     /// Names of projections in a feed-forward block: those whose rows the neurons are, and the one whose columns they are.
@@ -70,7 +73,7 @@ public struct StreamedTopology: Sendable {
     private mutating func neurons(named name: String, _ layers: [String], _ consumer: String) -> StreamedGroup? {
         // Of numbers or not, its columns are the neurons.
         let columns = store[consumer + ".weight"].flatMap { $0.shape.count == 2 ? $0.shape[1] : nil }
-        let block = columns.map { (kind: StreamedGroup.Kind.neurons, count: $0) }
+        let block = columns.map { Block(kind: .neurons, count: $0) }
         guard let reader = matrix(consumer, in: name, block) else { return nil }
         let count = reader.shape[1]
         var (producers, biases) = ([StreamedGroup.Part](), [StreamedGroup.Part]())
@@ -117,7 +120,7 @@ public struct StreamedTopology: Sendable {
             return nil
         }
         let (length, queries) = (query.shape[0] / heads, heads / shared)
-        let block = (kind: StreamedGroup.Kind.heads(queries: queries, length: length), count: shared)
+        let block = Block(kind: .heads(queries: queries, length: length), count: shared)
         for norm in ["q_norm", "k_norm"] {
             guard let entry = store[prefix + norm + ".weight"], entry.elementCount != length else { continue }
             whole.append((name, "\(entry.name) normalizes over all heads", block))
@@ -148,9 +151,7 @@ public struct StreamedTopology: Sendable {
     // MARK: Tensors
 
     /// A weight matrix of floating-point numbers; nil, with the group noted as whole, where it is none.
-    private mutating func matrix(
-        _ layer: String, in group: String, _ block: (kind: StreamedGroup.Kind, count: Int)? = nil
-    ) -> TensorStore.Entry? {
+    private mutating func matrix(_ layer: String, in group: String, _ block: Block? = nil) -> TensorStore.Entry? {
         guard let entry = store[layer + ".weight"] else { return nil }
         guard entry.shape.count == 2, entry.shape.allSatisfy({ $0 > 0 }), Self.isFloating(entry) else {
             whole.append(

@@ -168,8 +168,7 @@ struct PickleMachine {
             else { throw damaged("storage, offset, size and stride of a tensor", "other arguments", at: place) }
             // Views of which the sign or the conjugate is still to be taken say so there.
             if arguments.count > 6, case .dictionary(let metadata) = arguments[6], !dictionaries[metadata].isEmpty {
-                throw TensorFileError.unsupported(
-                    format: .pytorch, expected: "tensors as they are stored", found: "one with a pending negation or conjugation")
+                throw unsupported("a tensor with a pending negation or conjugation")
             }
             stack.append(.tensor(tensors.count))
             tensors.append(PickledTensor(storage: storages[storage], offset: offset, shape: shape, strides: strides))
