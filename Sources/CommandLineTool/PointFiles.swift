@@ -15,7 +15,7 @@ struct PointFiles {
     init(paths: [String], tensor: String?, isLocal: Bool) throws {
         let isOne = paths.count == 1
         if !isOne { DescriptorLimit.raise() }
-        var files = try paths.map { try PointFile(path: $0, tensor: tensor, isOneOfSeveral: !isOne, isLocal: isLocal) }
+        let files = try paths.map { try PointFile(path: $0, tensor: tensor, isOneOfSeveral: !isOne, isLocal: isLocal) }
         if tensor != nil, !files.contains(where: \.isArchive) { throw PointFile.needlessTensor(paths[0]) }
         (count, dimension) = (files.reduce(0) { $0 + $1.count }, files[0].dimension)
         for file in files where file.dimension != dimension {
