@@ -12,9 +12,9 @@ final class ThreadCrew: Sendable {
 
     deinit { waiting.giveBack(board) }
 
-    /// Calls `body` once for each of 0..<parts on the caller's thread and those helpers that are free, and returns when all
-    /// are done; false, with nothing done, while another loop is under way (one within another, or of another thread).
-    func share(_ parts: Int, _ body: (Int) -> Void) -> Bool { board.share(parts, body) }
+    /// Calls `body` once for each of 0..<parts on the caller's thread, which is 0, and those helpers that are free, and returns when
+    /// all are done; false, with nothing done, while another loop is under way (one within another, or of another thread).
+    func share(_ parts: Int, _ body: (_ part: Int, _ thread: Int) -> Void) -> Bool { board.share(parts, body) }
 }
 
 private let waiting = WaitingBoards()
@@ -68,7 +68,7 @@ private final class Board: @unchecked Sendable {
 
     let helpers: Int
     private let numbers: UnsafeMutablePointer<Int64>
-    private var body: UnsafePointer<(Int) -> Void>?
+    private var body: UnsafePointer<(Int, Int) -> Void>?
     private let bell = DispatchSemaphore(value: 0)
 
     private var ticket: UnsafeMutablePointer<Int64> { numbers }
@@ -92,14 +92,14 @@ private final class Board: @unchecked Sendable {
         for _ in 0..<helpers { bell.signal() }
     }
 
-    func share(_ parts: Int, _ body: (Int) -> Void) -> Bool {
+    func share(_ parts: Int, _ body: (Int, Int) -> Void) -> Bool {
         // Helpers look for a part in vain, too; the mask leaves room for that.
         guard parts < Int(Ticket.mask) - 1024, ck_exchange(isBusy, 1) == 0 else { return false }
         defer { ck_store(isBusy, 0) }
         if ck_exchange(hasBegun, 1) == 0 {
             // A queue of its own for each: those of the system start no more threads than there are processors, and count the ones
             // that wait.
-            for _ in 0..<helpers { DispatchQueue(label: "helper", qos: .userInitiated).async { self.help() } }
+            for thread in 1...helpers { DispatchQueue(label: "helper", qos: .userInitiated).async { self.help(thread) } }
         }
         withoutActuallyEscaping(body) { body in
             withUnsafePointer(to: body) { body in
@@ -107,7 +107,7 @@ private final class Board: @unchecked Sendable {
                 ck_store(done, 0)
                 ck_store(ticket, Ticket.first(loop: Ticket(ck_load(ticket)).loop + 1, parts: parts))
                 for _ in 0..<ck_exchange(asleep, 0) { bell.signal() }
-                work()
+                work(0)
                 var looks = 0
                 while ck_load(done) < parts {
                     ck_pause()
@@ -120,23 +120,23 @@ private final class Board: @unchecked Sendable {
     }
 
     /// Does parts until there are none; returns the loop they were of.
-    @discardableResult private func work() -> Int64 {
+    @discardableResult private func work(_ thread: Int) -> Int64 {
         while true {
             let taken = Ticket(ck_add(ticket, 1))
             guard taken.next < taken.parts else { return taken.loop }
-            run(Int(taken.next))
+            run(Int(taken.next), thread)
             _ = ck_add(done, 1)
         }
     }
 
     /// Never inlined: what the call retains is released before the part counts as done.
-    @inline(never) private func run(_ part: Int) { body?.pointee(part) }
+    @inline(never) private func run(_ part: Int, _ thread: Int) { body?.pointee(part, thread) }
 
-    private func help() {
+    private func help(_ thread: Int) {
         var (last, looks) = (Int64(0), 0)
         while ck_load(isClosed) == 0 {
             if Ticket(ck_load(ticket)).loop != last {
-                (last, looks) = (work(), 0)
+                (last, looks) = (work(thread), 0)
             } else if looks < Self.patience {
                 looks += 1
                 ck_pause()

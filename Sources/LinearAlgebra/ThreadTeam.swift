@@ -26,9 +26,12 @@ package struct ThreadTeam: Sendable {
     /// Calls `body` once for each of 0..<parts, in an order that is open; parts must not write to the same place.
     ///
     /// Threads take the next part when they are done with one: parts may differ in length, and threads in speed.
-    package func share(_ parts: Int, _ body: (Int) -> Void) {
+    package func share(_ parts: Int, _ body: (Int) -> Void) { share(parts) { part, _ in body(part) } }
+
+    /// The same; `thread`, one of 0..<``count``, is that of no other part at the same time.
+    package func share(_ parts: Int, byThread body: (_ part: Int, _ thread: Int) -> Void) {
         if parts > 1, let crew, crew.share(parts, body) { return }
-        for part in 0..<parts { body(part) }
+        for part in 0..<parts { body(part, 0) }
     }
 
     /// The same for runs of at most `length` of the numbers 0..<total.

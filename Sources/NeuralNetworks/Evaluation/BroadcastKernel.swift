@@ -7,48 +7,47 @@ struct BroadcastKernel: Sendable {
     enum Operation: Sendable { case add, multiply }
 
     let operation: Operation
-    let extents: [Int]
-    let operands: [BroadcastOperand]
+    let rows: BroadcastRows
     let activation: Activation
+
+    /// Values that all operands and the activation are applied to while they are in the first level of the cache.
+    private static let run = 2048
 
     init(operation: Operation, extents: [Int], operands: [BroadcastOperand], activation: Activation) {
         self.operation = operation
         self.activation = activation
-        var (extents, operands) = (extents, operands)
-        BroadcastOperand.merge(&operands, &extents)
-        (self.extents, self.operands) = (extents, operands)
+        rows = BroadcastRows(extents: extents, operands: operands)
     }
 
     func run(count: Int, inputs: [UnsafePointer<Float>], output: UnsafeMutablePointer<Float>) {
-        let size = extents.reduce(1, *)
-        guard size > 0 else { return }
-        for image in 0..<count {
-            for (index, operand) in operands.enumerated() {
-                combine(
-                    inputs[index] + image * operand.sampleStride, operand.strides, axis: 0, output + image * size, first: index == 0)
+        for sample in 0..<count { run(sample: sample, inputs: inputs, output: output) }
+    }
+
+    /// One sample, or one of its parts.
+    func run(sample: Int, part: Int? = nil, inputs: [UnsafePointer<Float>], output: UnsafeMutablePointer<Float>) {
+        rows.forEach(sample: sample, part: part) { starts, place, length in
+            for first in stride(from: 0, to: length, by: Self.run) {
+                let (y, count) = (output + place + first, min(Self.run, length - first))
+                for k in starts.indices {
+                    combine(inputs[k] + starts[k] + first * rows.steps[k], rows.steps[k], y, count, isFirst: k == 0)
+                }
+                activation.apply(y, count: count)
             }
-            activation.apply(output + image * size, count: size)
         }
     }
 
-    @discardableResult
-    private func combine(
-        _ x: UnsafePointer<Float>, _ strides: [Int], axis: Int, _ y: UnsafeMutablePointer<Float>, first: Bool
-    ) -> UnsafeMutablePointer<Float> {
-        let count = extents[axis]
-        let stride = strides[axis]
-        guard axis == extents.count - 1 else {
-            var y = y
-            for i in 0..<count { y = combine(x + i * stride, strides, axis: axis + 1, y, first: first) }
-            return y
+    @inline(__always)
+    private func combine(_ x: UnsafePointer<Float>, _ step: Int, _ y: UnsafeMutablePointer<Float>, _ count: Int, isFirst: Bool) {
+        switch (isFirst, operation, step) {
+        case (true, _, 1): y.update(from: x, count: count)
+        case (true, _, _): for i in 0..<count { y[i] = x[i * step] }
+        case (false, .add, 1): RowKernels.add(x, count: count, to: y)
+        case (false, .add, 0): RowKernels.affine(y, count: count, factor: 1, offset: x[0], into: y)
+        case (false, .add, _): for i in 0..<count { y[i] += x[i * step] }
+        case (false, .multiply, 1): RowKernels.multiply(y, by: x, count: count)
+        // Minus zero changes no sum, not even one that is zero.
+        case (false, .multiply, 0): RowKernels.affine(y, count: count, factor: x[0], offset: -0.0, into: y)
+        case (false, .multiply, _): for i in 0..<count { y[i] *= x[i * step] }
         }
-        if first {
-            if stride == 1 { y.update(from: x, count: count) } else { for i in 0..<count { y[i] = x[i * stride] } }
-        } else if operation == .add {
-            if stride == 1 { RowKernels.add(x, count: count, to: y) } else { for i in 0..<count { y[i] += x[i * stride] } }
-        } else {
-            if stride == 1 { RowKernels.multiply(y, by: x, count: count) } else { for i in 0..<count { y[i] *= x[i * stride] } }
-        }
-        return y + count
     }
 }

@@ -4,8 +4,8 @@
 // are full. Others read a buffer of shifted copies (PatchRows) that stays in the second level of the cache. Depthwise ones
 // convolve plane by plane. Bias, residual and activation are applied to tiles before they leave the registers.
 //
-// Work is cut into units, whose number is known beforehand and whose results do not depend on which other units run:
-// every output is one sum in the order of its filter.
+// Work is cut into blocks of positions, and for threads that share an image into units, a block of some of the filters each.
+// Every output is one sum in the order of its filter, however work is cut.
 
 import LinearAlgebra
 
@@ -26,13 +26,21 @@ struct ConvolutionKernel: Sendable {
     private let gatheredOffsets: [Int]
     /// Images that lie side by side.
     private let gathered: Int
+    /// The filters of a unit: whole groups, or whole tiles of one group.
+    private let parts: [Range<Int>]
     /// Floats of scratch memory.
     let workspaceSize: Int
 
-    /// Tiles of a pointwise unit: long enough to be worth sharing, short enough that large images have many.
-    private static let tilesPerUnit = 8
+    /// Positions of a pointwise block: what it reads stays in the second level of the cache while filters pass.
+    private static let blockColumns = 8 * TiledProduct.tileColumns
     /// Planes of a depthwise unit.
     private static let planesPerUnit = 16
+    /// Multiply–adds of a unit, about 10 µs: ten times what it costs to share a loop.
+    private static let unitWork = 1 << 19
+    /// Filters that are worth a buffer of patches of their own.
+    private static let filtersPerFilling = 16
+    /// Units of a step that are enough, so that threads have as much to do.
+    private static let enoughUnits = 8
     /// Floats of images side by side: as the buffer of patches.
     private static let gatheredFloats = 3 << 15
 
@@ -69,6 +77,29 @@ struct ConvolutionKernel: Sendable {
         case .pointwise: workspaceSize = gathered > 1 ? gathered * e.inputsPerGroup * e.plane : 0
         }
         filters = strategy == .depthwise ? weight : Self.packed(weight, extents: e)
+        switch strategy {
+        case .depthwise: parts = Self.parts(of: e.outputs, inRunsOf: Self.planesPerUnit)
+        case .pointwise: parts = Self.parts(e, columns: min(e.plane, Self.blockColumns), narrowest: TiledProduct.tileRows)
+        case .rows: parts = Self.parts(e, columns: (patches?.block ?? 1) * e.outWidth, narrowest: Self.filtersPerFilling)
+        }
+    }
+
+    /// Cuts the filters of a block, so that all blocks of an image together are enough units.
+    private static func parts(_ e: Extents, columns: Int, narrowest: Int) -> [Range<Int>] {
+        let blocks = (e.outPlane + columns - 1) / max(columns, 1)
+        let most = min(enoughUnits / max(blocks, 1), columns * e.outputs * e.depth / unitWork, e.outputs / narrowest)
+        guard most > 1 else { return [0..<e.outputs] }
+        if e.groups > 1 {
+            return parts(of: e.groups, inRunsOf: (e.groups + most - 1) / most).map {
+                $0.lowerBound * e.outputsPerGroup..<$0.upperBound * e.outputsPerGroup
+            }
+        }
+        let tiles = (e.outputs + TiledProduct.tileRows - 1) / TiledProduct.tileRows
+        return parts(of: e.outputs, inRunsOf: (tiles + most - 1) / most * TiledProduct.tileRows)
+    }
+
+    private static func parts(of total: Int, inRunsOf length: Int) -> [Range<Int>] {
+        stride(from: 0, to: total, by: length).map { $0..<min(total, $0 + length) }
     }
 
     private static func packed(_ weight: [Float], extents e: Extents) -> [Float] {
@@ -100,17 +131,16 @@ struct ConvolutionKernel: Sendable {
     // MARK: Units of work
 
     /// How many independent parts the convolution of `count` images has.
-    func unitCount(_ count: Int) -> Int {
-        switch strategy {
-        case .pointwise: gathered > 1 && count > 1 ? (count + gathered - 1) / gathered : count * unitsPerImage
-        case .depthwise, .rows: count * unitsPerImage
-        }
+    func unitCount(_ count: Int) -> Int { blockCount(count) * parts.count }
+
+    private func blockCount(_ count: Int) -> Int {
+        strategy == .pointwise && gathered > 1 && count > 1 ? (count + gathered - 1) / gathered : count * blocksPerImage
     }
 
-    private var unitsPerImage: Int {
+    private var blocksPerImage: Int {
         switch strategy {
-        case .pointwise: (extents.plane + Self.tilesPerUnit * TiledProduct.tileColumns - 1) / (Self.tilesPerUnit * TiledProduct.tileColumns)
-        case .depthwise: (extents.outputs + Self.planesPerUnit - 1) / Self.planesPerUnit
+        case .pointwise: (extents.plane + Self.blockColumns - 1) / Self.blockColumns
+        case .depthwise: 1
         case .rows: patches.map { (extents.outHeight + $0.block - 1) / $0.block } ?? 0
         }
     }
@@ -120,8 +150,8 @@ struct ConvolutionKernel: Sendable {
         count: Int, input: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>, residual: UnsafePointer<Float>?,
         workspace: UnsafeMutablePointer<Float>
     ) {
-        for unit in 0..<unitCount(count) {
-            run(unit: unit, of: count, input: input, output: output, residual: residual, workspace: workspace)
+        for block in 0..<blockCount(count) {
+            run(block: block, of: count, 0..<extents.outputs, input: input, output: output, residual: residual, workspace: workspace)
         }
     }
 
@@ -130,50 +160,68 @@ struct ConvolutionKernel: Sendable {
         unit: Int, of count: Int, input: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>, residual: UnsafePointer<Float>?,
         workspace: UnsafeMutablePointer<Float>
     ) {
+        let (block, part) = unit.quotientAndRemainder(dividingBy: parts.count)
+        run(block: block, of: count, parts[part], input: input, output: output, residual: residual, workspace: workspace)
+    }
+
+    /// Some of the outputs of a block.
+    private func run(
+        block: Int, of count: Int, _ outputs: Range<Int>, input: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>,
+        residual: UnsafePointer<Float>?, workspace: UnsafeMutablePointer<Float>
+    ) {
         let e = extents
         if strategy == .pointwise, gathered > 1, count > 1 {
-            let first = unit * gathered
+            let first = block * gathered
             let images = min(gathered, count - first)
             let outStart = first * e.outputs * e.outPlane
             gatheredPointwise(
-                images, input + first * e.inputs * e.plane, output + outStart, residual.map { $0 + outStart }, workspace)
+                images, input + first * e.inputs * e.plane, output + outStart, residual.map { $0 + outStart }, outputs, workspace)
             return
         }
-        let (image, part) = unit.quotientAndRemainder(dividingBy: unitsPerImage)
+        let (image, part) = block.quotientAndRemainder(dividingBy: blocksPerImage)
         let x = input + image * e.inputs * e.plane
         let y = output + image * e.outputs * e.outPlane
         let r = residual.map { $0 + image * e.outputs * e.outPlane }
         switch strategy {
         case .pointwise:
-            let length = Self.tilesPerUnit * TiledProduct.tileColumns
-            pointwise(x, y, r, start: part * length, count: min(length, e.plane - part * length))
-        case .depthwise:
-            depthwise(x, y, r, outputs: part * Self.planesPerUnit..<min(e.outputs, (part + 1) * Self.planesPerUnit), workspace)
-        case .rows: rows(x, y, r, block: part, workspace)
+            let start = part * Self.blockColumns
+            pointwise(x, y, r, outputs, start: start, count: min(Self.blockColumns, e.plane - start))
+        case .depthwise: depthwise(x, y, r, outputs, workspace)
+        case .rows: rows(x, y, r, outputs, block: part, workspace)
+        }
+    }
+
+    /// The groups that some outputs belong to, with those of a group counted from its first.
+    private func forEachGroup(of outputs: Range<Int>, _ body: (_ group: Int, _ filters: Range<Int>) -> Void) {
+        let size = extents.outputsPerGroup
+        guard size > 0, !outputs.isEmpty else { return }
+        for group in outputs.lowerBound / size...(outputs.upperBound - 1) / size {
+            body(group, max(0, outputs.lowerBound - group * size)..<min(size, outputs.upperBound - group * size))
         }
     }
 
     // MARK: Strategies
 
     private func pointwise(
-        _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ r: UnsafePointer<Float>?, start: Int, count: Int
+        _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ r: UnsafePointer<Float>?, _ outputs: Range<Int>, start: Int,
+        count: Int
     ) {
         let e = extents
-        for group in 0..<e.groups {
+        forEachGroup(of: outputs) { group, filters in
             let outStart = group * e.outputsPerGroup * e.plane + start
             multiply(
-                group: group, inputs: 0..<e.inputsPerGroup, right: x + group * e.inputsPerGroup * e.plane + start, offsets: offsets,
-                columns: count, into: y + outStart, residual: r.map { $0 + outStart })
+                group: group, filters, inputs: 0..<e.inputsPerGroup, right: x + group * e.inputsPerGroup * e.plane + start,
+                offsets: offsets, columns: count, into: y + outStart, residual: r.map { $0 + outStart })
         }
-        activateRest(y, start: start, count: count)
+        activateRest(y, outputs, start: start, count: count)
     }
 
     private func gatheredPointwise(
         _ images: Int, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ r: UnsafePointer<Float>?,
-        _ buffer: UnsafeMutablePointer<Float>
+        _ outputs: Range<Int>, _ buffer: UnsafeMutablePointer<Float>
     ) {
         let e = extents
-        for group in 0..<e.groups {
+        forEachGroup(of: outputs) { group, filters in
             for image in 0..<images {
                 let source = x + (image * e.inputs + group * e.inputsPerGroup) * e.plane
                 for input in 0..<e.inputsPerGroup {
@@ -182,14 +230,15 @@ struct ConvolutionKernel: Sendable {
             }
             let outStart = group * e.outputsPerGroup * e.plane
             multiply(
-                group: group, inputs: 0..<e.inputsPerGroup, right: buffer, offsets: gatheredOffsets, columns: images * e.plane,
-                into: y + outStart, residual: r.map { $0 + outStart }, run: e.plane, runStride: e.outputs * e.plane)
+                group: group, filters, inputs: 0..<e.inputsPerGroup, right: buffer, offsets: gatheredOffsets,
+                columns: images * e.plane, into: y + outStart, residual: r.map { $0 + outStart }, run: e.plane,
+                runStride: e.outputs * e.plane)
         }
-        for image in 0..<images { activateRest(y + image * e.outputs * e.plane, start: 0, count: e.plane) }
+        for image in 0..<images { activateRest(y + image * e.outputs * e.plane, outputs, start: 0, count: e.plane) }
     }
 
     private func rows(
-        _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ r: UnsafePointer<Float>?, block: Int,
+        _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ r: UnsafePointer<Float>?, _ outputs: Range<Int>, block: Int,
         _ buffer: UnsafeMutablePointer<Float>
     ) {
         guard let patches else { return }
@@ -197,7 +246,7 @@ struct ConvolutionKernel: Sendable {
         let first = block * patches.block
         let rowCount = min(patches.block, e.outHeight - first)
         let (start, count) = (first * e.outWidth, rowCount * e.outWidth)
-        for group in 0..<e.groups {
+        forEachGroup(of: outputs) { group, filters in
             let outStart = group * e.outputsPerGroup * e.outPlane + start
             for input in stride(from: 0, to: e.inputsPerGroup, by: patches.inputs) {
                 let inputs = input..<min(e.inputsPerGroup, input + patches.inputs)
@@ -205,15 +254,15 @@ struct ConvolutionKernel: Sendable {
                     buffer, from: x + (group * e.inputsPerGroup + input) * e.plane, count: inputs.count, firstRow: first,
                     rows: rowCount)
                 multiply(
-                    group: group, inputs: inputs, right: buffer, offsets: patches.offsets, columns: count, into: y + outStart,
+                    group: group, filters, inputs: inputs, right: buffer, offsets: patches.offsets, columns: count, into: y + outStart,
                     residual: r.map { $0 + outStart })
             }
         }
-        activateRest(y, start: start, count: count)
+        activateRest(y, outputs, start: start, count: count)
     }
 
     private func depthwise(
-        _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ r: UnsafePointer<Float>?, outputs: Range<Int>,
+        _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ r: UnsafePointer<Float>?, _ outputs: Range<Int>,
         _ workspace: UnsafeMutablePointer<Float>
     ) {
         guard let plane else { return }
@@ -233,27 +282,30 @@ struct ConvolutionKernel: Sendable {
 
     // MARK: Pieces
 
-    /// The filters of a group times the rows of some of its inputs; the first inputs set the result, the last finish it.
+    /// Some filters of a group, whole tiles, times the rows of some of its inputs; the first inputs set the result, the last
+    /// finish it. `y` and the residual are those of the group's first filter.
     private func multiply(
-        group: Int, inputs: Range<Int>, right: UnsafePointer<Float>, offsets: [Int], columns: Int,
+        group: Int, _ chosen: Range<Int>, inputs: Range<Int>, right: UnsafePointer<Float>, offsets: [Int], columns: Int,
         into y: UnsafeMutablePointer<Float>, residual: UnsafePointer<Float>?, run: Int? = nil, runStride: Int = 0
     ) {
         let e = extents
-        let size = TiledProduct.packedCount(rows: e.outputsPerGroup, depth: e.depth)
+        let start = group * TiledProduct.packedCount(rows: e.outputsPerGroup, depth: e.depth) + chosen.lowerBound * e.depth
+        let row = chosen.lowerBound * e.outPlane
         filters.withUnsafeBufferPointer { filters in
             offsets.withUnsafeBufferPointer { offsets in
                 epilogue.bias.withUnsafeBufferPointer { bias in
                     guard let base = filters.baseAddress, let offsets = offsets.baseAddress else { return }
                     var product = TiledProduct(
-                        left: base + group * size + inputs.lowerBound * e.taps * TiledProduct.tileRows, leftDepth: e.depth,
+                        left: base + start + inputs.lowerBound * e.taps * TiledProduct.tileRows, leftDepth: e.depth,
                         right: right, rightStride: TiledProduct.tileColumns, offsets: offsets, depth: inputs.count * e.taps,
-                        rows: e.outputsPerGroup, columns: columns, result: y, resultStride: e.outPlane, run: run,
+                        rows: chosen.count, columns: columns, result: y + row, resultStride: e.outPlane, run: run,
                         runStride: runStride, depthOfPart: TiledProduct.depthOfPart(rows: e.outputsPerGroup))
                     if accumulates || inputs.lowerBound > 0 { product.accumulate() }
                     if inputs.upperBound == e.inputsPerGroup {
                         product.finish(
-                            rowBias: epilogue.bias.isEmpty ? nil : bias.baseAddress.map { $0 + group * e.outputsPerGroup },
-                            residual: residual, activation: epilogue.stored)
+                            rowBias: epilogue.bias.isEmpty
+                                ? nil : bias.baseAddress.map { $0 + group * e.outputsPerGroup + chosen.lowerBound },
+                            residual: residual.map { $0 + row }, activation: epilogue.stored)
                     }
                     product.multiply()
                 }
@@ -262,8 +314,8 @@ struct ConvolutionKernel: Sendable {
     }
 
     /// What of the activation is not applied in registers.
-    private func activateRest(_ y: UnsafeMutablePointer<Float>, start: Int, count: Int) {
+    private func activateRest(_ y: UnsafeMutablePointer<Float>, _ outputs: Range<Int>, start: Int, count: Int) {
         guard epilogue.rest != .identity else { return }
-        for output in 0..<extents.outputs { epilogue.rest.apply(y + output * extents.outPlane + start, count: count) }
+        for output in outputs { epilogue.rest.apply(y + output * extents.outPlane + start, count: count) }
     }
 }

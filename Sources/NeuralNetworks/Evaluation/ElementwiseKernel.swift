@@ -8,47 +8,32 @@
 
 struct ElementwiseKernel: SampleKernel {
     let operation: ElementwiseOperation
-    let extents: [Int]
-    let operands: [BroadcastOperand]
-    /// By what each operand goes on within a row.
-    let steps: [Int]
+    let rows: BroadcastRows
 
     init(operation: ElementwiseOperation, extents: [Int], operands: [BroadcastOperand]) {
         self.operation = operation
-        var (extents, operands) = (extents, operands)
-        BroadcastOperand.merge(&operands, &extents)
-        (self.extents, self.operands) = (extents, operands)
-        steps = operands.map { $0.strides.last ?? 0 }
+        rows = BroadcastRows(extents: extents, operands: operands)
     }
+
+    var partCount: Int { rows.partCount }
 
     func run(
         count: Int, inputs: [UnsafePointer<Float>], outputs: [UnsafeMutablePointer<Float>], workspace: UnsafeMutablePointer<Float>
     ) {
-        var x = inputs
-        forEachRow(count) { starts, place, length in
-            for k in x.indices { x[k] = inputs[k] + starts[k] }
-            combine(x, steps, outputs[0] + place, length)
-        }
+        for sample in 0..<count { run(sample: sample, part: nil, inputs: inputs, output: outputs[0]) }
     }
 
-    /// Visits the rows of the last axis: where every operand begins, where the result does, and the length.
-    func forEachRow(_ count: Int, _ body: (_ starts: [Int], _ place: Int, _ length: Int) -> Void) {
-        let size = extents.reduce(1, *)
-        guard size > 0 else { return }
-        let inner = extents[extents.count - 1]
-        for sample in 0..<count {
-            var index = [Int](repeating: 0, count: extents.count - 1)
-            var starts = operands.map { sample * $0.sampleStride }
-            for row in 0..<size / inner {
-                body(starts, sample * size + row * inner, inner)
-                for axis in index.indices.reversed() {
-                    index[axis] += 1
-                    let isOver = index[axis] == extents[axis]
-                    if isOver { index[axis] = 0 }
-                    for k in starts.indices { starts[k] += (isOver ? 1 - extents[axis] : 1) * operands[k].strides[axis] }
-                    if !isOver { break }
-                }
-            }
+    func run(
+        part: Int, inputs: [UnsafePointer<Float>], outputs: [UnsafeMutablePointer<Float>], workspace: UnsafeMutablePointer<Float>
+    ) {
+        run(sample: 0, part: part, inputs: inputs, output: outputs[0])
+    }
+
+    private func run(sample: Int, part: Int?, inputs: [UnsafePointer<Float>], output: UnsafeMutablePointer<Float>) {
+        var x = inputs
+        rows.forEach(sample: sample, part: part) { starts, place, length in
+            for k in x.indices { x[k] = inputs[k] + starts[k] }
+            combine(x, rows.steps, output + place, length)
         }
     }
 
@@ -79,7 +64,7 @@ struct ElementwiseKernel: SampleKernel {
         case .maximum: fold { $0.isNaN || $0 > $1 ? $0 : $1 }
         case .mean:
             fold { $0 + $1 }
-            for i in 0..<count { y[i] /= Float(operands.count) }
+            for i in 0..<count { y[i] /= Float(x.count) }
         case .integerDivide: pairs { $1 == 0 ? 0 : ($0 / $1).rounded(.towardZero) }
         case .modulo(let truncates):
             pairs { a, b in

@@ -3,10 +3,15 @@
 import LinearAlgebra
 
 extension EvaluationPlan.Step {
-    /// About how many multiply–adds the step takes for `count` samples; a value that is only moved counts as eight.
+    /// Values of a unit of planes at least, some microseconds.
+    private static let unitValues = 1 << 13
+
+    /// About how many multiply–adds the step takes for `count` samples; a value that is only moved counts as eight, and so does a tap
+    /// of a depthwise filter.
     func work(_ count: Int, sizes: [Int]) -> Int {
         switch kernel {
-        case .convolution(let kernel): count * kernel.extents.outputs * kernel.extents.outPlane * kernel.extents.depth
+        case .convolution(let kernel):
+            count * kernel.extents.outputs * kernel.extents.outPlane * kernel.extents.depth * (kernel.strategy == .depthwise ? 8 : 1)
         case .dense(let kernel): count * kernel.positions * kernel.inputs * kernel.outputs
         case .attention(let kernel):
             count * kernel.heads * kernel.queries * kernel.keys * (kernel.width + kernel.valueWidth)
@@ -20,11 +25,17 @@ extension EvaluationPlan.Step {
         case .convolution(let kernel): kernel.unitCount(count)
         case .dense(let kernel): kernel.unitCount(count)
         case .attention(let kernel): count * kernel.heads
-        case .pooling(let kernel): count * kernel.channels
-        case .channelAffine(let kernel): count * kernel.channels
-        default: count
+        case .pooling(let kernel): Self.planeUnits(count * kernel.channels, of: kernel.height * kernel.width)
+        case .channelAffine(let kernel): Self.planeUnits(count * kernel.channels, of: kernel.positions)
+        case .globalAverage(let kernel): Self.planeUnits(count * kernel.channels, of: kernel.positions)
+        case .activation(_, let size): Self.planeUnits(count * size, of: 1)
+        case .broadcast(let kernel): count * kernel.rows.partCount
+        case .general(let kernel): count * kernel.partCount
+        case .normalization, .copy, .softmax: count
         }
     }
+
+    private static func planeUnits(_ planes: Int, of size: Int) -> Int { max(1, min(planes, planes * size / unitValues)) }
 
     /// One of the parts. `pointers` hold every storage's first value, `sizes` the values per sample.
     func run(
@@ -32,6 +43,8 @@ extension EvaluationPlan.Step {
     ) {
         let x = UnsafePointer(pointers[inputs[0]])
         let y = pointers[outputs[0]]
+        let units = unitCount(count)
+        func planes(_ total: Int) -> Range<Int> { total * unit / units..<total * (unit + 1) / units }
         switch kernel {
         case .convolution(let kernel):
             let residual = kernel.epilogue.addsResidual ? UnsafePointer(pointers[inputs[1]]) : nil
@@ -43,9 +56,22 @@ extension EvaluationPlan.Step {
             kernel.run(
                 unit: unit, q: x, k: UnsafePointer(pointers[inputs[1]]), v: UnsafePointer(pointers[inputs[2]]), output: y,
                 workspace: workspace)
-        case .pooling(let kernel): kernel.run(planes: unit..<unit + 1, input: x, output: y)
-        case .channelAffine(let kernel): kernel.run(planes: unit..<unit + 1, input: x, output: y)
-        default:
+        case .pooling(let kernel): kernel.run(planes: planes(count * kernel.channels), input: x, output: y)
+        case .channelAffine(let kernel): kernel.run(planes: planes(count * kernel.channels), input: x, output: y)
+        case .globalAverage(let kernel): kernel.run(planes: planes(count * kernel.channels), input: x, output: y)
+        case .activation(let activation, let size):
+            let values = planes(count * size)
+            (y + values.lowerBound).update(from: x + values.lowerBound, count: values.count)
+            activation.apply(y + values.lowerBound, count: values.count)
+        case .broadcast(let kernel):
+            let (sample, part) = unit.quotientAndRemainder(dividingBy: kernel.rows.partCount)
+            kernel.run(sample: sample, part: part, inputs: inputs.map { UnsafePointer(pointers[$0]) }, output: y)
+        case .general(let kernel):
+            let (sample, part) = unit.quotientAndRemainder(dividingBy: kernel.partCount)
+            kernel.run(
+                part: part, inputs: inputs.map { UnsafePointer(pointers[$0] + sample * sizes[$0]) },
+                outputs: outputs.map { pointers[$0] + sample * sizes[$0] }, workspace: workspace)
+        case .normalization, .copy, .softmax:
             var own = pointers
             for storage in inputs + outputs { own[storage] = pointers[storage] + unit * sizes[storage] }
             run(count: 1, pointers: own, workspace: workspace)

@@ -129,6 +129,7 @@ public struct Evaluator: Sendable {
         let team = BLASConfiguration.team(pass.threads)
         let chunk = plan.chunkSize(batch: samples.count, threads: 1)
         let buffers = resources.take(plan.scratchSizes.map { $0 * chunk })
+        let workspaces = resources.take([Int](repeating: plan.workspaceSize, count: team.count))
         let sizes = plan.storages.map(\.size)
         BLASConfiguration.withSingleThread {
             for first in stride(from: samples.lowerBound, to: samples.upperBound, by: chunk) {
@@ -137,22 +138,18 @@ public struct Evaluator: Sendable {
                     first: first, sources: pass.sources, constants: resources.constants, results: pass.results, scratch: buffers,
                     scratchOffset: 0)
                 for step in plan.steps {
-                    func run(_ body: (UnsafeMutablePointer<Float>) -> Void) {
-                        let workspace = resources.take([step.kernel.workspaceSize])
-                        body(workspace[0])
-                        resources.giveBack(workspace)
-                    }
                     let units = step.unitCount(count)
                     if units > 1, step.work(count, sizes: sizes) >= Self.shared {
-                        team.share(units) { unit in
-                            run { step.run(unit: unit, of: count, pointers: pointers, sizes: sizes, workspace: $0) }
+                        team.share(units) { unit, thread in
+                            step.run(unit: unit, of: count, pointers: pointers, sizes: sizes, workspace: workspaces[thread])
                         }
                     } else {
-                        run { step.run(count: count, pointers: pointers, workspace: $0) }
+                        step.run(count: count, pointers: pointers, workspace: workspaces[0])
                     }
                 }
             }
         }
+        resources.giveBack(workspaces)
         resources.giveBack(buffers)
     }
 

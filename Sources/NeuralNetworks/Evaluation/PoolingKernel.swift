@@ -62,8 +62,13 @@ struct GlobalAverageKernel: Sendable {
     let positions: Int
 
     func run(count: Int, input: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>) {
+        run(planes: 0..<count * channels, input: input, output: output)
+    }
+
+    /// Some of the planes of a batch.
+    func run(planes: Range<Int>, input: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>) {
         let scale = 1 / Float(max(positions, 1))
-        for plane in 0..<count * channels {
+        for plane in planes {
             let x = input + plane * positions
             // Four partial sums: shorter dependency chain and smaller rounding error.
             var sums = SIMD4<Float>.zero

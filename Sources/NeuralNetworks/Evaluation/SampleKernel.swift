@@ -9,6 +9,13 @@ protocol SampleKernel: Sendable {
     func run(
         count: Int, inputs: [UnsafePointer<Float>], outputs: [UnsafeMutablePointer<Float>], workspace: UnsafeMutablePointer<Float>)
 
+    /// Into how many parts a sample can be cut that threads share: 1 where it is never cut. Results do not depend on it.
+    var partCount: Int { get }
+
+    /// One of the parts of one sample; inputs and outputs are its first values.
+    func run(
+        part: Int, inputs: [UnsafePointer<Float>], outputs: [UnsafeMutablePointer<Float>], workspace: UnsafeMutablePointer<Float>)
+
     /// Floats of scratch memory on the way back.
     var gradientWorkspaceSize: Int { get }
 
@@ -26,7 +33,14 @@ protocol SampleKernel: Sendable {
 
 extension SampleKernel {
     var workspaceSize: Int { 0 }
+    var partCount: Int { 1 }
     var gradientWorkspaceSize: Int { 0 }
+
+    func run(
+        part: Int, inputs: [UnsafePointer<Float>], outputs: [UnsafeMutablePointer<Float>], workspace: UnsafeMutablePointer<Float>
+    ) {
+        run(count: 1, inputs: inputs, outputs: outputs, workspace: workspace)
+    }
 }
 
 /// Where the gradients of a layer's trained tensors go; `nil` where they are not asked for.

@@ -10,24 +10,52 @@ struct TapKernel: SampleKernel {
     let weights: [Float]
     let tapCount: Int
 
+    /// Values of a part of a sample at least, some microseconds.
+    private static let shortestPart = 1 << 14
+
+    var partCount: Int { max(1, min(outer, outer * (positions.count / tapCount) * inner / Self.shortestPart)) }
+
     func run(
         count: Int, inputs: [UnsafePointer<Float>], outputs: [UnsafeMutablePointer<Float>], workspace: UnsafeMutablePointer<Float>
     ) {
+        run(blocks: 0..<count * outer, inputs[0], outputs[0])
+    }
+
+    func run(
+        part: Int, inputs: [UnsafePointer<Float>], outputs: [UnsafeMutablePointer<Float>], workspace: UnsafeMutablePointer<Float>
+    ) {
+        run(blocks: outer * part / partCount..<outer * (part + 1) / partCount, inputs[0], outputs[0])
+    }
+
+    private func run(blocks: Range<Int>, _ input: UnsafePointer<Float>, _ output: UnsafeMutablePointer<Float>) {
         let results = positions.count / tapCount
-        for block in 0..<count * outer {
-            let x = inputs[0] + block * length * inner
-            let y = outputs[0] + block * results * inner
-            for result in 0..<results {
-                let line = y + result * inner
-                if weights.isEmpty {
-                    line.update(from: x + positions[result] * inner, count: inner)
-                    continue
-                }
-                line.update(repeating: 0, count: inner)
-                for tap in result * tapCount..<(result + 1) * tapCount where weights[tap] != 0 {
-                    let source = x + positions[tap] * inner
-                    let weight = weights[tap]
-                    for i in 0..<inner { line[i] += weight * source[i] }
+        positions.withUnsafeBufferPointer { positions in
+            weights.withUnsafeBufferPointer { weights in
+                for block in blocks {
+                    let x = input + block * length * inner
+                    let y = output + block * results * inner
+                    switch (weights.isEmpty, inner) {
+                    case (true, 1): for result in 0..<results { y[result] = x[positions[result]] }
+                    case (true, _):
+                        for result in 0..<results { (y + result * inner).update(from: x + positions[result] * inner, count: inner) }
+                    case (false, 1):
+                        for result in 0..<results {
+                            var sum: Float = 0
+                            for tap in result * tapCount..<(result + 1) * tapCount where weights[tap] != 0 {
+                                sum += weights[tap] * x[positions[tap]]
+                            }
+                            y[result] = sum
+                        }
+                    case (false, _):
+                        for result in 0..<results {
+                            let line = y + result * inner
+                            line.update(repeating: 0, count: inner)
+                            for tap in result * tapCount..<(result + 1) * tapCount where weights[tap] != 0 {
+                                let (source, weight) = (x + positions[tap] * inner, weights[tap])
+                                for i in 0..<inner { line[i] += weight * source[i] }
+                            }
+                        }
+                    }
                 }
             }
         }

@@ -84,7 +84,7 @@ struct BackwardStep: Sendable {
         case .pooling(let kernel): if let dx { kernel.backward(count: count, x: x, y: y, dy: dy, dx: dx) }
         case .globalAverage(let kernel): if let dx { kernel.backward(count: count, dy: dy, dx: dx) }
         case .broadcast(let kernel):
-            kernel.activation.scaleByDerivative(dy, output: y, count: count * kernel.extents.reduce(1, *))
+            kernel.activation.scaleByDerivative(dy, output: y, count: count * kernel.rows.size)
             kernel.backward(
                 count: count, values: step.inputs.map { UnsafePointer(values[$0]) }, dy: dy, gradients: targets(step, gradients, tensors))
         case .copy(let kernel):

@@ -5,8 +5,8 @@ extension BroadcastKernel {
     func backward(
         count: Int, values: [UnsafePointer<Float>], dy: UnsafePointer<Float>, gradients: [UnsafeMutablePointer<Float>?]
     ) {
-        let size = extents.reduce(1, *)
-        guard size > 0, let length = extents.last else { return }
+        let (size, operands) = (rows.size, rows.operands)
+        guard size > 0, let length = rows.extents.last else { return }
         for (index, operand) in operands.enumerated() {
             guard let gradient = gradients[index] else { continue }
             let others = operation == .multiply ? operands.indices.filter { $0 != index } : []
@@ -59,9 +59,9 @@ extension BroadcastKernel {
     /// Where an operand with these strides holds what the first output of a row reads; rows run along the last axis.
     private func start(ofRow row: Int, _ strides: [Int]) -> Int {
         var (rest, result) = (row, 0)
-        for axis in extents.indices.dropLast().reversed() {
-            result += rest % extents[axis] * strides[axis]
-            rest /= extents[axis]
+        for axis in rows.extents.indices.dropLast().reversed() {
+            result += rest % rows.extents[axis] * strides[axis]
+            rest /= rows.extents[axis]
         }
         return result
     }

@@ -6,7 +6,7 @@
 import LinearAlgebra
 
 extension ConvolutionTransposeKernel {
-    var gradientWorkspaceSize: Int { workspaceSize }
+    var gradientWorkspaceSize: Int { columns * height * width }
 
     func backward(
         count: Int, inputs: [UnsafePointer<Float>], outputs: [UnsafePointer<Float>], dy: [UnsafePointer<Float>],

@@ -14,12 +14,14 @@ extension ElementwiseKernel {
     ) {
         guard gradients.contains(where: { $0 != nil }) else { return }
         var (x, dx) = (inputs, gradients)
-        forEachRow(count) { starts, place, length in
-            for k in x.indices {
-                x[k] = inputs[k] + starts[k]
-                dx[k] = gradients[k].map { $0 + starts[k] }
+        for sample in 0..<count {
+            rows.forEach(sample: sample) { starts, place, length in
+                for k in x.indices {
+                    x[k] = inputs[k] + starts[k]
+                    dx[k] = gradients[k].map { $0 + starts[k] }
+                }
+                spread(dy[0] + place, outputs[0] + place, x, rows.steps, dx, length)
             }
-            spread(dy[0] + place, outputs[0] + place, x, steps, dx, length)
         }
     }
 
@@ -60,14 +62,14 @@ extension ElementwiseKernel {
             }
         case .minimum, .maximum:
             // The first operand that attains the value.
-            for k in operands.indices {
+            for k in x.indices {
                 add(to: k) { i in
                     x[k][i * s[k]] == y[i] && !(0..<k).contains { x[$0][i * s[$0]] == y[i] } ? 1 : 0
                 }
             }
         case .mean:
-            let share = 1 / Float(max(operands.count, 1))
-            for k in operands.indices { add(to: k) { _ in share } }
+            let share = 1 / Float(max(x.count, 1))
+            for k in x.indices { add(to: k) { _ in share } }
         case .modulo:
             add(to: 0) { _ in 1 }
             add(to: 1) { i in
