@@ -165,6 +165,8 @@ public struct Distillation: Sendable {
     ) throws(PruningError) -> (network: Network, report: LearningReport) {
         let clock = ContinuousClock()
         let began = clock.now
+        // Steps ask for arrays of their own sizes, which what the fit has freed is of no use for.
+        FreeMemory.giveBack()
         do {
             let start = zip(prepared.values, tensors.units).map { $0 / $1 }
             var state = try earlier.map { try checked($0, count: start.count) } ?? begin(start)

@@ -7,31 +7,30 @@ import LinearAlgebra
 import NeuralNetworks
 
 extension Evaluator {
-    private static var laneSamples: Int { 16 }
+    /// Samples of a lane: few of those that are dear, so that a step's sixteen images are many lanes, and many vectors.
+    private static func laneSamples(ofSize size: Int) -> Int { size > 20_000 ? 2 : size > 1024 ? 8 : 256 }
 
     /// The observed values of a batch, in the order in which they were asked for.
     func forwardInLanes(_ inputs: [ActivationTensor]) throws(NetworkError) -> [ActivationTensor] {
         let count = inputs.first?.batchCount ?? 0
-        // Vectors are many and cheap.
-        let length = inputs.reduce(0) { $0 + $1.sampleSize } > 1024 ? Evaluator.laneSamples : 16 * Evaluator.laneSamples
+        let length = Evaluator.laneSamples(ofSize: inputs.reduce(0) { $0 + $1.sampleSize })
         let lanes = stride(from: 0, to: max(count, 1), by: length).map { $0..<min(count, $0 + length) }
-        let parts = try BLASConfiguration.withSingleThread { () throws(NetworkError) in
+        var parts = try BLASConfiguration.withSingleThread { () throws(NetworkError) in
             try BLASConfiguration.configuredTeam.map(lanes.count) { (lane) throws(NetworkError) in
-                try forward(inputs, samples: lanes[lane], threads: 1)
+                try forward(inputs, samples: lanes[lane], threads: 1).observed
             }
         }
-        var result: [ActivationTensor] = []
-        for seen in parts.map(\.observed) {
-            guard !result.isEmpty else {
-                result = seen
-                continue
+        guard parts.count > 1 else { return parts.first ?? [] }
+        return parts[0].indices.map { index in
+            let shape = parts[0][index].sampleShape
+            var values: [Float] = []
+            values.reserveCapacity(count * parts[0][index].sampleSize)
+            for lane in parts.indices {
+                values += parts[lane][index].values
+                // Nothing is in memory twice.
+                parts[lane][index].values = []
             }
-            for (index, tensor) in seen.enumerated() {
-                result[index] = ActivationTensor(
-                    shape: [result[index].batchCount + tensor.batchCount] + tensor.sampleShape, values: result[index].values + tensor.values
-                )
-            }
+            return ActivationTensor(shape: [count] + shape, values: values)
         }
-        return result
     }
 }

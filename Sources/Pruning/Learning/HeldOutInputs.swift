@@ -32,7 +32,7 @@ struct HeldOutInputs: Sendable {
     /// Values of one network in memory together.
     private static let batchFloats = 1 << 23
     /// Inputs of a batch at least: what threads share.
-    private static let leastBatch = 16
+    private static let leastBatch = 4
 
     var count: Int { inputs.first?.batchCount ?? 0 }
 
@@ -42,7 +42,7 @@ struct HeldOutInputs: Sendable {
     init(
         _ all: LearningInputs, teacher: Network, pairs: [ValuePair], isLogits: Bool?
     ) throws(NetworkError) {
-        inputs = all.tensors.map { $0.rows(all.heldOut) }
+        inputs = all.heldOutTensors
         labels = all.labels.isEmpty ? [] : all.heldOut.map { all.labels[$0] }
         outputs = pairs.map(\.student)
         answers = try Evaluator(teacher, observing: pairs.map(\.teacher)).forwardInLanes(inputs)

@@ -6,9 +6,11 @@ import RandomNumbers
 package struct LearningInputs: Sendable {
     /// As given, one tensor per input of the network.
     let tensors: [ActivationTensor]
+    /// What is held out, where it is not among `tensors`.
+    private let judges: [ActivationTensor]
     let labels: [Int]
     let seed: UInt64
-    /// Inputs that steps use, and those that judge.
+    /// Which of the tensors' inputs steps use, and which of them judge: none where others do.
     package let used: [Int]
     package let heldOut: [Int]
     private(set) var augmentation: ImageAugmentation?
@@ -41,16 +43,19 @@ package struct LearningInputs: Sendable {
     /// - Parameter judges: what is held out, one tensor per input; an eighth of the inputs where there is none.
     /// - Throws: `inputShape`.
     package init(
-        _ given: [ActivationTensor], judges: [ActivationTensor] = [], network: Network, labels: [Int], settings: LearningSettings
+        _ tensors: [ActivationTensor], judges: [ActivationTensor] = [], network: Network, labels: [Int], settings: LearningSettings
     ) throws(PruningError) {
-        let tensors = judges.isEmpty ? given : zip(given, judges).map { $0.followed(by: $1) }
-        guard tensors.count == network.inputs.count, let count = tensors.first?.batchCount else {
-            throw .inputShape(expected: "\(network.inputs.count) tensors, one per input", found: "\(tensors.count)")
-        }
-        for (tensor, value) in zip(tensors, network.inputs) {
-            let shape = network.values[value].shape ?? tensor.sampleShape
-            guard tensor.batchCount == count, tensor.sampleSize == shape.reduce(1, *) else {
-                throw .inputShape(expected: "\([count] + shape)", found: "\(tensor.shape)")
+        let count = tensors.first?.batchCount ?? 0
+        for given in judges.isEmpty ? [tensors] : [tensors, judges] {
+            guard given.count == network.inputs.count else {
+                throw .inputShape(expected: "\(network.inputs.count) tensors, one per input", found: "\(given.count)")
+            }
+            let count = given.first?.batchCount ?? 0
+            for (tensor, value) in zip(given, network.inputs) {
+                let shape = network.values[value].shape ?? tensor.sampleShape
+                guard tensor.batchCount == count, tensor.sampleSize == shape.reduce(1, *) else {
+                    throw .inputShape(expected: "\([count] + shape)", found: "\(tensor.shape)")
+                }
             }
         }
         guard count >= 2 else { throw .tooFewInputs(expected: 2, found: count) }
@@ -58,12 +63,12 @@ package struct LearningInputs: Sendable {
             throw .inputShape(expected: "\(count) labels, one per input", found: "\(labels.count)")
         }
         self.tensors = tensors
+        self.judges = judges.first.map { $0.batchCount > 0 } == true ? judges : []
         self.labels = labels
         seed = settings.seed
         augments = settings.augments
-        if let own = judges.first?.batchCount, own > 0 {
-            heldOut = Array(count - own..<count)
-            used = Array(0..<count - own)
+        guard self.judges.isEmpty else {
+            (heldOut, used) = ([], Array(0..<count))
             return
         }
         var order = Array(0..<count)
@@ -74,6 +79,9 @@ package struct LearningInputs: Sendable {
         heldOut = order.prefix(wanted).sorted()
         used = order.dropFirst(wanted).sorted()
     }
+
+    /// What judges, one tensor per input of the network.
+    var heldOutTensors: [ActivationTensor] { judges.isEmpty ? tensors.map { $0.rows(heldOut) } : judges }
 
     /// With the augmentation that fits the original, and a resolution that the networks allow.
     func adjusted(
@@ -100,7 +108,7 @@ package struct LearningInputs: Sendable {
         // What the original hardly minds is harmless: digits are neither flipped nor moved far.
         func isHarmless(flips: Bool, reach: Int, share: Double) throws(NetworkError) -> Bool {
             try judge.survives(
-                plain.moved(tensors[0].rows(heldOut), isFlipped: flips, by: reach), share: share, teacher: teacher)
+                plain.moved(heldOutTensors[0], isFlipped: flips, by: reach), share: share, teacher: teacher)
         }
         var reach = 0
         if min(height, width) < ImageAugmentation.cropSide {

@@ -4,7 +4,8 @@
 public struct OutputPrediction: Sendable, Equatable, Codable {
     /// What the numbers were counted on, and with it what they are worth.
     public enum Basis: String, Sendable, Codable, CaseIterable {
-        /// Inputs of the user that the fit did not see: an estimate for inputs like these.
+        /// Inputs of the user that the fit did not see: an estimate for inputs like these. A network is surer of what it was trained on: by
+        /// training images ResNet-20 at 0.4 was expected to agree on 84 ± 4 %, and did on 77 % of others.
         case heldOut = "held-out"
         /// Images that the batch normalizations recognize, some of them unseen by the fit: an estimate.
         case statistics = "batch-norm"
@@ -43,7 +44,9 @@ public struct OutputPrediction: Sendable, Equatable, Codable {
     public var phrase: String? {
         let how: String
         switch basis {
-        case .heldOut: how = "the errors of inputs held out from the fit, put onto all that were given"
+        case .heldOut:
+            how =
+                "the errors of inputs held out from the fit, put onto all that were given; less on others if the network was trained on these"
         case .statistics: how = "estimated on images that the batch normalizations recognize, with errors of those held out from the fit"
         case .otherKind: how = "a lower bound, on inputs of another kind than the fit's"
         case .unchecked: return nil
