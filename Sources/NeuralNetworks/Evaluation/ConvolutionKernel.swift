@@ -37,10 +37,10 @@ struct ConvolutionKernel: Sendable {
     private static let planesPerUnit = 16
     /// Multiply–adds of a unit, about 10 µs: ten times what it costs to share a loop.
     private static let unitWork = 1 << 19
-    /// Filters that are worth a buffer of patches of their own.
-    private static let filtersPerFilling = 16
-    /// Units of a step that are enough, so that threads have as much to do.
-    private static let enoughUnits = 8
+    /// Kernel rows times filters that are worth a buffer of patches of their own: every value in it serves as many products.
+    private static let productsPerFilling = 48
+    /// Units of a step that are enough, so that threads have as much to do; fewer where each fills a buffer of its own.
+    private static let enoughUnits = (plain: 8, filling: 4)
     /// Floats of images side by side: as the buffer of patches.
     private static let gatheredFloats = 3 << 15
 
@@ -79,15 +79,18 @@ struct ConvolutionKernel: Sendable {
         filters = strategy == .depthwise ? weight : Self.packed(weight, extents: e)
         switch strategy {
         case .depthwise: parts = Self.parts(of: e.outputs, inRunsOf: Self.planesPerUnit)
-        case .pointwise: parts = Self.parts(e, columns: min(e.plane, Self.blockColumns), narrowest: TiledProduct.tileRows)
-        case .rows: parts = Self.parts(e, columns: (patches?.block ?? 1) * e.outWidth, narrowest: Self.filtersPerFilling)
+        case .pointwise: parts = Self.parts(e, columns: min(e.plane, Self.blockColumns), narrowest: 1, enough: Self.enoughUnits.plain)
+        case .rows:
+            parts = Self.parts(
+                e, columns: (patches?.block ?? 1) * e.outWidth, narrowest: Self.productsPerFilling / e.kernelHeight,
+                enough: Self.enoughUnits.filling)
         }
     }
 
     /// Cuts the filters of a block, so that all blocks of an image together are enough units.
-    private static func parts(_ e: Extents, columns: Int, narrowest: Int) -> [Range<Int>] {
+    private static func parts(_ e: Extents, columns: Int, narrowest: Int, enough: Int) -> [Range<Int>] {
         let blocks = (e.outPlane + columns - 1) / max(columns, 1)
-        let most = min(enoughUnits / max(blocks, 1), columns * e.outputs * e.depth / unitWork, e.outputs / narrowest)
+        let most = min(enough / max(blocks, 1), columns * e.outputs * e.depth / unitWork, e.outputs / max(narrowest, 1))
         guard most > 1 else { return [0..<e.outputs] }
         if e.groups > 1 {
             return parts(of: e.groups, inRunsOf: (e.groups + most - 1) / most).map {

@@ -93,9 +93,7 @@ struct ReversePlan: Sendable {
     }
 
     /// The gradient of the tensors from what the steps have added up.
-    func finish(_ gradient: [Float]) -> [Float] {
-        guard !folded.isEmpty else { return gradient }
-        var gradient = gradient
+    func finish(_ gradient: consuming [Float]) -> [Float] {
         for layer in folded { layer.unfold(&gradient) }
         gradient.removeLast(tensorCount - slotCount)
         return gradient

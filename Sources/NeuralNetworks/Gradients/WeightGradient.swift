@@ -2,10 +2,10 @@
 //
 //     L = Σ_samples ℓ(observed values of the sample)                                                          (1)
 //
-// Batch normalizations are frozen: samples are independent, and layers take them up (FoldedNormalization). The batch is cut into lanes whose number follows from the network
-// and the batch alone; every lane walks through its samples in order and adds to a gradient of its own, lanes are added in
-// their order. So the result is the same, bit by bit, for any number of threads.
-// Cost: a forward pass and two of about its size backwards. Memory: one gradient per lane, activations of a few samples per thread.
+// Batch normalizations are frozen: samples are independent, and layers take them up (FoldedNormalization). The batch is cut into lanes
+// whose number follows from the network and the batch alone; every lane walks through its samples in order and adds to a gradient of
+// its own, lanes are added in their order. So the result is the same, bit by bit, for any number of threads.
+// Cost: a forward pass and two of about its size backwards. Memory: a gradient and activations of a few samples per thread, and the sum.
 
 import LinearAlgebra
 
@@ -27,8 +27,8 @@ public struct WeightGradient: Sendable {
 
     private let taps: [Network.ValueID]
     private let slots: ParameterSlots
-    private var network: Network
-    private var reverse: ReversePlan
+    private let network: Network
+    private let reverse: ReversePlan
     /// Multiply–adds of one sample forward.
     private let sampleWork: Int
 
@@ -69,21 +69,6 @@ public struct WeightGradient: Sendable {
         reverse = try ReversePlan(self.network, observing: taps, slots: slots, wantsInput: false)
     }
 
-    /// Puts new values of trained tensors in place, in the layout of the flat gradient.
-    ///
-    /// Precondition: as many values as the gradient has.
-    public mutating func set(_ values: [Float]) throws(NetworkError) {
-        precondition(values.count == slots.count, "as many values as the gradient has")
-        for name in slots.names {
-            guard let range = slots.ranges[name], let shape = network.parameters[name]?.shape else { continue }
-            network.parameters[name] = Parameter(shape: shape, values: Array(values[range]))
-        }
-        reverse = try ReversePlan(network, observing: taps, slots: slots, wantsInput: false)
-    }
-
-    /// The trained tensors in the layout of the flat gradient.
-    public var values: [Float] { slots.names.flatMap { network.parameters[$0]?.values ?? [] } }
-
     /// L and ∂L/∂tensors of (1).
     ///
     /// - Parameters:
@@ -106,21 +91,13 @@ public struct WeightGradient: Sendable {
                 expected: "\(batch) samples of shape \(NetworkError.text(source.shape))", found: input.shape)
         }
         let lanes = laneRanges(batch)
-        var losses = [Double](repeating: 0, count: lanes.count)
-        var gradients = [[Float]](repeating: [], count: lanes.count)
-        losses.withUnsafeMutableBufferPointer { losses in
-            gradients.withUnsafeMutableBufferPointer { gradients in
-                // Lanes write to their own place.
-                nonisolated(unsafe) let (losses, gradients) = (losses, gradients)
-                run(inputs, lanes: lanes, threads: threads ?? BLASConfiguration.configuredThreads, loss: loss) { lane, value, gradient in
-                    losses[lane] = value
-                    gradients[lane] = gradient
-                }
-            }
+        guard !lanes.isEmpty else { return (0, [Float](repeating: 0, count: slots.count)) }
+        let sum = OrderedSum()
+        run(inputs, lanes: lanes, threads: threads ?? BLASConfiguration.configuredThreads, loss: loss) { lane, value, gradient in
+            sum.add(lane, value, gradient)
         }
-        guard var total = gradients.first else { return (0, [Float](repeating: 0, count: slots.count)) }
-        for other in gradients.dropFirst() { for i in total.indices { total[i] += other[i] } }
-        return (losses.reduce(0, +), reverse.finish(total))
+        let (value, gradient) = sum.take()
+        return (value, reverse.finish(gradient))
     }
 
     private func laneRanges(_ batch: Int) -> [Range<Int>] {

@@ -34,7 +34,8 @@ public struct Distillation: Sendable {
     private let tensors: LearnedTensors
     private let heldOut: HeldOutInputs
     private let answers: Evaluator
-    private let prepared: WeightGradient
+    /// Values of the smaller network that the loss reads.
+    private let observed: [Network.ValueID]
     /// Multiply–adds of one input in one step.
     private let workPerInput: Double
     /// Largest step in units of every filter when nothing else is set. Larger ones end in better weights on inputs that no step has
@@ -119,9 +120,9 @@ public struct Distillation: Sendable {
             tensors = try LearnedTensors(
                 self.student, probe: probe, inputShapes: shapes,
                 frozen: self.student.frozenTensors(rows: self.inputs.count).union(self.student.fixedParameters))
-            prepared = try WeightGradient(
-                self.student, observing: observed.map(\.student), parameters: tensors.names,
-                inputShapes: shapes)
+            self.observed = observed.map(\.student)
+            // What cannot be differentiated is refused before the first step.
+            _ = try WeightGradient(self.student, observing: self.observed, parameters: tensors.names, inputShapes: shapes)
             func work(_ network: Network) throws(NetworkError) -> Double {
                 Double(try network.inferringShapes(inputShapes: shapes).cost.multiplyAdds ?? 0)
             }
@@ -168,7 +169,8 @@ public struct Distillation: Sendable {
         // Steps ask for arrays of their own sizes, which what the fit has freed is of no use for.
         FreeMemory.giveBack()
         do {
-            let start = zip(prepared.values, tensors.units).map { $0 / $1 }
+            let weights = tensors.names.flatMap { student.parameters[$0]?.values ?? [] }
+            let start = zip(weights, tensors.units).map { $0 / $1 }
             var state = try earlier.map { try checked($0, count: start.count) } ?? begin(start)
             // Steps that were asked for are made.
             let isThere = heldOut.share(state.startError).map { $0 <= Distillation.leastShare } ?? false
@@ -220,13 +222,11 @@ public struct Distillation: Sendable {
 
     /// Goes on to the last step.
     private func descend(_ state: inout LearningState, observer: LearningObserver?) throws(NetworkError) {
-        var gradient = prepared
         let interval = Swift.max(1, steps / checks)
         let leastRate = (settings.rate ?? rate(startingAt: state.startError)) * Distillation.leastRateFactor
         var latest = state.bestError.error
         while state.step < steps, state.rate >= leastRate {
-            try gradient.set(zip(state.values, tensors.units).map { $0 * $1 })
-            let (value, slopes) = try slope(gradient, step: state.step)
+            let (value, slopes) = try slope(at: state.values, step: state.step)
             let rate = state.rate * AdamStep.schedule(step: state.step, of: steps)
             state.step += 1
             if value.isFinite, slopes.allSatisfy(\.isFinite) {
@@ -263,17 +263,20 @@ public struct Distillation: Sendable {
     }
 
     /// Loss of one step's inputs and its slope in v.
-    private func slope(_ gradient: WeightGradient, step: Int) throws(NetworkError) -> (Double, [Float]) {
+    private func slope(at values: [Float], step: Int) throws(NetworkError) -> (Double, [Float]) {
+        let gradient = try WeightGradient(
+            network(values), observing: observed, parameters: tensors.names, inputShapes: inputs.networkShapes)
         let (samples, labels) = inputs.batch(step, of: batch)
         let targets = try answers.forwardInLanes(samples)
         let loss = self.loss
-        let (value, slopes) = try gradient.gradient(at: samples) { sample, values, slopes in
+        var (value, slopes) = try gradient.gradient(at: samples) { sample, values, slopes in
             targets.withSample(sample) {
                 loss(values, targets: $0, label: labels.isEmpty ? nil : labels[sample], slopes: slopes)
             }
         }
         let scale = 1 / Float(Swift.max(1, batch))
-        return (value / Double(Swift.max(1, batch)), zip(slopes, tensors.units).map { $0 * $1 * scale })
+        for i in slopes.indices { slopes[i] = slopes[i] * tensors.units[i] * scale }
+        return (value / Double(Swift.max(1, batch)), slopes)
     }
 
     /// Pairs whose values agree to some extent: neither the same already nor strangers.

@@ -20,9 +20,10 @@ struct HeldOutInputs: Sendable {
     private struct Objective: Sendable {
         var loss: DistillationLoss
         var values: [Network.ValueID]
-        /// Of the original, on the inputs of a batch: to compute them anew for every look is a few percent of the learning, to keep
-        /// those of all inputs would be its largest array.
-        var targets: Evaluator
+        /// The original and its values, which are computed anew for every look: that is a few percent of the learning, and those of all
+        /// inputs would be its largest array.
+        var teacher: Network
+        var targets: [Network.ValueID]
         /// Inputs whose values of both networks are in memory together.
         var batch: Int
     }
@@ -91,7 +92,7 @@ struct HeldOutInputs: Sendable {
         let seen = seesInside ? pairs[...] : pairs.suffix(outputs.count)
         result.objective = Objective(
             loss: seesInside ? loss : loss.ofOutputs, values: seen.map(\.student),
-            targets: try Evaluator(teacher, observing: seen.map(\.teacher)),
+            teacher: teacher, targets: seen.map(\.teacher),
             batch: Swift.max(HeldOutInputs.leastBatch, HeldOutInputs.batchFloats / Swift.max(1, floats(seen))))
         return result
     }
@@ -99,12 +100,14 @@ struct HeldOutInputs: Sendable {
     /// How far a smaller network is from its goal.
     func error(of network: Network) throws(NetworkError) -> HeldOutError {
         if let objective {
-            let smaller = try Evaluator(network, observing: objective.values)
+            let (original, smaller) = (
+                try Evaluator(objective.teacher, observing: objective.targets), try Evaluator(network, observing: objective.values)
+            )
             var sum = 0.0
             for first in stride(from: 0, to: count, by: objective.batch) {
                 let rows = Array(first..<Swift.min(count, first + objective.batch))
                 let batch = inputs.map { $0.rows(rows) }
-                let targets = try objective.targets.forwardInLanes(batch)
+                let targets = try original.forwardInLanes(batch)
                 sum += Double(rows.count) * objective.loss.mean(try smaller.forwardInLanes(batch), targets: targets)
             }
             return HeldOutError(error: sum / Double(Swift.max(1, count)), tieBreak: 0)
