@@ -15,4 +15,9 @@ struct CommandFailure: Error {
     static func failure(_ message: String) -> CommandFailure { CommandFailure(status: .failure, message: message) }
     static func usage(_ message: String) -> CommandFailure { CommandFailure(status: .usage, message: message) }
     static func limited(_ message: String) -> CommandFailure { CommandFailure(status: .limited, message: message) }
+
+    /// Puts the path of a file before the message of whatever error its content causes.
+    static func naming<Result>(_ path: String, _ body: () throws -> Result) throws -> Result {
+        do { return try body() } catch { throw failure("\(path): \(error)") }
+    }
 }

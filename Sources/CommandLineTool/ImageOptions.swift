@@ -78,6 +78,21 @@ struct ImageOptions: ParsableArguments {
             unit: pixelRange == 255 ? 1 : 255, channelsLast: channelsLast)
     }
 
+    /// Refuses means and deviations that no pixels within `--pixel-range` have: most likely those of the other range.
+    ///
+    /// A mean lies within the range, a deviation below half of it; some divide by more for the sake of round numbers, hardly by more than
+    /// twice the range.
+    func checkRange() throws {
+        func check(_ name: String, _ values: [Double]?, atMost limit: Int) throws {
+            guard let value = values?.first(where: { $0 > Double(limit) }) else { return }
+            let hint = pixelRange == 1 ? "; --pixel-range 255 takes those of pixels in 0–255" : ""
+            throw CommandFailure.usage(
+                "expected \(name) of at most \(limit) for integer images in 0–\(pixelRange), found \(Format.number(value))\(hint)")
+        }
+        try check("--mean", mean?.values, atMost: pixelRange)
+        try check("--std", std?.values, atMost: 2 * pixelRange)
+    }
+
     /// `--mean` for pixels in 0–1, whatever range it was given for.
     var unitMean: [Double]? { mean?.values.map { $0 / Double(pixelRange) } }
     /// `--std` for pixels in 0–1, whatever range it was given for.

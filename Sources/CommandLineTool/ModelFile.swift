@@ -9,7 +9,8 @@ struct ModelFile {
     /// What makes a network of a file of weights.
     enum Topology {
         case known(KnownArchitecture)
-        case described(NetworkDescription)
+        /// With the path of its file.
+        case described(NetworkDescription, path: String)
     }
 
     private enum Content {
@@ -46,7 +47,7 @@ struct ModelFile {
                     throw CommandFailure.failure("\(path): \(error)")
                 }
                 inputShapes = [input: inputShape]
-                source = try Self.naming(path) { [inputShapes] in
+                source = try CommandFailure.naming(path) { [inputShapes] in
                     try ONNXNetwork(model, inputShapes: inputShapes, leavingFrom: limit)
                 }
             }
@@ -62,10 +63,12 @@ struct ModelFile {
                 recognized = nil
             } catch {
                 guard topology == nil, let name = KnownArchitecture.recognized(in: archive) else {
-                    throw CommandFailure.failure("\(path): \(error)")
+                    // What the description asks for and what the file has may both be at fault.
+                    let place = if case .described(_, let description)? = topology { "\(path), \(description)" } else { path }
+                    throw CommandFailure.failure("\(place): \(error)")
                 }
                 let topology = Topology.known(try KnownArchitecture(named: name))
-                network = try Self.naming(path) { try Self.network(archive, topology) }
+                network = try CommandFailure.naming(path) { try Self.network(archive, topology) }
                 content = .weights(archive, topology)
                 recognized = name
             }
@@ -106,7 +109,7 @@ struct ModelFile {
             if source.inputSizes.contains(where: { $0.input == input.name }) { wanted[input.name] = shape }
         }
         guard !wanted.isEmpty else { return self }
-        let resized = try Self.naming(path) {
+        let resized = try CommandFailure.naming(path) {
             try ONNXNetwork(source.model, inputShapes: wanted, leavingFrom: leavesWeights ? ONNXNetwork.smallTensor : nil)
         }
         return ModelFile(path: path, source: resized, inputShapes: wanted, leavesWeights: leavesWeights)
@@ -254,11 +257,7 @@ struct ModelFile {
         switch topology {
         case nil: try Network(archive: archive)
         case .known(let architecture): try Network(archive: archive, architecture: architecture)
-        case .described(let description): try Network(archive: archive, description: description)
+        case .described(let description, _): try Network(archive: archive, description: description)
         }
-    }
-
-    private static func naming<Result>(_ path: String, _ body: () throws -> Result) throws -> Result {
-        do { return try body() } catch { throw CommandFailure.failure("\(path): \(error)") }
     }
 }

@@ -31,7 +31,7 @@ struct NetworkOptions: ParsableArguments {
     private func topology(_ name: String) throws -> ModelFile.Topology {
         guard name.lowercased().hasSuffix(".json") else { return .known(try KnownArchitecture(named: name)) }
         let bytes = try FileSystem.contents(of: name)
-        do { return .described(try NetworkDescription(json: bytes)) } catch {
+        do { return .described(try NetworkDescription(json: bytes), path: name) } catch {
             throw CommandFailure.failure("\(name): \(error)")
         }
     }

@@ -310,7 +310,7 @@ struct PointFile {
 
     private static func integers(of array: MappedArray, _ path: String) throws -> Integers? {
         guard array.dtype == .i64 || array.dtype == .u64 else { return nil }
-        let tensor = try TensorArchive.read(path: path).tensor()
+        let tensor = try TensorArchive.readOnlyTensor(path: path)
         guard tensor.shape == array.shape else { throw TensorFileError.fileChanged(path: path, found: "replaced") }
         return try Integers(tensor, width: array.columnCount)
     }
@@ -343,11 +343,11 @@ struct PointFile {
 enum VectorFile {
     /// Reads a vector of `count` numbers (any shape with so many elements).
     static func read(_ path: String, count: Int, of what: String) throws -> [Double] {
-        let tensor = try TensorArchive.read(path: path).tensor()
+        let tensor = try TensorArchive.readOnlyTensor(path: path)
         guard tensor.elementCount == count else {
             throw CommandFailure.failure("\(path): expected \(count) \(what), found \(tensor.elementCount)")
         }
-        return try tensor.doubles()
+        do { return try tensor.doubles() } catch { throw error.inFile(path) }
     }
 }
 

@@ -13,6 +13,14 @@ extension TensorArchive {
         }
     }
 
+    /// The only tensor of a file; every error carries the path.
+    ///
+    /// - Complexity: O(bytes); memory: the tensor.
+    public static func readOnlyTensor(path: String) throws(TensorFileError) -> Tensor {
+        let archive = try read(path: path)
+        do throws(TensorFileError) { return try archive.tensor() } catch { throw error.inFile(path) }
+    }
+
     /// Decodes bytes of any of these formats; `name` is for the array of a `.npy` file.
     ///
     /// - Complexity: O(bytes); memory: the tensors.

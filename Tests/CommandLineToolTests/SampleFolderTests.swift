@@ -58,6 +58,20 @@ import Testing
         #expect(swapped.values == [0, 0, 1, 0, 1, 0, 1, 0, 0] && swapped.report["correct"] as? Int == 1)
     }
 
+    @Test func foldersInsideOfClassFoldersAreCounted() throws {
+        let folder = try ScratchFolder()
+        try Self.writeIdentity(to: folder)
+        try Self.writePictures(to: folder, classes: ["0", "1", "2"])
+        for name in ["set/1/more", "set/2/more", "deep/train/0"] {
+            try FileManager.default.createDirectory(atPath: folder.path(name), withIntermediateDirectories: true)
+            try folder.write(Self.pictures[0], to: name + "/a.png")
+        }
+        let said = try #require(try Self.logits([], in: folder).report["preprocessing"] as? String)
+        #expect(said.contains("2 folders inside of class folders passed over"), "\(said)")
+        let outcome = try BuiltTool.run(["evaluate", "net.safetensors", "--data", "deep"], in: folder)
+        #expect(outcome.status == 1 && outcome.errors.contains("1 folder inside"), "\(outcome.errors)")
+    }
+
     @Test func namesThatAreNoNumbersAreNumberedInTheirOrder() throws {
         let folder = try ScratchFolder()
         try Self.writeIdentity(to: folder)
@@ -103,6 +117,8 @@ import Testing
         let cases: [(arguments: [String], status: Int32, mentions: String)] = [
             (["none"], 1, "found none"), (["mixed"], 1, "found both"), (["flat"], 1, "named for the classes"), (["broken"], 1, "0/a.png"),
             (["nowhere"], 1, "nowhere"), (["set", "--crop", "5"], 1, "3 samples"), (["set", "--pixel-range", "2"], 2, "--pixel-range"),
+            (["set", "--mean", "127", "--std", "128"], 2, "--pixel-range 255"), (["set", "--std", "255"], 2, "--pixel-range 255"),
+            (["set", "--mean", "300", "--pixel-range", "255"], 2, "at most 255"),
             (["set", "--resize", "4,4", "--crop", "5"], 2, "--resize"), (["set", "--crop", "0"], 2, "--crop"),
         ]
         for entry in cases {

@@ -44,7 +44,7 @@ struct InputData {
         } catch let error as CommandFailure {
             throw CommandFailure(status: error.status, message: error.message.map { "\(path): \($0)" })
         } catch let error as TensorFileError {
-            throw error
+            throw error.inFile(path)
         } catch {
             throw CommandFailure.failure("\(path): \(error)")
         }
@@ -80,6 +80,7 @@ struct InputData {
         let names = network.inputs.map { network.values[$0].name }
         for name in ["images", "labels"] + names { if let refusal = archive.refusal(of: name) { throw refusal } }
         if let stored = archive["images"], names.count == 1 {
+            if !stored.dtype.isFloatingPoint { try options.checkRange() }
             let shape = network.values[network.inputs[0]].shape
             let last = options.layout.map { $0 == .nhwc } ?? hasChannelsLast(shape)
             let scaling = options.scaling(channelsLast: last)
@@ -114,6 +115,7 @@ struct InputData {
 
     private static func pictures(_ folder: SampleFolder, _ options: ImageOptions, _ network: Network, needsLabels: Bool) throws -> InputData
     {
+        try options.checkRange()
         let target = try PictureTarget(network, options, first: folder.firstPictureSize())
         let (samples, size) = try folder.decode(with: target.preparation)
         let channels = target.preparation.channels
@@ -139,7 +141,7 @@ struct InputData {
         let stems = Set(folder.files.map(\.stem))
         if names.allSatisfy(stems.contains), stems.subtracting(names).isSubset(of: ["labels"]) {
             var archive = TensorArchive()
-            for file in folder.files { archive[file.stem] = try TensorArchive.read(path: file.path).tensor() }
+            for file in folder.files { archive[file.stem] = try TensorArchive.readOnlyTensor(path: file.path) }
             return try named(archive, names, options, needsLabels: needsLabels)
         }
         guard names.count == 1 else {
@@ -147,6 +149,7 @@ struct InputData {
                 "expected one array per network input (\(names.map { $0 + ".npy" }.joined(separator: ", "))), found others")
         }
         let (archive, isFloat) = try folder.stacked(sampleShape: network.values[network.inputs[0]].shape, needsLabels: needsLabels)
+        if !isFloat { try options.checkRange() }
         let last = options.layout.map { $0 == .nhwc } ?? hasChannelsLast(network.values[network.inputs[0]].shape)
         let labelled = try LabelledImages(archive: archive, scaling: options.scaling(channelsLast: last), needsLabels: needsLabels)
         return InputData(

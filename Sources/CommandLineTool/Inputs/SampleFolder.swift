@@ -21,13 +21,16 @@ struct SampleFolder {
     /// Names of the subfolders, sorted; empty when the samples lie in the folder itself.
     let classes: [String]
     private let ignored: Int
+    /// Folders inside of class folders, whatever they hold.
+    private let deeper: Int
 
-    /// Lists a folder. Hidden files are passed over; files of other kinds, pipes and devices among them, are counted.
+    /// Lists a folder. Hidden files are passed over; files of other kinds, pipes and devices among them, and folders inside of class folders
+    /// are counted.
     init(path: String) throws {
         let entries = try Self.entries(path)
         let classes = entries.filter(\.isFolder).map(\.name)
         var found: [(file: File, kind: Kind)] = []
-        var ignored = 0
+        var (ignored, deeper) = (0, 0)
         func add(_ folder: String, _ name: String, _ category: Int?) {
             guard let kind = Self.kind(name), !FileSystem.isSpecial(folder + "/" + name) else { ignored += 1; return }
             found.append((File(path: folder + "/" + name, stem: SystemPath.stem(of: name), category: category), kind))
@@ -35,10 +38,13 @@ struct SampleFolder {
         for entry in entries where !entry.isFolder { add(path, entry.name, nil) }
         let loose = found.count
         for (index, name) in classes.enumerated() {
-            for entry in try Self.entries(path + "/" + name) where !entry.isFolder { add(path + "/" + name, entry.name, index) }
+            for entry in try Self.entries(path + "/" + name) {
+                if entry.isFolder { deeper += 1 } else { add(path + "/" + name, entry.name, index) }
+            }
         }
         guard let kind = found.first?.kind else {
-            throw CommandFailure.failure("expected .jpg, .jpeg, .png or .npy files, or folders of them, found none")
+            let found = deeper > 0 ? "only \(Self.counted(deeper, "folder")) inside of folders" : "none"
+            throw CommandFailure.failure("expected .jpg, .jpeg, .png or .npy files, or folders of them, found \(found)")
         }
         guard found.allSatisfy({ $0.kind == kind }) else {
             throw CommandFailure.failure("expected pictures or .npy files, found both")
@@ -49,7 +55,7 @@ struct SampleFolder {
                 "expected all samples in folders named for their class or none, found \(loose) beside such folders")
         }
         self.kind = kind
-        self.ignored = ignored
+        (self.ignored, self.deeper) = (ignored, deeper)
         files = found.map(\.file)
         self.classes = loose == 0 ? classes : []
     }
@@ -62,7 +68,8 @@ struct SampleFolder {
                 "\(classes.count) class folders, \(numericClasses == nil ? "numbered in the order of their names" : "their names are the labels")"
             )
         }
-        if ignored > 0 { parts.append("\(ignored) other file\(ignored == 1 ? "" : "s") passed over") }
+        if ignored > 0 { parts.append("\(Self.counted(ignored, "other file")) passed over") }
+        if deeper > 0 { parts.append("\(Self.counted(deeper, "folder")) inside of class folders passed over") }
         return parts.isEmpty ? "" : " (\(parts.joined(separator: "; ")))"
     }
 
@@ -146,7 +153,7 @@ struct SampleFolder {
         let folderLabels = try self.labels(needed: false)
         let data = files.filter { !($0.stem == "labels" && $0.category == nil) }
         for (index, file) in data.enumerated() {
-            let tensor = try TensorArchive.read(path: file.path).tensor()
+            let tensor = try TensorArchive.readOnlyTensor(path: file.path)
             let holdsOne = sampleShape.map { tensor.shape.count <= $0.count } ?? true
             let own = holdsOne ? tensor.shape : Array(tensor.shape.dropFirst())
             let samples = holdsOne ? 1 : tensor.shape[0]
@@ -165,7 +172,7 @@ struct SampleFolder {
         // Samples without an axis of their own are vectors of one number.
         archive["images"] = try Tensor(dtype: type, shape: [count] + (shape.isEmpty ? [1] : shape), bytes: bytes)
         if let own = files.first(where: { $0.stem == "labels" && $0.category == nil }) {
-            archive["labels"] = try TensorArchive.read(path: own.path).tensor()
+            archive["labels"] = try TensorArchive.readOnlyTensor(path: own.path)
         } else if !labels.isEmpty {
             archive["labels"] = .int64(labels)
         }
@@ -173,6 +180,8 @@ struct SampleFolder {
     }
 
     // MARK: Listing
+
+    private static func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
 
     private func shown(_ file: File) -> String {
         (file.category.map { classes[$0] + "/" } ?? "") + PathText.name(file.path)
