@@ -86,6 +86,7 @@ struct Curve: ParsableCommand {
         try overwrite.check(inputs: file.inputPaths)
         let subject = try PruningSubject(
             file, calibration: calibration, evaluation: evaluate, images: images, inputShape: options.inputs.shape)
+        subject.showObstacle()
         let made = try sizes(subject, threads: threads, bar)
         bar.clear()
         if let report {
@@ -111,15 +112,16 @@ struct Curve: ParsableCommand {
         }
         let original = try subject.file.network.inferringShapes()
         let whole = try Evaluator(subject.network)
-        let logits = try subject.labelled.map { try whole.logits(of: $0.inputs) }
+        let judged = subject.accuracyObstacle == nil ? subject.labelled : nil
+        let logits = try judged.map { try whole.logits(of: $0.inputs) }
         let timed = try (subject.evaluation ?? subject.calibration)?.labelled.inputs ?? original.drawnInputs(seed: options.method.seed)
         let batch = timed.map { $0.samples(0..<min(64, $0.batchCount)) }
         var curve = SizeCurve(
             model: PathText.name(model), budget: budget.rawValue,
             parameters: original.cost.parameters, macs: original.cost.multiplyAdds,
             bytes: try subject.file.prepared(subject.file.network).byteCount(like: model),
-            accuracy: try zip(logits, subject.labelled).map { try Evaluator.accuracy(logits: $0, labels: $1.labels).fraction },
-            evaluationCount: subject.labelled?.labels.count, latencyBatch: batch.first?.batchCount ?? 0, threads: threads)
+            accuracy: try zip(logits, judged).map { try Evaluator.accuracy(logits: $0, labels: $1.labels).fraction },
+            evaluationCount: judged?.labels.count, latencyBatch: batch.first?.batchCount ?? 0, threads: threads)
         for share in shares {
             progress.begin("--\(budget.rawValue) \(Format.number(share))")
             let reached = try prepared.reaching(budget.budget(share)) { (prepared, budget) throws(PruningError) in
@@ -132,7 +134,7 @@ struct Curve: ParsableCommand {
             }
             let pruned = try SettingFlags.naming { () throws(PruningError) in try plan.apply(to: subject.file.network) }
             let packed = try SettingFlags.naming { () throws(PruningError) in try plan.apply(to: subject.network) }
-            let answers = try subject.labelled.map { try Evaluator(packed).logits(of: $0.inputs) }
+            let answers = try judged.map { try Evaluator(packed).logits(of: $0.inputs) }
             bar.update("timing --\(budget.rawValue) \(Format.number(share))")
             let times = try NetworkLatency.measure(original, pruned, inputs: batch, seconds: Curve.timing)
             let cost = try pruned.inferringShapes().cost
@@ -140,7 +142,7 @@ struct Curve: ParsableCommand {
                 SizeCurve.Point(
                     share: share, parameters: cost.parameters, macs: cost.multiplyAdds,
                     bytes: try subject.file.prepared(pruned).byteCount(like: model),
-                    accuracy: try zip(answers, subject.labelled).map { try Evaluator.accuracy(logits: $0, labels: $1.labels).fraction },
+                    accuracy: try zip(answers, judged).map { try Evaluator.accuracy(logits: $0, labels: $1.labels).fraction },
                     agreement: zip(logits, answers).flatMap { $0.classAgreement(with: $1) },
                     predictedAgreement: plan.prediction.agreement, seconds: times.after, secondsBefore: times.before,
                     speedup: times.ratio.estimate, speedupLow: times.ratio.low, speedupHigh: times.ratio.high))

@@ -63,8 +63,10 @@ struct Evaluate: ParsableCommand {
         try overwrite.check(inputs: file.inputPaths)
         let labelled = try images.read(data, labels: .needed, for: file)
         let loaded = try file.resized(to: labelled.labelled.inputs.map(\.sampleShape))
-        try loaded.network.validate()
-        let evaluator = try Evaluator(loaded.network)
+        let evaluator = try CommandFailure.naming(model) {
+            try loaded.network.validate()
+            return try Evaluator(loaded.network)
+        }
         let count = labelled.images.batchCount
         let start = ContinuousClock.now
         let result = try evaluator.logits(of: labelled.labelled.inputs, batch: batch) { done in
@@ -74,12 +76,12 @@ struct Evaluate: ParsableCommand {
         }
         let seconds = start.duration(to: .now).seconds
         bar.clear()
-        guard result.sampleShape.filter({ $0 > 1 }).count <= 1 else {
+        guard ClassificationAccuracy.comparesScores(of: result.sampleShape) else {
             throw CommandFailure.failure(
                 "expected scores of classes from the first output of \(model), found maps of shape \(InputData.text(result.sampleShape[...]))"
             )
         }
-        let accuracy = try Evaluator.accuracy(logits: result, labels: labelled.labels)
+        let accuracy = try CommandFailure.naming(data) { try Evaluator.accuracy(logits: result, labels: labelled.labels) }
         let confusion = try ConfusionSummary(logits: result, labels: labelled.labels)
         if let logits {
             let tensor = try Tensor.float32(result.values, shape: result.shape)

@@ -49,6 +49,8 @@ struct Inspect: ParsableCommand {
         let layers: [LayerRow]
         let groups: [GroupRow]
         let unknownOperations: [String]
+        /// Says which nodes with weights `macs` are counted without; absent when none.
+        let macsNote: String?
     }
 
     private struct Port: Encodable {
@@ -153,7 +155,8 @@ struct Inspect: ParsableCommand {
         return Report(
             parameters: cost.parameters, parametersTotal: summary.parametersTotal, prunableShare: summary.prunableShare,
             barriers: summary.barriers, macs: cost.multiplyAdds, inputs: network.inputs.map(port), outputs: network.outputs.map(port),
-            layers: layers, groups: groups, unknownOperations: network.unknownOperations)
+            layers: layers, groups: groups, unknownOperations: network.unknownOperations,
+            macsNote: cost.multiplyAdds == nil ? nil : file.uncountedNote)
     }
 
     private func show(_ report: Report) {
@@ -195,6 +198,7 @@ struct Inspect: ParsableCommand {
         for barrier in report.barriers.filter({ $0.parameters > 0 }).prefix(5) {
             Console.say("\(barrier.node) (\(barrier.operator)) keeps \(Format.count(barrier.parameters)) parameters whole")
         }
+        if let note = report.macsNote { Console.say(Ink.yellow(note)) }
         for operation in report.unknownOperations {
             Console.say(Ink.yellow("unknown operation: ") + operation + "; what touches it is kept whole")
         }

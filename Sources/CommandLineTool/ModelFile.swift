@@ -168,6 +168,17 @@ struct ModelFile {
     /// Numbers in tensors of nodes that are not understood, by the node's name.
     var enclosedParameters: [String: Int] { if case .onnx(let source) = content { source.enclosedParameters } else { [:] } }
 
+    /// Says which nodes multiply–adds are not counted of although they have weights; nil when all are counted.
+    var uncountedNote: String? {
+        let nodes = enclosedParameters.filter { $0.value > 0 }
+        guard !nodes.isEmpty else { return nil }
+        let names = network.nodes.map(\.name).filter { nodes[$0] != nil }
+        let shown = names.prefix(3).joined(separator: ", ") + (names.count > 3 ? ", …" : "")
+        let parameters = Format.count(nodes.values.reduce(0, +))
+        return
+            "multiply–adds are counted without \(names.count) node\(names.count == 1 ? "" : "s") that \(names.count == 1 ? "is" : "are") not understood (\(shown)), which read\(names.count == 1 ? "s" : "") \(parameters) parameters"
+    }
+
     /// What a user should know about the file: operations that are not understood, for instance.
     var warnings: [String] {
         if case .onnx(let source) = content { return source.warnings }

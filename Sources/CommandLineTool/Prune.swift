@@ -98,14 +98,19 @@ struct Prune: ParsableCommand {
         if !running.dryRun, let output = files.output { try file.checkFormat(of: output) }
         let subject = try PruningSubject(
             file, calibration: files.calibration, evaluation: files.evaluate, images: images, inputShape: options.inputs.shape)
+        if search.maxDrop != nil, let obstacle = subject.accuracyObstacle {
+            throw CommandFailure.failure("expected an accuracy to be measured for --max-drop, found none: \(obstacle)")
+        }
+        subject.showObstacle()
 
         let (made, found) = try made(subject, PlanningProgress(bar, times), times)
         times.begin("report")
         bar.update("measuring", fraction: 1)
         let (pruned, account) = try SettingFlags.naming { () throws(PruningError) in
-            let account = try PruningReport(
+            var account = try PruningReport(
                 plan: made, original: subject.network, pruned: try made.apply(to: subject.network), calibration: subject.samples,
                 evaluation: subject.labelled, naming: SettingFlags.naming)
+            if account.macsBefore != nil, let note = subject.file.uncountedNote { account.warnings.append(note) }
             return (try made.apply(to: subject.file.network), account)
         }
 
@@ -129,9 +134,6 @@ struct Prune: ParsableCommand {
             if let judged = subject.evaluation { Console.say("evaluation: \(judged.account)") }
             found?.show()
             Prune.show(account)
-            if subject.evaluation != nil, account.accuracyAfter == nil {
-                Console.say("the accuracy is not measured: the first output cannot be computed here, or is no vector of scores")
-            }
             times.show()
             if !running.dryRun, let output = files.output {
                 Console.say("wrote \(([output] + (emission?.outputs ?? [])).joined(separator: ", "))")

@@ -15,6 +15,8 @@ struct PruningSubject {
     let samples: ActivationTensor?
     /// Labelled inputs as `network` takes them.
     let labelled: LabelledImages?
+    /// Why labels cannot be compared with answers; nil when they can, and without labels.
+    let accuracyObstacle: String?
 
     /// Reads data for `file`.
     /// - Parameter asked: the shape of one input that the user asked for.
@@ -37,17 +39,23 @@ struct PruningSubject {
         (self.file, network, self.calibration, self.evaluation) = (original, subject, fitted, judged)
         let packed = try fitted?.labelled.packed
         (samples, labelled) = (packed?.images, try judged?.labelled.packed)
+        accuracyObstacle = labelled == nil ? nil : subject.obstacleToAccuracy
         for (data, path) in [(packed, calibration), (labelled, evaluation)] {
             guard let data, let path else { continue }
             do { try check(data) } catch { throw CommandFailure.failure("\(path): \(error)") }
         }
     }
 
+    /// Says before the work what is not measured.
+    func showObstacle() {
+        if let accuracyObstacle { Console.warn("note: the accuracy is not measured: \(accuracyObstacle)") }
+    }
+
     /// One of the inputs through the network, and the largest label: what does not fit is said before the work.
     private func check(_ data: LabelledImages) throws(NetworkError) {
         guard let output = network.outputs.first, network.evaluability().isComputable(output) else { return }
         let logits = try Evaluator(network, observing: [output]).logits(of: data.images.samples(0..<1))
-        guard logits.sampleShape.count == 1, let largest = data.labels.max() else { return }
+        guard accuracyObstacle == nil, let largest = data.labels.max() else { return }
         _ = try Evaluator.accuracy(logits: logits, labels: [largest])
     }
 }

@@ -106,9 +106,10 @@ struct Verify: ParsableCommand {
         }
         let evaluability = before.network.evaluability()
         let obstacle = before.network.outputs.allSatisfy(evaluability.isComputable) ? nil : evaluability.blockingNodes.first
-        // Classes and labels are about the first output.
-        let namesClasses = taps.first == before.network.outputs.first
         let outputs = answers.map { $0[0] }
+        // Classes and labels are about the first output, where that has scores.
+        let namesClasses =
+            taps.first == before.network.outputs.first && ClassificationAccuracy.comparesScores(of: outputs[0].sampleShape)
         let largest = answers[2].flatMap(\.values).reduce(0) { $1.isFinite ? max($0, $1.magnitude) : $0 }
         // Infinity differs from all but itself, and no number is like one that is none.
         let difference = zip(answers[3].flatMap(\.values), answers[2].flatMap(\.values)).reduce(Float(0)) { found, pair in

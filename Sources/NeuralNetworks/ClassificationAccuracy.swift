@@ -14,6 +14,24 @@ public struct ClassificationAccuracy: Sendable, Equatable {
         self.correct = correct
         self.count = count
     }
+
+    /// Whether outputs of a shape, without the batch axis, are scores of classes: at most one axis above 1, whatever axes of extent 1
+    /// pooling has left beside it. Maps, sequences and boxes are none.
+    public static func comparesScores(of sampleShape: [Int]) -> Bool { sampleShape.count { $0 > 1 } <= 1 }
+}
+
+extension Network {
+    /// Why no labels can be compared with the first output, which is what they are about; `nil` when they can.
+    package var obstacleToAccuracy: String? {
+        guard let output = outputs.first else { return "the network has no output" }
+        let name = values[output].name
+        if let obstacle = evaluability().obstacle(of: output) {
+            return "the first output, \(name), cannot be computed here: node \(obstacle.name) (\(obstacle.operation)) stands in the way"
+        }
+        if constantValues.contains(output) { return "the first output, \(name), is the same for all inputs" }
+        guard let shape = values[output].shape, !ClassificationAccuracy.comparesScores(of: shape) else { return nil }
+        return "the first output, \(name), has shape \(NetworkError.text(shape)), which are no scores of classes"
+    }
 }
 
 extension Evaluator {

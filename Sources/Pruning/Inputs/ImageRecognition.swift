@@ -31,7 +31,8 @@ package enum ImageRecognition {
         let stream = try ActivationStream(network)
         var (mean, entropy, count): ([Double], Double, Double) = ([], 0, 0)
         for samples in stream.batches(of: images) {
-            guard let outputs = try stream(images, samples: samples).observed.first, outputs.shape.count == 2, outputs.sampleSize > 1
+            guard let outputs = try stream(images, samples: samples).observed.first, outputs.sampleSize > 1,
+                ClassificationAccuracy.comparesScores(of: outputs.sampleShape)
             else { return nil }
             let classes = outputs.sampleSize
             if mean.isEmpty { mean = [Double](repeating: 0, count: classes) }

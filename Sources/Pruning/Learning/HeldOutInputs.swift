@@ -47,7 +47,9 @@ struct HeldOutInputs: Sendable {
         labels = all.labels.isEmpty ? [] : all.heldOut.map { all.labels[$0] }
         outputs = pairs.map(\.student)
         answers = try Evaluator(teacher, observing: pairs.map(\.teacher)).forwardInLanes(inputs)
-        guard answers.count == 1, let logits = answers.first, logits.sampleShape.count == 1, logits.sampleSize >= 2 else {
+        guard answers.count == 1, let logits = answers.first, logits.sampleSize >= 2,
+            ClassificationAccuracy.comparesScores(of: logits.sampleShape)
+        else {
             guard labels.isEmpty else {
                 throw .invalidData(
                     reason: "expected one vector of at least two logits to learn labels with, found \(answers.map(\.sampleShape))")

@@ -52,10 +52,10 @@ extension OutputPrediction {
 }
 
 extension Network {
-    /// Whether the only output is a vector of scores, as far as the graph tells: not what a bounded activation or a normalizer leaves.
+    /// Whether the only output is of scores of two classes or more, as far as the graph tells: not what a bounded activation or a normalizer leaves.
     var namesClasses: Bool {
-        guard outputs.count == 1, let shape = values[outputs[0]].shape, shape.count == 1, shape[0] > 1,
-            let node = nodes.last(where: { $0.outputs.contains(outputs[0]) })
+        guard outputs.count == 1, let shape = values[outputs[0]].shape, ClassificationAccuracy.comparesScores(of: shape),
+            shape.contains(where: { $0 > 1 }), let node = nodes.last(where: { $0.outputs.contains(outputs[0]) })
         else { return false }
         switch node.layer {
         case .activation(let function): return function == .sigmoid || function == .identity

@@ -170,9 +170,7 @@ public struct PruningReport: Sendable, Equatable, Codable {
         }
         let taps = totals.keys.sorted()
         var answers = AnswerComparison(outputsOf: network)
-        // Labels are about the first output.
-        let comparable = network.comparableOutputs
-        let answered = comparesAnswers && comparable.first == network.outputs.first ? comparable : []
+        let answered = comparesAnswers && network.obstacleToAccuracy == nil ? network.comparableOutputs : []
         let all = Array(Set(taps + answered)).sorted()
         guard !all.isEmpty else { return ([:], nil) }
         let streams = (try ActivationStream(network, observing: all), try ActivationStream(cut, observing: all))
