@@ -27,8 +27,10 @@ extension ONNXExporter {
             }
         case (.split(_, let before), .split(_, let after)):
             if before != after { try writeSplit(origin.node, after) }
-        case (.gather(_, let before), .gather(_, let after)):
-            if before != after, graph.node[origin.node].opType == "Gather" { try writeIndices(origin.node, after) }
+        case (.gather(let axis, let before), .gather(_, let after)):
+            if before != after, graph.node[origin.node].opType == "Gather" {
+                try writeIndices(origin.node, after, axis: isWhole ? axis - 1 : axis)
+            }
         case (.slice(let before), .slice(let after)):
             let isMoved = try isMoved(origin.node, slots: 1...4, inputChanged: inputChanged)
             if before != after || isMoved { try writeSlice(origin.node, counted(after)) }
@@ -117,15 +119,65 @@ extension ONNXExporter {
         try setInput(node, 1, sizes, hint: graph.node[node].output[0] + "_split")
     }
 
-    private mutating func writeIndices(_ node: Int, _ indices: [Int]) throws(NetworkError) {
-        guard let shape = try constant(node, 1)?.shape, shape.count == 1 || RowMajor.count(shape) == indices.count else {
-            throw .invalidNode(name: graph.node[node].name, reason: "expected as many indices as before, found \(indices.count)")
+    /// Indices that pick other positions of an axis of the model's tensor now: in a vector, or in as many axes as they have in the result.
+    private mutating func writeIndices(_ node: Int, _ indices: [Int], axis: Int) throws(NetworkError) {
+        let name = graph.node[node].input[1]
+        guard let stated = try constant(node, 1) else {
+            throw .invalidNode(name: graph.node[node].name, reason: "expected constant indices, found others")
+        }
+        var shape = [indices.count]
+        if stated.shape.count != 1 {
+            let result = source.activations[graph.node[node].output[0]].flatMap { source.extents($0, in: changed) } ?? []
+            shape = Array(result.dropFirst(axis).prefix(stated.shape.count))
+            guard RowMajor.count(shape) == indices.count else {
+                throw .invalidNode(
+                    name: graph.node[node].name, reason: "expected \(NetworkError.text(shape)) indices, found \(indices.count)")
+            }
+            if stated.sources.contains(where: { $0.axis == 0 && !source.wholes.contains($0.value) }) {
+                return try writeView(node, indices, axis: axis)
+            }
         }
         let tensor: Tensor
-        do throws(TensorFileError) { tensor = try Tensor.int64(indices, shape: shape.count == 1 ? [indices.count] : shape) } catch {
-            throw .tensor(name: graph.node[node].input[1], cause: error)
+        do throws(TensorFileError) { tensor = try Tensor.int64(indices, shape: shape) } catch {
+            throw .tensor(name: name, cause: error)
         }
         try setInput(node, 1, tensor, hint: graph.node[node].output[0] + "_indices")
+    }
+
+    /// A reshape in the place of a Gather whose indices, computed from the number of samples, are all positions in their order: a view by
+    /// strides, as torch's exporter writes it.
+    private mutating func writeView(_ node: Int, _ indices: [Int], axis: Int) throws(NetworkError) {
+        let name = graph.node[node].input[1], output = graph.node[node].output[0]
+        guard axis == 0, indices == Array(indices.indices),
+            let shape = source.activations[output].flatMap({ source.extents($0, in: changed) }),
+            let twice = try constant(named: name, samples: 2)?.integers, twice == Array(twice.indices), model.opset >= 5
+        else {
+            throw .invalidNode(
+                name: graph.node[node].name, reason: "expected indices in their order for any number of samples, found others")
+        }
+        graph.node[node].opType = "Reshape"
+        graph.node[node].attribute = []
+        try setInput(node, 1, [-1] + shape.dropFirst(), hint: output + "_shape")
+    }
+
+    /// What the original model computes as a constant for so many samples.
+    private func constant(named name: String, samples: Int) throws(NetworkError) -> ONNXConstant? {
+        guard let constant = try constant(named: name), !constant.isLiteral,
+            let maker = source.model.wire.graph.node.firstIndex(where: { $0.output.contains(name) })
+        else { return try constant(named: name) }
+        let node = ONNXNodeReader(source.model.wire.graph.node[maker], index: maker, model: source.model)
+        if node.operation == "Shape", let value = node.input(0).flatMap({ source.activations[$0] }) {
+            guard let extents = source.extents(value, in: source.network) else { return nil }
+            let known = source.wholes.contains(value) ? extents : [samples] + extents.dropFirst()
+            return .vector(known[try node.shapeRange(rank: known.count)].map(ONNXExtent.known))
+        }
+        var inputs: [ONNXConstant?] = []
+        for slot in node.wire.input.indices {
+            inputs.append(try node.input(slot).map { name throws(NetworkError) in try self.constant(named: name, samples: samples) } ?? nil)
+        }
+        var folding = ONNXFolding(budget: 1 << 22)
+        guard let outputs = try folding.fold(node, inputs), let place = node.wire.output.firstIndex(of: name) else { return nil }
+        return outputs.indices.contains(place) ? outputs[place] : nil
     }
 
     private mutating func writeSlice(_ node: Int, _ ranges: [SliceRange]) throws(NetworkError) {

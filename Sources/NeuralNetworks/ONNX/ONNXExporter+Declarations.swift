@@ -46,10 +46,10 @@ extension ONNXExporter {
             guard info.type.tensorType.shape.dim.count == new.count else { return false }
             var isStated = true
             for axis in new.indices where old[axis] != new[axis] {
-                // A symbol stands for more than one sample's number (heads of all samples): no number takes its place.
-                let isSymbol = !info.type.tensorType.shape.dim[axis].dimParam.isEmpty
-                info.type.tensorType.shape.dim[axis].value = isSymbol ? nil : .dimValue(Int64(new[axis]))
-                isStated = isStated && !isSymbol
+                // What is open or a symbol stands for more than one sample's number (heads of all samples): no number takes its place.
+                let isOpen = info.type.tensorType.shape.dim[axis].dimValue == 0
+                info.type.tensorType.shape.dim[axis].value = isOpen ? nil : .dimValue(Int64(new[axis]))
+                isStated = isStated && !isOpen
             }
             // What is declared must be what is computed; an open size in the model makes that uncertain.
             return isStated && !hasOpenSizes

@@ -11,7 +11,8 @@ extension ONNXExporter {
     /// Brings every node with a shape as input up to date.
     mutating func writeSizes() throws(NetworkError) {
         for node in graph.node.indices {
-            let operation = graph.node[node].opType
+            // A Gather that has become a Reshape is written already.
+            let operation = source.model.wire.graph.node[node].opType
             guard ["Reshape", "Expand", "Resize", "Upsample"].contains(operation),
                 graph.node[node].domain.isEmpty || graph.node[node].domain == "ai.onnx",
                 let input = graph.node[node].input.first.flatMap({ source.activations[$0] }),

@@ -167,6 +167,10 @@ extension ONNXImporter {
         } else {
             taken = try emit(.gather(axis: axis + offset, indices: places), node, inputs: [input], outputs: [""])
         }
+        // Views by strides count on the samples of a batch: only all positions in their order can be written with other extents.
+        if places != Array(0..<shape[axis]) || axis > 0, constant.sources.contains(where: { $0.axis == 0 && !draft.isWhole($0.value) }) {
+            draft.keepExtent(ONNXAxis(value: given, axis: axis), for: node)
+        }
         setResult(node, draft.view(taken, as: result, isWhole: true))
         return true
     }
