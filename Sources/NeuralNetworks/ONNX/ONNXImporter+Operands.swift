@@ -124,13 +124,17 @@ extension ONNXImporter {
         return constantValue(parameter: name)
     }
 
-    /// A constant that is an output of the model.
+    /// A constant that is an output of the model: the value of one sample where the first axis is computed from the number of samples, else all
+    /// of it, whatever that number is.
     mutating func outputConstant(_ name: String) throws(NetworkError) -> Network.ValueID {
         guard let constant = try facts.constant(name, node: name)?.loaded(name), let values = constant.floats else {
             throw .unreadableTensor(name: name, reason: "expected numbers as output, found none")
         }
-        return constantValue(
-            parameter: try draft.parameter(name, constant, values, shape: constant.shape, transform: .same, node: name))
+        let followsBatch = constant.shape.first == 1 && constant.sources.contains { $0.axis == 0 && !draft.isWhole($0.value) }
+        let shape = followsBatch ? Array(constant.shape.dropFirst()) : constant.shape
+        let value = constantValue(parameter: try draft.parameter(name, constant, values, shape: shape, transform: .same, node: name))
+        draft.setWhole(value, !followsBatch)
+        return value
     }
 
     /// A parameter as a value, of the type that its constant has in the model.

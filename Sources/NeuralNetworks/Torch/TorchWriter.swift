@@ -130,11 +130,19 @@ struct TorchWriter {
         "state_dict", "to", "to_empty", "train", "type", "xpu", "zero_grad",
     ]
 
+    /// What `forward` returns for an output: constants have no batch axis yet, and those of one sample are repeated for every one.
+    private func output(_ value: Network.ValueID) -> String {
+        let (name, isWhole) = (variable(value), wholes.contains(value))
+        guard constants.contains(value) else { return isWhole ? name + ".squeeze(0)" : name }
+        guard !isWhole, let input = network.inputs.first else { return name }
+        return "\(name).expand(\(variable(input)).shape[0], *\(name).shape)"
+    }
+
     // MARK: The file
 
     func text(weights: String) -> String {
         let inputs = network.inputs.map(variable)
-        let outputs = network.outputs.map { variable($0) + (wholes.contains($0) ? ".squeeze(0)" : "") }.joined(separator: ", ")
+        let outputs = network.outputs.map(output).joined(separator: ", ")
         let unwrapped = network.inputs.filter(wholes.contains).map { "\(variable($0)) = \(variable($0)).unsqueeze(0)" }
         let shapes = zip(inputs, network.inputs).map { name, value in
             let own = network.values[value].shape.map { $0.map(String.init) } ?? ["…"]
