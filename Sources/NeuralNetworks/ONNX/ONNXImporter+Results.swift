@@ -42,6 +42,7 @@ extension ONNXImporter {
 
     /// A node that is not understood: whatever it touches stays whole.
     mutating func addBarrier(_ node: ONNXNodeReader) throws(NetworkError) {
+        let mixesSamples = try self.mixesSamples(node)
         var inputs: [Network.ValueID] = []
         for name in node.wire.input + node.wire.capturedNames.sorted() {
             switch facts[name] {
@@ -53,13 +54,26 @@ extension ONNXImporter {
         var seen = Set<Network.ValueID>()
         facts.doubt(node.wire.output)
         try emit(
-            .barrier(operation: node.operation), node, inputs: inputs.filter { seen.insert($0).inserted },
+            .barrier(operation: node.operation + (mixesSamples ? Self.acrossSamples : "")), node,
+            inputs: inputs.filter { seen.insert($0).inserted },
             outputs: node.wire.output.filter { !$0.isEmpty }, isWhole: false)
         // What the file declares of the outputs is all that is known of them.
         for value in draft.lastOutputs {
             guard let declared = graph.declaredShapes[draft.network.values[value].name] else { continue }
             draft.network.values[value].shape = sizes.sampleShape(declared)
         }
+    }
+
+    /// What the operation of a barrier ends with that would be followed if it left the samples of a batch apart.
+    static let acrossSamples = " across samples"
+
+    /// Whether a node asks for extents that no sample has alone: samples of a batch in groups, or as many as there are.
+    private func mixesSamples(_ node: ONNXNodeReader) throws(NetworkError) -> Bool {
+        guard ["Reshape", "Expand", "Tile"].contains(node.operation), let given = activation(node, 0), draft.extents(given) != nil else {
+            return false
+        }
+        guard try node.integer("allowzero") ?? 0 == 0 else { return false }
+        return try constant(node, 1)?.extents != nil
     }
 
     /// The layer that makes a value, if nothing else reads it.

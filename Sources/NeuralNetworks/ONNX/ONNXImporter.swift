@@ -181,8 +181,11 @@ struct ONNXImporter {
         return warnings
             + order.map { operation in
                 let nodes = names[operation] ?? []
-                return
-                    "operation \(operation) (\(nodes.count == 1 ? "node \(nodes[0])" : "\(nodes.count) nodes, first \(nodes[0])")) is not understood here: what it touches is kept whole"
+                let shown = nodes.count == 1 ? "node \(nodes[0])" : "\(nodes.count) nodes, first \(nodes[0])"
+                let reason =
+                    operation.hasSuffix(Self.acrossSamples)
+                    ? "makes groups of the samples of a batch, which are followed one by one" : "is not understood here"
+                return "operation \(operation) (\(shown)) \(reason): what it touches is kept whole"
             }
     }
 }
