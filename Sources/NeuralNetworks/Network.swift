@@ -58,6 +58,9 @@ public struct Network: Sendable {
     public var derivedParameters: Set<String> = []
     /// Parameters whose values a changed file could not hold (those of branches), by name: they stay what they are.
     public var fixedParameters: Set<String> = []
+    /// Parameters whose numbers the file holds under another name already, by their name, with that name: an embedding's table that the head
+    /// reads transposed. They count once as long as they are the same.
+    public var copies: [String: String] = [:]
     /// Whether the file the network came from stores attributes of layers (padding, slices, groups, split sizes), so that
     /// surgery may change them. False for files that hold weights only: the program that loads those fixes all attributes.
     public var storesAttributes: Bool

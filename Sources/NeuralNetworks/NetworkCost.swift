@@ -29,7 +29,17 @@ extension Network {
                 multiplyAdds = nil
             }
         }
-        return NetworkCost(parameters: names.reduce(0) { $0 + (parameters[$1]?.count ?? 0) }, multiplyAdds: multiplyAdds)
+        let counted = names.filter { name in copies[name].map { !names.contains($0) || !hasSameNumbers(name, $0) } ?? true }
+        return NetworkCost(parameters: counted.reduce(0) { $0 + (parameters[$1]?.count ?? 0) }, multiplyAdds: multiplyAdds)
+    }
+
+    /// Whether two parameters hold the same numbers, in whatever order, to the bit. Numbers that stay in a file are taken for the same when
+    /// they are as many.
+    private func hasSameNumbers(_ one: String, _ other: String) -> Bool {
+        guard let one = parameters[one], let other = parameters[other], one.count == other.count else { return false }
+        guard one.stored == nil, other.stored == nil else { return true }
+        func sum(_ parameter: Parameter) -> UInt64 { parameter.values.reduce(0) { $0 &+ UInt64($1.bitPattern) &* UInt64($1.bitPattern) } }
+        return sum(one) == sum(other)
     }
 
     /// One node.

@@ -20,7 +20,8 @@ import Testing
     private func agree(_ network: Network, _ x: ActivationTensor, sourceLocation: SourceLocation = #_sourceLocation) throws {
         let all = network.parameters.keys.filter { !$0.hasSuffix("running_var") }.sorted()
         // All tensors, each alone, and all but each.
-        for names in [all] + all.map { [$0] } + all.map { name in all.filter { $0 != name } } {
+        let selections = [all] + all.map { [$0] } + all.map { name in all.filter { $0 != name } }
+        for names in selections {
             let (folded, apart) = (try slopes(network, x, names, apart: false), try slopes(network, x, names, apart: true))
             #expect(folded.count == apart.count, sourceLocation: sourceLocation)
             #expect(relativeDifference(folded, apart) <= 2e-5, "\(names)", sourceLocation: sourceLocation)

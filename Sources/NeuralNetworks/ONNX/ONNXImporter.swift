@@ -22,6 +22,8 @@ struct ONNXImporter {
     var draft = ONNXDraft()
     /// Where the sizes of inputs came from.
     private(set) var inputSizes: [ONNXInputSize] = []
+    /// Constants that are the numbers of another in another order, with its name.
+    private(set) var origins: [String: String] = [:]
     private var folding: ONNXFolding
     private var warnings: [String] = []
 
@@ -95,6 +97,11 @@ struct ONNXImporter {
         }
         if let folded = try fold(node) {
             for (name, constant) in zip(node.wire.output, folded) where !name.isEmpty { facts[name] = .constant(constant) }
+            if ["Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity"].contains(node.operation),
+                let name = node.wire.output.first, !name.isEmpty, let given = node.input(0)
+            {
+                origins[name] = given
+            }
             return
         }
         guard node.wire.input.contains(where: { facts.isUncertain($0) }) else {

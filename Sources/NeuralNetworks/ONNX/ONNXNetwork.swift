@@ -78,6 +78,7 @@ public struct ONNXNetwork: Sendable {
             importer.draft.provenance.bindings.filter { importer.facts.constants[$0.value.constant]?.isLiteral == false }.map(\.key))
         // Nodes inside of branches have no place in the graph that is written.
         network.fixedParameters = Set(importer.draft.provenance.bindings.keys).subtracting(importer.draft.provenance.uses.map(\.parameter))
+        network.copies = importer.draft.provenance.copies(from: importer.origins)
         self.network = network
         warnings = importer.allWarnings
         provenance = importer.draft.provenance

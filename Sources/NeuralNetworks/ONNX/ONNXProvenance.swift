@@ -14,6 +14,21 @@ struct ONNXProvenance: Sendable {
         if use.node >= 0, !uses.contains(use) { uses.append(use) }
     }
 
+    /// Parameters whose numbers another one holds already, with the name of that one.
+    ///
+    /// - Parameter origins: constants that are the numbers of another in another order, with its name.
+    func copies(from origins: [String: String]) -> [String: String] {
+        var first: [String: String] = [:]
+        var result: [String: String] = [:]
+        func origin(_ name: String) -> String { origins[name].map(origin) ?? name }
+        for (name, binding) in bindings.sorted(by: { ($0.value.constant.count, $0.key) < ($1.value.constant.count, $1.key) }) {
+            guard binding.transform == .same else { continue }
+            let stored = origin(binding.constant)
+            if let known = first[stored] { result[name] = known } else { first[stored] = name }
+        }
+        return result
+    }
+
     /// Forgets the parameters that a network does not have any more.
     mutating func keepOnly(_ parameters: Set<String>) {
         bindings = bindings.filter { parameters.contains($0.key) }

@@ -47,6 +47,8 @@ package struct CostModel: Sendable {
                         axes[slice.axis].groups.append((index, positions))
                     }
                 }
+                // What another tensor holds already costs nothing as long as neither is cut.
+                if case .parameters = budget, network.copies[name] != nil, axes.allSatisfy(\.groups.isEmpty) { continue }
                 terms.append(Term(factor: factor, axes: axes))
             }
         }
