@@ -2,6 +2,7 @@
 
 import BenchmarkSuite
 import Foundation
+import Pruning
 
 enum BenchmarkMarkdown {
     static func text(_ results: BenchmarkResults) -> String {
@@ -25,7 +26,7 @@ enum BenchmarkMarkdown {
                 "\n## \(suite.rawValue)\n\n| workload | size | time | of peak | error | against | ratio | |\n|---|---|---:|---:|---:|---|---:|---|\n"
             for line in lines {
                 let interval = BenchmarkRows.interval(line)
-                text += "| \(line.name) | \(BenchmarkRows.size(line)) | \(line.seconds.map(Format.seconds) ?? "failed") | "
+                text += "| \(line.name.markdownCell) | \(BenchmarkRows.size(line)) | \(line.seconds.map(Format.seconds) ?? "failed") | "
                 text +=
                     "\(line.shareOfPeak.map { Format.fixed(100 * $0, 0) + " %" } ?? "") | \(line.error.map { String(format: "%.0e", $0) } ?? "") | "
                 text +=
@@ -38,7 +39,7 @@ enum BenchmarkMarkdown {
             for fit in results.scaling {
                 let next = fit.extrapolated.map { "\(Format.seconds($0.seconds)) at \(fit.variable)=\($0.value)" }.joined(separator: ", ")
                 text +=
-                    "| \(fit.name)\(fit.fixed.isEmpty ? "" : " \(fit.fixed)") | \(fit.side == "plain" ? "plain Swift" : "loewner") | \(BenchmarkRows.law(fit)) | \(next) |\n"
+                    "| \(fit.name.markdownCell)\(fit.fixed.isEmpty ? "" : " \(fit.fixed)") | \(fit.side == "plain" ? "plain Swift" : "loewner") | \(BenchmarkRows.law(fit)) | \(next) |\n"
             }
         }
         return text + "\n\(BenchmarkRows.method)\n"
@@ -59,7 +60,8 @@ enum BenchmarkMarkdown {
         var text =
             "\n## speedup over plain Swift\n\n| work | size | plain Swift | loewner | speedup | error |\n|---|---|---:|---:|---:|---:|\n"
         for line in kinds.compactMap({ longest[$0] }) {
-            text += "| \(line.suite == .kernels ? "" : line.suite.rawValue + ": ")\(line.name) | \(BenchmarkRows.size(line)) | "
+            text +=
+                "| \(line.suite == .kernels ? "" : line.suite.rawValue + ": ")\(line.name.markdownCell) | \(BenchmarkRows.size(line)) | "
             text += "\(line.baselineSeconds.map(Format.seconds) ?? "") | \(line.seconds.map(Format.seconds) ?? "") | "
             text += "\(line.speedup.map(BenchmarkRows.ratio) ?? "") | \(line.error.map { String(format: "%.0e", $0) } ?? "") |\n"
         }

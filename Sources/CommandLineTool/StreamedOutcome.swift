@@ -76,7 +76,7 @@ struct StreamedOutcome: Encodable {
             }
             text += "\n" + changes.map { "* \($0)\n" }.joined() + (changes.isEmpty ? "" : "\n")
             text += "| \(Self.columns.joined(separator: " | ")) |\n|---|---:|---:|---:|---:|---:|\n"
-            for row in rows { text += "| \(row.joined(separator: " | ")) |\n" }
+            for row in rows { text += "| \(row.map(\.markdownCell).joined(separator: " | ")) |\n" }
             return text + "\n\(Self.meaning)\n"
         case .html:
             var page = HTMLPage(title: "Pruning report: \(PathText.name(model))")

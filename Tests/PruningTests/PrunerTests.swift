@@ -227,6 +227,12 @@ private func distance(_ a: ActivationTensor, _ b: ActivationTensor) -> Float {
         for name in ["fc1", "fc2", "Guarantees", "parameters"] { #expect(text.contains(name)) }
         #expect(text.contains("| – |"))
         #expect(report.layers.allSatisfy { $0.relativeErrorMeasured == nil })
+        // Names end no cell.
+        var barred = report
+        barred.layers[0].name = "fc|1"
+        let row = try #require(barred.markdown(further: [("a|b", "1", "2", "3")]).split(separator: "\n").first { $0.contains("fc\\|1 |") })
+        #expect(row.replacing("\\|", with: "").count { $0 == "|" } == 9)
+        #expect(barred.markdown(further: [("a|b", "1", "2", "3")]).contains("| a\\|b | 1 |"))
     }
 }
 

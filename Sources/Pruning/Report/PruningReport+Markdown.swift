@@ -23,7 +23,7 @@ extension PruningReport {
             text += "| accuracy\(images) | \(Decimal.percent(before)) | \(Decimal.percent(after)) | "
             text += "\(Decimal.fixed(100 * (after - before), 2)) points |\n"
         }
-        for row in further { text += "| \(row.name) | \(row.before) | \(row.after) | \(row.kept) |\n" }
+        for row in further { text += "| \(row.name.markdownCell) | \(row.before) | \(row.after) | \(row.kept) |\n" }
         text += "\n"
         if let learned { text += "\(learned.phrase).\n\n" }
         if let predictionPhrase { text += "\(predictionPhrase).\n\n" }
@@ -32,7 +32,7 @@ extension PruningReport {
         text += "| layer | before | after | method | error under the model | measured error | proven factor | seconds |\n"
         text += "|---|---:|---:|---|---:|---:|---:|---:|\n"
         for layer in layers {
-            text += "| \(layer.name) | \(layer.before) | \(layer.after) | \(layer.method) | "
+            text += "| \(layer.name.markdownCell) | \(layer.before) | \(layer.after) | \(layer.method) | "
             text += "\(Decimal.percent(layer.relativeErrorModel)) | \(Decimal.percent(layer.relativeErrorMeasured)) | "
             text += "\(layer.provenFactor.map { Decimal.fixed($0, 2) } ?? "none") | \(Decimal.fixed(layer.seconds, 2)) |\n"
         }
