@@ -123,6 +123,7 @@ struct Learn: ParsableCommand {
                 teacher: original.network, student: student.network, inputs: samples, labels: labels ? labelled?.labels ?? [] : [],
                 settings: settings)
         }
+        if let repeats = lesson.repeats { Console.warn("note: \(repeats.message())") }
         var checkpoint = try LearningCheckpoint(path: output + ".checkpoint", fingerprint: lesson.fingerprint)
         if let state = checkpoint.state { Console.warn("note: going on from step \(state.step) of \(checkpoint.path)") }
         Interruption.catch()

@@ -33,6 +33,22 @@ import Testing
         #expect(better.nodes == student.nodes && better.parameters.mapValues(\.shape) == student.parameters.mapValues(\.shape))
     }
 
+    @Test func inputsThatRepeatOthersAreLeftOut() throws {
+        let (teacher, student, inputs) = try dense()
+        let distinct = inputs.samples(0..<40)
+        let repeated = ActivationTensor(shape: [400, 12], values: (0..<10).flatMap { _ in distinct.values })
+        let lesson = try Distillation(teacher: teacher, student: student, inputs: [repeated], settings: settings(20))
+        #expect(lesson.repeats == .inputsRepeated(distinct: 40, given: 400))
+        let plain = try Distillation(teacher: teacher, student: student, inputs: [distinct], settings: settings(20))
+        #expect(plain.repeats == nil)
+        // The same inputs are learned and held out, whatever stands beside them.
+        #expect(try lesson.run().network.parameters == plain.run().network.parameters)
+        let alike = ActivationTensor(shape: [9, 12], values: (0..<9).flatMap { _ in inputs.samples(0..<1).values })
+        #expect(throws: PruningError.tooFewInputs(expected: 2, found: 1)) {
+            try Distillation(teacher: teacher, student: student, inputs: [alike], settings: settings(20))
+        }
+    }
+
     @Test func bytesDependOnTheSeedAlone() throws {
         let (teacher, student, inputs) = try dense()
         let lesson = try Distillation(teacher: teacher, student: student, inputs: [inputs], settings: settings(40))

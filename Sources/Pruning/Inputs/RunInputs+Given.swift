@@ -11,7 +11,7 @@ extension RunInputs {
     static func given(_ calibration: ActivationTensor, chain: DenseChain?, for run: PruningRun) throws(PruningError) -> RunInputs {
         if let index = calibration.values.firstIndex(where: { !$0.isFinite }) { throw .nonFiniteData(index: index) }
         // What is held out must not be what was fitted.
-        let distinct = calibration.distinctSamples
+        let distinct = ActivationTensor.distinctSamples(of: [calibration])
         guard distinct.count >= 2 else { throw .tooFewInputs(expected: 2, found: distinct.count) }
         let repeats = calibration.batchCount - distinct.count
         let inputs = repeats > 0 ? calibration.rows(distinct) : calibration
@@ -55,27 +55,4 @@ extension RunInputs {
     /// Inputs that the fit does not see: a twelfth, at least 16 to know the share of changed answers to some five points
     /// (AnswerComparison); none of fewer than 64, where the fit needs them more.
     private static func heldOutCount(of count: Int) -> Int { count < 64 ? 0 : Swift.max(16, count / 12) }
-}
-
-extension ActivationTensor {
-    /// The first of all samples that are the same to the bit, in order.
-    fileprivate var distinctSamples: [Int] {
-        var kept: [Int] = []
-        var seen: [Int: [Int]] = [:]
-        let size = sampleSize
-        values.withUnsafeBufferPointer { values in
-            func sample(_ index: Int) -> UnsafeRawBufferPointer {
-                UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: values[index * size..<(index + 1) * size]))
-            }
-            for index in 0..<batchCount {
-                var hasher = Hasher()
-                hasher.combine(bytes: sample(index))
-                let hash = hasher.finalize()
-                if seen[hash, default: []].contains(where: { sample($0).elementsEqual(sample(index)) }) { continue }
-                seen[hash, default: []].append(index)
-                kept.append(index)
-            }
-        }
-        return kept
-    }
 }

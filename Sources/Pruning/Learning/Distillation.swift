@@ -29,6 +29,8 @@ public struct Distillation: Sendable {
     public let steps: Int
     /// Inputs of one step.
     public let batch: Int
+    /// Says that inputs were left out because they repeat others; `nil` when all differ.
+    public let repeats: PruningWarning?
     let inputs: LearningInputs
     private let loss: DistillationLoss
     private let tensors: LearnedTensors
@@ -140,6 +142,8 @@ public struct Distillation: Sendable {
             }
         }
         self.batch = batch
+        let (distinct, given) = (self.inputs.count + heldOut.count, all.tensors.first?.batchCount ?? 0)
+        repeats = distinct < given ? .inputsRepeated(distinct: distinct, given: given) : nil
         let rounds = Double(Distillation.epochs * self.inputs.count / Swift.max(1, batch))
         let most = labels.isEmpty ? settings.mostSteps : rounds * settings.effort
         let affordable = settings.work / (workPerInput * Double(batch))

@@ -58,7 +58,9 @@ package struct LearningInputs: Sendable {
                 }
             }
         }
-        guard count >= 2 else { throw .tooFewInputs(expected: 2, found: count) }
+        // What is held out must not be what steps have learned.
+        let distinct = judges.isEmpty ? ActivationTensor.distinctSamples(of: tensors) : Array(0..<count)
+        guard distinct.count >= 2 else { throw .tooFewInputs(expected: 2, found: distinct.count) }
         guard labels.isEmpty || labels.count == count else {
             throw .inputShape(expected: "\(count) labels, one per input", found: "\(labels.count)")
         }
@@ -71,11 +73,12 @@ package struct LearningInputs: Sendable {
             (heldOut, used) = ([], Array(0..<count))
             return
         }
-        var order = Array(0..<count)
+        var order = distinct
         var generator = SeededGenerator(seed: settings.seed).stream(.heldOut)
         order.shuffle(using: &generator)
         let most = labels.isEmpty ? LearningInputs.heldOutCounts.most : LearningInputs.heldOutCounts.mostLabelled
-        let wanted = max(min(LearningInputs.heldOutCounts.least, count / 2), min(most, count / LearningInputs.heldOutShare))
+        let wanted = max(
+            min(LearningInputs.heldOutCounts.least, distinct.count / 2), min(most, distinct.count / LearningInputs.heldOutShare))
         heldOut = order.prefix(wanted).sorted()
         used = order.dropFirst(wanted).sorted()
     }
