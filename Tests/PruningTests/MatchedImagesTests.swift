@@ -39,6 +39,26 @@ import Pruning
         }
     }
 
+    /// Statistics are of what is inside, whatever reads it.
+    @Test func aSecondOutputChangesNoStatistic() throws {
+        let network = try Network.residual().inferringShapes()
+        var heads = network
+        heads.outputs.append(network.nodes[network.nodes.count - 2].outputs[0])
+        let images = ActivationTensor.random([3, 2, 7, 7], seed: 6)
+        let (one, two) = (try InputGradient(network), try InputGradient(heads))
+        #expect(try one.normalizationStatistics(of: images) == two.normalizationStatistics(of: images))
+    }
+
+    /// Inputs of two channels are no pictures: photographs have no part in judging them, and nothing vouches for an agreement.
+    @Test func inputsThatAreNoPicturesVouchForNoAgreement() throws {
+        let network = try Network.residual().inferringShapes()
+        var settings = PruningSettings(budget: .multiplyAdds(0.7), seed: 1)
+        settings.sampleCount = 32
+        settings.learning = nil
+        let plan = try Pruner(network: network, settings: settings).plan()
+        #expect(plan.prediction.basis != .statistics && plan.prediction.agreement == nil)
+    }
+
     @Test func oneChannelThatTrainingTurnedOffDoesNotOutweighTheOthers() throws {
         var network = try Network.residual().inferringShapes()
         let images = ActivationTensor.random([16, 2, 7, 7], seed: 6)

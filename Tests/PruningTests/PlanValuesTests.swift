@@ -66,7 +66,8 @@ import Testing
             Issue.record("expected 20 calibration images, found \(few)")
             return
         }
-        #expect(mixtures > 0 && unchecked.basis == .unchecked && unchecked.agreement == nil && silent.predictionPhrase == nil)
+        #expect(mixtures > 0 && unchecked.basis == .unchecked && unchecked.agreement == nil)
+        #expect(silent.predictionPhrase?.contains("not checked") == true)
         let (many, heldOut, told) = try prediction(.random([80, 9], seed: 4))
         guard case .calibration(images: 64, mixtures: _) = many else {
             Issue.record("expected 64 calibration images, found \(many)")
@@ -76,6 +77,25 @@ import Testing
         #expect(told.predictionPhrase?.contains("about") == true && told.predictedAgreementError == heldOut.agreementError)
         let (_, other, bound) = try prediction(nil)
         #expect(other.basis == .otherKind && other.agreement != nil && bound.predictionPhrase?.contains("at least") == true)
+    }
+
+    /// Scores of classes are as many as the last layer has outputs, and nothing bounds them below.
+    @Test func scoresAtManyPlacesNameNoClasses() throws {
+        func network(_ shape: [Int], _ outputs: Int, _ layers: [Layer]) throws -> Network {
+            var builder = NetworkBuilder()
+            let input = builder.input("x", shape: shape)
+            var value = builder.append("fc", .linear(Linear(weight: "w", bias: nil)), input)
+            for (index, layer) in layers.enumerated() { value = builder.append("l\(index)", layer, value) }
+            let weight = Parameter(shape: [outputs, shape.last ?? 1], values: [Float](repeating: 1, count: outputs * (shape.last ?? 1)))
+            return try builder.network(outputs: [value], parameters: ["w": weight]).inferringShapes()
+        }
+        #expect(try network([4], 6, []).namesClasses)
+        #expect(try network([4], 6, [.activation(.sigmoid)]).namesClasses)
+        #expect(try network([1, 4], 6, [.softmax(axis: -1), .reshape(shape: [0, 6])]).namesClasses)
+        #expect(try !network([6, 4], 1, [.activation(.sigmoid), .reshape(shape: [0, 6])]).namesClasses)
+        #expect(try !network([6, 4], 1, [.reshape(shape: [0, 6])]).namesClasses)
+        #expect(try !network([4], 6, [.activation(.relu)]).namesClasses)
+        #expect(try !network([1, 4], 6, [.activation(.tanh), .reshape(shape: [0, 6])]).namesClasses)
     }
 
     @Test func changedSettingsShowAsDeparturesFromTheRecipe() throws {

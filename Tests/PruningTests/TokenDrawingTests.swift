@@ -74,6 +74,45 @@ import Pruning
         if case .tokens = plan.inputs { Issue.record("drew tokens from three segments") }
     }
 
+    /// Exporters let negative numbers count from a table's end.
+    @Test func anEmbeddingMayMendItsNumbersOnTheWay() throws {
+        func network(shift: Float) throws -> Network {
+            var generator = TestGenerator(seed: 12)
+            func tensor(_ shape: [Int]) -> Parameter {
+                Parameter(shape: shape, values: generator.normals(shape.reduce(1, *)).map { Float($0) / 3 })
+            }
+            let names = ["tokens", "zero", "count", "isNegative", "fromEnd", "index", "rows", "wide", "active", "scores", "mean"]
+            return try Network(
+                nodes: [
+                    Network.Node(name: "zero", layer: .constant(parameter: "zero"), inputs: [], outputs: [1]),
+                    Network.Node(name: "count", layer: .constant(parameter: "count"), inputs: [], outputs: [2]),
+                    Network.Node(name: "less", layer: .elementwise(.less), inputs: [0, 1], outputs: [3]),
+                    Network.Node(name: "add", layer: .add, inputs: [0, 2], outputs: [4]),
+                    Network.Node(name: "where", layer: .elementwise(.select), inputs: [3, 4, 0], outputs: [5]),
+                    Network.Node(name: "table", layer: .embedding(weight: "table"), inputs: [5], outputs: [6]),
+                    Network.Node(name: "wide", layer: .linear(Linear(weight: "wide.weight", bias: nil)), inputs: [6], outputs: [7]),
+                    Network.Node(name: "relu", layer: .activation(.relu), inputs: [7], outputs: [8]),
+                    Network.Node(name: "head", layer: .linear(Linear(weight: "head.weight", bias: nil)), inputs: [8], outputs: [9]),
+                    Network.Node(
+                        name: "mean", layer: .reduction(Reduction(kind: .mean, axes: [1], keepsAxes: false)), inputs: [9], outputs: [10]),
+                ],
+                values: names.enumerated().map { Network.Value(name: $1, shape: $0 == 0 ? [6] : nil) }, inputs: [0], outputs: [10],
+                parameters: [
+                    "zero": Parameter(shape: [1], values: [shift]), "count": Parameter(shape: [1], values: [40]), "table": tensor([40, 8]),
+                    "wide.weight": tensor([24, 8]), "head.weight": tensor([4, 24]),
+                ]
+            ).inferringShapes()
+        }
+        var settings = PruningSettings(budget: .keep(0.5))
+        settings.learning = nil
+        let drawn = try Pruner(network: try network(shift: 0), settings: settings).drawnInputs()
+        #expect(drawn.provenance == .tokens(sequences: 256))
+        #expect(Set(drawn.inputs.values) == Set((0..<40).map(Float.init)))
+        // Where small numbers become others, the input is not what the table is read by.
+        let other = try? Pruner(network: try network(shift: 7), settings: settings).drawnInputs()
+        #expect(other?.provenance != .tokens(sequences: 256))
+    }
+
     /// A one-hot code written as an equation says which values the input takes.
     @Test func valuesThatAnInputIsComparedWithAreDrawn() throws {
         var generator = TestGenerator(seed: 10)

@@ -41,7 +41,7 @@ public struct InputGradient: Sendable {
 
     private var plan: EvaluationPlan { reverse.plan }
 
-    /// Prepares a network with one input and one output.
+    /// Prepares a network with one input; the loss reads its first output.
     ///
     /// - Parameters:
     ///   - inputShape: shape of one input; the network's own by default.
@@ -49,8 +49,8 @@ public struct InputGradient: Sendable {
     public init(
         _ network: Network, inputShape: [Int]? = nil
     ) throws(NetworkError) {
-        guard network.inputs.count == 1, network.outputs.count == 1 else {
-            throw .invalidNetwork(reason: "expected one input and one output, found \(network.inputs.count) and \(network.outputs.count)")
+        guard network.inputs.count == 1, let output = network.outputs.first else {
+            throw .invalidNetwork(reason: "expected one input and an output, found \(network.inputs.count) and \(network.outputs.count)")
         }
         try network.validateGraph()
         let shaped = try network.inferringShapes(inputShapes: inputShape.map { [$0] })
@@ -66,7 +66,7 @@ public struct InputGradient: Sendable {
                     node: step.node, storage: step.inputs[0], channels: kernel.channels, positions: kernel.positions,
                     origin: shaped.parameters[layer.mean]?.values ?? [])
             })
-        outputStorage = plan.taps.last?.storage ?? 0
+        outputStorage = plan.taps.first { $0.value == output }?.storage ?? 0
     }
 
     /// ∂L/∂inputs for the seeds of (1).

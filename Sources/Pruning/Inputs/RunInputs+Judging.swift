@@ -10,8 +10,8 @@ extension RunInputs {
         case heldOut(ActivationTensor)
         /// Images that the batch normalizations recognize, drawn as those of the fit and not among them.
         case recognized(ActivationTensor)
-        /// Inputs of another kind than those of the fit.
-        case otherKind(ActivationTensor)
+        /// Inputs of another kind than those of the fit, and whether classes agree on data as often as on them at least.
+        case otherKind(ActivationTensor, boundsAgreement: Bool)
         /// There are no others.
         case none
     }
@@ -23,7 +23,7 @@ extension RunInputs {
     func judge(_ run: PruningRun) throws(PruningError) -> Judge {
         guard case .ascended(_, let prior) = provenance, let chain else { return unseen }
         guard let plain = try drawn(try chain.moments(of: prior, for: run), strength: 0, run) else { return .none }
-        return .otherKind(plain)
+        return .otherKind(plain, boundsAgreement: true)
     }
 
     /// Inputs on which two refits are compared; `nil` where none can be had.

@@ -33,6 +33,7 @@ struct TokenDrawing: Sendable {
         for node in network.nodes {
             guard let choices = network.choices(of: node), !choices.isEmpty,
                 let values = network.inputValues(behind: node.inputs[0], of: count)
+                    ?? (network.passesRows(to: node, of: count) ? 0..<count : nil)
             else { continue }
             parts.append(Part(values: values, choices: choices))
         }
@@ -65,6 +66,21 @@ extension Network {
             constant(node.inputs.last).map { Set($0) }.flatMap { $0.count > TokenDrawing.mostSegments ? $0.sorted() : nil }
         default: nil
         }
+    }
+
+    /// Whether an embedding reads the numbers of its rows as the input has them, whatever is done about others on the way: exporters take
+    /// negative ones from the end, or clip. Tried, not proven.
+    fileprivate func passesRows(to node: Node, of count: Int) -> Bool {
+        guard case .embedding(let weight) = node.layer, let rows = parameters[weight]?.shape.first, rows > 0, count > 0,
+            values[node.inputs[0]].shape?.reduce(1, *) == count, let shape = values[inputs[0]].shape,
+            let evaluator = try? Evaluator(self, observing: [node.inputs[0]])
+        else { return false }
+        // The first and the last row, and others in no order.
+        let tried =
+            (0..<8).flatMap { sample in (0..<count).map { Float(sample == 0 ? 0 : (sample * 7919 + $0 * 104_729 + rows - 1) % rows) } }
+            + [Float](repeating: Float(rows - 1), count: count)
+        let given = ActivationTensor(shape: [9] + shape, values: tried)
+        return (try? evaluator.forward(given, threads: 1))?.observed.first?.values == tried
     }
 
     private func constant(_ value: ValueID?) -> [Float]? {

@@ -36,14 +36,14 @@ extension OutputPrediction {
                 (agreement, agreementError) = (found.share, found.error)
             }
             isRuined = isClassifier ? isLow(agreement) : isFar(outputs)
-        case .otherKind(let inputs):
+        case .otherKind(let inputs, let boundsAgreement):
             // The fit's own inputs say too much, and ruin shows even there.
             let other = try AnswerComparison(run.network, masked.network, on: inputs, meter: run.meter)
             let isWorseThanTheMean = other.relativeErrors.contains { !($0.relativeError <= 1) }
             isRuined = isClassifier ? isLow(seen.agreement?.share) : isFar(seen.relativeErrors) || isWorseThanTheMean
             if isClassifier {
                 // A bound that does not rise above guessing is none.
-                guard let found = other.agreementBeyondChance, found.share > found.error else { return }
+                guard boundsAgreement, let found = other.agreementBeyondChance, found.share > found.error else { return }
                 (agreement, agreementError) = (found.share, found.error)
             }
             (basis, outputs) = (.otherKind, other.relativeErrors)
@@ -53,13 +53,25 @@ extension OutputPrediction {
 
 extension Network {
     /// Whether the only output is of scores of two classes or more, as far as the graph tells: not what a bounded activation or a normalizer leaves.
-    var namesClasses: Bool {
+    package var namesClasses: Bool {
         guard outputs.count == 1, let shape = values[outputs[0]].shape, ClassificationAccuracy.comparesScores(of: shape),
-            shape.contains(where: { $0 > 1 }), let node = nodes.last(where: { $0.outputs.contains(outputs[0]) })
+            shape.contains(where: { $0 > 1 })
         else { return false }
-        switch node.layer {
-        case .activation(let function): return function == .sigmoid || function == .identity
-        default: return true
+        let count = shape.reduce(1, *)
+        var value = outputs[0]
+        while let node = nodes.last(where: { $0.outputs.contains(value) }) {
+            switch node.layer {
+            case .activation(.sigmoid), .activation(.identity), .identity, .flatten, .reshape, .transpose, .globalAveragePooling:
+                value = node.inputs[0]
+            case .activation: return false
+            // As many scores as channels: a score at each of many places is none of a class.
+            case .linear(let layer):
+                guard let weight = parameters[layer.weight]?.shape, weight.count == 2 else { return true }
+                return weight[layer.outputAxis] == count
+            case .convolution(let layer): return parameters[layer.weight]?.shape.first.map { $0 == count } ?? true
+            default: return true
+            }
         }
+        return false
     }
 }

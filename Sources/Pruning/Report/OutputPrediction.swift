@@ -59,7 +59,17 @@ public struct OutputPrediction: Sendable, Equatable, Codable {
         guard !outputs.isEmpty else { return nil }
         let errors = outputs.map { "\($0.name) \(Decimal.fixed(100 * $0.relativeError, 1)) %" }.joined(separator: ", ")
         // Classes agree less on what a network does not know; errors of its outputs may come out either way.
-        let measured = basis == .otherKind ? "on inputs of another kind than the fit's, which says about how large they are" : how
+        let measured =
+            basis == .otherKind ? "on inputs of another kind than the fit's; on data they may be several times larger or smaller" : how
         return "predicted relative error of the outputs: \(basis == .otherKind ? "about " : "")\(errors) (\(measured))"
+    }
+}
+
+extension PruningPlan {
+    /// What to say where nothing is predicted; `nil` where nothing was cut, or nothing changes.
+    var uncheckedPhrase: String? {
+        guard groups.contains(where: { $0.kept.count < $0.channels }), !warnings.contains(.lossless) else { return nil }
+        return
+            "how the pruned network answers was not checked: no inputs like its data that the fit has not seen were there to judge it on"
     }
 }

@@ -95,7 +95,7 @@ public struct PruningReport: Sendable, Equatable, Codable {
         predictedAgreementError = plan.prediction.agreementError
         predictionBasis = plan.prediction.basis
         predictedOutputs = plan.prediction.outputs
-        predictionPhrase = plan.prediction.phrase
+        predictionPhrase = plan.prediction.phrase ?? plan.uncheckedPhrase
         learned = plan.learned
         isRuined = plan.prediction.isRuined
         warnings = plan.warnings.map { $0.message(naming: naming) }
