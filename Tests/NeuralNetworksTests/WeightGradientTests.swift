@@ -162,7 +162,7 @@ import Testing
         let network = try Self.everything(&random)
         let x = random.batch(37, [4, 11, 9])
         let names = ["c1.weight", "l1.weight", "l1.bias", "b1.bias"]
-        let gradient = try WeightGradient(network, observing: network.outputs, parameters: names)
+        var gradient = try WeightGradient(network, observing: network.outputs, parameters: names)
         func slopes(_ threads: Int, _ gradient: WeightGradient) throws -> [Float] {
             try gradient.gradient(at: [x], threads: threads) { _, values, slopes in
                 for i in 0..<5 { slopes[0][i] = values[0][i] - 0.2 }
@@ -172,6 +172,15 @@ import Testing
         let one = try slopes(1, gradient)
         #expect(one == (try slopes(2, gradient)))
         #expect(one == (try slopes(5, gradient)))
+        let moved = zip(gradient.values, one).map { $0 - 0.1 * $1 }
+        try gradient.set(moved)
+        #expect(gradient.values == moved)
+        var other = network
+        for name in names {
+            other.parameters[name] = Parameter(shape: network.parameters[name]!.shape, values: Array(moved[gradient.ranges[name]!]))
+        }
+        #expect(
+            try slopes(2, gradient) == slopes(2, WeightGradient(other, observing: other.outputs, parameters: names)))
     }
 
     /// What the loss reads may be out of reach of the tensors, and tensors out of reach of the loss.

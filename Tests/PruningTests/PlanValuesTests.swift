@@ -79,8 +79,8 @@ import Testing
         #expect(other.basis == .otherKind && other.agreement != nil && bound.predictionPhrase?.contains("at least") == true)
     }
 
-    /// Scores of classes are as many as the last layer has outputs, and nothing bounds them below.
-    @Test func scoresAtManyPlacesNameNoClasses() throws {
+    /// Sigmoids at many places answer for their places alone; a move or a position is chosen from many places, though.
+    @Test func sigmoidsAtManyPlacesNameNoClasses() throws {
         func network(_ shape: [Int], _ outputs: Int, _ layers: [Layer]) throws -> Network {
             var builder = NetworkBuilder()
             let input = builder.input("x", shape: shape)
@@ -93,7 +93,12 @@ import Testing
         #expect(try network([4], 6, [.activation(.sigmoid)]).namesClasses)
         #expect(try network([1, 4], 6, [.softmax(axis: -1), .reshape(shape: [0, 6])]).namesClasses)
         #expect(try !network([6, 4], 1, [.activation(.sigmoid), .reshape(shape: [0, 6])]).namesClasses)
-        #expect(try !network([6, 4], 1, [.reshape(shape: [0, 6])]).namesClasses)
+        #expect(try network([6, 4], 1, [.reshape(shape: [0, 6])]).namesClasses)
+        // SqueezeNet ends in a convolution, a ReLU and a mean over places.
+        #expect(
+            try network(
+                [6, 4], 6, [.activation(.relu), .transpose(permutation: [0, 2, 1]), .globalAveragePooling(keepsSpatialAxes: false)]
+            ).namesClasses)
         #expect(try !network([4], 6, [.activation(.relu)]).namesClasses)
         #expect(try !network([1, 4], 6, [.activation(.tanh), .reshape(shape: [0, 6])]).namesClasses)
     }

@@ -15,9 +15,6 @@ struct BroadcastRows: Sendable {
     /// By what each operand goes on within a row.
     let steps: [Int]
 
-    /// Values of a part of a sample at least, some microseconds.
-    private static let shortestPart = 1 << 14
-
     init(extents: [Int], operands: [BroadcastOperand]) {
         var (extents, operands) = (extents, operands)
         if extents.isEmpty {
@@ -40,14 +37,14 @@ struct BroadcastRows: Sendable {
     /// Values per sample of the result.
     var size: Int { extents.reduce(1, *) }
 
-    /// Into how many runs of its first axis a sample is cut for threads to share.
-    var partCount: Int { max(1, min(extents[0], size / Self.shortestPart)) }
+    /// Runs of the first axis of a sample.
+    var parts: EvenParts { EvenParts(of: extents[0], size: size / max(extents[0], 1)) }
 
     /// Visits the rows of a sample, or of one of its parts: where every operand begins, where the result does, and the length.
     func forEach(sample: Int, part: Int? = nil, _ body: (_ starts: [Int], _ place: Int, _ length: Int) -> Void) {
         let size = size
         guard size > 0 else { return }
-        let first = part.map { extents[0] * $0 / partCount..<extents[0] * ($0 + 1) / partCount } ?? 0..<extents[0]
+        let first = part.map { parts[$0] } ?? 0..<extents[0]
         let inner = extents.count == 1 ? first.count : extents[extents.count - 1]
         var index = [Int](repeating: 0, count: extents.count - 1)
         var starts = operands.map { sample * $0.sampleStride + first.lowerBound * $0.strides[0] }

@@ -15,7 +15,7 @@ struct ElementwiseKernel: SampleKernel {
         rows = BroadcastRows(extents: extents, operands: operands)
     }
 
-    var partCount: Int { rows.partCount }
+    var partCount: Int { rows.parts.count }
 
     func run(
         count: Int, inputs: [UnsafePointer<Float>], outputs: [UnsafeMutablePointer<Float>], workspace: UnsafeMutablePointer<Float>

@@ -3,9 +3,6 @@
 import LinearAlgebra
 
 extension EvaluationPlan.Step {
-    /// Values of a unit of planes at least, some microseconds.
-    private static let unitValues = 1 << 13
-
     /// About how many multiply–adds the step takes for `count` samples; a value that is only moved counts as eight, and so does a tap
     /// of a depthwise filter.
     func work(_ count: Int, sizes: [Int]) -> Int {
@@ -25,17 +22,15 @@ extension EvaluationPlan.Step {
         case .convolution(let kernel): kernel.unitCount(count)
         case .dense(let kernel): kernel.unitCount(count)
         case .attention(let kernel): count * kernel.heads
-        case .pooling(let kernel): Self.planeUnits(count * kernel.channels, of: kernel.height * kernel.width)
-        case .channelAffine(let kernel): Self.planeUnits(count * kernel.channels, of: kernel.positions)
-        case .globalAverage(let kernel): Self.planeUnits(count * kernel.channels, of: kernel.positions)
-        case .activation(_, let size): Self.planeUnits(count * size, of: 1)
-        case .broadcast(let kernel): count * kernel.rows.partCount
+        case .pooling(let kernel): EvenParts(of: count * kernel.channels, size: kernel.height * kernel.width).count
+        case .channelAffine(let kernel): EvenParts(of: count * kernel.channels, size: kernel.positions).count
+        case .globalAverage(let kernel): EvenParts(of: count * kernel.channels, size: kernel.positions).count
+        case .activation(_, let size): EvenParts(of: count * size, size: 1).count
+        case .broadcast(let kernel): count * kernel.rows.parts.count
         case .general(let kernel): count * kernel.partCount
         case .normalization, .copy, .softmax: count
         }
     }
-
-    private static func planeUnits(_ planes: Int, of size: Int) -> Int { max(1, min(planes, planes * size / unitValues)) }
 
     /// One of the parts. `pointers` hold every storage's first value, `sizes` the values per sample.
     func run(
@@ -43,8 +38,6 @@ extension EvaluationPlan.Step {
     ) {
         let x = UnsafePointer(pointers[inputs[0]])
         let y = pointers[outputs[0]]
-        let units = unitCount(count)
-        func planes(_ total: Int) -> Range<Int> { total * unit / units..<total * (unit + 1) / units }
         switch kernel {
         case .convolution(let kernel):
             let residual = kernel.epilogue.addsResidual ? UnsafePointer(pointers[inputs[1]]) : nil
@@ -56,15 +49,18 @@ extension EvaluationPlan.Step {
             kernel.run(
                 unit: unit, q: x, k: UnsafePointer(pointers[inputs[1]]), v: UnsafePointer(pointers[inputs[2]]), output: y,
                 workspace: workspace)
-        case .pooling(let kernel): kernel.run(planes: planes(count * kernel.channels), input: x, output: y)
-        case .channelAffine(let kernel): kernel.run(planes: planes(count * kernel.channels), input: x, output: y)
-        case .globalAverage(let kernel): kernel.run(planes: planes(count * kernel.channels), input: x, output: y)
+        case .pooling(let kernel):
+            kernel.run(planes: EvenParts(of: count * kernel.channels, size: kernel.height * kernel.width)[unit], input: x, output: y)
+        case .channelAffine(let kernel):
+            kernel.run(planes: EvenParts(of: count * kernel.channels, size: kernel.positions)[unit], input: x, output: y)
+        case .globalAverage(let kernel):
+            kernel.run(planes: EvenParts(of: count * kernel.channels, size: kernel.positions)[unit], input: x, output: y)
         case .activation(let activation, let size):
-            let values = planes(count * size)
+            let values = EvenParts(of: count * size, size: 1)[unit]
             (y + values.lowerBound).update(from: x + values.lowerBound, count: values.count)
             activation.apply(y + values.lowerBound, count: values.count)
         case .broadcast(let kernel):
-            let (sample, part) = unit.quotientAndRemainder(dividingBy: kernel.rows.partCount)
+            let (sample, part) = unit.quotientAndRemainder(dividingBy: kernel.rows.parts.count)
             kernel.run(sample: sample, part: part, inputs: inputs.map { UnsafePointer(pointers[$0]) }, output: y)
         case .general(let kernel):
             let (sample, part) = unit.quotientAndRemainder(dividingBy: kernel.partCount)

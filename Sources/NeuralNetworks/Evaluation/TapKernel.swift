@@ -10,10 +10,9 @@ struct TapKernel: SampleKernel {
     let weights: [Float]
     let tapCount: Int
 
-    /// Values of a part of a sample at least, some microseconds.
-    private static let shortestPart = 1 << 14
+    private var parts: EvenParts { EvenParts(of: outer, size: positions.count / tapCount * inner) }
 
-    var partCount: Int { max(1, min(outer, outer * (positions.count / tapCount) * inner / Self.shortestPart)) }
+    var partCount: Int { parts.count }
 
     func run(
         count: Int, inputs: [UnsafePointer<Float>], outputs: [UnsafeMutablePointer<Float>], workspace: UnsafeMutablePointer<Float>
@@ -24,7 +23,7 @@ struct TapKernel: SampleKernel {
     func run(
         part: Int, inputs: [UnsafePointer<Float>], outputs: [UnsafeMutablePointer<Float>], workspace: UnsafeMutablePointer<Float>
     ) {
-        run(blocks: outer * part / partCount..<outer * (part + 1) / partCount, inputs[0], outputs[0])
+        run(blocks: parts[part], inputs[0], outputs[0])
     }
 
     private func run(blocks: Range<Int>, _ input: UnsafePointer<Float>, _ output: UnsafeMutablePointer<Float>) {

@@ -27,8 +27,9 @@ public struct WeightGradient: Sendable {
 
     private let taps: [Network.ValueID]
     private let slots: ParameterSlots
-    private let network: Network
-    private let reverse: ReversePlan
+    private var network: Network
+    /// `nil` only while another one is made: large networks' weights, packed both ways, are not held twice.
+    private var prepared: ReversePlan?
     /// Multiply–adds of one sample forward.
     private let sampleWork: Int
 
@@ -66,8 +67,29 @@ public struct WeightGradient: Sendable {
         self.taps = taps
         sampleWork = max(1, self.network.cost.multiplyAdds ?? Self.laneWork)
         slots = try ParameterSlots(parameters, in: network)
-        reverse = try ReversePlan(self.network, observing: taps, slots: slots, wantsInput: false)
+        prepared = try ReversePlan(self.network, observing: taps, slots: slots, wantsInput: false)
     }
+
+    private var reverse: ReversePlan {
+        guard let prepared else { preconditionFailure("values that were refused are no values") }
+        return prepared
+    }
+
+    /// Puts new values of trained tensors in place, in the layout of the flat gradient.
+    ///
+    /// Precondition: as many values as the gradient has.
+    public mutating func set(_ values: [Float]) throws(NetworkError) {
+        precondition(values.count == slots.count, "as many values as the gradient has")
+        for name in slots.names {
+            guard let range = slots.ranges[name], let shape = network.parameters[name]?.shape else { continue }
+            network.parameters[name] = Parameter(shape: shape, values: Array(values[range]))
+        }
+        prepared = nil
+        prepared = try ReversePlan(network, observing: taps, slots: slots, wantsInput: false)
+    }
+
+    /// The trained tensors in the layout of the flat gradient.
+    public var values: [Float] { slots.names.flatMap { network.parameters[$0]?.values ?? [] } }
 
     /// L and ∂L/∂tensors of (1).
     ///
@@ -79,6 +101,7 @@ public struct WeightGradient: Sendable {
     public func gradient(
         at inputs: [ActivationTensor], threads: Int? = nil, loss: SampleLoss
     ) throws(NetworkError) -> (loss: Double, gradient: [Float]) {
+        let reverse = self.reverse
         let plan = reverse.plan
         let batch = inputs.first?.batchCount ?? 0
         guard inputs.count == plan.sources.count else {
@@ -111,6 +134,7 @@ public struct WeightGradient: Sendable {
     private func run(
         _ inputs: [ActivationTensor], lanes: [Range<Int>], threads: Int, loss: SampleLoss, finish: (Int, Double, [Float]) -> Void
     ) {
+        let reverse = self.reverse
         let plan = reverse.plan
         let chunk = max(1, min(Self.chunkSamples, lanes.map(\.count).max() ?? 1, Self.chunkFloats / max(1, reverse.sampleSize)))
         let constants = BufferSet(copying: plan.constants)

@@ -123,8 +123,6 @@ public struct Distillation: Sendable {
                 self.student, probe: probe, inputShapes: shapes,
                 frozen: self.student.frozenTensors(rows: self.inputs.count).union(self.student.fixedParameters))
             self.observed = observed.map(\.student)
-            // What cannot be differentiated is refused before the first step.
-            _ = try WeightGradient(self.student, observing: self.observed, parameters: tensors.names, inputShapes: shapes)
             func work(_ network: Network) throws(NetworkError) -> Double {
                 Double(try network.inferringShapes(inputShapes: shapes).cost.multiplyAdds ?? 0)
             }
@@ -148,6 +146,8 @@ public struct Distillation: Sendable {
         let most = labels.isEmpty ? settings.mostSteps : rounds * settings.effort
         let affordable = settings.work / (workPerInput * Double(batch))
         steps = settings.steps ?? (tensors.names.isEmpty ? 0 : Int(Swift.min(affordable, most)))
+        // What cannot be differentiated is refused before the first step.
+        do throws(NetworkError) { _ = try gradient() } catch { throw .evaluation(error) }
     }
 
     /// Looks at the held-out inputs, which cost a pass of both networks each.
@@ -173,12 +173,12 @@ public struct Distillation: Sendable {
         // Steps ask for arrays of their own sizes, which what the fit has freed is of no use for.
         FreeMemory.giveBack()
         do {
-            let weights = tensors.names.flatMap { student.parameters[$0]?.values ?? [] }
-            let start = zip(weights, tensors.units).map { $0 / $1 }
+            var gradient = try gradient()
+            let start = zip(gradient.values, tensors.units).map { $0 / $1 }
             var state = try earlier.map { try checked($0, count: start.count) } ?? begin(start)
             // Steps that were asked for are made.
             let isThere = heldOut.share(state.startError).map { $0 <= Distillation.leastShare } ?? false
-            if !isThere || settings.steps != nil { try descend(&state, observer: observer) }
+            if !isThere || settings.steps != nil { try descend(&state, &gradient, observer: observer) }
             var (best, bestError) = (state.best, state.bestError)
             if best != start {
                 for share in Distillation.blends {
@@ -225,12 +225,15 @@ public struct Distillation: Sendable {
     }
 
     /// Goes on to the last step.
-    private func descend(_ state: inout LearningState, observer: LearningObserver?) throws(NetworkError) {
+    private func descend(
+        _ state: inout LearningState, _ gradient: inout WeightGradient, observer: LearningObserver?
+    ) throws(NetworkError) {
         let interval = Swift.max(1, steps / checks)
         let leastRate = (settings.rate ?? rate(startingAt: state.startError)) * Distillation.leastRateFactor
         var latest = state.bestError.error
         while state.step < steps, state.rate >= leastRate {
-            let (value, slopes) = try slope(at: state.values, step: state.step)
+            try gradient.set(zip(state.values, tensors.units).map { $0 * $1 })
+            let (value, slopes) = try slope(gradient, step: state.step)
             let rate = state.rate * AdamStep.schedule(step: state.step, of: steps)
             state.step += 1
             if value.isFinite, slopes.allSatisfy(\.isFinite) {
@@ -266,10 +269,13 @@ public struct Distillation: Sendable {
         return network
     }
 
+    /// Slopes of the loss in the weights as they are.
+    private func gradient() throws(NetworkError) -> WeightGradient {
+        try WeightGradient(student, observing: observed, parameters: tensors.names, inputShapes: inputs.networkShapes)
+    }
+
     /// Loss of one step's inputs and its slope in v.
-    private func slope(at values: [Float], step: Int) throws(NetworkError) -> (Double, [Float]) {
-        let gradient = try WeightGradient(
-            network(values), observing: observed, parameters: tensors.names, inputShapes: inputs.networkShapes)
+    private func slope(_ gradient: WeightGradient, step: Int) throws(NetworkError) -> (Double, [Float]) {
         let (samples, labels) = inputs.batch(step, of: batch)
         let targets = try answers.forwardInLanes(samples)
         let loss = self.loss

@@ -58,17 +58,17 @@ extension Network {
             shape.contains(where: { $0 > 1 })
         else { return false }
         let count = shape.reduce(1, *)
-        var value = outputs[0]
+        var (value, isBounded) = (outputs[0], false)
         while let node = nodes.last(where: { $0.outputs.contains(value) }) {
             switch node.layer {
-            case .activation(.sigmoid), .activation(.identity), .identity, .flatten, .reshape, .transpose, .globalAveragePooling:
-                value = node.inputs[0]
+            case .activation(.identity), .identity, .flatten, .reshape, .transpose: value = node.inputs[0]
+            case .activation(.sigmoid): (value, isBounded) = (node.inputs[0], true)
             case .activation: return false
-            // As many scores as channels: a score at each of many places is none of a class.
+            // A sigmoid at each of many places answers for its place alone; without one, places may be what is chosen from.
             case .linear(let layer):
                 guard let weight = parameters[layer.weight]?.shape, weight.count == 2 else { return true }
-                return weight[layer.outputAxis] == count
-            case .convolution(let layer): return parameters[layer.weight]?.shape.first.map { $0 == count } ?? true
+                return !isBounded || weight[layer.outputAxis] == count
+            case .convolution(let layer): return !isBounded || parameters[layer.weight]?.shape.first == count
             default: return true
             }
         }

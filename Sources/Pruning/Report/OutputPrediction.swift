@@ -64,12 +64,3 @@ public struct OutputPrediction: Sendable, Equatable, Codable {
         return "predicted relative error of the outputs: \(basis == .otherKind ? "about " : "")\(errors) (\(measured))"
     }
 }
-
-extension PruningPlan {
-    /// What to say where nothing is predicted; `nil` where nothing was cut, or nothing changes.
-    var uncheckedPhrase: String? {
-        guard groups.contains(where: { $0.kept.count < $0.channels }), !warnings.contains(.lossless) else { return nil }
-        return
-            "how the pruned network answers was not checked: no inputs like its data that the fit has not seen were there to judge it on"
-    }
-}

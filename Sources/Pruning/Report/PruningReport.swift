@@ -72,6 +72,9 @@ public struct PruningReport: Sendable, Equatable, Codable {
     /// Planning time, forward passes for the report excluded.
     public var seconds: Double
 
+    private static let unchecked =
+        "how the pruned network answers was not checked: no inputs like its data that the fit has not seen were there to judge it on"
+
     /// Assembles the report of a plan.
     ///
     /// - Parameters:
@@ -91,11 +94,16 @@ public struct PruningReport: Sendable, Equatable, Codable {
         recipeDepartures = plan.settings.departures.map(naming)
         inputModel = plan.inputs.description
         seed = plan.settings.seed
+        neuronsBefore = plan.groups.reduce(0) { $0 + $1.channels }
+        neuronsAfter = plan.groups.reduce(0) { $0 + $1.kept.count }
         predictedAgreement = plan.prediction.agreement
         predictedAgreementError = plan.prediction.agreementError
         predictionBasis = plan.prediction.basis
         predictedOutputs = plan.prediction.outputs
-        predictionPhrase = plan.prediction.phrase ?? plan.uncheckedPhrase
+        // Images to evaluate on are a check.
+        let isUnchecked =
+            evaluation == nil && neuronsAfter < neuronsBefore && !plan.warnings.contains(.lossless)
+        predictionPhrase = plan.prediction.phrase ?? (isUnchecked ? Self.unchecked : nil)
         learned = plan.learned
         isRuined = plan.prediction.isRuined
         warnings = plan.warnings.map { $0.message(naming: naming) }
@@ -103,8 +111,6 @@ public struct PruningReport: Sendable, Equatable, Codable {
             if case .unmeasured(let group, _, let operation) = warning { Fallback(layer: group, operator: operation) } else { nil }
         }
         (seconds, work) = (plan.seconds, plan.work)
-        neuronsBefore = plan.groups.reduce(0) { $0 + $1.channels }
-        neuronsAfter = plan.groups.reduce(0) { $0 + $1.kept.count }
         // Labelled images come first: the fit has not seen them.
         let images = evaluation?.images ?? calibration.map { $0.samples(0..<Self.measuredCount($0.batchCount, original)) }
         errorBasis = images.map { "\($0.batchCount) \(evaluation == nil ? "calibration" : "evaluation") images" }
