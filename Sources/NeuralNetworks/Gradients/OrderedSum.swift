@@ -1,6 +1,7 @@
 // What lanes make, added up in their order as they come.
 
 import Dispatch
+import LinearAlgebra
 
 /// A sum of numbers and vectors whose bits do not depend on who is ready first: what is ahead of its turn waits.
 final class OrderedSum: @unchecked Sendable {
@@ -18,7 +19,15 @@ final class OrderedSum: @unchecked Sendable {
         waiting[index] = (value, values)
         while let (value, values) = waiting.removeValue(forKey: next) {
             number += value
-            if next == 0 { vector = values } else { for i in vector.indices { vector[i] += values[i] } }
+            if next == 0 {
+                vector = values
+            } else {
+                // Through the array itself every entry would be checked for being the only owner's.
+                vector.withUnsafeMutableBufferPointer { sum in
+                    guard let sum = sum.baseAddress else { return }
+                    RowKernels.add(values, count: values.count, to: sum)
+                }
+            }
             next += 1
         }
     }
