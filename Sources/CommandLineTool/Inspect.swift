@@ -49,6 +49,8 @@ struct Inspect: ParsableCommand {
         let layers: [LayerRow]
         let groups: [GroupRow]
         let unknownOperations: [String]
+        /// The same with a line for each operation.
+        let unknownOperationKinds: [String]
         /// Says which nodes with weights `macs` are counted without; absent when none.
         let macsNote: String?
     }
@@ -156,6 +158,7 @@ struct Inspect: ParsableCommand {
             parameters: cost.parameters, parametersTotal: summary.parametersTotal, prunableShare: summary.prunableShare,
             barriers: summary.barriers, macs: cost.multiplyAdds, inputs: network.inputs.map(port), outputs: network.outputs.map(port),
             layers: layers, groups: groups, unknownOperations: network.unknownOperations,
+            unknownOperationKinds: network.unknownOperationKinds,
             macsNote: cost.multiplyAdds == nil ? nil : file.uncountedNote)
     }
 
@@ -199,7 +202,7 @@ struct Inspect: ParsableCommand {
             Console.say("\(barrier.node) (\(barrier.operator)) keeps \(Format.count(barrier.parameters)) parameters whole")
         }
         if let note = report.macsNote { Console.say(Ink.yellow(note)) }
-        for operation in report.unknownOperations {
+        for operation in report.unknownOperationKinds {
             Console.say(Ink.yellow("unknown operation: ") + operation + "; what touches it is kept whole")
         }
     }

@@ -18,6 +18,27 @@ extension Network {
             if case .barrier(let operation) = node.layer { "\(node.name) (\(operation))" } else { nil }
         }
     }
+
+    /// The same by operation, in the order of their first nodes, as "operation (3 nodes, first name)".
+    public var unknownOperationKinds: [String] { barrierNodes.map { "\($0.operation) (\(Self.counted($0.names)))" } }
+
+    /// Nodes by the operation that is not known, in the order of the first ones; what stands for the insides of a branch is none.
+    var barrierNodes: [(operation: String, names: [String])] {
+        var result: [(operation: String, names: [String])] = []
+        var places: [String: Int] = [:]
+        for node in nodes {
+            guard case .barrier(let operation) = node.layer, !node.outputs.isEmpty else { continue }
+            if let place = places[operation] {
+                result[place].names.append(node.name)
+            } else {
+                places[operation] = result.count
+                result.append((operation, [node.name]))
+            }
+        }
+        return result
+    }
+
+    static func counted(_ names: [String]) -> String { names.count == 1 ? "node \(names[0])" : "\(names.count) nodes, first \(names[0])" }
 }
 
 extension ChannelAnalysis {

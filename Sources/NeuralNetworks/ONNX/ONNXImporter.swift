@@ -178,21 +178,17 @@ struct ONNXImporter {
 
     /// All that a user should be told, with a line for each operation that is not understood.
     var allWarnings: [String] {
-        var names: [String: [String]] = [:]
-        var order: [String] = []
-        for node in draft.network.nodes {
-            guard case .barrier(let operation) = node.layer, !node.outputs.isEmpty else { continue }
-            if names[operation] == nil { order.append(operation) }
-            names[operation, default: []].append(node.name)
+        let unknown = draft.network.barrierNodes
+        let reasons = unknown.map { operation, names in
+            let reason =
+                operation.hasSuffix(Self.acrossSamples)
+                ? "makes groups of the samples of a batch, which are followed one by one" : "is not understood here"
+            return "operation \(operation) (\(Network.counted(names))) \(reason): what it touches is kept whole"
         }
-        return warnings
-            + order.map { operation in
-                let nodes = names[operation] ?? []
-                let shown = nodes.count == 1 ? "node \(nodes[0])" : "\(nodes.count) nodes, first \(nodes[0])"
-                let reason =
-                    operation.hasSuffix(Self.acrossSamples)
-                    ? "makes groups of the samples of a batch, which are followed one by one" : "is not understood here"
-                return "operation \(operation) (\(shown)) \(reason): what it touches is kept whole"
-            }
+        let integers = unknown.map(\.operation).filter(ONNXOperators.computesWithIntegers)
+        guard !integers.isEmpty else { return warnings + reasons }
+        let quantized =
+            "the model is quantized: operations on integers (\(integers.joined(separator: ", "))) are not followed; prune the floating-point model that it was made from and quantize the smaller one"
+        return warnings + [quantized] + reasons
     }
 }

@@ -16,6 +16,14 @@ public enum ONNXOperators {
         public var limits: String
     }
 
+    /// Whether an operator, named as in ``Entry/name``, takes or makes the integers of a quantized model, those that leave floating-point
+    /// values (DequantizeLinear) excepted.
+    static func computesWithIntegers(_ name: String) -> Bool {
+        let base = name.split(separator: ".").last.map(String.init) ?? name
+        return base.hasPrefix("QLinear") || base.hasPrefix("DynamicQuantize")
+            || ["MatMulInteger", "ConvInteger", "MatMulIntegerToFloat", "QGemm", "QAttention", "QEmbedLayerNormalization"].contains(base)
+    }
+
     /// Every operator that is understood at least in part, by name.
     public static let table: [Entry] = {
         var entries: [Entry] = []
