@@ -181,8 +181,13 @@ struct ModelFile {
 
     /// What a user should know about the file: operations that are not understood, for instance.
     var warnings: [String] {
-        if case .onnx(let source) = content { return source.warnings }
-        return recognized.map { ["read as \($0), judged by the names and shapes of its tensors; --network overrides"] } ?? []
+        switch content {
+        case .onnx(let source): return source.warnings
+        case .weights(let archive, _):
+            let keys = archive.enclosingKeys.map { "[\"\($0)\"]" }.joined()
+            return (keys.isEmpty ? [] : ["a checkpoint: its tensors are those under \(keys), all else is left out"])
+                + (recognized.map { ["read as \($0), judged by the names and shapes of its tensors; --network overrides"] } ?? [])
+        }
     }
 
     /// Fails when `output` names another format than the input's.

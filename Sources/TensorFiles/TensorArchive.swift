@@ -8,6 +8,8 @@ public struct TensorArchive: Sendable {
     public var metadata: [String: String] = [:] {
         didSet { if metadata != oldValue { safetensorsHeader = nil } }
     }
+    /// Keys of a PyTorch checkpoint under which the tensors lie, outermost first; empty for plain files.
+    public internal(set) var enclosingKeys: [String] = []
     private var tensors: [String: Tensor] = [:]
     /// Members of the file that are no tensors here.
     private(set) var carried: [CarriedMember] = []

@@ -25,10 +25,19 @@ import Testing
         #expect(try archive.tensor(named: "bn.num_batches_tracked").int64s() == [-2])
     }
 
-    @Test(arguments: [("nested.pt", "'epoch', which is no tensor"), ("module.pt", "__main__.Module")])
-    func everythingElseGetsTheLinesThatExportIt(_ name: String, _ found: String) {
-        let text = message { _ = try TensorArchive.read(path: Fixtures.path(name)) } ?? ""
-        for part in ["found \(found)", "safetensors.torch.save_file", "torch.onnx.export"] { #expect(text.contains(part), "\(text)") }
+    @Test func everythingElseGetsTheLinesThatExportIt() {
+        let text = message { _ = try TensorArchive.read(path: Fixtures.path("module.pt")) } ?? ""
+        for part in ["found __main__.Module", "safetensors.torch.save_file", "torch.onnx.export"] {
+            #expect(text.contains(part), "\(text)")
+        }
+    }
+
+    /// `{"epoch": 3, "state_dict": …}`
+    @Test func theOnlyDictionaryOfTensorsInACheckpointIsRead() throws {
+        let plain = try TensorArchive.read(path: Fixtures.path("state.pt"))
+        let wrapped = try TensorArchive.read(path: Fixtures.path("nested.pt"))
+        #expect(wrapped.enclosingKeys == ["state_dict"] && plain.enclosingKeys.isEmpty)
+        #expect(wrapped == plain)
     }
 
     @Test func olderFilesAndProgramsAreNamed() {
@@ -55,6 +64,50 @@ import Testing
         bytes += global("torch", "FloatStorage") + Array("X".utf8) + le(UInt32(1)) + Array("0".utf8)
         bytes += Array("X".utf8) + le(UInt32(3)) + Array("cpu".utf8) + count + Array("tQ".utf8)
         return bytes + offset + size + strides + [0x89] + Array("N".utf8) + metadata + Array("tRs.".utf8)
+    }
+
+    private static func text(_ text: String) -> [UInt8] { Array("X".utf8) + le(UInt32(text.utf8.count)) + Array(text.utf8) }
+
+    /// Entries of dictionaries of one tensor under the given keys, beside what `others` leaves there; a class of the file's own among them.
+    private static func checkpoint(_ keys: [String], others: [UInt8] = []) -> [UInt8] {
+        let inner = tensor(count: [0x4b, 4], size: [0x4b, 4, 0x85], strides: [0x4b, 1, 0x85]).dropLast()
+        let odd =
+            text("options") + global("argparse", "Namespace") + [0x29, 0x81] + Array("}".utf8) + text("lr") + [0x4b, 1] + Array("sb".utf8)
+        return Array("}(".utf8) + odd + keys.flatMap { text($0) + inner } + others + Array("u.".utf8)
+    }
+
+    @Test func checkpointsSayWhichWeightsAreMeantOrAreAskedTo() throws {
+        let data = [UInt8](repeating: 0, count: 16)
+        for (keys, read) in [
+            (["weights of it"], "weights of it"), (["model"], "model"), (["normalizer", "model_state_dict"], "model_state_dict"),
+        ] {
+            let archive = try Self.decode(Self.checkpoint(keys), data: data)
+            #expect(archive.names == ["w"] && archive.enclosingKeys == [read])
+        }
+        // A scalar beside them is no other set of weights.
+        let loss = Self.text("loss") + Self.tensor(count: [0x4b, 4], size: [0x29], strides: [0x29]).dropFirst(7).dropLast(2)
+        #expect(try Self.decode(Self.checkpoint(["net"], others: loss), data: data).enclosingKeys == ["net"])
+        for keys in [["model", "ema"], ["encoder", "decoder"]] {
+            let text = message { _ = try Self.decode(Self.checkpoint(keys), data: data) } ?? ""
+            for key in keys { #expect(text.contains("'\(key)'"), "\(text)") }
+        }
+        let none = message { _ = try Self.decode(Self.checkpoint([]), data: data) } ?? ""
+        #expect(none.contains("argparse.Namespace"), "\(none)")
+        let epoch = message { _ = try Self.decode(Array("}".utf8) + Self.text("epoch") + [0x4b, 3] + Array("s.".utf8)) } ?? ""
+        #expect(epoch.contains("'epoch', which is no tensor"), "\(epoch)")
+    }
+
+    /// Dictionaries that refer to each other as often as they like are each read once.
+    @Test func dictionariesThatShareDictionariesAreReadOnce() {
+        let count = 3000
+        func fill(_ memo: UInt8, _ item: (Int) -> [UInt8]) -> [UInt8] {
+            [0x68, memo] + Array("(".utf8) + (0..<count).flatMap { Self.text("k\($0)") + item($0) } + Array("u0".utf8)
+        }
+        // Three dictionaries, each full of the next, the last of numbers.
+        var pickle = (0..<3).flatMap { Array("}q".utf8) + [UInt8($0)] + Array("0".utf8) }
+        pickle += fill(2) { _ in [0x4b, 1] } + fill(1) { _ in [0x68, 2] } + fill(0) { _ in [0x68, 1] }
+        pickle += Array("h\u{0}.".utf8)
+        #expect(message { _ = try Self.decode(pickle) }?.contains("which is no tensor") == true)
     }
 
     private static func integer(_ value: Int64) -> [UInt8] { [0x8a, 8] + le(value) }

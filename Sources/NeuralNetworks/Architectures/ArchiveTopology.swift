@@ -5,7 +5,7 @@ import TensorFiles
 /// A network builder that looks tensors up by the names of an implementation.
 struct ArchiveTopology {
     let archive: TensorArchive
-    /// What all tensor names of the file start with (`module.` after parallel training).
+    /// What the names of the network's tensors start with (`module.` after parallel training).
     let prefix: String
     private(set) var builder = NetworkBuilder()
 
@@ -18,7 +18,11 @@ struct ArchiveTopology {
             return
         }
         let candidates = archive.names.filter { $0.hasSuffix("." + anchor) }.map { String($0.dropLast(anchor.count)) }
-        guard let common = candidates.first(where: { candidate in archive.names.allSatisfy { $0.hasPrefix(candidate) } }) else {
+        // Parts of the network have anchors of their own; a few tensors of other names (a loss with weights of its own) are none of the network's.
+        let common = candidates.first { candidate in
+            candidates.allSatisfy { $0.hasPrefix(candidate) } && 2 * archive.names.count { $0.hasPrefix(candidate) } > archive.names.count
+        }
+        guard let common else {
             throw .missingTensor(name: anchor, node: architecture)
         }
         prefix = common

@@ -1,5 +1,6 @@
-// A stack machine for the few instructions of Python's pickle that a dictionary of tensors needs. It computes values, calls nothing:
-// of the functions a pickle may name it knows four, by what they mean. Everything else is refused by name.
+// A stack machine for the instructions of Python's pickle that a dictionary of tensors needs, and what lies beside it in a checkpoint. It
+// computes values, calls nothing: of the functions a pickle may name it knows four, by what they mean. What any other one makes is
+// carried along and refused by name where it is asked for.
 //
 // All compound values live in one arena and refer to each other by index, so a hostile file may nest, share and loop as it likes:
 // nothing here recurses. Time and memory O(bytes).
@@ -29,8 +30,10 @@ enum PickleGlobal: Hashable, Sendable {
     case rebuildTensor
     case rebuildParameter
     case storageType(DType)
+    /// Any other name: what it makes is `PickleValue.other`.
+    case unknown
 
-    init?(module: String, name: String) {
+    init(module: String, name: String) {
         switch (module, name) {
         case ("collections", "OrderedDict"): self = .orderedDictionary
         case ("torch._utils", "_rebuild_tensor_v2"): self = .rebuildTensor
@@ -40,9 +43,8 @@ enum PickleGlobal: Hashable, Sendable {
                 "FloatStorage": .f32, "DoubleStorage": .f64, "HalfStorage": .f16, "BFloat16Storage": .bf16, "LongStorage": .i64,
                 "IntStorage": .i32, "ShortStorage": .i16, "CharStorage": .i8, "ByteStorage": .u8, "BoolStorage": .bool,
             ]
-            guard let type = types[name] else { return nil }
-            self = .storageType(type)
-        default: return nil
+            self = types[name].map(PickleGlobal.storageType) ?? .unknown
+        default: self = .unknown
         }
     }
 }
@@ -67,6 +69,8 @@ struct PickleMachine {
     private(set) var dictionaries: [[(key: PickleValue, value: PickleValue)]] = []
     private(set) var storages: [PickledStorage] = []
     private(set) var tensors: [PickledTensor] = []
+    /// The first name that was looked up and means nothing here.
+    private(set) var unknownName: String?
     private var stack: [PickleValue] = []
     private var marks: [Int] = []
     private var memo: [Int: PickleValue] = [:]
@@ -104,18 +108,25 @@ struct PickleMachine {
         case UInt8(ascii: "M"): stack.append(.integer(Int(littleEndian(try take(2)))))
         case UInt8(ascii: "J"): stack.append(.integer(Int(Int32(truncatingIfNeeded: littleEndian(try take(4))))))
         case 0x8a: stack.append(try longInteger(at: place))
+        case 0x8b: try skip(Int(littleEndian(try take(4))))  // LONG4
         case UInt8(ascii: "G"): _ = try take(8); stack.append(.other)
         case UInt8(ascii: "X"): stack.append(.text(try text(Int(littleEndian(try take(4))))))
         case 0x8c: stack.append(.text(try text(Int(try byte()))))
+        case 0x8d: stack.append(.text(try text(try count())))
+        // Bytes and byte arrays are no part of a tensor's description.
+        case UInt8(ascii: "C"), UInt8(ascii: "U"): try skip(Int(try byte()))
+        case UInt8(ascii: "B"), UInt8(ascii: "T"): try skip(Int(littleEndian(try take(4))))
+        case 0x8e, 0x96: try skip(try count())
         case UInt8(ascii: ")"): push(tuple: [])
         case 0x85: push(tuple: try pop(1, at: place))
         case 0x86: push(tuple: try pop(2, at: place))
         case 0x87: push(tuple: try pop(3, at: place))
         case UInt8(ascii: "t"): push(tuple: try popToMark(at: place))
         // Lists occur beside tensors only (options of an optimizer, say); that is no plain state dictionary, but harmless until it is used.
-        case UInt8(ascii: "]"): push(tuple: [])
+        case UInt8(ascii: "]"), 0x8f: push(tuple: [])
+        case UInt8(ascii: "l"), 0x91: push(tuple: try popToMark(at: place))
         case UInt8(ascii: "a"): _ = try pop(1, at: place)
-        case UInt8(ascii: "e"): _ = try popToMark(at: place)
+        case UInt8(ascii: "e"), 0x90: _ = try popToMark(at: place)
         case UInt8(ascii: "}"): pushDictionary()
         case UInt8(ascii: "s"): try set(try pop(2, at: place), at: place)
         case UInt8(ascii: "u"): try set(try popToMark(at: place), at: place)
@@ -126,15 +137,18 @@ struct PickleMachine {
         case UInt8(ascii: "j"): try recall(Int(littleEndian(try take(4))), at: place)
         case UInt8(ascii: "c"):
             let module = try line(), name = try line()
-            stack.append(.global(try global(module, name)))
+            stack.append(global(module, name))
         case 0x93:
             let names = try pop(2, at: place)
             guard case .text(let module) = names[0], case .text(let name) = names[1] else {
                 throw damaged("two names", "other values", at: place)
             }
-            stack.append(.global(try global(module, name)))
+            stack.append(global(module, name))
         case UInt8(ascii: "Q"): try persistent(try pop(1, at: place)[0], at: place)
         case UInt8(ascii: "R"): try reduce(try pop(2, at: place), at: place)
+        // New objects of classes: a class and arguments, and named ones.
+        case 0x81: try instance(try pop(2, at: place), at: place)
+        case 0x92: try instance(try pop(3, at: place), at: place)
         // Attributes of the dictionary or of a parameter, such as the versions of modules: nothing that tensors depend on.
         case UInt8(ascii: "b"): _ = try pop(1, at: place)
         case UInt8(ascii: "0"): _ = try pop(1, at: place)
@@ -153,11 +167,17 @@ struct PickleMachine {
     }
 
     private mutating func reduce(_ call: [PickleValue], at place: Int) throws(TensorFileError) {
+        // What a call of something unknown returned may be called again.
+        if case .other = call[0] {
+            stack.append(.other)
+            return
+        }
         guard case .global(let function) = call[0], case .tuple(let index) = call[1] else {
             throw damaged("a function and its arguments", "other values", at: place)
         }
         let arguments = tuples[index]
         switch function {
+        case .unknown: stack.append(.other)
         case .orderedDictionary:
             guard arguments.isEmpty else { throw unsupported("an OrderedDict made of something") }
             pushDictionary()
@@ -176,6 +196,15 @@ struct PickleMachine {
             guard let tensor = arguments.first, case .tensor = tensor else { throw damaged("the tensor of a parameter", "none", at: place) }
             stack.append(tensor)
         case .storageType: throw damaged("a function", "a type", at: place)
+        }
+    }
+
+    /// An object of a class; of those that are known only the dictionary is made so.
+    private mutating func instance(_ call: [PickleValue], at place: Int) throws(TensorFileError) {
+        switch call[0] {
+        case .global(.orderedDictionary): pushDictionary()
+        case .global, .other: stack.append(.other)
+        default: throw damaged("a class and its arguments", "other values", at: place)
         }
     }
 
@@ -202,6 +231,7 @@ struct PickleMachine {
     }
 
     private mutating func set(_ items: [PickleValue], at place: Int) throws(TensorFileError) {
+        if case .other = stack.last { return }
         guard case .dictionary(let index) = stack.last, items.count % 2 == 0 else {
             throw damaged("a dictionary and pairs for it", "other values", at: place)
         }
@@ -266,11 +296,19 @@ struct PickleMachine {
         return .integer(Int(truncatingIfNeeded: value))
     }
 
-    private func global(_ module: String, _ name: String) throws(TensorFileError) -> PickleGlobal {
-        guard let global = PickleGlobal(module: module, name: name) else {
-            throw unsupported("\(clip(module, limit: 60)).\(clip(name, limit: 60))")
-        }
-        return global
+    private mutating func global(_ module: String, _ name: String) -> PickleValue {
+        let global = PickleGlobal(module: module, name: name)
+        if global == .unknown { unknownName = unknownName ?? "\(clip(module, limit: 60)).\(clip(name, limit: 60))" }
+        return .global(global)
+    }
+
+    /// A length of eight bytes; one that no file has ends at the next read.
+    private mutating func count() throws(TensorFileError) -> Int { Int(clamping: littleEndian(try take(8))) }
+
+    /// Passes over bytes that are a value nobody uses.
+    private mutating func skip(_ count: Int) throws(TensorFileError) {
+        _ = try take(count)
+        stack.append(.other)
     }
 
     private func damaged(_ expected: String, _ found: String, at place: Int) -> TensorFileError {

@@ -1,7 +1,8 @@
 /// A file that `torch.save(module.state_dict(), path)` wrote: a zip archive of a pickle and one member per block of numbers.
 ///
-/// Only plain dictionaries from names to dense tensors are read. Nothing of the file is executed: the pickle is interpreted by
-/// ``PickleMachine``, which knows what four functions mean and refuses all others by name. Writing is left to safetensors.
+/// Only dictionaries from names to dense tensors are read, as they are or as the only such one of a checkpoint (``WrappedDictionary``).
+/// Nothing of the file is executed: the pickle is interpreted by ``PickleMachine``, which knows what four functions mean. Writing is left
+/// to safetensors.
 enum StateDictionary {
     private static let pickleName = "/data.pkl"
 
@@ -22,16 +23,16 @@ enum StateDictionary {
             throw refusal("big-endian numbers")
         }
         var machine = PickleMachine(try bytes(of: pickle, source))
-        guard case .dictionary(let index) = try machine.run() else { throw refusal("a pickled object that is no dictionary") }
+        guard case .dictionary(let index) = try machine.run() else {
+            throw refusal(machine.unknownName ?? "a pickled object that is no dictionary")
+        }
+        let found = try WrappedDictionary(machine, from: index)
         var reader = StorageReader(
             members: Dictionary(members.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first }), folder: folder + "data/",
             source: source)
         var archive = TensorArchive()
-        for (key, value) in machine.dictionaries[index] {
-            guard case .text(let name) = key else { throw refusal("a dictionary whose keys are no names") }
-            guard case .tensor(let tensor) = value else { throw refusal("\(quoted(name)), which is no tensor") }
-            archive[name] = try reader.tensor(machine.tensors[tensor], named: name)
-        }
+        for (name, tensor) in found.tensors { archive[name] = try reader.tensor(tensor, named: name) }
+        archive.enclosingKeys = found.keys
         return archive
     }
 
