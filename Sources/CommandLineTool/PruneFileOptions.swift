@@ -8,7 +8,8 @@ struct PruneFileOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Images to fit the kept weights on: .npz, or a folder of pictures or .npy files; labels are not used.", valueName: "npz|folder"),
+            "Images to fit the kept weights on: .npz, .npy, or a folder of pictures or .npy files; labels are not used.",
+            valueName: "npz|npy|folder"),
         completion: .file())
     var calibration: String?
 

@@ -25,8 +25,8 @@ struct InputData {
     var images: ActivationTensor { labelled.images }
     var labels: [Int] { labelled.labels }
 
-    /// Reads an archive with `images` (and `labels`) or with one array per network input, a folder of JPEG and PNG files, or a folder
-    /// of `.npy` files; in folders the names of subfolders are the labels.
+    /// Reads an archive with `images` (and `labels`) or with one array per network input, an `.npy` file of all inputs, a folder of JPEG
+    /// and PNG files, or a folder of `.npy` files; in folders the names of subfolders are the labels.
     init(path: String, options: ImageOptions, network: Network, labels: Labels) throws {
         let needsLabels = labels == .needed
         do {
@@ -38,6 +38,13 @@ struct InputData {
                 }
             } else {
                 var archive = try TensorArchive.read(path: path)
+                // The array of a file that names none.
+                let stem = SystemPath.stem(of: path)
+                if network.inputs.count == 1, network.values[network.inputs[0]].name != stem, archive.names == [stem],
+                    let array = archive[stem]
+                {
+                    archive = TensorArchive([("images", array)])
+                }
                 if labels == .ignored, !network.inputs.contains(where: { network.values[$0].name == "labels" }) { archive["labels"] = nil }
                 self = try Self.archive(archive, options, network, needsLabels: needsLabels)
             }
