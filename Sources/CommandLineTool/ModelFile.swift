@@ -43,8 +43,14 @@ struct ModelFile {
                 source = try ONNXNetwork(model, leavingFrom: limit)
                 inputShapes = [:]
             } catch {
-                guard let inputShape, let input = ONNXNetwork.onlyInput(of: model) else {
-                    throw CommandFailure.failure("\(path): \(error)")
+                let open = ONNXNetwork.openInputs(of: model)
+                guard let inputShape else {
+                    let hint = open.count == 1 ? "; --input-shape gives the extents that input \(open[0]) leaves open" : ""
+                    throw CommandFailure.failure("\(path): \(error)\(hint)")
+                }
+                guard let input = open.count == 1 ? open[0] : ONNXNetwork.onlyInput(of: model) else {
+                    throw CommandFailure.failure(
+                        "\(path): \(error); --input-shape is for models with one input of open size, found \(open.count)")
                 }
                 inputShapes = [input: inputShape]
                 source = try CommandFailure.naming(path) { [inputShapes] in

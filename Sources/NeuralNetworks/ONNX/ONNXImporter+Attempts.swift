@@ -9,6 +9,7 @@ extension ONNXImporter {
     /// - Throws: what was wrong at the first sizes, when the model fits together at none.
     static func best(_ model: ONNXModel, inputShapes: [String: [Int]], leavingFrom limit: Int?) throws(NetworkError) -> ONNXImporter {
         let graph = try ONNXGraphIndex(model, leavingFrom: limit)
+        let unbatched = ONNXFirstAxis.unbatchedInputs(graph)
         var best: ONNXImporter?
         var failure: NetworkError?
         var hasUsualSizes = true
@@ -18,7 +19,8 @@ extension ONNXImporter {
             if attempt > 0, !hasUsualSizes { continue }
             var importer = ONNXImporter(
                 graph,
-                at: ONNXInputSizes(graph.wire, requested: inputShapes, candidate: max(attempt, 0), takesBatchWhole: attempt < 0))
+                at: ONNXInputSizes(
+                    graph.wire, requested: inputShapes, unbatched: unbatched, candidate: max(attempt, 0), takesBatchWhole: attempt < 0))
             defer { hasUsualSizes = hasUsualSizes && importer.inputSizes.contains { $0.source == .usual } }
             do throws(NetworkError) {
                 try importer.run()

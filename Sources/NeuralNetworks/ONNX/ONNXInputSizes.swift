@@ -39,8 +39,10 @@ struct ONNXInputSizes {
     let requested: [String: [Int]]
     /// Which of the usual sizes open axes are tried at.
     private let candidate: Int
-    /// Inputs whose first axis is no batch: a recurrent layer runs along it.
+    /// Inputs whose first axis is no batch: a recurrent layer runs along it, with a batch behind it.
     private var sequences: Set<String> = []
+    /// Inputs that have no batch axis at all.
+    private let unbatched: Set<String>
     /// Of inputs: features on the last axis and channels on the second one, by the first weight that reads them.
     private var features: [String: Int] = [:]
     private var channels: [String: Int] = [:]
@@ -55,9 +57,14 @@ struct ONNXInputSizes {
     static let tokens = [32, 64, 128, 16, 512, 256, 77, 8]
     static let samples = [16000, 512, 32000, 480, 4096, 1024, 400, 160]
 
-    /// - Parameter takesBatchWhole: a batch that the model fixes is one sample: for models that state numbers for it elsewhere.
-    init(_ graph: ONNXWireGraph, requested: [String: [Int]], candidate: Int = 0, takesBatchWhole: Bool = false) {
+    /// - Parameters:
+    ///   - unbatched: inputs whose first axis is no batch (``ONNXFirstAxis``).
+    ///   - takesBatchWhole: a batch that the model fixes is one sample: for models that state numbers for it elsewhere.
+    init(
+        _ graph: ONNXWireGraph, requested: [String: [Int]], unbatched: Set<String> = [], candidate: Int = 0, takesBatchWhole: Bool = false
+    ) {
         self.requested = requested
+        self.unbatched = unbatched
         self.candidate = candidate
         let names = Set(graph.initializer.map(\.name))
         let inputs = graph.input.filter { !names.contains($0.name) && $0.type.tensorType.hasShape }
@@ -65,13 +72,16 @@ struct ONNXInputSizes {
             let layout = node.attribute.first { $0.name == "layout" }?.i ?? 0
             if layout == 0, let name = node.input.first { sequences.formUnion(Self.sources(of: name, in: graph)) }
         }
+        sequences.subtract(unbatched.filter { name in inputs.contains { $0.name == name && $0.type.tensorType.shape.dim.count != 3 } })
         for input in inputs { readWeights(behind: input.name, in: graph) }
         guard
-            let first = inputs.first(where: { !$0.type.tensorType.shape.dim.isEmpty && !sequences.contains($0.name) })?.type.tensorType
-                .shape.dim.first
+            let first = inputs.first(where: {
+                !$0.type.tensorType.shape.dim.isEmpty && !sequences.contains($0.name) && !unbatched.contains($0.name)
+            })?
+            .type.tensorType.shape.dim.first
         else {
             // All inputs are sequences: their batch is the second axis.
-            let dimensions = inputs.map(\.type.tensorType.shape.dim).first { $0.count > 1 }
+            let dimensions = inputs.filter { sequences.contains($0.name) }.map(\.type.tensorType.shape.dim).first { $0.count > 1 }
             if let symbol = dimensions?[1].dimParam, !symbol.isEmpty { batchSymbol = symbol }
             return
         }
@@ -104,6 +114,16 @@ struct ONNXInputSizes {
         let transparent: Set = ["Identity", "Cast", "Dropout"]
         let weights = Dictionary(graph.initializer.map { ($0.name, $0.dims.map { Int(clamping: $0) }) }) { first, _ in first }
         var names: Set<String> = [input]
+        // A batch of one put between steps and features leaves these the last axis.
+        var steps: Set<String> = unbatched.contains(input) ? [input] : []
+        for node in graph.node where node.input.first.map(steps.contains) ?? false {
+            switch node.opType {
+            case "LSTM", "GRU", "RNN":
+                if let weight = node.input.dropFirst().first.flatMap({ weights[$0] }), weight.count == 3 { features[input] = weight[2] }
+            case "Unsqueeze", "Slice", "Identity": steps.formUnion(node.output)
+            default: break
+            }
+        }
         for node in graph.node where node.input.first.map(names.contains) ?? false {
             let weight = node.input.dropFirst().first.flatMap { weights[$0] } ?? []
             switch node.opType {
@@ -131,7 +151,7 @@ struct ONNXInputSizes {
     func resolve(_ input: ONNXWireValueInfo) throws(NetworkError) -> Resolved {
         let extents = input.type.tensorType.shape.dim
         let wanted = requested[input.name]
-        var isWhole = extents.isEmpty || sequences.contains(input.name)
+        var isWhole = extents.isEmpty || sequences.contains(input.name) || unbatched.contains(input.name)
         if let first = extents.first {
             if !first.dimParam.isEmpty, let batchSymbol, first.dimParam != batchSymbol, first.dimParam.lowercased().contains("seq") {
                 isWhole = true
@@ -149,7 +169,9 @@ struct ONNXInputSizes {
         if let wanted {
             guard wanted.count == extents.count || wanted.count == extents.count - 1 && !isWhole, wanted.allSatisfy({ $0 > 0 }) else {
                 throw .invalidNetwork(
-                    reason: "expected \(extents.count) extents for input \(input.name), found \(NetworkError.text(wanted))")
+                    reason:
+                        "expected \(extents.count) extents for input \(input.name)\(unbatched.contains(input.name) ? ", which has no batch axis" : ""), found \(NetworkError.text(wanted))"
+                )
             }
             asked = wanted.count == extents.count ? wanted : [1] + wanted
         }
@@ -201,7 +223,7 @@ struct ONNXInputSizes {
             if openCount > 2, place == 0 { return 3 }
             return place == openCount - 1 ? size.1 : size.0
         }
-        if input.isInteger || rank >= 3 { return Self.tokens[candidate % Self.tokens.count] }
+        if input.isInteger || rank >= 3 || unbatched.contains(input.name) { return Self.tokens[candidate % Self.tokens.count] }
         return Self.samples[candidate % Self.samples.count]
     }
 }

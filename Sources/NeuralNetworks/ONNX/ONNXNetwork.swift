@@ -62,6 +62,14 @@ public struct ONNXNetwork: Sendable {
         return inputs.count == 1 ? inputs[0] : nil
     }
 
+    /// Names of a model's inputs that leave an extent open behind the first axis.
+    package static func openInputs(of model: ONNXModel) -> [String] {
+        let stored = Set(model.wire.graph.initializer.map(\.name))
+        return model.wire.graph.input.filter { input in
+            !stored.contains(input.name) && input.type.tensorType.shape.dim.dropFirst().contains { $0.dimValue <= 0 }
+        }.map(\.name)
+    }
+
     /// Reads the network of a model.
     ///
     /// - Parameters:
