@@ -118,4 +118,30 @@ import Pruning
         let whole = try Pruner(network: network, settings: settings).plan(calibration: .random([80, 9], seed: 4))
         #expect(whole.prediction.agreement == 1 && !whole.prediction.isRuined)
     }
+
+    /// Two classes on which a coin agrees as often are lost, also where one of them is rare; few inputs prove nothing.
+    @Test func answersThatAgreeNoMoreThanGuessesDoAreLost() throws {
+        // Scores of correlation 0.45: of their deviation 0.9 is off, and 65 % of balanced classes are the same.
+        let network = try Self.linear([[1, 0, 0], [0, 0, 0]])
+        let other = try Self.linear([[0.2, 0.4, 0], [0, 0, 0]])
+        let half = try AnswerComparison(network, other, on: .random([600, 3], seed: 2))
+        #expect(try #require(half.agreement).share > 0.55 && !half.isFarther(than: 1) && half.isLost(isClassifier: true))
+        // The same where the original names one class in fifteen and the other network never does.
+        var inputs = ActivationTensor.random([600, 3], seed: 3)
+        for n in 0..<600 { inputs.values[3 * n + 2] = 1 }
+        let skewed = try Self.linear([[1, 0, 1.5], [0, 0, 0]])
+        let deaf = try Self.linear([[0.2, 0.4, 1.5], [0, 0, 0]])
+        let rare = try AnswerComparison(skewed, deaf, on: inputs)
+        #expect(try #require(rare.agreement).share > 0.85 && !rare.isFarther(than: 1) && rare.isLost(isClassifier: true))
+        let few = try AnswerComparison(skewed, deaf, on: inputs.samples(0..<12))
+        #expect(few.isLost(isClassifier: true) == few.isFarther(than: 1))
+        #expect(try !AnswerComparison(skewed, skewed, on: inputs).isLost(isClassifier: true))
+        // Scores that are off by half of their deviation name the same classes; those of no classes are lost.
+        let weaker = try Self.linear([[0.4, 0, 0], [0, 0, 0]])
+        let scaled = try AnswerComparison(network, weaker, on: .random([600, 3], seed: 4))
+        #expect(!scaled.isLost(isClassifier: true) && scaled.isLost(isClassifier: false))
+        // Farther away than their mean: nothing of the scores is left, whatever class is the largest.
+        let louder = try Self.linear([[2.5, 0, 0], [0, 0, 0]])
+        #expect(try AnswerComparison(network, louder, on: .random([600, 3], seed: 5)).isLost(isClassifier: true))
+    }
 }

@@ -12,18 +12,35 @@ extension RunInputs {
         case recognized(ActivationTensor)
         /// Inputs of another kind than those of the fit, and whether classes agree on data as often as on them at least.
         case otherKind(ActivationTensor, boundsAgreement: Bool)
+        /// Inputs drawn as those of the fit, which may be far from data: they show whether the fit fails even there, and nothing else.
+        case sameKind(ActivationTensor)
         /// There are no others.
         case none
     }
 
     /// Inputs drawn afresh.
     private static let freshCount = 1024
+    /// The same where a pass costs more than that of a chain, and the share of the work that this may take.
+    private static let sameKindCounts = 32...1024
+    private static let sameKindShare = 0.125
+
+    /// Inputs drawn as those of the fit and not among them.
+    static func sameKind(_ run: PruningRun, draw: (Int, inout SeededGenerator) -> ActivationTensor) -> Judge {
+        var generator = SeededGenerator(seed: run.settings.seed).stream(.agreement)
+        return .sameKind(draw(run.workBudget.inputs(sameKindCounts, passes: 2, share: sameKindShare), &generator))
+    }
 
     /// What to judge on; draws of a distribution that climbed towards classes are judged on draws that did not.
     func judge(_ run: PruningRun) throws(PruningError) -> Judge {
-        guard case .ascended(_, let prior) = provenance, let chain else { return unseen }
-        guard let plain = try drawn(try chain.moments(of: prior, for: run), strength: 0, run) else { return .none }
-        return .otherKind(plain, boundsAgreement: true)
+        guard let chain else { return unseen }
+        switch provenance {
+        case .ascended(_, let prior):
+            let plain = try drawn(try chain.moments(of: prior, for: run), strength: 0, run)
+            return plain.map { .otherKind($0, boundsAgreement: true) } ?? .none
+        case .gaussianSamples(_, let prior):
+            return try drawn(try chain.moments(of: prior, for: run), strength: 0, run).map(Judge.sameKind) ?? .none
+        default: return unseen
+        }
     }
 
     /// Inputs on which two refits are compared; `nil` where none can be had.

@@ -138,7 +138,9 @@ extension RunInputs {
     private static func tokens(_ drawing: TokenDrawing, for run: PruningRun) -> RunInputs {
         var generator = SeededGenerator(seed: run.settings.seed).stream(.images)
         let count = run.settings.sampleCount ?? TokenDrawing.sequenceCount
-        return RunInputs(.samples(drawing.sequences(count: count, using: &generator)), .tokens(sequences: count), chain: nil)
+        return RunInputs(
+            .samples(drawing.sequences(count: count, using: &generator)), .tokens(sequences: count), chain: nil,
+            unseen: sameKind(run) { drawing.sequences(count: $0, using: &$1) })
     }
 }
 

@@ -96,7 +96,8 @@ extension RunInputs {
         let count = VectorDrawing.count(run, size: run.inputShape?.reduce(1, *) ?? 1)
         return RunInputs(
             .samples(drawing.samples(count: count, using: &generator)), .gaussianSamples(samples: count, prior: drawing.prior),
-            chain: nil, warnings: drawing.isDeclared ? [] : [.assumedStandard], others: others(drawing, beside: count, for: run))
+            chain: nil, warnings: drawing.isDeclared ? [] : [.assumedStandard],
+            unseen: sameKind(run) { drawing.samples(count: $0, using: &$1) }, others: others(drawing, beside: count, for: run))
     }
 
     /// Draws that learning sees beside those of the fit: as many as it takes steps for, and memory holds.

@@ -23,11 +23,14 @@ extension OutputPrediction {
                 try AnswerComparison(run.network, masked.network, on: fitted.samples(0..<count), meter: run.meter)
             }
         let isClassifier = run.settings.refitsClassifier && run.network.namesClasses
-        func isFar(_ outputs: [Output]) -> Bool { outputs.contains { !($0.relativeError <= OutputPrediction.mostRelativeError) } }
-        func isLow(_ agreement: Double?) -> Bool { agreement.map { $0 < OutputPrediction.leastAgreement } ?? false }
+        // What is lost on the fit's own inputs is lost.
+        isRuined = seen.isLost(isClassifier: isClassifier)
         switch judge {
-        case .none:
-            isRuined = isClassifier ? isLow(seen.agreement?.share) : isFar(seen.relativeErrors)
+        case .none: break
+        case .sameKind(let fresh):
+            // As many as were fitted may be answered by heart.
+            let other = try AnswerComparison(run.network, masked.network, on: fresh, meter: run.meter)
+            isRuined = isRuined || other.isLost(isClassifier: isClassifier)
         case .heldOut(let unseen), .recognized(let unseen):
             if case .heldOut = judge { basis = .heldOut } else { basis = .statistics }
             let other = try AnswerComparison(run.network, masked.network, on: unseen, meter: run.meter)
@@ -35,12 +38,13 @@ extension OutputPrediction {
             if isClassifier, let found = seen.agreement(withErrorsOf: other, weighsByMargin: inputs.liesBetweenClasses) {
                 (agreement, agreementError) = (found.share, found.error)
             }
-            isRuined = isClassifier ? isLow(agreement) : isFar(outputs)
+            isRuined =
+                isClassifier
+                ? isRuined || agreement.map { $0 < OutputPrediction.leastAgreement } ?? false : other.isLost(isClassifier: false)
         case .otherKind(let inputs, let boundsAgreement):
             // The fit's own inputs say too much, and ruin shows even there.
             let other = try AnswerComparison(run.network, masked.network, on: inputs, meter: run.meter)
-            let isWorseThanTheMean = other.relativeErrors.contains { !($0.relativeError <= 1) }
-            isRuined = isClassifier ? isLow(seen.agreement?.share) : isFar(seen.relativeErrors) || isWorseThanTheMean
+            if !isClassifier { isRuined = isRuined || other.isFarther(than: 1) }
             if isClassifier {
                 // A bound that does not rise above guessing is none.
                 guard boundsAgreement, let found = other.agreementBeyondChance, found.share > found.error else { return }
@@ -49,6 +53,23 @@ extension OutputPrediction {
             (basis, outputs) = (.otherKind, other.relativeErrors)
         }
     }
+}
+
+extension AnswerComparison {
+    /// Whether the answers are not the original's any more.
+    ///
+    /// Classes agree on less than half of the inputs, also when what two guesses agree on is left out (``agreementBeyondChance``, two
+    /// standard errors below): of two classes half is what a coin knows. Their scores lie farther away than their own mean does; those that
+    /// name a class may well be off by half. Any other output is off by more than half of its deviation.
+    package func isLost(isClassifier: Bool) -> Bool {
+        guard isClassifier else { return isFarther(than: OutputPrediction.mostRelativeError) }
+        if let agreement, agreement.share < OutputPrediction.leastAgreement { return true }
+        if let found = agreementBeyondChance, found.share + 2 * found.error < OutputPrediction.leastAgreement { return true }
+        return isFarther(than: 1)
+    }
+
+    /// Whether the relative error of an output is above a limit, or no number.
+    package func isFarther(than limit: Double) -> Bool { relativeErrors.contains { !($0.relativeError <= limit) } }
 }
 
 extension Network {

@@ -33,8 +33,9 @@ public struct OutputPrediction: Sendable, Equatable, Codable {
     /// Every output by name; empty where nothing was checked.
     public var outputs: [Output]
     /// Whether even the inputs that speak for the pruned network say that its answers are not the original's any more: classes
-    /// agree on less than half, or an output is off by more than half of its deviation. So do inputs of another kind where an output is off
-    /// by more than all of it: its mean would be a better answer.
+    /// agree on less than half, beyond what guesses do, or an output is off by more than half of its deviation, scores of classes by more
+    /// than all of it. Those inputs are the fit's own, and others drawn like them. So do inputs of another kind where an output is off by
+    /// more than all of its deviation: its mean would be a better answer.
     public var isRuined: Bool
 
     static let leastAgreement = 0.5

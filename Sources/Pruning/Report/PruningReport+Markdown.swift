@@ -46,7 +46,7 @@ extension PruningReport {
 
     /// What is to be said when ``isRuined``.
     public static let ruin =
-        "The pruned network does not answer as the original does: classes agree on less than half of the inputs, or an output is off by more than half of its deviation"
+        "The pruned network does not answer as the original does: classes agree on less than half of the inputs (beyond chance), or an output is off by more than half of its deviation"
 
     private static func guarantee(_ layer: LayerReport) -> String {
         var parts: [String] = []
