@@ -21,9 +21,11 @@ struct PruningRun: Sendable {
     /// What of the network can be computed.
     let evaluability: Evaluability
     /// What passes over inputs have cost so far.
-    let meter = WorkMeter()
+    let meter: WorkMeter
     /// Whether inputs were given: then none are drawn.
     let isGivenInputs: Bool
+    /// Whether the input was (height, width, channels) and is taken the other way round.
+    let isTurned: Bool
     private let observer: PruningObserver?
     private let clock = ContinuousClock()
     private let began: ContinuousClock.Instant
@@ -33,6 +35,7 @@ struct PruningRun: Sendable {
         observer: PruningObserver?
     ) {
         self.isGivenInputs = isGivenInputs
+        (meter, isTurned) = (WorkMeter(), false)
         self.original = original
         self.merges = merges
         self.groups = groups
@@ -48,6 +51,16 @@ struct PruningRun: Sendable {
     private init(_ run: PruningRun, settings: PruningSettings) {
         (original, merges, groups, self.settings) = (run.original, run.merges, run.groups, settings)
         (evaluability, isGivenInputs, observer, began) = (run.evaluability, run.isGivenInputs, run.observer, run.began)
+        (meter, isTurned) = (WorkMeter(), run.isTurned)
+    }
+
+    /// The same run on its network behind a transposition of the input.
+    init(_ run: PruningRun, turned network: Network, settings: PruningSettings) {
+        isTurned = true
+        (original, groups, self.settings, isGivenInputs) = (run.original, run.groups, settings, run.isGivenInputs)
+        (meter, observer, began) = (run.meter, run.observer, run.began)
+        merges = ExactMerges(keeping: network, groupCount: run.groups.count)
+        evaluability = network.evaluability()
     }
 
     /// Up to so many entries, 8 MB, a covariance costs nothing worth thinking of.

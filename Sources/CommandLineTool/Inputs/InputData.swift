@@ -89,7 +89,7 @@ struct InputData {
         if let stored = archive["images"], names.count == 1 {
             if !stored.dtype.isFloatingPoint { try options.checkRange() }
             let shape = network.values[network.inputs[0]].shape
-            let last = options.layout.map { $0 == .nhwc } ?? hasChannelsLast(shape)
+            let last = options.layout.map { $0 == .nhwc } ?? InputScaling.isChannelsLast(shape)
             let scaling = options.scaling(channelsLast: last)
             let labelled = try LabelledImages(archive: archive, scaling: scaling, needsLabels: needsLabels)
             return InputData(
@@ -157,7 +157,7 @@ struct InputData {
         }
         let (archive, isFloat) = try folder.stacked(sampleShape: network.values[network.inputs[0]].shape, needsLabels: needsLabels)
         if !isFloat { try options.checkRange() }
-        let last = options.layout.map { $0 == .nhwc } ?? hasChannelsLast(network.values[network.inputs[0]].shape)
+        let last = options.layout.map { $0 == .nhwc } ?? InputScaling.isChannelsLast(network.values[network.inputs[0]].shape)
         let labelled = try LabelledImages(archive: archive, scaling: options.scaling(channelsLast: last), needsLabels: needsLabels)
         return InputData(
             labelled: labelled,
@@ -167,12 +167,6 @@ struct InputData {
     }
 
     // MARK: Words
-
-    /// Whether a network's input is (height, width, 1 or 3 channels) rather than the reverse.
-    static func hasChannelsLast(_ shape: [Int]?) -> Bool {
-        guard let shape, shape.count == 3 else { return false }
-        return [1, 3].contains(shape[2]) && ![1, 3].contains(shape[0])
-    }
 
     private static func counted(_ labelled: LabelledImages) -> String {
         let count = labelled.images.batchCount

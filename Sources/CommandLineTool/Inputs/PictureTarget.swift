@@ -20,7 +20,7 @@ struct PictureTarget {
             throw CommandFailure.failure(
                 "expected a network that reads pictures, found an input of shape \(InputData.text(shape[...]))")
         }
-        let layout = options.layout ?? (InputData.hasChannelsLast(shape) ? .nhwc : .nchw)
+        let layout = options.layout ?? (InputScaling.isChannelsLast(shape) ? .nhwc : .nchw)
         var channels = 3
         var crop: (width: Int, height: Int)?
         if let shape, shape.count == 3 {

@@ -21,18 +21,23 @@ struct ImageDrawing: Sendable {
     private let prior: InputPrior?
     /// Pixels are bytes: the network scales them itself.
     private let areBytes: Bool
+    /// Whether photographs may look like the network's data: inputs of as many channels. Three spectrograms side by side have them last,
+    /// too (a detector of onsets lost all on photographs, error 4 in the place of 0.15), but are not square, and nobody declares pixels.
+    let arePictures: Bool
 
     init(_ run: PruningRun, field: PixelField, shape: [Int]) {
         (self.field, self.shape) = (field, shape)
         (shift, scale) = (run.settings.inputShift, run.settings.inputScale)
         prior = run.settings.inputPrior
         areBytes = run.readsBytes
+        let isDeclared = areBytes || !shift.isEmpty || !scale.isEmpty || !(prior?.hasNoMarginals ?? true)
+        arePictures = PhotographCrops.serve(shape) && (!run.isTurned || isDeclared || shape[1] == shape[2])
     }
 
     /// Photographs where they have as many channels, in every convention that is possible, then what can be drawn for any shape.
     var kinds: [Kind] {
         var kinds: [Kind] = []
-        if PhotographCrops.serve(shape) {
+        if arePictures {
             kinds += conventions.map { Kind(process: .photographs, convention: $0) }
         }
         return kinds + [Kind(process: .deadLeaves), Kind(process: .field)]

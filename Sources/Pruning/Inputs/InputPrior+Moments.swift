@@ -12,7 +12,7 @@ extension InputPrior {
     /// Moments of the network's input after normalization (x − shift)/scale.
     ///
     /// - Parameters:
-    ///   - shape: (channels, height, width), (height, width) or (features); a single width that is a square, or three
+    ///   - shape: (channels, height, width), (height, width, 1 or 3 channels), (height, width) or (features); a single width that is a square, or three
     ///     times a square, is read as an image with one or three channels.
     ///   - columnNorms: norm of each column of the first layer; `nil` when it is not a dense layer.
     ///   - shift, scale: the network's input normalization per channel; 0 and 1 when empty.
@@ -56,6 +56,6 @@ extension InputPrior {
             throw .invalidSetting(
                 setting, expected: "one value or \(grid.channels) (one per channel)", found: "\(values.count) values")
         }
-        return (0..<grid.count).map { values[$0 / grid.area] }
+        return (0..<grid.count).map { values[grid.channel($0)] }
     }
 }

@@ -9,6 +9,7 @@ import RandomNumbers
 extension RunInputs {
     /// Images of the kind that the network recognizes, matched to its batch normalizations where it has any that can be followed back.
     static func images(chain: DenseChain?, for run: PruningRun) throws(PruningError) -> RunInputs {
+        if let turned = run.takingChannelsFirst { return try images(chain: chain, for: turned).withChannelsLast }
         guard let shape = run.inputShape, shape.count >= 2, shape.allSatisfy({ $0 > 0 }) else {
             throw .unsupported(.inputModel, value: InputModel.synthetic.rawValue, needs: .imageShape)
         }
@@ -132,7 +133,7 @@ private struct ImageChoice {
     /// Whether what is drawn may look like the network's data: inputs of other channels than pictures have are boards, stacks of features
     /// or spectra. A player of Reversi, whose images had all statistics of its boards to 1.4 %, was expected to move alike on 79 ± 6 %
     /// of them, and did on 47 %.
-    private var arePictures: Bool { PhotographCrops.serve(drawing.shape) }
+    private var arePictures: Bool { drawing.arePictures }
 
     /// Images that learning sees beside those of the fit, so that it finds less to learn by heart: as many as it takes in, and memory
     /// holds.

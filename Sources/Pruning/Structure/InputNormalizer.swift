@@ -18,15 +18,17 @@ package struct InputNormalizer: Sendable {
         }
         var (scale, shift) = ([1.0], [0.0])
         var current = value
-        var isFound = false
+        var (isFound, isTurned) = (false, false)
         while true {
             let readers = network.nodes.filter { $0.inputs.contains(current) }
             guard readers.count == 1, let node = readers.first, node.outputs.count == 1, !network.outputs.contains(current) else { break }
             let operand = node.inputs.count == 2 ? node.inputs.first { $0 != current }.flatMap { constants[$0] } : nil
             // Constants that repeat along some axes of the value are no vector of it.
-            let numbers = operand.flatMap { $0.count == 1 || $0.count == size ? $0.map(Double.init) : nil }
+            let numbers = operand.flatMap { $0.count == 1 || $0.count == size && !isTurned ? $0.map(Double.init) : nil }
             switch node.layer {
             case .identity, .flatten, .reshape, .activation(.identity), .activation(.function(.clip)): break
+            // What is the same for all values stays so in another order.
+            case .transpose where !isFound: isTurned = true
             case .add:
                 guard let numbers else { return nil }
                 shift = InputNormalizer.combined(shift, numbers, +)
