@@ -71,6 +71,23 @@ import Pruning
         }
     }
 
+    /// Two heads name no classes: what images are to the biases of the first convolution tells bytes from smaller pixels.
+    @Test(arguments: [(Float(1), PixelConvention.unit), (0.0005, .bytes)])
+    func biasesTellBytesWhereNoAnswersDo(_ scale: Float, _ convention: PixelConvention) throws {
+        var network = Network.residual(.init(hasNormalization: false, hasBias: true))
+        network.values[0].shape = [3, 24, 24]
+        let stem = try #require(network.parameters["stem.weight"])
+        let taps = (0..<stem.shape[0] * 27).map { stem.values[$0 % stem.values.count] * scale }
+        network.parameters["stem.weight"] = Parameter(shape: [stem.shape[0], 3, 3, 3], values: taps)
+        // A map of channels in the place of classes.
+        network.outputs.insert(try #require(network.nodes.first { $0.name == "b" }).outputs[0], at: 0)
+        var settings = PruningSettings(budget: .keep(0.5))
+        (settings.inputPrior, settings.effort, settings.sampleCount) = (nil, .quick, 32)
+        let plan = try Pruner(network: network, settings: settings).plan()
+        #expect(plan.inputs == .photographs(images: 32, convention: convention), "\(plan.inputs)")
+        #expect(plan.warnings.contains(.guessedConvention(convention)))
+    }
+
     @Test func anArchiveThatIsNotOfPhotographsIsRefused() throws {
         var archive = TensorArchive()
         #expect(throws: TensorFileError.self) { try Photograph.photographs(of: archive) }

@@ -26,7 +26,7 @@ import Testing
         .noInputs(.notEvaluable), .noInputs(.noModelFits), .noInputs(.notNeeded),
         .settingsWithoutInputs(selection: .top, points: .product, reweighting: .none), .assumedPrior, .assumedStandard, .assumedBytes,
         .unmatchedImages(cause: "cause"),
-        .mismatchRose(from: 1, to: 2), .noNormalizationLeft, .assumedConvention(.symmetric),
+        .mismatchRose(from: 1, to: 2), .noNormalizationLeft, .assumedConvention(.symmetric), .guessedConvention(.bytes),
         .unascendedImages(cause: "cause"), .unascendedImages(cause: nil), .wholeStream(group: "a", reason: nil),
         .wholeStreams(agreementCut: 0.5, agreementWhole: 0.75),
         .comparedBefore(node: "a", operation: "b"),

@@ -62,6 +62,8 @@ private struct ImageChoice {
     /// Images of each kind that tell kinds apart, by statistics and by answers, and the share of the work that this may take.
     private static let comparedCounts = (statistics: 8...32, answers: 8...128)
     private static let comparedShare = 0.125
+    /// Images whose pixels' scale is told by the first convolution: their places are many.
+    private static let scaledCount = 8
 
     private let run: PruningRun
     private let drawing: ImageDrawing
@@ -80,9 +82,12 @@ private struct ImageChoice {
     private var multiplyAdds: Double { Swift.max(1, Double(network.cost.multiplyAdds ?? 1)) }
 
     /// What is said about a kind: photographs do not follow the prior, and their scale may be a guess.
-    private func warnings(_ kind: ImageDrawing.Kind) -> [PruningWarning] {
+    ///
+    /// - Parameter isTold: whether answers or statistics of the network speak for the kind.
+    private func warnings(_ kind: ImageDrawing.Kind, isTold: Bool = true) -> [PruningWarning] {
         guard kind.process == .photographs else { return priorWarnings }
-        return kind.convention == .declared ? [] : [.assumedConvention(kind.convention)]
+        if kind.convention == .declared { return [] }
+        return [isTold ? .assumedConvention(kind.convention) : .guessedConvention(kind.convention)]
     }
 
     /// The kind whose statistics are closest to those that the batch normalizations store, moved towards them.
@@ -197,13 +202,18 @@ private struct ImageChoice {
             guard let value = try ImageRecognition.information(network, images) else { continue }
             if value > best?.value ?? -.infinity { best = (kind, value) }
         }
-        let kind = best?.kind ?? drawing.kinds.first { $0.process != .deadLeaves } ?? .init(process: .field)
+        var kind = best?.kind ?? drawing.kinds.first { $0.process != .deadLeaves } ?? .init(process: .field)
         guard kind.process == .photographs else { return fieldImages(chain: chain) }
+        if best == nil, kind.convention == .unit, drawing.kinds.contains(.init(process: .photographs, convention: .bytes)) {
+            var generator = self.generator
+            let images = drawing.images(kind, count: ImageChoice.scaledCount, using: &generator)
+            if try PixelScale.isOfBytes(network, images) { kind.convention = .bytes }
+        }
         let images = settings.sampleCount ?? photographCount
         var generator = self.generator
         return RunInputs(
             .samples(drawing.images(kind, count: images, using: &generator)),
-            .photographs(images: images, convention: kind.convention), chain: chain, warnings: folded + warnings(kind),
+            .photographs(images: images, convention: kind.convention), chain: chain, warnings: folded + warnings(kind, isTold: best != nil),
             unseen: otherKind(.init(process: .deadLeaves, convention: kind.convention)), others: others(kind, beside: images))
     }
 

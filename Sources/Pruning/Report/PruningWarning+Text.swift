@@ -40,6 +40,8 @@ extension PruningWarning {
             "this network has no batch normalization (exporters fold it into the convolutions), so nothing tells what its data look like, which costs accuracy (ResNet-20 for CIFAR-10 at half the channels: 78 % instead of 82 %); better: \(name(.calibration)) with a few hundred images, or an export that keeps it: torch.onnx.export(…, optimize=False), or with dynamo=False also training=torch.onnx.TrainingMode.PRESERVE"
         case .assumedConvention(let convention):
             "how pixels are scaled was not declared: of the usual conventions the network recognizes photographs best with \(convention.phrase); \(name(.inputShift)) and \(name(.inputScale)) would settle it"
+        case .guessedConvention(let convention):
+            "how pixels are scaled was not declared, and a network whose answers are not classes hardly tells: \(convention.phrase) are assumed\(convention == .bytes ? ", as the first convolution's biases outweigh darker ones" : ""); \(name(.inputShift)) and \(name(.inputScale)) would settle it"
         case .unascendedImages(let cause):
             "the images were not moved towards the network's classes: \(cause ?? "its gradients overflow")"
         case .wholeStream(let group, let reason):

@@ -49,6 +49,8 @@ public enum PruningWarning: Sendable, Equatable, Codable {
     case noNormalizationLeft
     /// How pixels are scaled was not declared; the convention that the network recognizes best was taken.
     case assumedConvention(PixelConvention)
+    /// The same where no answers tell what is recognized: by the first convolution (``PixelScale``) bytes, or not bytes, and no more is known.
+    case guessedConvention(PixelConvention)
     /// Drawn images were not moved towards the network's classes, and why; `nil` when its gradients overflow.
     case unascendedImages(cause: String?)
     /// A residual stream that cannot be cut though all were asked for; the reason when one is known.
