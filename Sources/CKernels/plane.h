@@ -2,18 +2,7 @@
 //
 // Before inclusion: the vectors of lanes.h.
 
-#define PICK(mask, a, b) ((VEC)(((WHOLE)(mask) & (WHOLE)(a)) | (~(WHOLE)(mask) & (WHOLE)(b))))
-
-CK_INLINE VEC NAME(activated_plane)(const ck_plane_convolution *c, VEC value) {
-    if (c->activation == CK_CLAMP) {
-        VEC low = SPLAT(c->low), high = SPLAT(c->high);
-        value = PICK(low > value, low, value);
-        value = PICK(high < value, high, value);
-    } else if (c->activation == CK_LEAK) {
-        value = PICK(value < SPLAT(0.0f), value * SPLAT(c->low), value);
-    }
-    return value;
-}
+#include "activated.h"
 
 // Copies whole vectors, the last of which overlaps the one before.
 CK_INLINE void NAME(copy_run)(const float *from, ptrdiff_t count, float *to) {
@@ -87,10 +76,10 @@ CK_INLINE void NAME(store_rows)(const ck_plane_convolution *c, const VEC *sum, p
         VEC value = sum[r];
         if (w >= LANES) {
             if (residual) value += LOAD(residual + at);
-            STORE(y + at, NAME(activated_plane)(c, value));
+            STORE(y + at, NAME(activated)(c->activation, c->low, c->high, value));
         } else {
             if (residual) value += LOAD_SOME(residual + at, (int)w);
-            STORE_SOME(y + at, NAME(activated_plane)(c, value), (int)w);
+            STORE_SOME(y + at, NAME(activated)(c->activation, c->low, c->high, value), (int)w);
         }
     }
 }
@@ -247,4 +236,3 @@ static void NAME(plane_filter_slopes)(const ck_plane_convolution *c, const float
     }
 }
 
-#undef PICK

@@ -2,7 +2,7 @@
 //
 // Before inclusion: the vectors of lanes.h, ROWS and VECTORS (a tile is ROWS × VECTORS·LANES).
 
-#define PICK(mask, a, b) ((VEC)(((WHOLE)(mask) & (WHOLE)(a)) | (~(WHOLE)(mask) & (WHOLE)(b))))
+#include "activated.h"
 
 enum { NAME(width) = VECTORS * LANES };
 
@@ -21,17 +21,6 @@ CK_INLINE void NAME(sums)(const ck_product *p, const float *left, const float *r
             for (int v = 0; v < vectors; v++) sum[r][v] += factor * value[v];
         }
     }
-}
-
-CK_INLINE VEC NAME(activated)(const ck_product *p, VEC value) {
-    if (p->activation == CK_CLAMP) {
-        VEC low = SPLAT(p->low), high = SPLAT(p->high);
-        value = PICK(low > value, low, value);
-        value = PICK(high < value, high, value);
-    } else if (p->activation == CK_LEAK) {
-        value = PICK(value < SPLAT(0.0f), value * SPLAT(p->low), value);
-    }
-    return value;
 }
 
 // Copies `count` columns between a dense row and a result that is interrupted after every `run` columns. Not inlined: once per
@@ -60,7 +49,7 @@ CK_INLINE void NAME(store)(const ck_product *p, VEC value, float *y, const float
     if (p->row_bias) value += SPLAT(p->row_bias[row]);
     if (p->column_bias) value += LOAD_SOME(p->column_bias + column, lanes);
     if (residual) value += LOAD_SOME(residual, lanes);
-    value = NAME(activated)(p, value);
+    value = NAME(activated)(p->activation, p->low, p->high, value);
     STORE_SOME(y, value, lanes);
 }
 
@@ -138,4 +127,3 @@ static void NAME(product)(const ck_product *p) {
 
 #undef ROWS
 #undef VECTORS
-#undef PICK

@@ -274,6 +274,30 @@ void ck_convolve_plane(const ck_plane_convolution *convolution, const float *x, 
 /// slopes += derivative of Σ dy·(filter ∗ x) with respect to the taps of the filter, for one plane; the activation does not count.
 void ck_plane_filter_slopes(const ck_plane_convolution *convolution, const float *x, const float *dy, float *slopes, float *workspace);
 
+/// The geometry of a convolution by 3 × 3 filters without strides, and what follows it (as in ck_product). Tiles are 4 × 4 results,
+/// those of a row of tiles side by side; rows of tiles are counted through the images of a batch.
+typedef struct {
+    ptrdiff_t height, width, out_height, out_width, top, left;
+    int adds;                  ///< whether what y holds is added to the result
+    int activation;
+    float low, high;
+} ck_winograd;
+
+/// Floats of scratch memory for `tiles` tiles.
+ptrdiff_t ck_winograd_scratch(ptrdiff_t tiles);
+
+/// G·g·Gᵀ of `count` filters of nine taps: value k of filter i goes to out + k·count + i, k < 36.
+void ck_winograd_filters(const float *filters, ptrdiff_t count, float *out);
+
+/// Bᵀ·d·B of the tiles of `rows` rows of tiles of one channel, whose planes lie image_stride apart: value k < 36 of tile t goes to
+/// out + k·stride + t. Whole vectors are written: the stride is a multiple of 16.
+void ck_winograd_inputs(const ck_winograd *winograd, const float *x, ptrdiff_t image_stride, ptrdiff_t first, ptrdiff_t rows,
+                        float *out, ptrdiff_t stride, float *scratch);
+
+/// y ← φ(Aᵀ·m·A + bias + residual) for the same tiles; the residual lies like y, and is null for none.
+void ck_winograd_outputs(const ck_winograd *winograd, const float *m, ptrdiff_t stride, ptrdiff_t first, ptrdiff_t rows, float bias,
+                         const float *residual, float *y, ptrdiff_t image_stride, float *scratch);
+
 /// `rows` rows of `width` entries: zeros, but x[i·stride] at low ≤ i < high; x moves on by x_stride from row to row and may
 /// point outside of its array as long as those entries lie within.
 void ck_shift_rows(const float *x, ptrdiff_t x_stride, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t low, ptrdiff_t high,

@@ -1,8 +1,9 @@
 // Convolution of images as products of packed filters with rows that are read where they lie.
 //
 // 1×1 convolutions read the image itself; the small planes of several images are first put side by side, so that tiles
-// are full. Others read a buffer of shifted copies (PatchRows) that stays in the second level of the cache. Depthwise ones
-// convolve plane by plane. Bias, residual and activation are applied to tiles before they leave the registers.
+// are full. 3×3 ones without strides are products of transformed tiles (WinogradConvolution) where that pays. Others read a buffer
+// of shifted copies (PatchRows) that stays in the second level of the cache. Depthwise ones convolve plane by plane. Bias, residual
+// and activation are applied to tiles before they leave the registers.
 //
 // Work is cut into blocks of positions, and for threads that share an image into units, a block of some of the filters each.
 // Every output is one sum in the order of its filter, however work is cut.
@@ -10,15 +11,16 @@
 import LinearAlgebra
 
 struct ConvolutionKernel: Sendable {
-    enum Strategy: Sendable { case pointwise, depthwise, rows }
+    enum Strategy: Sendable { case pointwise, depthwise, winograd, rows }
 
     let extents: Extents
     let strategy: Strategy
     let epilogue: Epilogue
     /// Whether results are added to what the output holds.
     let accumulates: Bool
-    /// Depthwise: as stored. Otherwise packed for products, group after group.
+    /// Depthwise and Winograd: as stored. Otherwise packed for products, group after group.
     private let filters: [Float]
+    private let winograd: WinogradConvolution?
     private let patches: PatchRows?
     private let plane: PlaneConvolution?
     /// Pointwise: offsets of the rows of an image, and of images that lie side by side.
@@ -52,10 +54,16 @@ struct ConvolutionKernel: Sendable {
             strategy = .pointwise
         } else if e.inputsPerGroup == 1 && e.outputsPerGroup <= 4 {
             strategy = .depthwise
+        } else if WinogradConvolution.pays(e) {
+            strategy = .winograd
         } else {
             strategy = .rows
         }
         self.accumulates = accumulates && strategy != .depthwise
+        let winograd =
+            strategy == .winograd
+            ? WinogradConvolution(e, weight: weight, accumulates: accumulates, activation: epilogue.stored) : nil
+        self.winograd = winograd
         let patches = strategy == .rows ? PatchRows(e) : nil
         self.patches = patches
         let plane =
@@ -73,13 +81,18 @@ struct ConvolutionKernel: Sendable {
         gatheredOffsets = gathered > 1 ? (0..<e.inputsPerGroup).map { $0 * gathered * e.plane } : []
         switch strategy {
         case .depthwise: workspaceSize = plane?.workspaceSize ?? 0
+        case .winograd: workspaceSize = winograd?.workspaceSize ?? 0
         case .rows: workspaceSize = patches?.size ?? 0
         case .pointwise: workspaceSize = gathered > 1 ? gathered * e.inputsPerGroup * e.plane : 0
         }
-        filters = strategy == .depthwise ? weight : Self.packed(weight, extents: e)
+        filters = strategy == .depthwise || strategy == .winograd ? weight : Self.packed(weight, extents: e)
         switch strategy {
         case .depthwise: parts = Self.parts(of: e.outputs, inRunsOf: Self.planesPerUnit)
         case .pointwise: parts = Self.parts(e, columns: min(e.plane, Self.blockColumns), narrowest: 1, enough: Self.enoughUnits.plain)
+        case .winograd:
+            parts = Self.parts(
+                e, columns: e.outPlane / max(winograd?.blockCount(1) ?? 1, 1), narrowest: Self.productsPerFilling,
+                enough: Self.enoughUnits.filling)
         case .rows:
             parts = Self.parts(
                 e, columns: (patches?.block ?? 1) * e.outWidth, narrowest: Self.productsPerFilling / e.kernelHeight,
@@ -118,7 +131,7 @@ struct ConvolutionKernel: Sendable {
 
     /// The filters as (out, in/groups, kh, kw).
     func sourceWeight() -> [Float] {
-        guard strategy != .depthwise else { return filters }
+        guard strategy == .pointwise || strategy == .rows else { return filters }
         let e = extents
         let size = TiledProduct.packedCount(rows: e.outputsPerGroup, depth: e.depth)
         var result = [Float](repeating: 0, count: e.outputs * e.depth)
@@ -137,13 +150,14 @@ struct ConvolutionKernel: Sendable {
     func unitCount(_ count: Int) -> Int { blockCount(count) * parts.count }
 
     private func blockCount(_ count: Int) -> Int {
-        strategy == .pointwise && gathered > 1 && count > 1 ? (count + gathered - 1) / gathered : count * blocksPerImage
+        if let winograd { return winograd.blockCount(count) }
+        return strategy == .pointwise && gathered > 1 && count > 1 ? (count + gathered - 1) / gathered : count * blocksPerImage
     }
 
     private var blocksPerImage: Int {
         switch strategy {
         case .pointwise: (extents.plane + Self.blockColumns - 1) / Self.blockColumns
-        case .depthwise: 1
+        case .depthwise, .winograd: 1
         case .rows: patches.map { (extents.outHeight + $0.block - 1) / $0.block } ?? 0
         }
     }
@@ -181,6 +195,18 @@ struct ConvolutionKernel: Sendable {
                 images, input + first * e.inputs * e.plane, output + outStart, residual.map { $0 + outStart }, outputs, workspace)
             return
         }
+        if let winograd {
+            forEachGroup(of: outputs) { group, filters in
+                let outStart = group * e.outputsPerGroup * e.outPlane
+                winograd.run(
+                    block: block, of: count, group: group, filters: filters, input: input + group * e.inputsPerGroup * e.plane,
+                    output: output + outStart, residual: residual.map { $0 + outStart }, bias: epilogue.bias, workspace: workspace)
+            }
+            winograd.forEachRun(of: block, images: count) { image, start, length in
+                activateRest(output + image * e.outputs * e.outPlane, outputs, start: start, count: length)
+            }
+            return
+        }
         let (image, part) = block.quotientAndRemainder(dividingBy: blocksPerImage)
         let x = input + image * e.inputs * e.plane
         let y = output + image * e.outputs * e.outPlane
@@ -190,6 +216,7 @@ struct ConvolutionKernel: Sendable {
             let start = part * Self.blockColumns
             pointwise(x, y, r, outputs, start: start, count: min(Self.blockColumns, e.plane - start))
         case .depthwise: depthwise(x, y, r, outputs, workspace)
+        case .winograd: break
         case .rows: rows(x, y, r, outputs, block: part, workspace)
         }
     }
