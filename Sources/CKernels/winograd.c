@@ -44,6 +44,15 @@ void ck_winograd_inputs(const ck_winograd *w, const float *x, ptrdiff_t image_st
     winograd_inputs_128(w, x, image_stride, first, rows, out, stride, scratch);
 }
 
+void ck_winograd_slopes(const ck_winograd *w, const float *dy, ptrdiff_t image_stride, ptrdiff_t first, ptrdiff_t rows, float *out,
+                        ptrdiff_t stride, float *scratch) {
+#ifdef CK_HAS_WIDE
+    if (ck_widest() == 512) return winograd_slopes_512(w, dy, image_stride, first, rows, out, stride, scratch);
+    if (ck_widest() == 256) return winograd_slopes_256(w, dy, image_stride, first, rows, out, stride, scratch);
+#endif
+    winograd_slopes_128(w, dy, image_stride, first, rows, out, stride, scratch);
+}
+
 void ck_winograd_outputs(const ck_winograd *w, const float *m, ptrdiff_t stride, ptrdiff_t first, ptrdiff_t rows, float bias,
                          const float *residual, float *y, ptrdiff_t image_stride, float *scratch) {
 #ifdef CK_HAS_WIDE
@@ -88,6 +97,37 @@ CK_CLONES void ck_winograd_filters(const float *filters, ptrdiff_t count, float 
             transform_filters(down[k], u);
             for (int n = 0; n < 6; n++)
                 for (ptrdiff_t j = 0; j < some; j++) out[(6 * k + n) * count + first + j] = (float)u[n][j];
+        }
+    }
+}
+
+// g ← Gᵀ·u of FILTERS filters.
+CK_INLINE void transform_back(float u[6][FILTERS], float g[3][FILTERS]) {
+    const float near = NEAR * NEAR, far = FAR * FAR, of_near = 1 / (2 * near * (near - far)), of_far = 1 / (2 * far * (far - near));
+    for (int j = 0; j < FILTERS; j++) {
+        float even = (u[1][j] + u[2][j]) * of_near, odd = (u[1][j] - u[2][j]) * of_near;
+        float far_even = (u[3][j] + u[4][j]) * of_far, far_odd = (u[3][j] - u[4][j]) * of_far;
+        g[0][j] = u[0][j] * (1 / (near * far)) + even + far_even;
+        g[1][j] = NEAR * odd + FAR * far_odd;
+        g[2][j] = near * even + far * far_even + u[5][j];
+    }
+}
+
+CK_CLONES void ck_winograd_filter_slopes(const float *sums, ptrdiff_t count, float *slopes) {
+    for (ptrdiff_t first = 0; first < count; first += FILTERS) {
+        ptrdiff_t some = count - first < FILTERS ? count - first : FILTERS;
+        float along[3][6][FILTERS];
+        for (int k = 0; k < 6; k++) {
+            float u[6][FILTERS] = {{0}}, g[3][FILTERS];
+            for (int n = 0; n < 6; n++) memcpy(u[n], sums + (6 * k + n) * count + first, (size_t)some * sizeof(float));
+            transform_back(u, g);
+            for (int kx = 0; kx < 3; kx++) memcpy(along[kx][k], g[kx], sizeof g[kx]);
+        }
+        for (int kx = 0; kx < 3; kx++) {
+            float g[3][FILTERS];
+            transform_back(along[kx], g);
+            for (int ky = 0; ky < 3; ky++)
+                for (ptrdiff_t j = 0; j < some; j++) slopes[9 * (first + j) + 3 * ky + kx] += g[ky][j];
         }
     }
 }

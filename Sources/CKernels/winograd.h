@@ -52,19 +52,34 @@ CK_INLINE void NAME(transform_output)(const VEC m[6], VEC y[4]) {
     y[3] = SPLAT(NEAR * NEAR * NEAR) * odd + SPLAT(FAR * FAR * FAR) * far_odd + m[5];
 }
 
-// The columns of six lines of an image, from `column` on, transformed down the lines; zeros outside of the image.
-CK_INLINE void NAME(transform_lines)(const float *const line[6], ptrdiff_t column, ptrdiff_t width, ptrdiff_t count, float *out,
+// v ← A·y.
+CK_INLINE void NAME(transform_slopes)(const VEC y[4], VEC v[6]) {
+    VEC even = y[0] + SPLAT(NEAR * NEAR) * y[2], odd = SPLAT(NEAR) * y[1] + SPLAT(NEAR * NEAR * NEAR) * y[3];
+    v[0] = y[0];
+    v[1] = even + odd;
+    v[2] = even - odd;
+    even = y[0] + SPLAT(FAR * FAR) * y[2];
+    odd = SPLAT(FAR) * y[1] + SPLAT(FAR * FAR * FAR) * y[3];
+    v[3] = even + odd;
+    v[4] = even - odd;
+    v[5] = y[3];
+}
+
+// The columns of lines of an image from `column` on, transformed down the lines: six lines, or four for slopes; zeros outside of
+// the image.
+CK_INLINE void NAME(transform_lines)(const float *const *line, int lines, ptrdiff_t column, ptrdiff_t width, ptrdiff_t count, float *out,
                                      ptrdiff_t stride) {
     for (ptrdiff_t i = 0; i < count; i += LANES, column += LANES) {
         VEC d[6], v[6];
         if (column >= 0 && column + LANES <= width) {
-            for (int k = 0; k < 6; k++) d[k] = line[k] ? LOAD(line[k] + column) : SPLAT(0.0f);
+            for (int k = 0; k < lines; k++) d[k] = line[k] ? LOAD(line[k] + column) : SPLAT(0.0f);
         } else {
             int low = column >= 0 ? 0 : column <= -LANES ? LANES : (int)-column;
             int high = column >= width ? 0 : width - column >= LANES ? LANES : (int)(width - column);
-            for (int k = 0; k < 6; k++) d[k] = line[k] && low < high ? LOAD_RANGE(line[k] + column, low, high) : SPLAT(0.0f);
+            for (int k = 0; k < lines; k++) d[k] = line[k] && low < high ? LOAD_RANGE(line[k] + column, low, high) : SPLAT(0.0f);
         }
-        NAME(transform_input)(d, v);
+        if (lines == 6) NAME(transform_input)(d, v);
+        else NAME(transform_slopes)(d, v);
         for (int k = 0; k < 6; k++) STORE(out + k * stride + i, v[k]);
     }
 }
@@ -83,8 +98,8 @@ static void NAME(winograd_inputs)(const ck_winograd *w, const float *x, ptrdiff_
             int inside = top + k >= 0 && top + k < w->height;
             line[k] = inside ? x + image * image_stride + (top + k) * w->width : NULL;
         }
-        NAME(transform_lines)(line, -w->left, w->width, 4 * across, scratch + row * 4 * across, line_stride);
-        NAME(transform_lines)(line, 4 - w->left, w->width, 4 * across, next + row * 4 * across, line_stride);
+        NAME(transform_lines)(line, 6, -w->left, w->width, 4 * across, scratch + row * 4 * across, line_stride);
+        NAME(transform_lines)(line, 6, 4 - w->left, w->width, 4 * across, next + row * 4 * across, line_stride);
     }
     for (ptrdiff_t tile = 0; tile < tiles; tile += LANES) {
         for (int k = 0; k < 6; k++) {
@@ -98,6 +113,32 @@ static void NAME(winograd_inputs)(const ck_winograd *w, const float *x, ptrdiff_
                         HIGH_HALVES(last01, last23), LOW_HALVES(next01, next23), HIGH_HALVES(next01, next23)};
             VEC v[6];
             NAME(transform_input)(d, v);
+            for (int n = 0; n < 6; n++) STORE(out + (6 * k + n) * stride + tile, v[n]);
+        }
+    }
+}
+
+// The same for the slopes of results, whose tiles do not overlap.
+static void NAME(winograd_slopes)(const ck_winograd *w, const float *dy, ptrdiff_t image_stride, ptrdiff_t first, ptrdiff_t rows,
+                                  float *out, ptrdiff_t stride, float *scratch) {
+    ptrdiff_t across = (w->out_width + 3) / 4, down = (w->out_height + 3) / 4, tiles = rows * across;
+    ptrdiff_t line_stride = winograd_line(tiles);
+    for (ptrdiff_t row = 0; row < rows; row++) {
+        ptrdiff_t image = (first + row) / down, top = (first + row) % down * 4;
+        const float *line[4];
+        for (int k = 0; k < 4; k++) line[k] = top + k < w->out_height ? dy + image * image_stride + (top + k) * w->out_width : NULL;
+        NAME(transform_lines)(line, 4, 0, w->out_width, 4 * across, scratch + row * 4 * across, line_stride);
+    }
+    for (ptrdiff_t tile = 0; tile < tiles; tile += LANES) {
+        for (int k = 0; k < 6; k++) {
+            const float *a = scratch + k * line_stride + 4 * tile;
+            VEC a0 = LOAD(a), a1 = LOAD(a + LANES), a2 = LOAD(a + 2 * LANES), a3 = LOAD(a + 3 * LANES);
+            VEC first01 = FIRST_PHASES(a0, a1), first23 = FIRST_PHASES(a2, a3);
+            VEC last01 = LAST_PHASES(a0, a1), last23 = LAST_PHASES(a2, a3);
+            VEC y[4] = {LOW_HALVES(first01, first23), HIGH_HALVES(first01, first23), LOW_HALVES(last01, last23),
+                        HIGH_HALVES(last01, last23)};
+            VEC v[6];
+            NAME(transform_slopes)(y, v);
             for (int n = 0; n < 6; n++) STORE(out + (6 * k + n) * stride + tile, v[n]);
         }
     }

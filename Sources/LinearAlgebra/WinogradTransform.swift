@@ -4,7 +4,7 @@ internal import CKernels
 
 /// Y = Aᵀ[(G·g·Gᵀ) ∘ (Bᵀ·d·B)]A for tiles of 4 × 4 results of a convolution by 3 × 3 filters without strides.
 ///
-/// Rows of tiles are counted through the images of a batch. Source: Lavin and Gray, arXiv 1509.09308, section 4.3.
+/// The adjoint with respect to the filters is dg = Gᵀ[(A·dY·Aᵀ) ∘ (Bᵀ·d·B)]G. Rows of tiles are counted through the images of a batch. Source: Lavin and Gray, arXiv 1509.09308, section 4.3.
 package struct WinogradTransform: Sendable {
     /// C's numbers and nothing else.
     private let geometry: ck_winograd
@@ -45,6 +45,21 @@ package struct WinogradTransform: Sendable {
         withUnsafePointer(to: geometry) {
             ck_winograd_inputs($0, x, imageStride, rows.lowerBound, rows.count, out, stride, scratch)
         }
+    }
+
+    /// Transforms the same rows of tiles of one channel of slopes of the results.
+    package func transformSlopes(
+        _ dy: UnsafePointer<Float>, imageStride: Int, rows: Range<Int>, into out: UnsafeMutablePointer<Float>, stride: Int,
+        scratch: UnsafeMutablePointer<Float>
+    ) {
+        withUnsafePointer(to: geometry) {
+            ck_winograd_slopes($0, dy, imageStride, rows.lowerBound, rows.count, out, stride, scratch)
+        }
+    }
+
+    /// Adds the slopes of `count` filters of nine taps, from the sums over tiles, value after value.
+    package static func addFilterSlopes(_ sums: UnsafePointer<Float>, count: Int, to slopes: UnsafeMutablePointer<Float>) {
+        ck_winograd_filter_slopes(sums, count, slopes)
     }
 
     /// The results of some rows of tiles of one filter; the residual lies like them.

@@ -40,6 +40,15 @@ struct ConvolutionCase: Sendable {
         cases.append(
             .init(
                 input: [600, 12, 13], outputs: 9, kernel: [1, 1], strides: [1, 1], padding: [0, 0, 0, 0], dilations: [1, 1], groups: 1))
+        // Winograd's tiles: several blocks and slices of filters, planes that end within a tile, margins that differ, groups.
+        for (channels, outputs, side, groups) in [(24, 80, 50, 1), (100, 70, 16, 1), (36, 54, 13, 2)] {
+            for padding in [[1, 1, 1, 1], [0, 2, 1, 0]] {
+                cases.append(
+                    .init(
+                        input: [channels, side, side + 2], outputs: outputs, kernel: [3, 3], strides: [1, 1], padding: padding,
+                        dilations: [1, 1], groups: groups))
+            }
+        }
         // Planes: filters whose sizes are known when compiled, blocks of rows, rows narrower and wider than vectors.
         for (kernel, stride) in [(3, 1), (3, 2), (5, 1), (5, 2)] {
             for (height, width) in [(7, 7), (40, 16), (19, 37), (6, 70)] {
@@ -158,6 +167,22 @@ struct ConvolutionCase: Sendable {
             for range in [0..<37, 5..<6, 16..<35] {
                 #expect(try evaluator.forward([batch], samples: range, threads: threads).observed[0] == whole.samples(range))
             }
+        }
+    }
+
+    /// Tiles of 3×3 convolutions make a third of the multiply–adds or less; other kernels make those of the definition.
+    @Test func passesMakeFewerMultiplyAddsByTiles() throws {
+        func work(_ kernel: Int, stride: Int, side: Int) throws -> Double {
+            var net = RandomNetwork(seed: 35)
+            let input = net.input([32, side, side])
+            let value = try net.convolution("c", input, 32, kernel: [kernel, kernel], stride: stride, padding: kernel / 2)
+            let network = try net.network(outputs: value).inferringShapes()
+            return network.passMultiplyAdds / Double(try #require(network.cost.multiplyAdds))
+        }
+        #expect(try work(3, stride: 1, side: 24) < 0.37)
+        #expect(try work(3, stride: 1, side: 24) > 0.25)
+        for (kernel, stride, side) in [(1, 1, 24), (3, 2, 24), (5, 1, 24), (3, 1, 5)] {
+            #expect(try work(kernel, stride: stride, side: side) == 1)
         }
     }
 

@@ -294,6 +294,14 @@ void ck_winograd_filters(const float *filters, ptrdiff_t count, float *out);
 void ck_winograd_inputs(const ck_winograd *winograd, const float *x, ptrdiff_t image_stride, ptrdiff_t first, ptrdiff_t rows,
                         float *out, ptrdiff_t stride, float *scratch);
 
+/// A·dy·Aᵀ of the same tiles of one channel of slopes of the results.
+void ck_winograd_slopes(const ck_winograd *winograd, const float *dy, ptrdiff_t image_stride, ptrdiff_t first, ptrdiff_t rows,
+                        float *out, ptrdiff_t stride, float *scratch);
+
+/// slopes += Gᵀ·s·G of `count` filters, s the sums over tiles of transformed slopes times transformed inputs: value k of filter i
+/// at sums + k·count + i.
+void ck_winograd_filter_slopes(const float *sums, ptrdiff_t count, float *slopes);
+
 /// y ← φ(Aᵀ·m·A + bias + residual) for the same tiles; the residual lies like y, and is null for none.
 void ck_winograd_outputs(const ck_winograd *winograd, const float *m, ptrdiff_t stride, ptrdiff_t first, ptrdiff_t rows, float bias,
                          const float *residual, float *y, ptrdiff_t image_stride, float *scratch);

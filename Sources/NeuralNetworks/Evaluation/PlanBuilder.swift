@@ -247,33 +247,25 @@ struct PlanBuilder {
             value = network.nodes[next].outputs[0]
         }
         (epilogue.activation, value) = absorbActivation(after: value)
-        let kernel = try affineKernel(node, outShape: outShape, affine: affine, epilogue: epilogue)
+        let kernel = try affineKernel(node, affine: affine, epilogue: epilogue)
         let step = EvaluationPlan.Step(node: index, kernel: kernel, inputs: [input], outputs: [try output(value, of: node)])
         if let sum { pending[sum.node] = (step, sum.residual) } else { plan.steps.append(step) }
     }
 
     private func affineKernel(
-        _ node: Network.Node, outShape: [Int], affine: (scale: [Float], shift: [Float])?, epilogue: Epilogue
+        _ node: Network.Node, affine: (scale: [Float], shift: [Float])?, epilogue: Epilogue
     ) throws(NetworkError) -> EvaluationPlan.Kernel {
         var epilogue = epilogue
-        let inShape = try shape(of: node.inputs[0], at: node.name)
         switch node.layer {
         case .convolution(let layer):
             let extents = try network.convolutionExtents(layer, of: node)
             var weight = try network.parameter(layer.weight, of: node).values
             epilogue.bias = try network.vector(layer.bias, count: extents.outputs, of: node) ?? []
             if let affine { Self.fold(affine, into: &weight, bias: &epilogue.bias, rowLength: weight.count / extents.outputs) }
-            let window = SlidingWindow(
-                input: inShape, output: outShape, window: extents.kernel, strides: layer.strides, dilations: layer.dilations,
-                padding: layer.padding)
-            return .convolution(
-                ConvolutionKernel(
-                    extents: .init(
-                        inputs: extents.inputs, height: window.height, width: window.width, outputs: extents.outputs,
-                        outHeight: window.outHeight, outWidth: window.outWidth, kernelHeight: window.windowY, kernelWidth: window.windowX,
-                        strideY: window.strideY, strideX: window.strideX, dilationY: window.dilationY, dilationX: window.dilationX,
-                        top: window.top, left: window.left, groups: layer.groups),
-                    weight: weight, epilogue: epilogue))
+            guard let sizes = network.kernelExtents(layer, of: node) else {
+                throw .invalidNode(name: node.name, reason: "expected known sizes of input and output")
+            }
+            return .convolution(ConvolutionKernel(extents: sizes, weight: weight, epilogue: epilogue))
         case .linear(let layer):
             let extents = try network.linearExtents(layer, of: node)
             var parameter = try network.parameter(layer.weight, of: node)
@@ -283,6 +275,7 @@ struct PlanBuilder {
                 (parameter, isTransposed) = (layer.outputRows(of: parameter), false)
                 Self.fold(affine, into: &parameter.values, bias: &epilogue.bias, rowLength: extents.inputs)
             }
+            let inShape = try shape(of: node.inputs[0], at: node.name)
             return .dense(
                 DenseKernel(
                     inputs: extents.inputs, outputs: extents.outputs, positions: inShape.dropLast().reduce(1, *),

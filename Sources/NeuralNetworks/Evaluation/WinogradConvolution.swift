@@ -43,6 +43,13 @@ struct WinogradConvolution: Sendable {
             && 2 * e.inputsPerGroup <= 3 * e.outPlane
     }
 
+    /// Multiply–adds for one image: the products of (1), and some 12·10 for the transform of an input's tile and 10·9 for a filter's.
+    static func multiplyAdds(_ e: ConvolutionKernel.Extents) -> Double {
+        let tiles = Double((e.outHeight + 3) / 4 * ((e.outWidth + 3) / 4))
+        let products = Double(WinogradTransform.valueCount * e.inputsPerGroup * e.outputs)
+        return tiles * (products + Double(120 * e.inputs + 90 * e.outputs))
+    }
+
     /// - Parameter weight: (out, in/groups, 3, 3).
     init(_ e: ConvolutionKernel.Extents, weight: [Float], accumulates: Bool, activation: StoredActivation) {
         extents = e
@@ -50,7 +57,7 @@ struct WinogradConvolution: Sendable {
             height: e.height, width: e.width, outHeight: e.outHeight, outWidth: e.outWidth, top: e.top, left: e.left,
             accumulates: accumulates, activation: activation)
         self.transform = transform
-        rowsPerBlock = Self.rows(e, transform)
+        rowsPerBlock = Self.rowsPerBlock(channels: e.inputsPerGroup, transform)
         let tiles = rowsPerBlock * transform.tilesAcross
         let stride = WinogradTransform.stride(tiles: tiles)
         self.stride = stride
@@ -85,9 +92,9 @@ struct WinogradConvolution: Sendable {
         }
     }
 
-    /// Rows of tiles per block: those with the fewest empty lanes in their last vector, of as many tiles as the caches hold.
-    private static func rows(_ e: ConvolutionKernel.Extents, _ transform: WinogradTransform) -> Int {
-        let most = min(mostTiles, max(TiledProduct.tileColumns, inputFloats / (WinogradTransform.valueCount * e.inputsPerGroup)))
+    /// Rows of tiles per block for planes of so many channels: those with the fewest empty lanes in their last vector, of as many tiles as the caches hold.
+    static func rowsPerBlock(channels: Int, _ transform: WinogradTransform) -> Int {
+        let most = min(mostTiles, max(TiledProduct.tileColumns, inputFloats / (WinogradTransform.valueCount * channels)))
         let limit = max(1, most / transform.tilesAcross)
         var (best, bestWaste) = (limit, Double.infinity)
         for rows in Swift.stride(from: limit, through: max(1, limit / 2), by: -1) {

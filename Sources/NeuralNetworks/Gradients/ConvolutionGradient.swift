@@ -2,7 +2,7 @@
 //
 //     dW[k] += Σ_i dY[i]·X[s·i + k·d − p]ᵀ          dX[s·i + k·d − p] += W[k]ᵀ·dY[i]                                  (1)
 //
-// Filters: FilterGradient. Input: without strides the adjoint is itself a convolution and runs on the forward kernel; with strides
+// Filters: FilterGradient, or by transformed tiles (WinogradFilterGradient). Input: without strides the adjoint is itself a convolution and runs on the forward kernel; with strides
 // the patches' gradients dY·W are formed and added back (col2im), so that nothing is multiplied with the zeros between strides.
 // Those of single planes have adjoints of their own. Cost: two products of the forward pass's size.
 
@@ -19,6 +19,7 @@ struct ConvolutionGradient: Sendable {
     private let planes: PlaneConvolutionGradient?
     private let input: InputStrategy?
     private let filter: FilterGradient?
+    private let winograd: WinogradFilterGradient?
     /// (out, in/groups, kh, kw).
     private let filters: [Float]
     /// Output rows whose patches' gradients are in memory at a time.
@@ -35,20 +36,24 @@ struct ConvolutionGradient: Sendable {
         block = max(1, min(e.outHeight, Self.blockFloats / max(1, e.depth * e.outWidth)))
         if e.inputsPerGroup == 1, e.outputsPerGroup <= 4, !e.isPointwise, let planes = PlaneConvolutionGradient(e, filters: filters) {
             self.planes = planes
-            (input, filter) = (nil, nil)
+            (input, filter, winograd) = (nil, nil, nil)
             workspaceSize = planes.workspaceSize
             return
         }
         planes = nil
-        let filter = wantsWeight ? FilterGradient(e) : nil
+        let isWinograd = wantsWeight && WinogradConvolution.pays(e)
+        let winograd = isWinograd ? WinogradFilterGradient(e) : nil
+        self.winograd = winograd
+        let filter = wantsWeight && !isWinograd ? FilterGradient(e) : nil
         self.filter = filter
+        let filterSize = max(filter?.workspaceSize ?? 0, winograd?.workspaceSize ?? 0)
         if wantsInput && e.strideX == 1 && e.strideY == 1 {
             let transposed = TransposedConvolution(of: e, filters: filters)
             input = .transposed(transposed)
-            workspaceSize = max(transposed.workspaceSize, filter?.workspaceSize ?? 0)
+            workspaceSize = max(transposed.workspaceSize, filterSize)
         } else {
             input = wantsInput ? .columns : nil
-            workspaceSize = max(wantsInput ? e.depth * block * e.outWidth : 0, filter?.workspaceSize ?? 0)
+            workspaceSize = max(wantsInput ? e.depth * block * e.outWidth : 0, filterSize)
         }
     }
 
@@ -58,7 +63,10 @@ struct ConvolutionGradient: Sendable {
         dw: UnsafeMutablePointer<Float>?, workspace: UnsafeMutablePointer<Float>
     ) {
         if let planes { return planes.run(count: count, x: x, dy: dy, dx: dx, dw: dw, workspace: workspace) }
-        if let dw { filter?.run(count: count, x: x, dy: dy, dw: dw, workspace: workspace) }
+        if let dw {
+            filter?.run(count: count, x: x, dy: dy, dw: dw, workspace: workspace)
+            winograd?.run(count: count, x: x, dy: dy, dw: dw, workspace: workspace)
+        }
         guard let dx else { return }
         switch input {
         case .transposed(let transposed): transposed.run(count: count, dy: dy, dx: dx, workspace: workspace)

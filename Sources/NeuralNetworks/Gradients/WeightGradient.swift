@@ -47,7 +47,7 @@ public struct WeightGradient: Sendable {
     /// Floats of all lanes' gradients together, a quarter of a gigabyte.
     private static let laneFloats = 1 << 26
     /// Floats of the activations and gradients of one thread, and the most samples that share the weights of a product.
-    private static let chunkFloats = 1 << 21
+    private static let chunkFloats = 1 << 23
     private static let chunkSamples = 256
 
     /// Prepares a network.

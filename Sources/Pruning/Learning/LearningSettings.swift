@@ -18,7 +18,8 @@ public struct LearningSettings: Sendable, Equatable, Codable {
     /// Whether the outputs are logits, which count up to a common shift; `nil` to judge by how sure the original is.
     public var outputsAreLogits: Bool?
 
-    /// Default work, about a minute on two cores; what the efforts multiply.
+    /// Default work, about a minute on two cores, in multiply–adds that passes make (3×3 convolutions by tiles make fewer than they are
+    /// defined by); what the efforts multiply.
     public static let defaultWork = 3e12
     /// Steps of small networks for the default work. Twice as many take a policy's error from .214 to .208 (rl-go1, at 0.7).
     private static let usualSteps = 1500
