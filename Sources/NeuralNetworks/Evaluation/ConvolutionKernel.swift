@@ -41,6 +41,8 @@ struct ConvolutionKernel: Sendable {
     private static let unitWork = 1 << 19
     /// Kernel rows times filters that are worth a buffer of patches of their own: every value in it serves as many products.
     private static let productsPerFilling = 48
+    /// Filters that are worth transforming the inputs for once more.
+    private static let filtersPerTransform = 16
     /// Units of a step that are enough, so that threads have as much to do; fewer where each fills a buffer of its own.
     private static let enoughUnits = (plain: 8, filling: 4)
     /// Floats of images side by side: as the buffer of patches.
@@ -90,9 +92,9 @@ struct ConvolutionKernel: Sendable {
         case .depthwise: parts = Self.parts(of: e.outputs, inRunsOf: Self.planesPerUnit)
         case .pointwise: parts = Self.parts(e, columns: min(e.plane, Self.blockColumns), narrowest: 1, enough: Self.enoughUnits.plain)
         case .winograd:
+            let blocks = winograd?.blockCount(of: 1, isShared: true) ?? 1
             parts = Self.parts(
-                e, columns: e.outPlane / max(winograd?.blockCount(1) ?? 1, 1), narrowest: Self.productsPerFilling,
-                enough: Self.enoughUnits.filling)
+                e, columns: e.outPlane / max(blocks, 1), narrowest: Self.filtersPerTransform, enough: Self.enoughUnits.filling)
         case .rows:
             parts = Self.parts(
                 e, columns: (patches?.block ?? 1) * e.outWidth, narrowest: Self.productsPerFilling / e.kernelHeight,
@@ -147,10 +149,10 @@ struct ConvolutionKernel: Sendable {
     // MARK: Units of work
 
     /// How many independent parts the convolution of `count` images has.
-    func unitCount(_ count: Int) -> Int { blockCount(count) * parts.count }
+    func unitCount(_ count: Int) -> Int { blockCount(count, isShared: true) * parts.count }
 
-    private func blockCount(_ count: Int) -> Int {
-        if let winograd { return winograd.blockCount(count) }
+    private func blockCount(_ count: Int, isShared: Bool) -> Int {
+        if let winograd { return winograd.blockCount(of: count, isShared: isShared) }
         return strategy == .pointwise && gathered > 1 && count > 1 ? (count + gathered - 1) / gathered : count * blocksPerImage
     }
 
@@ -167,8 +169,10 @@ struct ConvolutionKernel: Sendable {
         count: Int, input: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>, residual: UnsafePointer<Float>?,
         workspace: UnsafeMutablePointer<Float>
     ) {
-        for block in 0..<blockCount(count) {
-            run(block: block, of: count, 0..<extents.outputs, input: input, output: output, residual: residual, workspace: workspace)
+        for block in 0..<blockCount(count, isShared: false) {
+            run(
+                block: block, of: count, isShared: false, 0..<extents.outputs, input: input, output: output, residual: residual,
+                workspace: workspace)
         }
     }
 
@@ -178,12 +182,12 @@ struct ConvolutionKernel: Sendable {
         workspace: UnsafeMutablePointer<Float>
     ) {
         let (block, part) = unit.quotientAndRemainder(dividingBy: parts.count)
-        run(block: block, of: count, parts[part], input: input, output: output, residual: residual, workspace: workspace)
+        run(block: block, of: count, isShared: true, parts[part], input: input, output: output, residual: residual, workspace: workspace)
     }
 
     /// Some of the outputs of a block.
     private func run(
-        block: Int, of count: Int, _ outputs: Range<Int>, input: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>,
+        block: Int, of count: Int, isShared: Bool, _ outputs: Range<Int>, input: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>,
         residual: UnsafePointer<Float>?, workspace: UnsafeMutablePointer<Float>
     ) {
         let e = extents
@@ -196,13 +200,14 @@ struct ConvolutionKernel: Sendable {
             return
         }
         if let winograd {
+            let rows = winograd.rows(ofBlock: block, of: count, isShared: isShared)
             forEachGroup(of: outputs) { group, filters in
                 let outStart = group * e.outputsPerGroup * e.outPlane
                 winograd.run(
-                    block: block, of: count, group: group, filters: filters, input: input + group * e.inputsPerGroup * e.plane,
+                    rows: rows, group: group, filters: filters, input: input + group * e.inputsPerGroup * e.plane,
                     output: output + outStart, residual: residual.map { $0 + outStart }, bias: epilogue.bias, workspace: workspace)
             }
-            winograd.forEachRun(of: block, images: count) { image, start, length in
+            winograd.forEachRun(of: rows) { image, start, length in
                 activateRest(output + image * e.outputs * e.outPlane, outputs, start: start, count: length)
             }
             return

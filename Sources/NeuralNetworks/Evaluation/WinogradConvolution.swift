@@ -12,11 +12,11 @@
 import LinearAlgebra
 
 struct WinogradConvolution: Sendable {
-    /// Rows of tiles of a block.
-    let rowsPerBlock: Int
     let workspaceSize: Int
     private let extents: ConvolutionKernel.Extents
     private let transform: WinogradTransform
+    /// Rows of tiles of a block.
+    private let rowsPerBlock: Int
     /// U of (1), group after group, value after value, packed for products.
     private let filters: [Float]
     /// Where the inputs of V begin.
@@ -31,6 +31,9 @@ struct WinogradConvolution: Sendable {
     private static let productFloats = 1 << 16
     /// Tiles of a block at most.
     private static let mostTiles = 192
+    /// Blocks that are enough where threads share them, and tiles of each at least.
+    private static let sharedBlocks = 4
+    private static let sharedTiles = 32
 
     /// Whether it pays: the transforms are shared by enough filters and inputs, tiles lie within the plane for the most part, and the
     /// transformed filters, which every block reads, are at most some fifty times as many as results of an image.
@@ -105,28 +108,43 @@ struct WinogradConvolution: Sendable {
         return best
     }
 
-    func blockCount(_ images: Int) -> Int { (images * transform.tilesDown + rowsPerBlock - 1) / rowsPerBlock }
+    /// Rows of tiles of the blocks of some images; where threads share them, enough blocks of two vectors of tiles at least.
+    private func blockRows(of images: Int, isShared: Bool) -> Int {
+        let total = images * transform.tilesDown
+        guard isShared, total < Self.sharedBlocks * rowsPerBlock else { return rowsPerBlock }
+        let parts = max(1, min(Self.sharedBlocks, total * transform.tilesAcross / Self.sharedTiles))
+        return min(rowsPerBlock, (total + parts - 1) / parts)
+    }
 
-    /// Where the results of a block lie: in which image, from which place of its planes on, and how many.
-    func forEachRun(of block: Int, images: Int, _ body: (_ image: Int, _ start: Int, _ length: Int) -> Void) {
-        var row = block * rowsPerBlock
-        let end = min(row + rowsPerBlock, images * transform.tilesDown)
-        while row < end {
+    func blockCount(of images: Int, isShared: Bool) -> Int {
+        let rows = blockRows(of: images, isShared: isShared)
+        return (images * transform.tilesDown + rows - 1) / rows
+    }
+
+    /// The rows of tiles of a block, counted through all images.
+    func rows(ofBlock block: Int, of images: Int, isShared: Bool) -> Range<Int> {
+        let rows = blockRows(of: images, isShared: isShared)
+        return block * rows..<min((block + 1) * rows, images * transform.tilesDown)
+    }
+
+    /// Where the results of some rows of tiles lie: in which image, from which place of its planes on, and how many.
+    func forEachRun(of rows: Range<Int>, _ body: (_ image: Int, _ start: Int, _ length: Int) -> Void) {
+        var row = rows.lowerBound
+        while row < rows.upperBound {
             let (image, first) = row.quotientAndRemainder(dividingBy: transform.tilesDown)
-            let last = min(first + end - row, transform.tilesDown)
+            let last = min(first + rows.upperBound - row, transform.tilesDown)
             let lines = 4 * first..<min(4 * last, extents.outHeight)
             body(image, lines.lowerBound * extents.outWidth, lines.count * extents.outWidth)
             row += last - first
         }
     }
 
-    /// Some filters of a group for one block; pointers are those of the group's first input and filter in the first image.
+    /// Some filters of a group for some rows of tiles; pointers are those of the group's first input and filter in the first image.
     func run(
-        block: Int, of images: Int, group: Int, filters chosen: Range<Int>, input: UnsafePointer<Float>,
+        rows: Range<Int>, group: Int, filters chosen: Range<Int>, input: UnsafePointer<Float>,
         output: UnsafeMutablePointer<Float>, residual: UnsafePointer<Float>?, bias: [Float], workspace: UnsafeMutablePointer<Float>
     ) {
         let e = extents
-        let rows = block * rowsPerBlock..<min((block + 1) * rowsPerBlock, images * transform.tilesDown)
         let inputs = workspace
         let products = inputs + WinogradTransform.valueCount * stride * e.inputsPerGroup
         let scratch = products + WinogradTransform.valueCount * stride * min(slice, e.outputsPerGroup)
