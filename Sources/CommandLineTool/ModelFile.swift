@@ -126,9 +126,9 @@ struct ModelFile {
         guard let shape, network.inputs.count == 1, case .onnx = content, let own = network.values[network.inputs[0]].shape, own != shape
         else { return }
         // One axis takes any shape of as many values.
-        guard own.reduce(1, *) == shape.reduce(1, *) else {
+        guard own.count == 1, own[0] == shape.reduce(1, *) else {
             throw CommandFailure.failure(
-                "\(path): expected --input-shape \(own.map(String.init).joined(separator: ",")), which the model fixes, found \(shape.map(String.init).joined(separator: ","))"
+                "\(path): expected --input-shape \(own.map(String.init).joined(separator: ",")), which the model fixes (samples are not counted), found \(shape.map(String.init).joined(separator: ","))"
             )
         }
     }

@@ -100,6 +100,17 @@ import Testing
         #expect(searched.errors.split(separator: "\n").count == 1)
     }
 
+    /// A shape with the batch has as many values as one without: it ended the run in the drawing of images.
+    @Test func shapesThatCountTheBatchAreRefused() throws {
+        let folder = try ScratchFolder()
+        try Self.write(to: folder, isPooled: true)
+        for shape in ["1,3,6,6", "108", "6,6,3"] {
+            let outcome = try BuiltTool.run(
+                ["prune", "net.onnx", "-o", "small.onnx", "--keep", "0.5", "--learn", "0", "--input-shape", shape], in: folder)
+            #expect(outcome.status == 1 && outcome.errors.contains("expected --input-shape 3,6,6"), "\(outcome.errors)")
+        }
+    }
+
     @Test func multiplyAddsSayWhatTheyLeaveOut() throws {
         let folder = try ScratchFolder()
         try Self.write(to: folder, isPooled: true, isOdd: true)

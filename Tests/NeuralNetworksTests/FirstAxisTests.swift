@@ -73,6 +73,33 @@ import Testing
         #expect(shapes[0]?.count == 2 && shapes[0]?[1] == 5 && shapes[1] == [3], "\(shapes)")
     }
 
+    /// A mean over all samples beside answers for each is a loss; without them it is the answer.
+    @Test func sumsOverTheFirstAxisCountWhereNoOutputHasIt() throws {
+        func shape(outputs: [String]) throws -> [Int]? {
+            var graph = WireGraph()
+            var generator = TestGenerator(seed: 8)
+            graph.input("x", [20, 6])
+            for name in outputs { graph.output(name, name == "y" ? [20, 4] : [4]) }
+            graph.tensor("fc.weight", [6, 4], generator.normals(24).map(Float.init))
+            graph.node("MatMul", ["x", "fc.weight"], ["y"])
+            graph.node("ReduceMean", ["y"], ["m"], integers: ["keepdims": 0], lists: ["axes": [0]])
+            let source = try graph.source()
+            return source.network.values[source.network.inputs[0]].shape
+        }
+        #expect(try shape(outputs: ["y", "m"]) == [6])
+        #expect(try shape(outputs: ["m"]) == [20, 6])
+    }
+
+    /// Lists of axes and inputs that no network has cost no more than they take to read.
+    @Test func axesWithoutEndAreNotFollowed() throws {
+        var graph = WireGraph()
+        graph.input("x", [4, 6])
+        graph.output("y", [4, 6])
+        graph.integers("axes", Array(0..<100_000))
+        graph.node("Unsqueeze", ["x", "axes"], ["y"])
+        _ = try? graph.source()
+    }
+
     /// Samples that are flattened, normalized over features and multiplied stay samples.
     @Test func samplesStaySamples() throws {
         var graph = WireGraph()

@@ -55,13 +55,14 @@ import Testing
     /// GLOBAL
     private static func global(_ module: String, _ name: String) -> [UInt8] { Array("c\(module)\n\(name)\n".utf8) }
 
-    /// {"w": tensor of a float storage of `count` with the size and strides given as instructions}
-    private static func tensor(count: [UInt8], offset: [UInt8] = [0x4b, 0], size: [UInt8], strides: [UInt8], metadata: [UInt8] = [])
-        -> [UInt8]
-    {
+    /// {"w": tensor of a storage of `count` with the size and strides given as instructions}
+    private static func tensor(
+        count: [UInt8], offset: [UInt8] = [0x4b, 0], size: [UInt8], strides: [UInt8], metadata: [UInt8] = [],
+        type: String = "FloatStorage"
+    ) -> [UInt8] {
         var bytes: [UInt8] = Array("}X".utf8) + le(UInt32(1)) + Array("w".utf8)
         bytes += global("torch._utils", "_rebuild_tensor_v2") + Array("((X".utf8) + le(UInt32(7)) + Array("storage".utf8)
-        bytes += global("torch", "FloatStorage") + Array("X".utf8) + le(UInt32(1)) + Array("0".utf8)
+        bytes += global("torch", type) + Array("X".utf8) + le(UInt32(1)) + Array("0".utf8)
         bytes += Array("X".utf8) + le(UInt32(3)) + Array("cpu".utf8) + count + Array("tQ".utf8)
         return bytes + offset + size + strides + [0x89] + Array("N".utf8) + metadata + Array("tRs.".utf8)
     }
@@ -87,6 +88,9 @@ import Testing
         // A scalar beside them is no other set of weights.
         let loss = Self.text("loss") + Self.tensor(count: [0x4b, 4], size: [0x29], strides: [0x29]).dropFirst(7).dropLast(2)
         #expect(try Self.decode(Self.checkpoint(["net"], others: loss), data: data).enclosingKeys == ["net"])
+        // Numbers of a type that is not read are left out with all else.
+        let complex = Self.tensor(count: [0x4b, 4], size: [0x29], strides: [0x29], type: "ComplexFloatStorage").dropFirst(7).dropLast(2)
+        #expect(try Self.decode(Self.checkpoint(["net"], others: Self.text("z") + complex), data: data).enclosingKeys == ["net"])
         for keys in [["model", "ema"], ["encoder", "decoder"]] {
             let text = message { _ = try Self.decode(Self.checkpoint(keys), data: data) } ?? ""
             for key in keys { #expect(text.contains("'\(key)'"), "\(text)") }

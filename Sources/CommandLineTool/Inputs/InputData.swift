@@ -38,11 +38,8 @@ struct InputData {
                 }
             } else {
                 var archive = try TensorArchive.read(path: path)
-                // The array of a file that names none.
-                let stem = SystemPath.stem(of: path)
-                if network.inputs.count == 1, network.values[network.inputs[0]].name != stem, archive.names == [stem],
-                    let array = archive[stem]
-                {
+                // The array of a file that names none, whatever the file is called.
+                if network.inputs.count == 1, path.hasSuffix(".npy"), archive.names.count == 1, let array = archive[archive.names[0]] {
                     archive = TensorArchive([("images", array)])
                 }
                 if labels == .ignored, !network.inputs.contains(where: { network.values[$0].name == "labels" }) { archive["labels"] = nil }

@@ -6,8 +6,9 @@
 //
 // is a product of matrices; U holds the transformed filters, V the transformed inputs of the block, and the results are the transforms
 // of M. Filters pass in slices whose products stay in the cache. Rows of tiles are counted through all images, so that small planes
-// fill vectors together. Rounding errors are about twice those of direct sums; results do not depend on how work is cut. What is
-// not finite spreads over the tiles that it falls into.
+// fill vectors together. Rounding errors are about twice those of direct sums, but relative to the largest values that a tile of 4 × 4
+// results reads and not to those that each of them reads; what is not finite, or beyond 1e36, spreads over the tile. Results do not
+// depend on how work is cut.
 
 import LinearAlgebra
 

@@ -1,8 +1,9 @@
 // Which inputs have no batch axis: frames × bins, or the state of a single sequence.
 //
 // The first axis of an input is followed through the graph without knowing any size. A convolution that finds it among the channels or
-// the places, a recurrent layer that finds it as the steps, a product or a mean that sums over it: none of them would do so with samples.
-// What cannot be followed says nothing, and the first axis counts as the batch.
+// the places, a recurrent layer that finds it as the steps, a product that sums over it: none of them would do so with samples. A mean
+// over it or a softmax along it may be a loss or a normalizer beside answers for each sample: they count where no output begins with
+// the axis. What cannot be followed says nothing, and the first axis counts as the batch.
 
 import TensorFiles
 
@@ -11,6 +12,9 @@ private struct AxisPlace: Equatable {
     var rank: Int
     var position: Int
 
+    /// Axes of a value at most; no network has as many.
+    private static let mostAxes = 64
+
     /// Axes as positions; `nil` where one is none.
     func positions(_ axes: [Int], rank: Int) -> [Int]? {
         let found = axes.compactMap { RowMajor.position($0, rank: rank) }
@@ -18,13 +22,17 @@ private struct AxisPlace: Equatable {
     }
 
     func inserting(_ axes: [Int]) -> AxisPlace? {
-        guard let places = positions(axes, rank: rank + axes.count) else { return nil }
+        guard axes.count <= Self.mostAxes, rank + axes.count <= Self.mostAxes, let places = positions(axes, rank: rank + axes.count) else {
+            return nil
+        }
         let free = (0..<rank + axes.count).filter { !places.contains($0) }
         return position < free.count ? AxisPlace(rank: rank + axes.count, position: free[position]) : nil
     }
 
     func removing(_ axes: [Int]) -> AxisPlace? {
-        guard let places = positions(axes, rank: rank).map(Set.init), !places.contains(position) else { return nil }
+        guard axes.count <= Self.mostAxes, let places = positions(axes, rank: rank).map(Set.init), !places.contains(position) else {
+            return nil
+        }
         return AxisPlace(rank: rank - places.count, position: position - places.count { $0 < position })
     }
 }
@@ -37,7 +45,12 @@ struct ONNXFirstAxis {
         case ends
         /// No samples are treated so.
         case isNoBatch
+        /// Nor so, but for what is added up over all of them. Not followed any further.
+        case isSummed
     }
+
+    /// Inputs that are followed, each through the whole graph; those of a network with more count as batches.
+    private static let mostInputs = 32
 
     private let graph: ONNXGraphIndex
     private var facts: ONNXFacts
@@ -47,8 +60,8 @@ struct ONNXFirstAxis {
         let stored = Set(graph.wire.initializer.map(\.name))
         var axis = ONNXFirstAxis(graph)
         return Set(
-            graph.wire.input.filter { input in
-                guard !stored.contains(input.name), input.type.tensorType.hasShape, let first = input.type.tensorType.shape.dim.first else {
+            graph.wire.input.filter { !stored.contains($0.name) }.prefix(mostInputs).filter { input in
+                guard input.type.tensorType.hasShape, let first = input.type.tensorType.shape.dim.first else {
                     return false
                 }
                 // One sample, whatever becomes of it.
@@ -68,11 +81,13 @@ struct ONNXFirstAxis {
     /// O(nodes).
     private mutating func isNoBatch(of input: String, rank: Int) -> Bool {
         var places = [input: AxisPlace(rank: rank, position: 0)]
+        var isSummed = false
         for node in graph.order {
             let names = graph.inputs(node)
             guard let slot = names.firstIndex(where: { places[$0] != nil }), let place = places[names[slot]] else { continue }
             switch step(node, slot, place, places) {
             case .isNoBatch: return true
+            case .isSummed: isSummed = true
             case .ends: break
             case .goes(let next):
                 for (index, name) in graph.outputs(node).enumerated() where !name.isEmpty {
@@ -80,7 +95,7 @@ struct ONNXFirstAxis {
                 }
             }
         }
-        return false
+        return isSummed && !graph.wire.output.contains { places[$0.name]?.position == 0 }
     }
 
     private func step(_ node: Int, _ slot: Int, _ place: AxisPlace, _ places: [String: AxisPlace]) -> Step {
@@ -115,12 +130,12 @@ struct ONNXFirstAxis {
             return place.position == 0 ? .goes(place) : .isNoBatch
         case "ReduceMean", "ReduceSum", "ReduceMax":
             guard slot == 0, let axes = axes(reader, node), let summed = place.positions(axes, rank: place.rank) else { return .ends }
-            if summed.contains(place.position) { return .isNoBatch }
+            if summed.contains(place.position) { return .isSummed }
             return ((try? reader.integer("keepdims")) ?? 1) != 0 ? .goes(place) : place.removing(axes).map(Step.goes) ?? .ends
         case "Softmax", "LogSoftmax":
             let axis = (try? reader.integer("axis")) ?? (reader.version < 13 ? 1 : -1)
             guard let first = RowMajor.position(axis, rank: place.rank) else { return .ends }
-            return first == place.position ? .isNoBatch : .goes(place)
+            return first == place.position ? .isSummed : .goes(place)
         case "Flatten":
             return place.position == 0 && ((try? reader.integer("axis")) ?? 1) == 1 ? .goes(AxisPlace(rank: 2, position: 0)) : .ends
         default: return .ends

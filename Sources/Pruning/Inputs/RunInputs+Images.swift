@@ -57,7 +57,9 @@ private struct ImageChoice {
     /// Images that learning takes in, those of the fit included.
     private static let mostLearned = 1024
     /// Images that the fit does not see: matched ones that tell how large its errors are, others that bound how often answers change.
-    private static let heldOutCount = 24
+    /// Matched ones cost as much as those of the fit: an eighth as many, but no fewer than this.
+    private static let fewestHeldOut = 24
+    private static func heldOutCount(_ count: Int) -> Int { Swift.max(fewestHeldOut, count / 8) }
     private static let otherKindCounts = 12...256
     /// Images of each kind that tell kinds apart, by statistics and by answers, and the share of the work that this may take.
     private static let comparedCounts = (statistics: 8...32, answers: 8...128)
@@ -80,6 +82,8 @@ private struct ImageChoice {
     /// Work that the effort allows, in units of the default's.
     private var effort: Double { settings.effort.passes / Effort.default.passes }
     private var multiplyAdds: Double { Swift.max(1, Double(network.cost.multiplyAdds ?? 1)) }
+    /// The same as passes make them.
+    private var passMultiplyAdds: Double { Swift.max(1, network.passMultiplyAdds) }
 
     /// What is said about a kind: photographs do not follow the prior, and their scale may be a guess.
     ///
@@ -100,7 +104,7 @@ private struct ImageChoice {
         var warnings: [PruningWarning] = []
         do {
             kind = try closest(count: comparedCount(ImageChoice.comparedCounts.statistics))
-            let start = drawing.images(kind, count: count + ImageChoice.heldOutCount, using: &generator)
+            let start = drawing.images(kind, count: count + ImageChoice.heldOutCount(count), using: &generator)
             let range = drawing.range(kind)
             var climb = MatchedImages.Settings()
             climb.rounds = matchingRounds(count)
@@ -115,7 +119,7 @@ private struct ImageChoice {
         } catch {
             warnings.append(.unmatchedImages(cause: "\(error)"))
         }
-        let drawn = images ?? drawing.images(kind, count: count + ImageChoice.heldOutCount, using: &generator)
+        let drawn = images ?? drawing.images(kind, count: count + ImageChoice.heldOutCount(count), using: &generator)
         let samples = drawn.samples(0..<count)
         return RunInputs(
             .samples(samples),
@@ -145,7 +149,7 @@ private struct ImageChoice {
     private func others(_ kind: ImageDrawing.Kind, beside count: Int) -> (@Sendable () -> ActivationTensor?)? {
         guard let learning = settings.learning else { return nil }
         // One pass of the original, three of the smaller network.
-        let seen = Int(Swift.min(learning.work / (4 * multiplyAdds), Double(ImageChoice.mostLearned)))
+        let seen = Int(Swift.min(learning.work / (4 * passMultiplyAdds), Double(ImageChoice.mostLearned)))
         let number = Swift.min(seen, run.workBudget.inputs(ofSize: drawing.shape.reduce(1, *))) - count
         guard number > 0 else { return nil }
         return { [drawing, seed = settings.seed] in
@@ -178,14 +182,14 @@ private struct ImageChoice {
             return Swift.max(wanted, ImageChoice.rowsPerRegressor * weight.dropFirst().reduce(1, *) / places)
         }
         func affordable(_ rounds: Double) -> Int {
-            Int(Swift.min(effort * ImageChoice.matchingWork / (multiplyAdds * rounds), Double(ImageChoice.imageCounts.most)))
+            Int(Swift.min(effort * ImageChoice.matchingWork / (passMultiplyAdds * rounds), Double(ImageChoice.imageCounts.most)))
         }
         let usual = Swift.min(Swift.max(wanted, ImageChoice.imageCounts.usual), affordable(ImageChoice.usualRounds))
         return Swift.max(ImageChoice.imageCounts.least, usual, affordable(ImageChoice.fullRounds))
     }
 
     private func matchingRounds(_ count: Int) -> Int {
-        let affordable = effort * ImageChoice.matchingWork / (multiplyAdds * Double(Swift.max(1, count)))
+        let affordable = effort * ImageChoice.matchingWork / (passMultiplyAdds * Double(Swift.max(1, count)))
         return Swift.max(ImageChoice.matchingRounds.least, Int(Swift.min(affordable, Double(ImageChoice.matchingRounds.most))))
     }
 

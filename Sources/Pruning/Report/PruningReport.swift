@@ -102,7 +102,7 @@ public struct PruningReport: Sendable, Equatable, Codable {
         predictedOutputs = plan.prediction.outputs
         // Images to evaluate on are a check.
         let isUnchecked =
-            evaluation == nil && neuronsAfter < neuronsBefore && !plan.warnings.contains(.lossless)
+            evaluation == nil && neuronsAfter < neuronsBefore && !plan.warnings.contains(.lossless) && !plan.prediction.isRuined
         predictionPhrase = plan.prediction.phrase ?? (isUnchecked ? Self.unchecked : nil)
         learned = plan.learned
         isRuined = plan.prediction.isRuined

@@ -161,7 +161,12 @@ struct PickleMachine {
         guard case .tuple(let index) = value, tuples[index].count == 5, case .text("storage") = tuples[index][0],
             case .text(let key) = tuples[index][2], case .integer(let count) = tuples[index][4], count >= 0
         else { throw damaged("a storage", "another reference", at: place) }
-        guard case .global(.storageType(let type)) = tuples[index][1] else { throw unsupported("a storage without a type") }
+        guard case .global(let named) = tuples[index][1] else { throw unsupported("a storage without a type") }
+        // Numbers of a type that is not read: of no use, and no harm beside others.
+        guard case .storageType(let type) = named else {
+            stack.append(.other)
+            return
+        }
         stack.append(.storage(storages.count))
         storages.append(PickledStorage(type: type, key: key, count: count))
     }
@@ -182,6 +187,10 @@ struct PickleMachine {
             guard arguments.isEmpty else { throw unsupported("an OrderedDict made of something") }
             pushDictionary()
         case .rebuildTensor:
+            if case .other = arguments.first {
+                stack.append(.other)
+                return
+            }
             // storage, offset, size, stride, requires_grad, hooks[, metadata]
             guard arguments.count >= 4, case .storage(let storage) = arguments[0], case .integer(let offset) = arguments[1],
                 let shape = integers(arguments[2]), let strides = integers(arguments[3])
@@ -193,6 +202,10 @@ struct PickleMachine {
             stack.append(.tensor(tensors.count))
             tensors.append(PickledTensor(storage: storages[storage], offset: offset, shape: shape, strides: strides))
         case .rebuildParameter:
+            if case .other = arguments.first {
+                stack.append(.other)
+                return
+            }
             guard let tensor = arguments.first, case .tensor = tensor else { throw damaged("the tensor of a parameter", "none", at: place) }
             stack.append(tensor)
         case .storageType: throw damaged("a function", "a type", at: place)

@@ -5,6 +5,8 @@
 /// to safetensors.
 enum StateDictionary {
     private static let pickleName = "/data.pkl"
+    /// Bytes of names and shapes at most: a hundred for a tensor, of which no network has so many.
+    private static let mostPickle = 1 << 24
 
     /// Whether the members of a zip archive are those of `torch.save`; the first folder has any name.
     static func isStateDictionary(_ members: [ZipMember]) -> Bool { members.contains { $0.name.hasSuffix(pickleName) } }
@@ -22,6 +24,8 @@ enum StateDictionary {
         {
             throw refusal("big-endian numbers")
         }
+        let size = try ZipMemberReader(pickle, in: source).remaining
+        guard size <= mostPickle else { throw refusal("a pickle of \(size) bytes beside the numbers, more than \(mostPickle)") }
         var machine = PickleMachine(try bytes(of: pickle, source))
         guard case .dictionary(let index) = try machine.run() else {
             throw refusal(machine.unknownName ?? "a pickled object that is no dictionary")
