@@ -28,41 +28,17 @@ ptrdiff_t ck_plane_convolution_workspace(const ck_plane_convolution *c) {
     return (copy > c->width ? copy : c->width) + 16;
 }
 
-#ifdef CK_HAS_WIDE
-#pragma clang attribute push(__attribute__((target("avx512f"))), apply_to = function)
-#define LANES_512
-#include "lanes.h"
-#include "plane.h"
-#undef LANES_512
-#pragma clang attribute pop
-
-#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
-#define LANES_256
-#include "lanes.h"
-#include "plane.h"
-#undef LANES_256
-#pragma clang attribute pop
-#endif
-
-#include "lanes.h"
-#include "plane.h"
+#define TEMPLATE "plane.h"
+#include "widths.h"
 
 void ck_convolve_plane(const ck_plane_convolution *c, const float *x, const float *filter, float bias, const float *residual, float *y,
                        float *workspace) {
     // On a line of the cache, as the rows of the copy are whole lines.
     float *copy = (float *)(((uintptr_t)workspace + 63) & ~(uintptr_t)63);
-#ifdef CK_HAS_WIDE
-    if (ck_widest() == 512) return convolve_plane_512(c, x, filter, bias, residual, y, copy);
-    if (ck_widest() == 256) return convolve_plane_256(c, x, filter, bias, residual, y, copy);
-#endif
-    convolve_plane_128(c, x, filter, bias, residual, y, copy);
+    BY_WIDEST(convolve_plane, c, x, filter, bias, residual, y, copy);
 }
 
 void ck_plane_filter_slopes(const ck_plane_convolution *c, const float *x, const float *dy, float *slopes, float *workspace) {
     float *copy = (float *)(((uintptr_t)workspace + 63) & ~(uintptr_t)63);
-#ifdef CK_HAS_WIDE
-    if (ck_widest() == 512) return plane_filter_slopes_512(c, x, dy, slopes, copy);
-    if (ck_widest() == 256) return plane_filter_slopes_256(c, x, dy, slopes, copy);
-#endif
-    plane_filter_slopes_128(c, x, dy, slopes, copy);
+    BY_WIDEST(plane_filter_slopes, c, x, dy, slopes, copy);
 }

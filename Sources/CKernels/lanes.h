@@ -90,4 +90,17 @@ static inline int ck_widest(void) {
     return 128;
 }
 
+/// Calls the function of a template for the widest kind of vectors that this processor has.
+#ifdef CK_HAS_WIDE
+#define BY_WIDEST(name, ...)                                     \
+    do {                                                         \
+        int widest = ck_widest();                                \
+        if (widest == 512) name##_512(__VA_ARGS__);              \
+        else if (widest == 256) name##_256(__VA_ARGS__);         \
+        else name##_128(__VA_ARGS__);                            \
+    } while (0)
+#else
+#define BY_WIDEST(name, ...) name##_128(__VA_ARGS__)
+#endif
+
 #endif

@@ -44,11 +44,7 @@ ptrdiff_t ck_tile_columns(void) { return ck_widest() == 512 ? 48 : ck_widest() =
 
 void ck_multiply(const ck_product *product) {
     if (product->rows <= 0 || product->columns <= 0) return;
-#ifdef CK_HAS_WIDE
-    if (ck_widest() == 512) return product_512(product);
-    if (ck_widest() == 256) return product_256(product);
-#endif
-    product_128(product);
+    BY_WIDEST(product, product);
 }
 
 // Eight rows by eight entries, in three rounds of exchanges; column k goes to out + k·block.

@@ -13,24 +13,8 @@ CK_INLINE void every(const float *x, ptrdiff_t stride, ptrdiff_t count, float *o
     for (; i < count; i++) out[i] = x[i * stride];
 }
 
-#ifdef CK_HAS_WIDE
-#pragma clang attribute push(__attribute__((target("avx512f"))), apply_to = function)
-#define LANES_512
-#include "lanes.h"
-#include "shift.h"
-#undef LANES_512
-#pragma clang attribute pop
-
-#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
-#define LANES_256
-#include "lanes.h"
-#include "shift.h"
-#undef LANES_256
-#pragma clang attribute pop
-#endif
-
-#include "lanes.h"
-#include "shift.h"
+#define TEMPLATE "shift.h"
+#include "widths.h"
 
 CK_CLONES static void shift_strided(const float *x, ptrdiff_t x_stride, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t low, ptrdiff_t high,
                                     ptrdiff_t width, float *out) {
@@ -44,11 +28,7 @@ CK_CLONES static void shift_strided(const float *x, ptrdiff_t x_stride, ptrdiff_
 void ck_shift_rows(const float *x, ptrdiff_t x_stride, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t low, ptrdiff_t high, ptrdiff_t width,
                    float *out) {
     if (stride != 1) return shift_strided(x, x_stride, stride, rows, low, high, width, out);
-#ifdef CK_HAS_WIDE
-    if (ck_widest() == 512) return shift_512(x, x_stride, rows, low, high, width, out);
-    if (ck_widest() == 256) return shift_256(x, x_stride, rows, low, high, width, out);
-#endif
-    shift_128(x, x_stride, rows, low, high, width, out);
+    BY_WIDEST(shift, x, x_stride, rows, low, high, width, out);
 }
 
 CK_CLONES void ck_row_maximum(const float *x, ptrdiff_t stride, ptrdiff_t rows, ptrdiff_t count, float *out) {

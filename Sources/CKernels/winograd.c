@@ -14,52 +14,24 @@
 // Floats of a line of `tiles` tiles; vectors may begin anywhere before its end.
 static ptrdiff_t winograd_line(ptrdiff_t tiles) { return (tiles + 15) / 16 * 64 + 32; }
 
-#ifdef CK_HAS_WIDE
-#pragma clang attribute push(__attribute__((target("avx512f"))), apply_to = function)
-#define LANES_512
-#include "lanes.h"
-#include "winograd.h"
-#undef LANES_512
-#pragma clang attribute pop
-
-#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
-#define LANES_256
-#include "lanes.h"
-#include "winograd.h"
-#undef LANES_256
-#pragma clang attribute pop
-#endif
-
-#include "lanes.h"
-#include "winograd.h"
+#define TEMPLATE "winograd.h"
+#include "widths.h"
 
 ptrdiff_t ck_winograd_scratch(ptrdiff_t tiles) { return 12 * winograd_line(tiles); }
 
 void ck_winograd_inputs(const ck_winograd *w, const float *x, ptrdiff_t image_stride, ptrdiff_t first, ptrdiff_t rows, float *out,
                         ptrdiff_t stride, float *scratch) {
-#ifdef CK_HAS_WIDE
-    if (ck_widest() == 512) return winograd_inputs_512(w, x, image_stride, first, rows, out, stride, scratch);
-    if (ck_widest() == 256) return winograd_inputs_256(w, x, image_stride, first, rows, out, stride, scratch);
-#endif
-    winograd_inputs_128(w, x, image_stride, first, rows, out, stride, scratch);
+    BY_WIDEST(winograd_inputs, w, x, image_stride, first, rows, out, stride, scratch);
 }
 
 void ck_winograd_slopes(const ck_winograd *w, const float *dy, ptrdiff_t image_stride, ptrdiff_t first, ptrdiff_t rows, float *out,
                         ptrdiff_t stride, float *scratch) {
-#ifdef CK_HAS_WIDE
-    if (ck_widest() == 512) return winograd_slopes_512(w, dy, image_stride, first, rows, out, stride, scratch);
-    if (ck_widest() == 256) return winograd_slopes_256(w, dy, image_stride, first, rows, out, stride, scratch);
-#endif
-    winograd_slopes_128(w, dy, image_stride, first, rows, out, stride, scratch);
+    BY_WIDEST(winograd_slopes, w, dy, image_stride, first, rows, out, stride, scratch);
 }
 
 void ck_winograd_outputs(const ck_winograd *w, const float *m, ptrdiff_t stride, ptrdiff_t first, ptrdiff_t rows, float bias,
                          const float *residual, float *y, ptrdiff_t image_stride, float *scratch) {
-#ifdef CK_HAS_WIDE
-    if (ck_widest() == 512) return winograd_outputs_512(w, m, stride, first, rows, bias, residual, y, image_stride, scratch);
-    if (ck_widest() == 256) return winograd_outputs_256(w, m, stride, first, rows, bias, residual, y, image_stride, scratch);
-#endif
-    winograd_outputs_128(w, m, stride, first, rows, bias, residual, y, image_stride, scratch);
+    BY_WIDEST(winograd_outputs, w, m, stride, first, rows, bias, residual, y, image_stride, scratch);
 }
 
 // Filters that are transformed together.

@@ -4,7 +4,8 @@ internal import CKernels
 
 /// Y = Aᵀ[(G·g·Gᵀ) ∘ (Bᵀ·d·B)]A for tiles of 4 × 4 results of a convolution by 3 × 3 filters without strides.
 ///
-/// The adjoint with respect to the filters is dg = Gᵀ[(A·dY·Aᵀ) ∘ (Bᵀ·d·B)]G. Rows of tiles are counted through the images of a batch. Source: Lavin and Gray, arXiv 1509.09308, section 4.3.
+/// The adjoint with respect to the filters is dg = Gᵀ[(A·dY·Aᵀ) ∘ (Bᵀ·d·B)]G. Rows of tiles are counted through the images of a
+/// batch. Source: Lavin and Gray, arXiv 1509.09308, section 4.3.
 package struct WinogradTransform: Sendable {
     /// C's numbers and nothing else.
     private let geometry: ck_winograd

@@ -42,14 +42,16 @@ struct WinogradConvolution: Sendable {
         guard e.kernelHeight == 3, e.kernelWidth == 3, e.strideX == 1, e.strideY == 1, e.dilationX == 1, e.dilationY == 1 else {
             return false
         }
-        let tiles = (e.outHeight + 3) / 4 * ((e.outWidth + 3) / 4)
+        let tiles = tileCount(e)
         return min(e.inputsPerGroup, e.outputsPerGroup) >= 8 && tiles >= 9 && e.outPlane >= 10 * tiles
             && 2 * e.inputsPerGroup <= 3 * e.outPlane
     }
 
+    private static func tileCount(_ e: ConvolutionKernel.Extents) -> Int { (e.outHeight + 3) / 4 * ((e.outWidth + 3) / 4) }
+
     /// Multiply–adds for one image: the products of (1), and some 12·10 for the transform of an input's tile and 10·9 for a filter's.
     static func multiplyAdds(_ e: ConvolutionKernel.Extents) -> Double {
-        let tiles = Double((e.outHeight + 3) / 4 * ((e.outWidth + 3) / 4))
+        let tiles = Double(tileCount(e))
         let products = Double(WinogradTransform.valueCount * e.inputsPerGroup * e.outputs)
         return tiles * (products + Double(120 * e.inputs + 90 * e.outputs))
     }
@@ -96,7 +98,8 @@ struct WinogradConvolution: Sendable {
         }
     }
 
-    /// Rows of tiles per block for planes of so many channels: those with the fewest empty lanes in their last vector, of as many tiles as the caches hold.
+    /// Rows of tiles per block for planes of so many channels: those with the fewest empty lanes in their last vector, of as many tiles
+    /// as the caches hold.
     static func rowsPerBlock(channels: Int, _ transform: WinogradTransform) -> Int {
         let most = min(mostTiles, max(TiledProduct.tileColumns, inputFloats / (WinogradTransform.valueCount * channels)))
         let limit = max(1, most / transform.tilesAcross)

@@ -2,9 +2,10 @@
 //
 //     dW[k] += Σ_i dY[i]·X[s·i + k·d − p]ᵀ          dX[s·i + k·d − p] += W[k]ᵀ·dY[i]                                  (1)
 //
-// Filters: FilterGradient, or by transformed tiles (WinogradFilterGradient). Input: without strides the adjoint is itself a convolution and runs on the forward kernel; with strides
-// the patches' gradients dY·W are formed and added back (col2im), so that nothing is multiplied with the zeros between strides.
-// Those of single planes have adjoints of their own. Cost: two products of the forward pass's size.
+// Filters: FilterGradient, or by transformed tiles where the convolution runs so (WinogradFilterGradient). Input: without strides the
+// adjoint is itself a convolution and runs on the forward kernel; with strides the patches' gradients dY·W are formed and added back
+// (col2im), so that nothing is multiplied with the zeros between strides. Those of single planes have adjoints of their own. Cost: two
+// products of the forward pass's size.
 
 import LinearAlgebra
 
@@ -14,12 +15,27 @@ struct ConvolutionGradient: Sendable {
         case columns
     }
 
+    private enum FilterStrategy: Sendable {
+        case pixels(FilterGradient)
+        case tiles(WinogradFilterGradient)
+
+        init(_ e: ConvolutionKernel.Extents) {
+            self = WinogradConvolution.pays(e) ? .tiles(WinogradFilterGradient(e)) : .pixels(FilterGradient(e))
+        }
+
+        var workspaceSize: Int {
+            switch self {
+            case .pixels(let gradient): gradient.workspaceSize
+            case .tiles(let gradient): gradient.workspaceSize
+            }
+        }
+    }
+
     private let extents: ConvolutionKernel.Extents
     /// Both adjoints of single planes; `nil` elsewhere.
     private let planes: PlaneConvolutionGradient?
     private let input: InputStrategy?
-    private let filter: FilterGradient?
-    private let winograd: WinogradFilterGradient?
+    private let filter: FilterStrategy?
     /// (out, in/groups, kh, kw).
     private let filters: [Float]
     /// Output rows whose patches' gradients are in memory at a time.
@@ -36,17 +52,14 @@ struct ConvolutionGradient: Sendable {
         block = max(1, min(e.outHeight, Self.blockFloats / max(1, e.depth * e.outWidth)))
         if e.inputsPerGroup == 1, e.outputsPerGroup <= 4, !e.isPointwise, let planes = PlaneConvolutionGradient(e, filters: filters) {
             self.planes = planes
-            (input, filter, winograd) = (nil, nil, nil)
+            (input, filter) = (nil, nil)
             workspaceSize = planes.workspaceSize
             return
         }
         planes = nil
-        let isWinograd = wantsWeight && WinogradConvolution.pays(e)
-        let winograd = isWinograd ? WinogradFilterGradient(e) : nil
-        self.winograd = winograd
-        let filter = wantsWeight && !isWinograd ? FilterGradient(e) : nil
+        let filter = wantsWeight ? FilterStrategy(e) : nil
         self.filter = filter
-        let filterSize = max(filter?.workspaceSize ?? 0, winograd?.workspaceSize ?? 0)
+        let filterSize = filter?.workspaceSize ?? 0
         if wantsInput && e.strideX == 1 && e.strideY == 1 {
             let transposed = TransposedConvolution(of: e, filters: filters)
             input = .transposed(transposed)
@@ -64,8 +77,11 @@ struct ConvolutionGradient: Sendable {
     ) {
         if let planes { return planes.run(count: count, x: x, dy: dy, dx: dx, dw: dw, workspace: workspace) }
         if let dw {
-            filter?.run(count: count, x: x, dy: dy, dw: dw, workspace: workspace)
-            winograd?.run(count: count, x: x, dy: dy, dw: dw, workspace: workspace)
+            switch filter {
+            case .pixels(let gradient): gradient.run(count: count, x: x, dy: dy, dw: dw, workspace: workspace)
+            case .tiles(let gradient): gradient.run(count: count, x: x, dy: dy, dw: dw, workspace: workspace)
+            case nil: break
+            }
         }
         guard let dx else { return }
         switch input {

@@ -59,7 +59,7 @@ private struct ImageChoice {
     /// Images that the fit does not see: matched ones that tell how large its errors are, others that bound how often answers change.
     /// Matched ones cost as much as those of the fit: an eighth as many, but no fewer than this.
     private static let fewestHeldOut = 24
-    private static func heldOutCount(_ count: Int) -> Int { Swift.max(fewestHeldOut, count / 8) }
+    private static func heldOutCount(besides count: Int) -> Int { Swift.max(fewestHeldOut, count / 8) }
     private static let otherKindCounts = 12...256
     /// Images of each kind that tell kinds apart, by statistics and by answers, and the share of the work that this may take.
     private static let comparedCounts = (statistics: 8...32, answers: 8...128)
@@ -97,6 +97,7 @@ private struct ImageChoice {
     /// The kind whose statistics are closest to those that the batch normalizations store, moved towards them.
     func matched(chain: DenseChain?) throws(PruningError) -> RunInputs {
         let count = settings.sampleCount ?? matchedCount
+        let total = count + ImageChoice.heldOutCount(besides: count)
         var generator = self.generator
         var kind = drawing.kinds.first ?? .init(process: .deadLeaves)
         var images: ActivationTensor?
@@ -104,7 +105,7 @@ private struct ImageChoice {
         var warnings: [PruningWarning] = []
         do {
             kind = try closest(count: comparedCount(ImageChoice.comparedCounts.statistics))
-            let start = drawing.images(kind, count: count + ImageChoice.heldOutCount(count), using: &generator)
+            let start = drawing.images(kind, count: total, using: &generator)
             let range = drawing.range(kind)
             var climb = MatchedImages.Settings()
             climb.rounds = matchingRounds(count)
@@ -119,13 +120,13 @@ private struct ImageChoice {
         } catch {
             warnings.append(.unmatchedImages(cause: "\(error)"))
         }
-        let drawn = images ?? drawing.images(kind, count: count + ImageChoice.heldOutCount(count), using: &generator)
+        let drawn = images ?? drawing.images(kind, count: total, using: &generator)
         let samples = drawn.samples(0..<count)
         return RunInputs(
             .samples(samples),
             .matchedImages(images: count, process: kind.process, convention: kind.convention, prior: prior, matching: matching),
             chain: chain, warnings: self.warnings(kind) + warnings,
-            unseen: judge(kind, matching, matched: drawn.samples(count..<drawn.batchCount)), others: others(kind, beside: count))
+            unseen: judge(kind, matching, matched: drawn.samples(count..<total)), others: others(kind, beside: count))
     }
 
     /// Matched images vouch for data where they look like data to the network; else images of another kind bound what is to be expected.

@@ -181,16 +181,15 @@ struct PickleMachine {
             throw damaged("a function and its arguments", "other values", at: place)
         }
         let arguments = tuples[index]
+        let isOfUnknown = if case .other = arguments.first { true } else { false }
         switch function {
-        case .unknown: stack.append(.other)
+        case .unknown,
+            .rebuildTensor where isOfUnknown, .rebuildParameter where isOfUnknown:
+            stack.append(.other)
         case .orderedDictionary:
             guard arguments.isEmpty else { throw unsupported("an OrderedDict made of something") }
             pushDictionary()
         case .rebuildTensor:
-            if case .other = arguments.first {
-                stack.append(.other)
-                return
-            }
             // storage, offset, size, stride, requires_grad, hooks[, metadata]
             guard arguments.count >= 4, case .storage(let storage) = arguments[0], case .integer(let offset) = arguments[1],
                 let shape = integers(arguments[2]), let strides = integers(arguments[3])
@@ -202,10 +201,6 @@ struct PickleMachine {
             stack.append(.tensor(tensors.count))
             tensors.append(PickledTensor(storage: storages[storage], offset: offset, shape: shape, strides: strides))
         case .rebuildParameter:
-            if case .other = arguments.first {
-                stack.append(.other)
-                return
-            }
             guard let tensor = arguments.first, case .tensor = tensor else { throw damaged("the tensor of a parameter", "none", at: place) }
             stack.append(tensor)
         case .storageType: throw damaged("a function", "a type", at: place)

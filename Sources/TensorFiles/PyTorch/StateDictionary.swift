@@ -24,9 +24,7 @@ enum StateDictionary {
         {
             throw refusal("big-endian numbers")
         }
-        let size = try ZipMemberReader(pickle, in: source).remaining
-        guard size <= mostPickle else { throw refusal("a pickle of \(size) bytes beside the numbers, more than \(mostPickle)") }
-        var machine = PickleMachine(try bytes(of: pickle, source))
+        var machine = PickleMachine(try bytes(of: pickle, source, atMost: mostPickle))
         guard case .dictionary(let index) = try machine.run() else {
             throw refusal(machine.unknownName ?? "a pickled object that is no dictionary")
         }
@@ -49,8 +47,11 @@ enum StateDictionary {
             found: found)
     }
 
-    static func bytes(of member: ZipMember, _ source: ByteSource) throws(TensorFileError) -> [UInt8] {
+    static func bytes(of member: ZipMember, _ source: ByteSource, atMost most: Int = .max) throws(TensorFileError) -> [UInt8] {
         var reader = try ZipMemberReader(member, in: source)
+        guard reader.remaining <= most else {
+            throw refusal("a pickle of \(reader.remaining) bytes beside the numbers, more than \(most)")
+        }
         let bytes = try reader.read(reader.remaining)
         try reader.finish()
         return bytes
