@@ -78,6 +78,25 @@ package enum VectorKernels {
         ck_center_f32(values, center, count, deviations, sum, squares)
     }
 
+    /// Values that share a unit.
+    package static let compactBlock = Int(CK_COMPACT_BLOCK)
+
+    /// Values in 16 bits: blocks in units of their largest magnitudes over 32767.
+    ///
+    /// - Returns: whether all of them are finite numbers; only then the result is of use.
+    package static func compact(
+        _ values: UnsafePointer<Float>, count: Int, into numbers: UnsafeMutablePointer<Int16>, units: UnsafeMutablePointer<Float>
+    ) -> Bool {
+        ck_compact(values, count, numbers, units) != 0
+    }
+
+    /// Values out of 16 bits.
+    package static func expand(
+        _ numbers: UnsafePointer<Int16>, units: UnsafePointer<Float>, count: Int, into values: UnsafeMutablePointer<Float>
+    ) {
+        ck_expand(numbers, units, count, values)
+    }
+
     /// sum ← sum of `count` rows of `stride` entries.
     @inline(__always)
     package static func sumRows(_ rows: UnsafePointer<Double>, count: Int, stride: Int, sum: UnsafeMutablePointer<Double>) {

@@ -51,7 +51,8 @@ struct PruningRun: Sendable {
     private init(_ run: PruningRun, settings: PruningSettings) {
         (original, merges, groups, self.settings) = (run.original, run.merges, run.groups, settings)
         (evaluability, isGivenInputs, observer, began) = (run.evaluability, run.isGivenInputs, run.observer, run.began)
-        (meter, isTurned) = (WorkMeter(), run.isTurned)
+        // Other sizes count what was measured for all, and not each other's fits.
+        (meter, isTurned) = (WorkMeter(from: run.meter.total), run.isTurned)
     }
 
     /// The same run on its network behind a transposition of the input.

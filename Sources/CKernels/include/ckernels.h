@@ -143,6 +143,15 @@ ptrdiff_t ck_rows_of_runs_f32(const float *points, const float *end, ptrdiff_t d
 /// sum ← sum of `count` rows of `stride` entries.
 void ck_sum_rows(const double *rows, ptrdiff_t count, ptrdiff_t stride, double *sum);
 
+enum { CK_COMPACT_BLOCK = 64 };
+
+/// y ← x in units of its own for every CK_COMPACT_BLOCK values: the largest magnitude over 32767. 0 where a value is no finite number; y
+/// is of no use then.
+int ck_compact(const float *x, ptrdiff_t count, int16_t *y, float *units);
+
+/// x ← y in these units.
+void ck_expand(const int16_t *y, const float *units, ptrdiff_t count, float *x);
+
 /// sum ← sum + values, widened.
 void ck_add_f32(const float *values, ptrdiff_t count, double *sum);
 

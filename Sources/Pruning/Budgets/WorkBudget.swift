@@ -54,13 +54,13 @@ extension PruningRun {
     /// Memory with which so many regressors are fitted.
     static func memory(forRegressors count: Int) -> Double { Double(5 * MemoryLayout<Double>.size) * Double(count) * Double(count) }
 
-    /// Bytes for the activations that one frontier holds: two networks are passed at once, a third is for batches and what moves.
+    /// Bytes for the activations that one frontier holds: two networks are passed at once, a quarter is for batches and what moves.
     ///
     /// - Parameters:
     ///   - inputs: what is in memory already.
     ///   - regressors: of the fit at the cut.
     func frontierBytes(_ inputs: ActivationTensor, regressors: Int = 0) -> Int {
         let held = 2 * MemoryLayout<Float>.size * inputs.values.count + Int(PruningRun.memory(forRegressors: regressors))
-        return Swift.max(settings.memory / 10, (settings.memory - held) / 3)
+        return Swift.max(settings.memory / 10, (settings.memory - held) / 8 * 3)
     }
 }

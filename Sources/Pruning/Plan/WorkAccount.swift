@@ -21,7 +21,10 @@ public struct WorkAccount: Sendable, Equatable, Codable {
 final class WorkMeter: @unchecked Sendable {
     // Unchecked: the sum is guarded by the lock.
     private let lock = DispatchSemaphore(value: 1)
-    private var sum = 0.0
+    private var sum: Double
+
+    /// - Parameter start: what was spent before.
+    init(from start: Double = 0) { sum = start }
 
     func add(_ multiplyAdds: Double) {
         lock.wait()

@@ -4,8 +4,8 @@
 // later ones read. Refitting goes in node order, so everything before the cut is final: inputs that wait at an earlier cut, or have
 // not been asked for yet, pass the same layers later as those that went ahead.
 // Early cuts are wide and their layers rich in places, so few inputs are asked for there; what crosses late cuts is small. Inputs
-// move in small segments. Those whose crossing values do not fit in the memory that is allowed stay at the cut that they have reached,
-// and are evaluated from there until they do.
+// move in small segments. Where memory does not hold the crossing values of all of them, these are kept in half of it (HeldActivations);
+// segments that do not fit even so stay at the cut that they have reached, and are evaluated from there until they do.
 // Memory: the crossing values that are held, and those of one segment twice while it moves; batches bound everything else.
 
 import NeuralNetworks
@@ -18,9 +18,9 @@ struct ActivationFrontier: Sendable {
         /// Nodes before this one have been evaluated.
         var position = 0
         /// What crosses; nothing while the inputs are read where they lie.
-        var tensors: [Network.ValueID: ActivationTensor] = [:]
+        var tensors: [Network.ValueID: HeldActivations] = [:]
 
-        var floats: Int { tensors.values.reduce(0) { $0 + $1.values.count } }
+        var bytes: Int { tensors.values.reduce(0) { $0 + $1.bytes } }
     }
 
     /// A segment takes at most this part of the memory that is allowed: so little is held twice while it moves, so little stays behind
@@ -32,6 +32,7 @@ struct ActivationFrontier: Sendable {
     private let source: ActivationTensor
     private let first: Int
     private let entry: Network.ValueID
+    /// Bytes for the values that cross.
     private var allowance: Int
     private let meter: WorkMeter
     /// Inputs of a segment, at most.
@@ -55,14 +56,24 @@ struct ActivationFrontier: Sendable {
         (source, entry, meter) = (inputs, input, run.meter)
         first = range?.lowerBound ?? 0
         batchCount = range?.count ?? inputs.batchCount
-        allowance = bytes / MemoryLayout<Float>.size
+        allowance = bytes
         // What crosses is a value and, with a branch, another one.
         let widest = 2 * run.network.values.reduce(1) { Swift.max($0, $1.shape?.reduce(1, *) ?? 0) }
-        segmentSize = Swift.max(ActivationFrontier.leastSegment, allowance / ActivationFrontier.segmentShare / widest)
+        segmentSize = Swift.max(
+            ActivationFrontier.leastSegment, allowance / MemoryLayout<Float>.size / ActivationFrontier.segmentShare / widest)
     }
 
     /// Sets the memory for values that cross the cuts that follow.
-    mutating func allow(bytes: Int) { allowance = bytes / MemoryLayout<Float>.size }
+    mutating func allow(bytes: Int) { allowance = bytes }
+
+    /// Whether memory holds so many inputs behind a node as well as before it.
+    func holds(_ count: Int, behind node: Int, in masked: MaskedNetwork) -> Bool {
+        func holds(_ node: Int, isCompact: Bool) -> Bool {
+            let size = masked.network.sampleSize(of: masked.network.values(crossing: node))
+            return HeldActivations.bytes(ofValues: count * size, isCompact: isCompact) <= allowance
+        }
+        return holds(node + 1, isCompact: false) || !holds(node, isCompact: false) && holds(node + 1, isCompact: true)
+    }
 
     /// Asks for at least so many inputs and moves the cut to just before `node`.
     mutating func advance(to node: Int, in masked: MaskedNetwork, inputs wanted: Int = .max) throws(PruningError) {
@@ -75,19 +86,22 @@ struct ActivationFrontier: Sendable {
         }
         guard segments.contains(where: { $0.position < node }) else { return }
         let crossing = masked.network.values(crossing: node)
-        let size = crossing.reduce(0) { $0 + (masked.network.values[$1].shape?.reduce(1, *) ?? 0) }
-        var held = segments.reduce(0) { $0 + $1.floats }
+        let size = masked.network.sampleSize(of: crossing)
+        let isCompact = HeldActivations.bytes(ofValues: reached * size, isCompact: false) > allowance
+        var held = segments.reduce(0) { $0 + $1.bytes }
         var evaluations: [Int: Evaluation] = [:]
         for (index, segment) in segments.enumerated() where segment.position < node {
-            let own = segment.floats
-            guard held - own + size * segment.inputs.count <= Swift.max(allowance, held) else { continue }
-            segments[index] = try moved(segment, to: node, crossing, in: masked, &evaluations)
-            held += segments[index].floats - own
+            let own = segment.bytes
+            let moved = HeldActivations.bytes(ofValues: size * segment.inputs.count, isCompact: isCompact)
+            guard held - own + moved <= Swift.max(allowance, held) else { continue }
+            segments[index] = try self.moved(segment, to: node, crossing, isCompact: isCompact, in: masked, &evaluations)
+            held += segments[index].bytes - own
         }
     }
 
     private func moved(
-        _ segment: Segment, to node: Int, _ crossing: [Network.ValueID], in masked: MaskedNetwork, _ evaluations: inout [Int: Evaluation]
+        _ segment: Segment, to node: Int, _ crossing: [Network.ValueID], isCompact: Bool, in masked: MaskedNetwork,
+        _ evaluations: inout [Int: Evaluation]
     ) throws(PruningError) -> Segment {
         var result = Segment(inputs: segment.inputs, position: node, tensors: segment.tensors.filter { crossing.contains($0.key) })
         let made = crossing.filter { result.tensors[$0] == nil }
@@ -96,8 +110,9 @@ struct ActivationFrontier: Sendable {
                 evaluations[segment.position] = try Evaluation(self, segment, masked, observing: made)
             }
             let seen = try evaluations[segment.position]?(self, segment, segment.inputs)
-            for (value, tensor) in seen?.tensors ?? [:] { result.tensors[value] = tensor }
+            for (value, tensor) in seen?.tensors ?? [:] { result.tensors[value] = HeldActivations(tensor) }
         }
+        if isCompact { for value in result.tensors.keys { result.tensors[value]?.compact() } }
         return result
     }
 
@@ -176,7 +191,11 @@ struct ActivationFrontier: Sendable {
                     return try evaluator.forward([frontier.source], samples: first..<first + inputs.count)
                 }
                 let first = inputs.lowerBound - segment.inputs.lowerBound
-                return try evaluator.forward(sources.compactMap { segment.tensors[$0] }, samples: first..<first + inputs.count)
+                let samples = first..<first + inputs.count
+                let held = sources.compactMap { segment.tensors[$0] }
+                let whole = held.compactMap(\.whole)
+                if whole.count == held.count { return try evaluator.forward(whole, samples: samples) }
+                return try evaluator.forward(held.map { $0.samples(samples) }, samples: 0..<inputs.count)
             } catch {
                 throw .evaluation(error)
             }

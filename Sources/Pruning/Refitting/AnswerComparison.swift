@@ -31,7 +31,7 @@ package struct AnswerComparison: Sendable {
 
     /// Inputs that are compared: fewer where outputs are large, maps or words of a vocabulary, each of which says more.
     private static func most(_ network: Network) -> Int {
-        let size = network.comparableOutputs.reduce(0) { $0 + (network.values[$1].shape?.reduce(1, *) ?? 0) }
+        let size = network.sampleSize(of: network.comparableOutputs)
         return Swift.max(leastInputs, mostFloats / Swift.max(1, 2 * size))
     }
 

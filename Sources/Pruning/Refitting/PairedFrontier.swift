@@ -27,11 +27,13 @@ struct PairedFrontier: Sendable {
 
     /// Asks for at least so many inputs and moves the cut to just before `node`.
     ///
-    /// - Parameter isAhead: whether the original, where it is another network, goes on to just behind `node`.
+    /// - Parameter isAhead: whether the original, where it is another network, goes on to just behind `node`
+    ///     as far as memory holds what crosses there.
     mutating func advance(
         to node: Int, in original: MaskedNetwork, _ masked: MaskedNetwork, inputs wanted: Int = .max, isAhead: Bool = false
     ) throws(PruningError) {
-        try exact.advance(to: isAhead && approximate != nil ? node + 1 : node, in: original, inputs: wanted)
+        let goesOn = isAhead && approximate != nil && exact.holds(Swift.min(wanted, batchCount), behind: node, in: original)
+        try exact.advance(to: goesOn ? node + 1 : node, in: original, inputs: wanted)
         try approximate?.advance(to: node, in: masked, inputs: wanted)
     }
 

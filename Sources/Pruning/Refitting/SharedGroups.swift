@@ -14,8 +14,10 @@ import RandomNumbers
 
 /// Least-squares problems of the consumers of shared groups in the original network.
 struct SharedGroups: Sendable {
-    /// Inputs on which (2) is measured: a ratio of two mean squares over inputs and outputs is steady long before a fit is.
-    private static let weighedInputs = 64
+    /// Inputs on which (2) is measured: a ratio of two mean squares over inputs and outputs is steady long before a fit is. And the share
+    /// of the work that this may take.
+    private static let weighedInputs = 16...64
+    private static let weighedShare = 0.0625
 
     /// A consumer, its problem, and w of (2).
     struct Reader: Sendable {
@@ -45,7 +47,9 @@ struct SharedGroups: Sendable {
         ).filter { site in site.patches.count <= run.mostRegressors && site.groups.contains { shared.contains($0) } }
         let bytes = run.frontierBytes(samples)
         var streams = PairedFrontier(try ActivationFrontier(samples, in: run, bytes: bytes), isPaired: false)
-        let few = 0..<Swift.min(SharedGroups.weighedInputs, samples.batchCount)
+        let wanted = run.workBudget.inputs(
+            SharedGroups.weighedInputs, passes: Double(sites.count + 1), share: SharedGroups.weighedShare)
+        let few = 0..<Swift.min(wanted, samples.batchCount)
         var fewFrontier = try ActivationFrontier(samples, few, in: run, bytes: bytes)
         try fewFrontier.advance(to: 0, in: original)
         let exact = try ExactOutputs(of: original, from: fewFrontier)

@@ -143,7 +143,7 @@ public struct PruningReport: Sendable, Equatable, Codable {
     }
 
     private static let measuringWork = 1e11
-    private static let leastMeasured = 64
+    private static let leastMeasured = 16
 
     /// E‖y − ŷ‖²/E‖y − E y‖² of what every group's consumers bring about (`OutputPath`) on real inputs, both networks run from
     /// the input on, and their answers.

@@ -34,6 +34,9 @@ extension Network {
         return made.intersection(read).filter(evaluability.isComputable).sorted()
     }
 
+    /// Elements that one input has in some values, those of unknown shape excepted.
+    func sampleSize(of values: [ValueID]) -> Int { values.reduce(0) { $0 + (self.values[$1].shape?.reduce(1, *) ?? 0) } }
+
     /// Multiply–adds of one input on the way from some values to others; nodes of unknown cost count nothing.
     func multiplyAdds(from sources: [ValueID], to taps: [ValueID]) -> Double {
         var wanted = Set(taps).subtracting(sources)
@@ -48,7 +51,7 @@ extension Network {
     /// Samples per batch so that the observed values of one batch stay below a number of megabytes, at most 128; two where they do not,
     /// for as many cores.
     func batchSize(observing taps: [ValueID], megabytes: Int = 128) -> Int {
-        let perSample = taps.reduce(0) { $0 + (values[$1].shape?.reduce(1, *) ?? 0) }
+        let perSample = sampleSize(of: taps)
         return Swift.max(2, Swift.min(128, (megabytes << 18) / Swift.max(1, perSample)))
     }
 }
