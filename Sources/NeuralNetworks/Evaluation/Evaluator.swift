@@ -80,8 +80,9 @@ public struct Evaluator: Sendable {
         let results: [UnsafeMutablePointer<Float>]
     }
 
-    /// Multiply–adds of a step that are worth sharing, about 10 µs: ten times what it costs to share a loop.
-    private static let shared = 1 << 20
+    /// Multiply–adds of a step that are worth sharing, 10 to 20 µs: ten times what it costs to share a loop. Tiles of few channels make half as
+    /// many in a second as others.
+    private static let shared = 1 << 19
 
     /// Chunks per thread from which it is no matter that threads take them as they come.
     private static let many = 4

@@ -136,13 +136,13 @@ public struct PruningReport: Sendable, Equatable, Codable {
         if let measuredAgreement { isRuined = measuredAgreement < OutputPrediction.leastAgreement }
     }
 
-    /// Images of the fit that errors are measured on: as many as a few seconds allow, and enough to tell a share to a tenth of itself.
+    /// Images of the fit that errors are measured on: as many as a second allows, and enough to tell a share to a tenth of itself.
     private static func measuredCount(_ count: Int, _ network: Network) -> Int {
         let affordable = measuringWork / Swift.max(1, Double(network.cost.multiplyAdds ?? 1))
         return Swift.min(count, Swift.max(leastMeasured, Int(Swift.min(affordable, Double(count)))))
     }
 
-    private static let measuringWork = 1e11
+    private static let measuringWork = 2.5e10
     private static let leastMeasured = 16
 
     /// E‖y − ŷ‖²/E‖y − E y‖² of what every group's consumers bring about (`OutputPath`) on real inputs, both networks run from
