@@ -1,10 +1,13 @@
-// Values in 16 bits: whole multiples of a unit that a block of them shares.
+// Values in 16 bits: a sign, ten bits behind the leading one, and an exponent of five bits below the largest one of a block.
 
 #include "vectors.h"
 
+// What no activation reaches, and infinities and NaN beyond it.
+enum { LIMIT = (127 + 100) << 23 };
+
 // Inlined, so that whole blocks are loops of a known length.
-CK_INLINE int compact_block(const float *x, ptrdiff_t count, int16_t *restrict y, float *unit) {
-    // Magnitudes have the order of their bits, which maxima of vectors can be taken of; what is no finite number comes last.
+CK_INLINE int compact_block(const float *x, ptrdiff_t count, uint16_t *restrict y, int32_t *restrict base) {
+    // Magnitudes have the order of their bits, which maxima of vectors can be taken of.
     uint32_t most = 0;
     for (ptrdiff_t i = 0; i < count; i++) {
         uint32_t bits;
@@ -12,29 +15,41 @@ CK_INLINE int compact_block(const float *x, ptrdiff_t count, int16_t *restrict y
         bits &= INT32_MAX;
         most = bits > most ? bits : most;
     }
-    float magnitude;
-    memcpy(&magnitude, &most, sizeof most);
-    *unit = magnitude / 32767;
-    // Of a unit below the least normal number the reciprocal overflows: such values count as zeros.
-    float factor = *unit >= 1.17549435e-38f ? 1 / *unit : 0;
-    // Adding 1.5·2²³ rounds to an integer.
-    for (ptrdiff_t i = 0; i < count; i++) y[i] = (int16_t)(int32_t)((x[i] * factor + 12582912.0f) - 12582912.0f);
-    return most < 0x7f800000;
-}
-
-CK_CLONES int ck_compact(const float *x, ptrdiff_t count, int16_t *restrict y, float *restrict units) {
-    int finite = 1;
-    ptrdiff_t i = 0;
-    for (; i + CK_COMPACT_BLOCK <= count; i += CK_COMPACT_BLOCK) finite &= compact_block(x + i, CK_COMPACT_BLOCK, y + i, units++);
-    if (i < count) finite &= compact_block(x + i, count - i, y + i, units);
-    return finite;
-}
-
-CK_CLONES void ck_expand(const int16_t *y, const float *units, ptrdiff_t count, float *restrict x) {
-    ptrdiff_t i = 0;
-    for (; i + CK_COMPACT_BLOCK <= count; i += CK_COMPACT_BLOCK, units++) {
-        float unit = *units;
-        for (int k = 0; k < CK_COMPACT_BLOCK; k++) x[i + k] = unit * y[i + k];
+    // Rounding may raise the largest exponent by one, which is 31 then; 0 is for zeros and for what is 2^30 times smaller.
+    int32_t first = (int32_t)(most >> 23) - 30;
+    int32_t least = first < 0 ? 1 << 10 : (first + 1) << 10;
+    *base = first * 1024;
+    for (ptrdiff_t i = 0; i < count; i++) {
+        uint32_t bits;
+        memcpy(&bits, x + i, sizeof bits);
+        uint32_t magnitude = bits & INT32_MAX;
+        // To the nearest, halves to the even one.
+        int32_t rounded = (int32_t)((magnitude + 0xfff + (magnitude >> 13 & 1)) >> 13);
+        int32_t code = rounded < least ? 0 : rounded - first * 1024;
+        y[i] = (uint16_t)(code | (int32_t)(bits >> 16 & 0x8000));
     }
-    for (; i < count; i++) x[i] = *units * y[i];
+    return most < LIMIT;
+}
+
+CK_CLONES int ck_compact(const float *x, ptrdiff_t count, uint16_t *restrict y, int32_t *restrict bases) {
+    int usable = 1;
+    ptrdiff_t i = 0;
+    for (; i + CK_COMPACT_BLOCK <= count; i += CK_COMPACT_BLOCK) usable &= compact_block(x + i, CK_COMPACT_BLOCK, y + i, bases++);
+    if (i < count) usable &= compact_block(x + i, count - i, y + i, bases);
+    return usable;
+}
+
+CK_INLINE void expand_block(const uint16_t *y, int32_t base, ptrdiff_t count, float *restrict x) {
+    for (ptrdiff_t i = 0; i < count; i++) {
+        int32_t code = y[i] & 0x7fff;
+        uint32_t magnitude = code < 1024 ? 0 : (uint32_t)(code + base) << 13;
+        uint32_t bits = magnitude | (uint32_t)(y[i] & 0x8000) << 16;
+        memcpy(x + i, &bits, sizeof bits);
+    }
+}
+
+CK_CLONES void ck_expand(const uint16_t *y, const int32_t *bases, ptrdiff_t count, float *restrict x) {
+    ptrdiff_t i = 0;
+    for (; i + CK_COMPACT_BLOCK <= count; i += CK_COMPACT_BLOCK) expand_block(y + i, *bases++, CK_COMPACT_BLOCK, x + i);
+    if (i < count) expand_block(y + i, *bases, count - i, x + i);
 }

@@ -78,23 +78,23 @@ package enum VectorKernels {
         ck_center_f32(values, center, count, deviations, sum, squares)
     }
 
-    /// Values that share a unit.
+    /// Values that count their exponents from the same one.
     package static let compactBlock = Int(CK_COMPACT_BLOCK)
 
-    /// Values in 16 bits: blocks in units of their largest magnitudes over 32767.
+    /// Values in 16 bits, eleven of which count: zero where they are 2³⁰ times smaller than the largest of their block.
     ///
-    /// - Returns: whether all of them are finite numbers; only then the result is of use.
+    /// - Returns: whether all of them are numbers below 2¹⁰⁰; only then the result is of use.
     package static func compact(
-        _ values: UnsafePointer<Float>, count: Int, into numbers: UnsafeMutablePointer<Int16>, units: UnsafeMutablePointer<Float>
+        _ values: UnsafePointer<Float>, count: Int, into codes: UnsafeMutablePointer<UInt16>, bases: UnsafeMutablePointer<Int32>
     ) -> Bool {
-        ck_compact(values, count, numbers, units) != 0
+        ck_compact(values, count, codes, bases) != 0
     }
 
     /// Values out of 16 bits.
     package static func expand(
-        _ numbers: UnsafePointer<Int16>, units: UnsafePointer<Float>, count: Int, into values: UnsafeMutablePointer<Float>
+        _ codes: UnsafePointer<UInt16>, bases: UnsafePointer<Int32>, count: Int, into values: UnsafeMutablePointer<Float>
     ) {
-        ck_expand(numbers, units, count, values)
+        ck_expand(codes, bases, count, values)
     }
 
     /// sum ← sum of `count` rows of `stride` entries.

@@ -145,12 +145,12 @@ void ck_sum_rows(const double *rows, ptrdiff_t count, ptrdiff_t stride, double *
 
 enum { CK_COMPACT_BLOCK = 64 };
 
-/// y ← x in units of its own for every CK_COMPACT_BLOCK values: the largest magnitude over 32767. 0 where a value is no finite number; y
-/// is of no use then.
-int ck_compact(const float *x, ptrdiff_t count, int16_t *y, float *units);
+/// y ← x rounded to eleven bits, with exponents counted from `bases`, one for every CK_COMPACT_BLOCK values; what is 2^30 times smaller
+/// than the largest of its block becomes zero. Returns 0 where a value is 2^100 or more, infinite or NaN; y is of no use then.
+int ck_compact(const float *x, ptrdiff_t count, uint16_t *y, int32_t *bases);
 
-/// x ← y in these units.
-void ck_expand(const int16_t *y, const float *units, ptrdiff_t count, float *x);
+/// x ← the values of y.
+void ck_expand(const uint16_t *y, const int32_t *bases, ptrdiff_t count, float *x);
 
 /// sum ← sum + values, widened.
 void ck_add_f32(const float *values, ptrdiff_t count, double *sum);
