@@ -87,9 +87,7 @@ struct HeldOutInputs: Sendable {
             result.inputs = [augmentation.atFullSize()(inputs[0], at: twice, using: &generator)]
         }
         let inside = pairs.dropLast(outputs.count)
-        func floats(_ pairs: ArraySlice<ValuePair>) -> Int {
-            pairs.reduce(0) { $0 + (teacher.values[$1.teacher].shape?.reduce(1, *) ?? 0) }
-        }
+        func floats(_ pairs: ArraySlice<ValuePair>) -> Int { teacher.sampleSize(of: pairs.map(\.teacher)) }
         let seesInside = floats(inside) * result.count <= HeldOutInputs.mostFloats
         let seen = seesInside ? pairs[...] : pairs.suffix(outputs.count)
         result.objective = Objective(

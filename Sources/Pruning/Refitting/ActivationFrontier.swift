@@ -68,11 +68,11 @@ struct ActivationFrontier: Sendable {
 
     /// Whether memory holds so many inputs behind a node as well as before it.
     func holds(_ count: Int, behind node: Int, in masked: MaskedNetwork) -> Bool {
-        func holds(_ node: Int, isCompact: Bool) -> Bool {
-            let size = masked.network.sampleSize(of: masked.network.values(crossing: node))
-            return HeldActivations.bytes(ofValues: count * size, isCompact: isCompact) <= allowance
-        }
-        return holds(node + 1, isCompact: false) || !holds(node, isCompact: false) && holds(node + 1, isCompact: true)
+        func fits(_ values: Int, isCompact: Bool) -> Bool { HeldActivations.bytes(ofValues: values, isCompact: isCompact) <= allowance }
+        func crossing(_ node: Int) -> Int { count * masked.network.sampleSize(of: masked.network.values(crossing: node)) }
+        let behind = crossing(node + 1)
+        if fits(behind, isCompact: false) { return true }
+        return fits(behind, isCompact: true) && !fits(crossing(node), isCompact: false)
     }
 
     /// Asks for at least so many inputs and moves the cut to just before `node`.

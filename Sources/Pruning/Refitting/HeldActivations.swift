@@ -62,46 +62,39 @@ private struct CompactBlocks: Sendable {
 
     var bytes: Int { MemoryLayout<UInt16>.size * codes.count + MemoryLayout<Int32>.size * bases.count }
 
-    static func bytes(ofValues count: Int) -> Int {
-        MemoryLayout<UInt16>.size * count + MemoryLayout<Int32>.size * ((count + block - 1) / block)
-    }
+    static func bytes(ofValues count: Int) -> Int { MemoryLayout<UInt16>.size * count + MemoryLayout<Int32>.size * blocks(ofValues: count) }
+
+    private static func blocks(ofValues count: Int) -> Int { (count + block - 1) / block }
 
     /// `nil` where a value is too large, or none.
     init?(_ tensor: ActivationTensor) {
         shape = tensor.shape
         let (size, count) = (tensor.sampleSize, tensor.batchCount)
-        let perSample = (size + CompactBlocks.block - 1) / CompactBlocks.block
+        let perSample = CompactBlocks.blocks(ofValues: size)
         codes = [UInt16](unsafeUninitializedCapacity: size * count) { $1 = size * count }
         bases = [Int32](repeating: 0, count: perSample * count)
-        var isUsable = [Bool](repeating: true, count: count)
-        tensor.values.withUnsafeBufferPointer { values in
+        let areUsable = tensor.values.withUnsafeBufferPointer { values in
             codes.withUnsafeMutableBufferPointer { codes in
                 bases.withUnsafeMutableBufferPointer { bases in
-                    isUsable.withUnsafeMutableBufferPointer { isUsable in
-                        // Every sample is one thread's.
-                        nonisolated(unsafe) let (codes, bases, isUsable) = (codes, bases, isUsable)
-                        guard let source = values.baseAddress, let target = codes.baseAddress, let base = bases.baseAddress else {
-                            return
-                        }
-                        BLASConfiguration.share(count) { s in
-                            isUsable[s] = VectorKernels.compact(
-                                source + s * size, count: size, into: target + s * size, bases: base + s * perSample)
-                        }
+                    guard let source = values.baseAddress, let target = codes.baseAddress, let base = bases.baseAddress else {
+                        return [true]
+                    }
+                    return BLASConfiguration.map(count) { s in
+                        VectorKernels.compact(source + s * size, count: size, into: target + s * size, bases: base + s * perSample)
                     }
                 }
             }
         }
-        guard isUsable.allSatisfy({ $0 }) else { return nil }
+        guard areUsable.allSatisfy({ $0 }) else { return nil }
     }
 
     func samples(_ range: Range<Int>) -> ActivationTensor {
         let size = shape.dropFirst().reduce(1, *)
-        let perSample = (size + CompactBlocks.block - 1) / CompactBlocks.block
+        let perSample = CompactBlocks.blocks(ofValues: size)
         var values: [Float] = .uninitialized(size * range.count)
         values.withUnsafeMutableBufferPointer { values in
             codes.withUnsafeBufferPointer { codes in
                 bases.withUnsafeBufferPointer { bases in
-                    nonisolated(unsafe) let values = values
                     guard let target = values.baseAddress, let source = codes.baseAddress, let base = bases.baseAddress else { return }
                     BLASConfiguration.share(range.count) { k in
                         let s = range.lowerBound + k
