@@ -65,6 +65,8 @@ struct Curve: ParsableCommand {
     private static let usualShares = [0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
     /// Seconds for each comparison of latencies: some hundred passes of a small network.
     private static let timing = 0.4
+    /// Inputs that latencies are measured with.
+    private static let timedCount = 64
 
     func validate() throws {
         if let at, !at.values.allSatisfy({ $0 > 0 && $0 <= 1 }) {
@@ -84,10 +86,11 @@ struct Curve: ParsableCommand {
         let bar = ProgressBar(quiet: format.json, "reading")
         let file = try network.read(model)
         try overwrite.check(inputs: file.inputPaths)
-        let subject = try PruningSubject(
-            file, calibration: calibration, evaluation: evaluate, images: images, inputShape: options.inputs.shape)
+        var subject = try PruningSubject(
+            file, calibration: calibration, evaluation: evaluate, images: images, inputShape: options.inputs.shape,
+            firstCount: Curve.timedCount)
         subject.showObstacle()
-        let made = try sizes(subject, threads: threads, bar)
+        let made = try sizes(&subject, threads: threads, bar)
         bar.clear()
         if let report {
             let text = SystemPath.ending(of: report) == "html" ? CurvePage.html(made) : try JSONOutput.text(made)
@@ -97,25 +100,25 @@ struct Curve: ParsableCommand {
         if format.json {
             try JSONOutput.show(made)
         } else {
-            if let judged = subject.evaluation { Console.say("evaluation: \(judged.account)") }
+            if let account = subject.evaluationAccount { Console.say("evaluation: \(account)") }
             made.show()
         }
     }
 
     /// Plans and measures every size.
-    private func sizes(_ subject: PruningSubject, threads: Int, _ bar: ProgressBar) throws -> SizeCurve {
+    private func sizes(_ subject: inout PruningSubject, threads: Int, _ bar: ProgressBar) throws -> SizeCurve {
         let shares = Set(at?.values ?? Curve.usualShares).sorted(by: >)
         let progress = PlanningProgress(bar)
         let settings = options.settings(budget.budget(1), images: images, triesSizes: true)
         let prepared = try SettingFlags.naming { () throws(PruningError) in
-            try Pruner(network: subject.network, settings: settings).prepare(calibration: subject.samples, observer: progress.observer())
+            try Pruner(network: subject.network, settings: settings).prepare(
+                calibration: subject.takeSamples(), observer: progress.observer())
         }
         let original = try subject.file.network.inferringShapes()
         let whole = try Evaluator(subject.network)
-        let judged = subject.accuracyObstacle == nil ? subject.labelled : nil
+        let judged = subject.accuracyObstacle == nil ? try subject.labelled() : nil
         let logits = try judged.map { try whole.logits(of: $0.inputs) }
-        let timed = try (subject.evaluation ?? subject.calibration)?.labelled.inputs ?? original.drawnInputs(seed: options.method.seed)
-        let batch = timed.map { $0.samples(0..<min(64, $0.batchCount)) }
+        let batch = try subject.firstInputs ?? original.drawnInputs(seed: options.method.seed)
         var curve = SizeCurve(
             model: PathText.name(model), budget: budget.rawValue,
             parameters: original.cost.parameters, macs: original.cost.multiplyAdds,

@@ -96,20 +96,21 @@ struct Prune: ParsableCommand {
         let emission = TorchEmission(file, path: running.emitPython, output: files.output)
         for path in emission?.outputs ?? [] { try overwrite.check(path, inputs: inputs) }
         if !running.dryRun, let output = files.output { try file.checkFormat(of: output) }
-        let subject = try PruningSubject(
+        var subject = try PruningSubject(
             file, calibration: files.calibration, evaluation: files.evaluate, images: images, inputShape: options.inputs.shape)
         if search.maxDrop != nil, let obstacle = subject.accuracyObstacle {
             throw CommandFailure.failure("expected an accuracy to be measured for --max-drop, found none: \(obstacle)")
         }
         subject.showObstacle()
 
-        let (made, found) = try made(subject, PlanningProgress(bar, times), times)
+        let (made, found) = try made(&subject, PlanningProgress(bar, times), times)
         times.begin("report")
         bar.update("measuring", fraction: 1)
+        let labelled = try subject.labelled()
         let (pruned, account) = try SettingFlags.naming { () throws(PruningError) in
             var account = try PruningReport(
-                plan: made, original: subject.network, pruned: try made.apply(to: subject.network), calibration: subject.samples,
-                evaluation: subject.labelled, naming: SettingFlags.naming)
+                plan: made, original: subject.network, pruned: try made.apply(to: subject.network), calibration: subject.measuredSamples,
+                evaluation: labelled, naming: SettingFlags.naming)
             if account.macsBefore != nil, let note = subject.file.uncountedNote { account.warnings.append(note) }
             return (try made.apply(to: subject.file.network), account)
         }
@@ -130,8 +131,8 @@ struct Prune: ParsableCommand {
         if format.json {
             try JSONOutput.show(PruneOutcome(report: account, search: found, times: times))
         } else {
-            if let fitted = subject.calibration { Console.say("calibration: \(fitted.account)") }
-            if let judged = subject.evaluation { Console.say("evaluation: \(judged.account)") }
+            if let account = subject.calibrationAccount { Console.say("calibration: \(account)") }
+            if let account = subject.evaluationAccount { Console.say("evaluation: \(account)") }
             found?.show()
             Prune.show(account)
             times.show()
@@ -155,20 +156,21 @@ struct Prune: ParsableCommand {
 
     /// The plan of the size asked for, or of the smallest network that loses little enough, and what was tried for it.
     private func made(
-        _ subject: PruningSubject, _ observer: PlanningProgress, _ times: PhaseTimes
+        _ subject: inout PruningSubject, _ observer: PlanningProgress, _ times: PhaseTimes
     ) throws -> (PruningPlan, SizeSearch?) {
-        guard let maxDrop = search.maxDrop, let labelled = subject.labelled else {
+        guard let maxDrop = search.maxDrop, let labelled = try subject.labelled() else {
             let settings = options.settings(size.budget, images: images)
             return try SettingFlags.naming { () throws(PruningError) in
                 (
                     try Pruner(network: subject.network, settings: settings).plan(
-                        calibration: subject.samples, observer: observer.observer()), nil
+                        calibration: subject.takeSamples(), observer: observer.observer()), nil
                 )
             }
         }
         let settings = options.settings(search.budget.budget(1), images: images, triesSizes: true)
         let prepared = try SettingFlags.naming { () throws(PruningError) in
-            try Pruner(network: subject.network, settings: settings).prepare(calibration: subject.samples, observer: observer.observer())
+            try Pruner(network: subject.network, settings: settings).prepare(
+                calibration: subject.takeSamples(), observer: observer.observer())
         }
         times.begin("search")
         let found = try SizeSearch(prepared, subject.network, search.budget, maxDrop: maxDrop, on: labelled, observer)

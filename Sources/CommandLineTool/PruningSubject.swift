@@ -9,18 +9,26 @@ struct PruningSubject {
     let file: ModelFile
     /// What is planned: the model's network, several inputs packed into one.
     let network: Network
-    let calibration: InputData?
-    let evaluation: InputData?
-    /// Calibration inputs as `network` takes them.
-    let samples: ActivationTensor?
-    /// Labelled inputs as `network` takes them.
-    let labelled: LabelledImages?
+    /// What was read to fit on, and to evaluate on.
+    let calibrationAccount, evaluationAccount: String?
     /// Why labels cannot be compared with answers; nil when they can, and without labels.
     let accuracyObstacle: String?
+    /// Calibration inputs as `network` takes them, until they are handed over.
+    private var samples: ActivationTensor?
+    /// Those of them that errors are measured on when all is done.
+    let measuredSamples: ActivationTensor?
+    /// The first inputs as the model takes them, labelled ones before those to fit on.
+    let firstInputs: [ActivationTensor]?
+    private let evaluation: (() throws -> LabelledImages)?
 
     /// Reads data for `file`.
-    /// - Parameter asked: the shape of one input that the user asked for.
-    init(_ file: ModelFile, calibration: String?, evaluation: String?, images: ImageOptions, inputShape asked: [Int]?) throws {
+    ///
+    /// - Parameters:
+    ///   - asked: the shape of one input that the user asked for.
+    ///   - firstCount: how many inputs to keep as the model takes them.
+    init(
+        _ file: ModelFile, calibration: String?, evaluation: String?, images: ImageOptions, inputShape asked: [Int]?, firstCount: Int = 0
+    ) throws {
         let fitted = try calibration.map { try images.read($0, labels: .ignored, for: file) }
         let judged = try evaluation.map { try images.read($0, labels: .needed, for: file) }
         let original = try file.resized(to: asked.map { [$0] } ?? (fitted ?? judged)?.labelled.inputs.map(\.sampleShape))
@@ -36,15 +44,29 @@ struct PruningSubject {
                 subject = try subject.packingInputs(shapes: shapes)
             }
         }
-        (self.file, network, self.calibration, self.evaluation) = (original, subject, fitted, judged)
-        let packed = try fitted?.labelled.packed
-        (samples, labelled) = (packed?.images, try judged?.labelled.packed)
+        (self.file, network) = (original, subject)
+        (calibrationAccount, evaluationAccount) = (fitted?.account, judged?.account)
+        let (packed, labelled) = (try fitted?.labelled.packed, try judged?.labelled.packed)
+        samples = packed?.images
+        measuredSamples = packed.map { $0.images.samples(0..<PruningReport.measuredCount(of: $0.images, subject)) }
+        firstInputs = (judged ?? fitted)?.labelled.inputs.map { $0.samples(0..<min(firstCount, $0.batchCount)) }
         accuracyObstacle = labelled == nil ? nil : subject.obstacleToAccuracy
+        // What is looked at when all is done is read again then: it would be as large as all else that a fit holds.
+        self.evaluation = evaluation.map { path in { try images.read(path, labels: .needed, for: file).labelled.packed } }
         for (data, path) in [(packed, calibration), (labelled, evaluation)] {
             guard let data, let path else { continue }
             do { try check(data) } catch { throw CommandFailure.failure("\(path): \(error)") }
         }
     }
+
+    /// Hands the calibration inputs over, so that they leave memory with the last who needs them; none the second time.
+    mutating func takeSamples() -> ActivationTensor? {
+        defer { samples = nil }
+        return samples
+    }
+
+    /// Labelled inputs as `network` takes them.
+    func labelled() throws -> LabelledImages? { try evaluation?() }
 
     /// Says before the work what is not measured.
     func showObstacle() {

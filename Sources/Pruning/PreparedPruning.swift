@@ -22,7 +22,7 @@ public struct PreparedPruning: Sendable {
     private let observer: PruningObserver?
 
     init(
-        _ pruner: Pruner, _ run: PruningRun, calibration: ActivationTensor?, observer: PruningObserver?
+        _ pruner: Pruner, _ run: PruningRun, calibration: consuming ActivationTensor?, observer: PruningObserver?
     ) throws(PruningError) {
         (self.pruner, self.run, self.observer) = (pruner, run, observer)
         try run.begin(.inputs)
@@ -63,18 +63,24 @@ public struct PreparedPruning: Sendable {
                 selection: fallback.selection, points: fallback.points, reweighting: fallback.reweighting)
             return try Pruner(network: pruner.network, settings: fallback.with(budget)).plan(observer: observer).with([warning])
         case .measured(let inputs, let ranking, let shared, let errors):
-            let counts = try BudgetAllocation.counts(errors, run)
-            var refit = try Refit(ranking, keeping: counts, shared, inputs, run)
-            if let samples = inputs.samples, let narrower = BudgetAllocation.countsWithWholeStreams(insteadOf: counts, errors, run) {
-                refit = try refit.unless(
-                    { () throws(PruningError) in try Refit(ranking, keeping: narrower, shared, inputs, run) },
-                    inputCount: samples.batchCount, inputs, run)
-            }
-            let streams = pruner.wholeStreams.map { PruningWarning.wholeStream(group: $0.id, reason: $0.barrier) }
-            let plan = try PruningPlan(refit, ranking, errors, inputs, run).with(streams + run.unmeasured + pruner.replacedOutputs(in: run))
-                .learned(inputs, run)
+            let plan = try fitted(ranking, shared, errors, inputs, run).learned(inputs, run)
             try run.begin(.finished)
             return plan
         }
+    }
+
+    /// The plan before anything is learned. The refitted network, as large as the original, does not outlive the call.
+    private func fitted(
+        _ ranking: ChannelRanking, _ shared: SharedGroups, _ errors: ErrorCurves, _ inputs: RunInputs, _ run: PruningRun
+    ) throws(PruningError) -> PruningPlan {
+        let counts = try BudgetAllocation.counts(errors, run)
+        var refit = try Refit(ranking, keeping: counts, shared, inputs, run)
+        if let samples = inputs.samples, let narrower = BudgetAllocation.countsWithWholeStreams(insteadOf: counts, errors, run) {
+            refit = try refit.unless(
+                { () throws(PruningError) in try Refit(ranking, keeping: narrower, shared, inputs, run) },
+                inputCount: samples.batchCount, inputs, run)
+        }
+        let streams = pruner.wholeStreams.map { PruningWarning.wholeStream(group: $0.id, reason: $0.barrier) }
+        return try PruningPlan(refit, ranking, errors, inputs, run).with(streams + run.unmeasured + pruner.replacedOutputs(in: run))
     }
 }

@@ -63,11 +63,14 @@ public struct Pruner: Sendable {
     /// Chooses channels and weights.
     ///
     /// - Parameters:
-    ///   - calibration: normalized inputs, batch axis first; labels are not used.
+    ///   - calibration: normalized inputs, batch axis first; labels are not used. Handed over, they leave memory once those of the fit
+    ///     are chosen.
     ///   - observer: told about every step; returning `false` cancels.
     /// - Throws: ``PruningError``.
     /// - Complexity: what ``PruningSettings/effort`` allows in passes over inputs, then O(n³) for a group of n channels.
-    public func plan(calibration: ActivationTensor? = nil, observer: PruningObserver? = nil) throws(PruningError) -> PruningPlan {
+    public func plan(
+        calibration: consuming ActivationTensor? = nil, observer: PruningObserver? = nil
+    ) throws(PruningError) -> PruningPlan {
         let run = try begin(observer, isGivenInputs: calibration != nil)
         // What costs nothing needs no inputs.
         if let plan = try losslessPlan(run, observer) { return plan }
@@ -81,9 +84,10 @@ public struct Pruner: Sendable {
     /// - Throws: ``PruningError``.
     /// - Complexity: as ``plan(calibration:observer:)`` without the refit.
     public func prepare(
-        calibration: ActivationTensor? = nil, observer: PruningObserver? = nil
+        calibration: consuming ActivationTensor? = nil, observer: PruningObserver? = nil
     ) throws(PruningError) -> PreparedPruning {
-        try PreparedPruning(self, begin(observer, isGivenInputs: calibration != nil), calibration: calibration, observer: observer)
+        let run = try begin(observer, isGivenInputs: calibration != nil)
+        return try PreparedPruning(self, run, calibration: calibration, observer: observer)
     }
 
     private func begin(_ observer: PruningObserver?, isGivenInputs: Bool) throws(PruningError) -> PruningRun {

@@ -173,6 +173,10 @@ import Testing
         #expect(one == (try slopes(2, gradient)))
         #expect(one == (try slopes(5, gradient)))
         let moved = zip(gradient.values, one).map { $0 - 0.1 * $1 }
+        // Values stay where plans are given back, and the next ones are prepared as ever.
+        let before = gradient.values
+        gradient.discardPlan()
+        #expect(gradient.values == before)
         try gradient.set(moved)
         #expect(gradient.values == moved)
         var other = network

@@ -13,9 +13,10 @@ final class OrderedSum: @unchecked Sendable {
     private let lock = DispatchSemaphore(value: 1)
 
     /// Adds what comes `index`-th, counted from 0, each once; vectors have one length.
-    func add(_ index: Int, _ value: Double, _ values: [Float]) {
+    func add(_ index: Int, _ value: Double, _ values: consuming [Float]) {
         lock.wait()
         defer { lock.signal() }
+        // Handed over: the first becomes the sum, which would be copied if it had another owner.
         waiting[index] = (value, values)
         while let (value, values) = waiting.removeValue(forKey: next) {
             number += value

@@ -71,7 +71,7 @@ public struct WeightGradient: Sendable {
     }
 
     private var reverse: ReversePlan {
-        guard let prepared else { preconditionFailure("values that were refused are no values") }
+        guard let prepared else { preconditionFailure("values that were refused, or whose plan was given back, have no slopes") }
         return prepared
     }
 
@@ -80,13 +80,16 @@ public struct WeightGradient: Sendable {
     /// Precondition: as many values as the gradient has.
     public mutating func set(_ values: [Float]) throws(NetworkError) {
         precondition(values.count == slots.count, "as many values as the gradient has")
+        discardPlan()
         for name in slots.names {
             guard let range = slots.ranges[name], let shape = network.parameters[name]?.shape else { continue }
             network.parameters[name] = Parameter(shape: shape, values: Array(values[range]))
         }
-        prepared = nil
         prepared = try ReversePlan(network, observing: taps, slots: slots, wantsInput: false)
     }
+
+    /// Gives back what is prepared for passes, several times the weights, until ``set(_:)`` puts the next ones in place.
+    public mutating func discardPlan() { prepared = nil }
 
     /// The trained tensors in the layout of the flat gradient.
     public var values: [Float] { slots.names.flatMap { network.parameters[$0]?.values ?? [] } }
@@ -96,6 +99,7 @@ public struct WeightGradient: Sendable {
     /// - Parameters:
     ///   - inputs: one tensor per network input, all with the same batch axis.
     ///   - threads: cores to use; the result does not depend on them.
+    /// - Precondition: the plan was not given back by ``discardPlan()``, or ``set(_:)`` has made another one since.
     /// - Throws: `wrongInputShape`.
     /// - Complexity: a pass forward and two back: three times the network's multiply–adds for every sample.
     public func gradient(
@@ -132,7 +136,7 @@ public struct WeightGradient: Sendable {
     }
 
     private func run(
-        _ inputs: [ActivationTensor], lanes: [Range<Int>], threads: Int, loss: SampleLoss, finish: (Int, Double, [Float]) -> Void
+        _ inputs: [ActivationTensor], lanes: [Range<Int>], threads: Int, loss: SampleLoss, finish: (Int, Double, consuming [Float]) -> Void
     ) {
         let reverse = self.reverse
         let plan = reverse.plan

@@ -8,22 +8,25 @@ extension RunInputs {
     private static let mixedValues = 1 << 26
 
     /// Given images; for a chain of dense layers, refitted in forward order, with mixtures of two.
-    static func given(_ calibration: ActivationTensor, chain: DenseChain?, for run: PruningRun) throws(PruningError) -> RunInputs {
+    static func given(
+        _ calibration: consuming ActivationTensor, chain: DenseChain?, for run: PruningRun
+    ) throws(PruningError) -> RunInputs {
         if let index = calibration.values.firstIndex(where: { !$0.isFinite }) { throw .nonFiniteData(index: index) }
         // What is held out must not be what was fitted.
-        let distinct = ActivationTensor.distinctSamples(of: [calibration])
+        let distinct = ActivationTensor.distinctSamples(of: [copy calibration])
         guard distinct.count >= 2 else { throw .tooFewInputs(expected: 2, found: distinct.count) }
-        let repeats = calibration.batchCount - distinct.count
+        let given = calibration.batchCount
+        let repeats = given - distinct.count
         let inputs = repeats > 0 ? calibration.rows(distinct) : calibration
-        let found = chain.map { rows(inputs, $0, for: run) } ?? images(inputs, for: run)
+        let found = if let chain { rows(inputs, chain, for: run) } else { images(inputs, for: run) }
         guard repeats > 0 else { return found }
         return RunInputs(
             found.content, found.provenance, chain: chain,
-            warnings: found.warnings + [.inputsRepeated(distinct: distinct.count, given: calibration.batchCount)], unseen: found.unseen)
+            warnings: found.warnings + [.inputsRepeated(distinct: distinct.count, given: given)], unseen: found.unseen)
     }
 
     /// Given inputs of a chain of dense layers, and mixtures of two.
-    private static func rows(_ calibration: ActivationTensor, _ chain: DenseChain, for run: PruningRun) -> RunInputs {
+    private static func rows(_ calibration: consuming ActivationTensor, _ chain: DenseChain, for run: PruningRun) -> RunInputs {
         let unseen = heldOutCount(of: calibration.batchCount)
         let seen = calibration.samples(0..<calibration.batchCount - unseen)
         var inputs = seen
@@ -39,7 +42,7 @@ extension RunInputs {
     }
 
     /// Given images in random order, so that the first of them stand for all: folders are sorted by class. As many as the effort pays for.
-    private static func images(_ calibration: ActivationTensor, for run: PruningRun) -> RunInputs {
+    private static func images(_ calibration: consuming ActivationTensor, for run: PruningRun) -> RunInputs {
         let given = calibration.batchCount
         var generator = SeededGenerator(seed: run.settings.seed).stream(.inputOrder)
         let order = (0..<given).shuffled(using: &generator)

@@ -49,13 +49,13 @@ struct RunInputs: Sendable {
     /// - Parameter calibration: the user's own, normalized, batch axis first.
     /// - Throws: `unsupported` when the model that is set does not fit the network; `invalidSetting` for more samples than memory holds; what
     ///   drawing throws.
-    init(_ calibration: ActivationTensor?, for run: PruningRun) throws(PruningError) {
+    init(_ calibration: consuming ActivationTensor?, for run: PruningRun) throws(PruningError) {
         let chain = try DenseChain(run.network)
         try Self.checkSampleCount(for: run)
         switch run.settings.inputModel {
         case .auto: self = try RunInputs.strongest(calibration, chain: chain, for: run)
         case .calibration:
-            guard let calibration else {
+            guard let calibration = consume calibration else {
                 throw .unsupported(.inputModel, value: InputModel.calibration.rawValue, needs: .calibrationImages)
             }
             self = try .given(calibration, chain: chain, for: run)
@@ -89,9 +89,9 @@ struct RunInputs: Sendable {
 
     /// What `auto` stands for.
     private static func strongest(
-        _ calibration: ActivationTensor?, chain: DenseChain?, for run: PruningRun
+        _ calibration: consuming ActivationTensor?, chain: DenseChain?, for run: PruningRun
     ) throws(PruningError) -> RunInputs {
-        if let calibration { return try given(calibration, chain: chain, for: run) }
+        if let calibration = consume calibration { return try given(calibration, chain: chain, for: run) }
         if let chain {
             // Refits in forward order are of samples; formulas do not follow the constants of a normalizer.
             guard run.settings.reweighting == .sequential || chain.normalizer != nil else { return try gaussian(chain: chain, for: run) }

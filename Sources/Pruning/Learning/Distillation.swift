@@ -176,12 +176,13 @@ public struct Distillation: Sendable {
         FreeMemory.giveBack()
         do {
             var gradient = try gradient()
-            let start = zip(gradient.values, tensors.units).map { $0 / $1 }
-            var state = try earlier.map { try checked($0, count: start.count) } ?? begin(start)
+            gradient.discardPlan()
+            var state = try earlier.map { try checked($0, count: tensors.units.count) } ?? begin(tensors.values(of: student))
             // Steps that were asked for are made.
             let isThere = heldOut.share(state.startError).map { $0 <= Distillation.leastShare } ?? false
             if !isThere || settings.steps != nil { try descend(&state, &gradient, observer: observer) }
             var (best, bestError) = (state.best, state.bestError)
+            let start = tensors.values(of: student)
             if best != start {
                 for share in Distillation.blends {
                     let blend = zip(start, state.best).map { $0 + share * ($1 - $0) }
@@ -244,6 +245,8 @@ public struct Distillation: Sendable {
                 state.retreat()
             }
             if state.step % interval == 0 || state.step == steps {
+                // A look prepares both networks.
+                gradient.discardPlan()
                 let error = try heldOut.error(of: network(state.values))
                 latest = error.error
                 if error < state.bestError {

@@ -93,6 +93,11 @@ struct LearnedTensors: Sendable {
         self.units = units
     }
 
+    /// v of (1).
+    func values(of network: Network) -> [Float] {
+        zip(names.flatMap { network.parameters[$0]?.values ?? [] }, units).map { $0 / $1 }
+    }
+
     private static func unit(_ values: ArraySlice<Float>, fallback: Float) -> Float {
         let square = values.reduce(0.0) { $0 + Double($1) * Double($1) } / Double(max(1, values.count))
         let unit = Float(square.squareRoot())

@@ -2,7 +2,7 @@
 //
 //     G_f += H̃_f·H̃_fᵀ,   X_f += H̃_f·Z̃_fᵀ,   f a fold, H̃_f and Z̃_f its samples less the centers                  (1)
 //
-// Threads share the runs of a tile of samples, which they make and center, and then panels of all products (1). Products of wide
+// Threads share the runs of a tile of samples, which they make and center, and then panels of all products (1). Products of many
 // regressors are made in Float and added up in Double: twice as fast, and about their center exact to √tile·6e-8 of the deviations, a
 // thousandth of what the least pull on their fit allows. How samples and products are cut follows from their number alone.
 
@@ -53,7 +53,7 @@ extension MomentAccumulator {
     }
 
     /// Regressors from which products are made in Float: below, they take no time.
-    private static let wide = 1024
+    private static let wide = 64
 
     private static func addTile<Scalar: PanelScalar>(
         _ tile: [Int], of runs: [SampleRun], to parts: inout [MomentAccumulator], _ samples: (Int) -> Samples, as: Scalar.Type

@@ -112,7 +112,7 @@ public struct PruningReport: Sendable, Equatable, Codable {
         }
         (seconds, work) = (plan.seconds, plan.work)
         // Labelled images come first: the fit has not seen them.
-        let images = evaluation?.images ?? calibration.map { $0.samples(0..<Self.measuredCount($0.batchCount, original)) }
+        let images = evaluation?.images ?? calibration.map { $0.samples(0..<Self.measuredCount(of: $0, original)) }
         errorBasis = images.map { "\($0.batchCount) \(evaluation == nil ? "calibration" : "evaluation") images" }
         let (before, after): (Network, Network)
         do { (before, after) = (try original.inferringShapes(), try pruned.inferringShapes()) } catch { throw .evaluation(error) }
@@ -137,7 +137,8 @@ public struct PruningReport: Sendable, Equatable, Codable {
     }
 
     /// Images of the fit that errors are measured on: as many as a second allows, and enough to tell a share to a tenth of itself.
-    private static func measuredCount(_ count: Int, _ network: Network) -> Int {
+    package static func measuredCount(of images: ActivationTensor, _ network: Network) -> Int {
+        let count = images.batchCount
         let affordable = measuringWork / Swift.max(1, Double(network.cost.multiplyAdds ?? 1))
         return Swift.min(count, Swift.max(leastMeasured, Int(Swift.min(affordable, Double(count)))))
     }
