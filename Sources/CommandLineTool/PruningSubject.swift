@@ -19,7 +19,8 @@ struct PruningSubject {
     let measuredSamples: ActivationTensor?
     /// The first inputs as the model takes them, labelled ones before those to fit on.
     let firstInputs: [ActivationTensor]?
-    private let evaluation: (() throws -> LabelledImages)?
+    /// Labelled inputs as they were read: what a network takes of them would be as large as all else that a fit holds.
+    private let stored: StoredInputs?
 
     /// Reads data for `file`.
     ///
@@ -51,8 +52,7 @@ struct PruningSubject {
         measuredSamples = packed.map { $0.images.samples(0..<PruningReport.measuredCount(of: $0.images, subject)) }
         firstInputs = (judged ?? fitted)?.labelled.inputs.map { $0.samples(0..<min(firstCount, $0.batchCount)) }
         accuracyObstacle = labelled == nil ? nil : subject.obstacleToAccuracy
-        // What is looked at when all is done is read again then: it would be as large as all else that a fit holds.
-        self.evaluation = evaluation.map { path in { try images.read(path, labels: .needed, for: file).labelled.packed } }
+        stored = judged?.stored
         for (data, path) in [(packed, calibration), (labelled, evaluation)] {
             guard let data, let path else { continue }
             do { try check(data) } catch { throw CommandFailure.failure("\(path): \(error)") }
@@ -66,7 +66,7 @@ struct PruningSubject {
     }
 
     /// Labelled inputs as `network` takes them.
-    func labelled() throws -> LabelledImages? { try evaluation?() }
+    func labelled() throws -> LabelledImages? { try stored?.labelled().packed }
 
     /// Says before the work what is not measured.
     func showObstacle() {

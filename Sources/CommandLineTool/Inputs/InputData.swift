@@ -17,6 +17,8 @@ struct InputData {
     }
 
     let labelled: LabelledImages
+    /// What they are made of.
+    let stored: StoredInputs
     /// One line: what was read, and how it was resized, cropped, ordered and scaled.
     let account: String
     /// False for integer pixels without declared statistics, which most networks of colored images are not trained on.
@@ -54,8 +56,9 @@ struct InputData {
         }
     }
 
-    init(labelled: LabelledImages, account: String, isNormalized: Bool = true) {
+    init(labelled: LabelledImages, stored: StoredInputs, account: String, isNormalized: Bool = true) {
         self.labelled = labelled
+        self.stored = stored
         self.account = account
         self.isNormalized = isNormalized
     }
@@ -63,11 +66,14 @@ struct InputData {
     /// As a model takes it that fixes a batch of more than one sample.
     func grouped(for network: Network, path: String) throws -> InputData {
         let joined: LabelledImages
+        var stored = stored
+        stored.groups = network
         do { joined = try labelled.grouped(for: network) } catch { throw CommandFailure.failure("\(path): \(error)") }
         guard joined.images.batchCount != labelled.images.batchCount else { return self }
         let size = labelled.images.batchCount / joined.images.batchCount
         return InputData(
-            labelled: joined, account: "\(account); \(joined.images.batchCount) groups of \(size), as many as the model takes at a time",
+            labelled: joined, stored: stored,
+            account: "\(account); \(joined.images.batchCount) groups of \(size), as many as the model takes at a time",
             isNormalized: isNormalized)
     }
 
@@ -88,9 +94,10 @@ struct InputData {
             let shape = network.values[network.inputs[0]].shape
             let last = options.layout.map { $0 == .nhwc } ?? InputScaling.isChannelsLast(shape)
             let scaling = options.scaling(channelsLast: last)
-            let labelled = try LabelledImages(archive: archive, scaling: scaling, needsLabels: needsLabels)
+            let kept = StoredInputs(archive: archive, form: .images(scaling), needsLabels: needsLabels)
+            let labelled = try kept.labelled()
             return InputData(
-                labelled: labelled,
+                labelled: labelled, stored: kept,
                 account:
                     "\(counted(labelled)) of shape \(text(stored.shape.dropFirst())), \(scaled(stored.dtype.isFloatingPoint, options))",
                 isNormalized: isNormalized(
@@ -110,9 +117,11 @@ struct InputData {
         if options.mean != nil || options.std != nil {
             throw CommandFailure.usage("expected --mean and --std only with images, found arrays named like the network's inputs")
         }
-        let labelled = try LabelledImages(archive: archive, inputNames: names, needsLabels: needsLabels)
+        let stored = StoredInputs(archive: archive, form: .named(names), needsLabels: needsLabels)
+        let labelled = try stored.labelled()
         let shapes = zip(names, labelled.inputs).map { "\($0) \(text($1.shape.dropFirst()))" }
-        return InputData(labelled: labelled, account: "\(counted(labelled)): \(shapes.joined(separator: ", ")), as stored")
+        return InputData(
+            labelled: labelled, stored: stored, account: "\(counted(labelled)): \(shapes.joined(separator: ", ")), as stored")
     }
 
     // MARK: Folders
@@ -127,8 +136,9 @@ struct InputData {
         var archive = TensorArchive()
         archive["images"] = try Tensor.uint8(samples, shape: [folder.files.count] + shape)
         if let labels = try folder.labels(needed: needsLabels) { archive["labels"] = .int64(labels) }
-        let labelled = try LabelledImages(
-            archive: archive, scaling: options.scaling(channelsLast: target.preparation.layout == .nhwc), needsLabels: needsLabels)
+        let scaling = options.scaling(channelsLast: target.preparation.layout == .nhwc)
+        let stored = StoredInputs(archive: archive, form: .images(scaling), needsLabels: needsLabels)
+        let labelled = try stored.labelled()
         let order = channels == 1 ? "gray" : target.preparation.order.rawValue.uppercased()
         let parts = [
             "\(counted(labelled))\(folder.remark)", target.text, order,
@@ -136,7 +146,7 @@ struct InputData {
             scaled(false, options),
         ]
         return InputData(
-            labelled: labelled, account: parts.joined(separator: ", "),
+            labelled: labelled, stored: stored, account: parts.joined(separator: ", "),
             isNormalized: isNormalized(options, isFloat: false, channels: channels))
     }
 
@@ -155,9 +165,10 @@ struct InputData {
         let (archive, isFloat) = try folder.stacked(sampleShape: network.values[network.inputs[0]].shape, needsLabels: needsLabels)
         if !isFloat { try options.checkRange() }
         let last = options.layout.map { $0 == .nhwc } ?? InputScaling.isChannelsLast(network.values[network.inputs[0]].shape)
-        let labelled = try LabelledImages(archive: archive, scaling: options.scaling(channelsLast: last), needsLabels: needsLabels)
+        let stored = StoredInputs(archive: archive, form: .images(options.scaling(channelsLast: last)), needsLabels: needsLabels)
+        let labelled = try stored.labelled()
         return InputData(
-            labelled: labelled,
+            labelled: labelled, stored: stored,
             account:
                 "\(counted(labelled)) from \(folder.files.count) .npy files\(folder.remark), shape \(text(labelled.images.shape.dropFirst())), \(scaled(isFloat, options))"
         )
