@@ -71,6 +71,17 @@ import Testing
         #expect(!(try folder.files()).contains { $0.hasSuffix(".tmp") || $0 == "l.npy" })
     }
 
+    /// Data that can be read once are checked before the work and looked at behind it.
+    @Test func aPipeOfLabelledInputsIsReadOnce() throws {
+        let folder = try Self.folder()
+        let outcome = try BuiltTool.shell(
+            "$L prune net.safetensors -o small.safetensors --keep 0.7 --samples 64 --force-quality --json --calibration <(cat data.npz)"
+                + " --evaluate <(cat data.npz)", in: folder)
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        #expect(try outcome.json()["accuracyAfter"] is Double)
+        #expect(try folder.files().contains("small.safetensors"))
+    }
+
     @Test func aLimitOnFileSizeIsAnErrorOfWriting() throws {
         let folder = try Self.folder()
         try folder.write(NPY.encode(try .float64((0..<4000).map { Double($0 * 7919 % 1009) }, shape: [40, 100])), to: "points.npy")
