@@ -99,11 +99,13 @@ struct ImageOptions: ParsableArguments {
     var unitDeviation: [Double]? { std?.values.map { $0 / Double(pixelRange) } }
 
     /// Reads inputs for a model: an archive, a folder of pictures or a folder of arrays.
-    func read(_ path: String, labels: InputData.Labels, for file: ModelFile) throws -> InputData {
+    /// - Parameter keepsStored: whether what was read stays in memory beside what is made of it.
+    func read(_ path: String, labels: InputData.Labels, for file: ModelFile, keepsStored: Bool = false) throws -> InputData {
         var options = self
         // A network that takes integers scales them itself, unless it is told otherwise.
         if file.readsIntegers, mean == nil, std == nil { options.raw = true }
-        let data = try InputData(path: path, options: options, network: file.network, labels: labels)
+        let read = try InputData(path: path, options: options, network: file.network, labels: labels)
+        let data = keepsStored ? read : read.alone
         do { try data.labelled.checkIndices(of: file.network) } catch { throw CommandFailure.failure("\(path): \(error)") }
         return file.fixesBatch ? try data.grouped(for: file.network, path: path) : data
     }

@@ -15,7 +15,7 @@ struct PruningSubject {
     let accuracyObstacle: String?
     /// Calibration inputs as `network` takes them, until they are handed over.
     private var samples: ActivationTensor?
-    /// Those of them that errors are measured on when all is done.
+    /// Those of them that errors are measured on when all is done, unless there are labelled ones.
     let measuredSamples: ActivationTensor?
     /// The first inputs as the model takes them, labelled ones before those to fit on.
     let firstInputs: [ActivationTensor]?
@@ -31,7 +31,7 @@ struct PruningSubject {
         _ file: ModelFile, calibration: String?, evaluation: String?, images: ImageOptions, inputShape asked: [Int]?, firstCount: Int = 0
     ) throws {
         let fitted = try calibration.map { try images.read($0, labels: .ignored, for: file) }
-        let judged = try evaluation.map { try images.read($0, labels: .needed, for: file) }
+        let judged = try evaluation.map { try images.read($0, labels: .needed, for: file, keepsStored: true) }
         let original = try file.resized(to: asked.map { [$0] } ?? (fitted ?? judged)?.labelled.inputs.map(\.sampleShape))
         try original.check(inputShape: asked)
         for size in original.assumedSizes {
@@ -49,7 +49,8 @@ struct PruningSubject {
         (calibrationAccount, evaluationAccount) = (fitted?.account, judged?.account)
         let (packed, labelled) = (try fitted?.labelled.packed, try judged?.labelled.packed)
         samples = packed?.images
-        measuredSamples = packed.map { $0.images.samples(0..<PruningReport.measuredCount(of: $0.images, subject)) }
+        measuredSamples =
+            judged == nil ? packed.map { $0.images.samples(0..<PruningReport.measuredCount(of: $0.images, subject)) } : nil
         firstInputs = (judged ?? fitted)?.labelled.inputs.map { $0.samples(0..<min(firstCount, $0.batchCount)) }
         accuracyObstacle = labelled == nil ? nil : subject.obstacleToAccuracy
         stored = judged?.stored

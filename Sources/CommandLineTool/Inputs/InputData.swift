@@ -17,8 +17,8 @@ struct InputData {
     }
 
     let labelled: LabelledImages
-    /// What they are made of.
-    let stored: StoredInputs
+    /// What they are made of, for those who make them again later.
+    private(set) var stored: StoredInputs?
     /// One line: what was read, and how it was resized, cropped, ordered and scaled.
     let account: String
     /// False for integer pixels without declared statistics, which most networks of colored images are not trained on.
@@ -56,7 +56,7 @@ struct InputData {
         }
     }
 
-    init(labelled: LabelledImages, stored: StoredInputs, account: String, isNormalized: Bool = true) {
+    init(labelled: LabelledImages, stored: StoredInputs?, account: String, isNormalized: Bool = true) {
         self.labelled = labelled
         self.stored = stored
         self.account = account
@@ -66,16 +66,19 @@ struct InputData {
     /// As a model takes it that fixes a batch of more than one sample.
     func grouped(for network: Network, path: String) throws -> InputData {
         let joined: LabelledImages
-        var stored = stored
-        stored.groups = network
         do { joined = try labelled.grouped(for: network) } catch { throw CommandFailure.failure("\(path): \(error)") }
         guard joined.images.batchCount != labelled.images.batchCount else { return self }
         let size = labelled.images.batchCount / joined.images.batchCount
+        var stored = stored
+        stored?.groups = network
         return InputData(
             labelled: joined, stored: stored,
             account: "\(account); \(joined.images.batchCount) groups of \(size), as many as the model takes at a time",
             isNormalized: isNormalized)
     }
+
+    /// Without what they are made of, which is as large for floating-point arrays.
+    var alone: InputData { InputData(labelled: labelled, stored: nil, account: account, isNormalized: isNormalized) }
 
     /// Whether the flags leave nothing to be asked about integer images of three channels.
     private static func isNormalized(_ options: ImageOptions, isFloat: Bool, channels: Int) -> Bool {
