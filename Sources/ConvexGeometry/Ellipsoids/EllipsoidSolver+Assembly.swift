@@ -78,7 +78,7 @@ extension EllipsoidSolver {
         }
         guard let careful = StoredEllipsoid(&self, answer, center: center, tolerance: allowance),
             let lower = careful.lowerBound(of: dual.design, source, isCentered: !isFree, team: team)
-        else { throw .notRepresentable(reason: "semiaxes near the limits of Double") }
+        else { throw .notRepresentable(reason: "semiaxes near the limits of Double, or of a ratio that twice its digits do not tell") }
         return Stored(
             ellipsoid: careful.ellipsoid, inflation: careful.inflation,
             cost: Swift.max(0, careful.ellipsoid.logVolume - lower - ownBound) + careful.slack)

@@ -14,6 +14,8 @@ package struct FoldedMoments: Sendable {
     package static let fullCount = 1536
 
     private var parts: [MomentAccumulator]
+    /// Images, by fold, that are few by themselves.
+    private var waiting: (grid: WindowGrid, images: [[WindowImage]])?
 
     package init(channels: Int, targets: Int) {
         let count = channels > FoldedMoments.fullCount ? 2 : FoldedMoments.foldCount
@@ -66,6 +68,46 @@ package struct FoldedMoments: Sendable {
         }
         MomentAccumulator.add(runs, to: &parts, samples)
     }
+
+    /// Adds all places of images under 3×3 windows, to be asked for after `finish()`; regressor 9·c + t is plane c at tap t.
+    package mutating func add(_ images: [WindowImage], on grid: WindowGrid, sources: [Int]) {
+        guard let first = images.first else { return }
+        if !parts[0].hasCenters {
+            parts[0].setCenters(
+                channels: first.means(on: grid).flatMap { [Double](repeating: $0, count: WindowGrid.taps.count) },
+                targets: MomentAccumulator.rowMeans(first.targets))
+            for f in parts.indices.dropFirst() { parts[f].setCenters(of: parts[0]) }
+        }
+        if waiting == nil { waiting = (grid, [[WindowImage]](repeating: [], count: parts.count)) }
+        for (image, source) in zip(images, sources) {
+            let fold = fold(of: source)
+            waiting?.images[fold].append(image)
+        }
+        addWindows(atLeast: FoldedMoments.imagesOfTile(grid))
+    }
+
+    /// Adds what waits to be added with others.
+    package mutating func finish() {
+        addWindows(atLeast: 1)
+        waiting = nil
+    }
+
+    /// Adds images of folds that have so many.
+    private mutating func addWindows(atLeast least: Int) {
+        guard let (grid, images) = waiting else { return }
+        let most = FoldedMoments.imagesOfTile(grid)
+        for f in images.indices {
+            var left = images[f][...]
+            while left.count >= least {
+                parts[f].add(WindowTile(grid, Array(left.prefix(most)), centers: parts[f]))
+                left = left.dropFirst(most)
+            }
+            waiting?.images[f] = Array(left)
+        }
+    }
+
+    /// Images whose products are made at once: of 2048 windows, few enough for single precision and many beside what sums cost to visit.
+    private static func imagesOfTile(_ grid: WindowGrid) -> Int { Swift.max(1, 2048 / grid.count) }
 
     private mutating func setCenters(_ h: Matrix, _ z: Matrix?) {
         guard h.columns > 0 else { return }

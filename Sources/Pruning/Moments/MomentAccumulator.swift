@@ -44,9 +44,10 @@ package struct MomentAccumulator: Sendable {
 
     /// Takes the centers from a block that is not added itself, so that sums of several accumulators can be put together.
     mutating func setCenters(_ h: Matrix, _ z: Matrix?) {
-        channelCenter = MomentAccumulator.rowMeans(h)
-        targetCenter = z.map(MomentAccumulator.rowMeans) ?? []
+        setCenters(channels: MomentAccumulator.rowMeans(h), targets: z.map(MomentAccumulator.rowMeans) ?? [])
     }
+
+    mutating func setCenters(channels: [Double], targets: [Double]) { (channelCenter, targetCenter) = (channels, targets) }
 
     /// Takes the centers of another accumulator.
     mutating func setCenters(of other: MomentAccumulator) {
@@ -158,7 +159,7 @@ package struct MomentAccumulator: Sendable {
         return zip(targetSquares, targetSum).map { Swift.max(0, $0 / n - ($1 / n) * ($1 / n)) }
     }
 
-    private static func rowMeans(_ block: Matrix) -> [Double] {
+    static func rowMeans(_ block: Matrix) -> [Double] {
         var sums = [Double](repeating: 0, count: block.rows)
         block.elements.withUnsafeBufferPointer { values in
             sums.withUnsafeMutableBufferPointer { sums in

@@ -19,6 +19,12 @@ package struct PlaceCorrelation: Sendable {
 
         package init() {}
 
+        /// All samples of one image under windows.
+        init(_ image: WindowImage, on grid: WindowGrid, image source: Int) {
+            let (sum, squares) = image.sums(on: grid)
+            (images, self.squares) = ([(source, grid.count, sum)], squares)
+        }
+
         /// - Parameters:
         ///   - block: samples as columns; those of one image lie side by side.
         ///   - sources: the image of every column.

@@ -87,7 +87,7 @@ struct SiteMeasurement {
             guard !places.isEmpty else { return }
             let images = places.map { first + $0.sample }
             // The first inputs tell how many there should be.
-            if count == 0 { correlation.add(shares[0].add(reading, places, images, share: 0, measuresCorrelation: true)) }
+            if count == 0 { correlation.add(shares[0].add(reading, places, images, limit: limit, share: 0, measuresCorrelation: true)) }
             add(reading, places, images, shares: count == 0 ? 1..<shares.count : 0..<shares.count)
         }
         count = streams.reached
@@ -95,10 +95,11 @@ struct SiteMeasurement {
 
     /// Adds samples of several shares. Many are small: then threads take whole ones.
     private mutating func add(_ reading: SiteReading, _ places: [SampledPlace], _ images: [Int], shares range: Range<Int>) {
+        let limit = limit
         shares.withUnsafeMutableBufferPointer { shares in
             // Every share is one thread's.
             nonisolated(unsafe) let shares = shares
-            func add(_ share: Int) { shares[share].add(reading, places, images, share: share) }
+            func add(_ share: Int) { shares[share].add(reading, places, images, limit: limit, share: share) }
             if range.count >= SiteMeasurement.manyShares {
                 BLASConfiguration.share(range.count) { add(range.lowerBound + $0) }
             } else {
@@ -110,7 +111,8 @@ struct SiteMeasurement {
     /// Shares that are worth being handed out as wholes.
     private static let manyShares = 8
 
-    private func problem(_ original: MaskedNetwork, strengths: PullStrengths) -> SiteProblem {
+    private mutating func problem(_ original: MaskedNetwork, strengths: PullStrengths) -> SiteProblem {
+        for share in shares.indices { shares[share].finish() }
         let patches = site.patches
         let weight = original.network.parameters[site.consumer.layer.weight]?.values ?? []
         return SiteProblem(
@@ -136,8 +138,11 @@ private struct ShareMeasurement: Sendable {
     ///
     /// - Returns: how alike places of one image are, by parts, where that is asked for.
     @discardableResult mutating func add(
-        _ reading: SiteReading, _ places: [SampledPlace], _ images: [Int], share: Int, measuresCorrelation: Bool = false
+        _ reading: SiteReading, _ places: [SampledPlace], _ images: [Int], limit: Int, share: Int, measuresCorrelation: Bool = false
     ) -> [PlaceCorrelation.Sums] {
+        if let windows = reading.windows(share: share, placesPerInput: limit) {
+            return add(windows, reading, images, share: share, measuresCorrelation: measuresCorrelation)
+        }
         let runs = moments.runs(of: images)
         var spreads = [OutputSpread.Sums](repeating: OutputSpread.Sums(), count: runs.count)
         var correlations = [PlaceCorrelation.Sums](repeating: PlaceCorrelation.Sums(), count: measuresCorrelation ? runs.count : 0)
@@ -158,4 +163,25 @@ private struct ShareMeasurement: Sendable {
         spread.add(spreads, about: origins)
         return correlations
     }
+
+    /// Adds a batch's samples where windows read all places of its images.
+    private mutating func add(
+        _ windows: WindowPlanes, _ reading: SiteReading, _ images: [Int], share: Int, measuresCorrelation: Bool
+    ) -> [PlaceCorrelation.Sums] {
+        let sources = stride(from: 0, to: images.count, by: windows.grid.count).map { images[$0] }
+        let origins = spread.origins ?? reading.targets(at: [SampledPlace(sample: 0, place: 0)], share: share).y.elements
+        let read = BLASConfiguration.map(sources.count) { image in
+            let (read, y) = reading.sample(windows, image: image, share: share)
+            return (
+                read, OutputSpread.Sums(y, about: origins),
+                measuresCorrelation ? PlaceCorrelation.Sums(read, on: windows.grid, image: sources[image]) : nil
+            )
+        }
+        moments.add(read.map(\.0), on: windows.grid, sources: sources)
+        spread.add(read.map(\.1), about: origins)
+        return read.compactMap(\.2)
+    }
+
+    /// Adds what was kept to be added with others.
+    mutating func finish() { moments.finish() }
 }

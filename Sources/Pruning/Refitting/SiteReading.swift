@@ -26,7 +26,26 @@ struct SiteReading: Sendable {
     ///
     /// z* is what the original computes, and what the pruned network owes on the other branch.
     func samples(at places: [SampledPlace], share: Int) -> (h: Matrix, z: Matrix, y: Matrix) {
-        let h = patches.regressors(of: pruned, at: places, outputShape: original.shape, share: share)
+        let (z, y) = targets(at: places, share: share)
+        return (patches.regressors(of: pruned, at: places, outputShape: original.shape, share: share), z, y)
+    }
+
+    /// Planes that the consumer reads by 3×3 windows, where all places of an image are looked at.
+    func windows(share: Int, placesPerInput: Int) -> WindowPlanes? {
+        guard map == nil, let planes = patches.windows(in: pruned.shape, share: share), planes.grid.count <= placesPerInput else {
+            return nil
+        }
+        return planes
+    }
+
+    /// All samples of one image under windows, and outputs of the original.
+    func sample(_ windows: WindowPlanes, image: Int, share: Int) -> (read: WindowImage, y: Matrix) {
+        let (z, y) = targets(at: (0..<windows.grid.count).map { SampledPlace(sample: image, place: $0) }, share: share)
+        return (windows.image(image, of: pruned.values, targets: z), y)
+    }
+
+    /// Targets and outputs of one share without their regressors.
+    func targets(at places: [SampledPlace], share: Int) -> (z: Matrix, y: Matrix) {
         var z =
             map.map {
                 patches.products(of: patches.regressors(of: original, at: places, outputShape: original.shape, share: share), weights: $0)
@@ -35,7 +54,7 @@ struct SiteReading: Sendable {
         var y = z
         let (first, q) = (share * patches.outputs, patches.outputs)
         forEachEntry(of: &y) { y, k, o in y[k] *= scale[first + o] }
-        guard let branches else { return (h, z, y) }
+        guard let branches else { return (z, y) }
         let before = patches.values(of: branches.before, at: places, share: share)
         let after = patches.values(of: branches.after, at: places, share: share)
         precondition(before.elements.count == z.elements.count && z.rows == q, "one value of a branch per target")
@@ -45,7 +64,7 @@ struct SiteReading: Sendable {
                 forEachEntry(of: &y) { y, k, _ in y[k] += before[k] }
             }
         }
-        return (h, z, y)
+        return (z, y)
     }
 
     private func forEachEntry(of matrix: inout Matrix, _ body: (UnsafeMutableBufferPointer<Double>, Int, Int) -> Void) {

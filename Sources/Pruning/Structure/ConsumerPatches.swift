@@ -141,6 +141,20 @@ struct ConsumerPatches: Sendable {
         return result
     }
 
+    /// The planes that one share reads of a batch by 3×3 windows at every place; `nil` where it reads otherwise, or few.
+    func windows(in input: [Int], share: Int) -> WindowPlanes? {
+        guard case .convolution(let layer, 3, 3) = kind, input.count == 4, input[2] >= 2, input[3] >= 2,
+            (layer.strides + layer.dilations + layer.padding).allSatisfy({ $0 == 1 }), count >= ConsumerPatches.regressorsOfWindows
+        else { return nil }
+        let area = input[2] * input[3]
+        return WindowPlanes(
+            grid: WindowGrid(height: input[2], width: input[3]), imageSize: input[1] * area,
+            planes: positions.joined().map { (share * inputsPerShare + $0) * area })
+    }
+
+    /// Regressors from which products of shifted planes take less time than those of all taps.
+    private static let regressorsOfWindows = 256
+
     /// Places that a thread gathers at a time.
     private static let columnsOfPart = 128
 
