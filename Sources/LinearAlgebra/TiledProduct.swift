@@ -38,7 +38,14 @@ package struct TiledProduct {
 
     /// Depth of one part where `rows` of L are multiplied with many tiles: the packed rows then take at most 512 kB, so that all
     /// tiles but the first find them in the second level; but long enough that results are not loaded and stored all the time.
-    package static func depthOfPart(rows: Int) -> Int { min(depthOfPart, max(192, (1 << 17) / max(rows, 1))) }
+    package static func depthOfPart(rows: Int) -> Int {
+        min(depthOfPart, max(packsRight ? 512 : 192, (1 << 17) / max(rows, 1)))
+    }
+
+    /// Whether rows of R are worth being copied into panels, and L being cut into runs of rows that the second level holds: a tile of
+    /// narrow vectors reads one line of the cache of every row, from a page of its own where rows are planes.
+    package static let packsRight = tileColumns < 48
+    private static let valuesOfRun = 1 << 16
 
     /// - Parameter depthOfPart: sums are made in parts of at most this depth; results depend on it in the last bits.
     package init(
@@ -78,7 +85,20 @@ package struct TiledProduct {
                 (piece.row_bias, piece.column_bias, piece.residual) = (nil, nil, nil)
                 piece.activation = Int32(CK_NONE)
             }
-            ck_multiply(&piece)
+            guard Self.packsRight else {
+                ck_multiply(&piece)
+                continue
+            }
+            let length = max(1, Self.valuesOfRun / piece.depth / Self.tileRows) * Self.tileRows
+            for first in stride(from: 0, to: product.rows, by: length) {
+                var run = piece
+                run.rows = min(length, product.rows - first)
+                run.left = piece.left + first * product.left_depth
+                run.result = piece.result + first * product.result_stride
+                run.row_bias = piece.row_bias.map { $0 + first }
+                run.residual = piece.residual.map { $0 + first * product.result_stride }
+                ck_multiply(&run)
+            }
         }
     }
 

@@ -28,13 +28,19 @@ struct ConvolutionKernel: Sendable {
     private let gatheredOffsets: [Int]
     /// Images that lie side by side.
     private let gathered: Int
+    /// Pointwise: offsets of the rows of a panel, where blocks are copied into panels, and positions of a block.
+    private let panelOffsets: [Int]
+    private let blockColumns: Int
     /// The filters of a unit: whole groups, or whole tiles of one group.
     private let parts: [Range<Int>]
     /// Floats of scratch memory.
     let workspaceSize: Int
 
-    /// Positions of a pointwise block: what it reads stays in the second level of the cache while filters pass.
+    /// Positions of a pointwise block at most: what it reads stays in the second level of the cache while filters pass.
     private static let blockColumns = 8 * TiledProduct.tileColumns
+    /// Filters that are worth panels of a block, and values of these.
+    private static let filtersPerPanel = 24
+    private static let panelFloats = 1 << 16
     /// Planes of a depthwise unit.
     private static let planesPerUnit = 16
     /// Multiply–adds of a unit, about 10 µs: ten times what it costs to share a loop.
@@ -81,16 +87,26 @@ struct ConvolutionKernel: Sendable {
         self.gathered = gathered
         offsets = strategy == .pointwise ? (0..<e.inputsPerGroup).map { $0 * e.plane } : []
         gatheredOffsets = gathered > 1 ? (0..<e.inputsPerGroup).map { $0 * gathered * e.plane } : []
+        let packs = strategy == .pointwise && TiledProduct.packsRight && e.outputsPerGroup >= Self.filtersPerPanel
+        panelOffsets = packs ? (0..<e.inputsPerGroup).map { $0 * TiledProduct.tileColumns } : []
+        let tiles = packs ? Self.panelFloats / max(1, e.inputsPerGroup * TiledProduct.tileColumns) : 8
+        let blockColumns = min(Self.blockColumns, max(1, tiles) * TiledProduct.tileColumns)
+        self.blockColumns = blockColumns
         switch strategy {
         case .depthwise: workspaceSize = plane?.workspaceSize ?? 0
         case .winograd: workspaceSize = winograd?.workspaceSize ?? 0
         case .rows: workspaceSize = patches?.size ?? 0
-        case .pointwise: workspaceSize = gathered > 1 ? gathered * e.inputsPerGroup * e.plane : 0
+        case .pointwise:
+            workspaceSize = max(
+                gathered > 1 ? gathered * e.inputsPerGroup * e.plane : 0,
+                packs ? TiledProduct.panelCount(columns: min(e.plane, blockColumns), depth: e.inputsPerGroup) : 0)
         }
         filters = strategy == .depthwise || strategy == .winograd ? weight : Self.packed(weight, extents: e)
         switch strategy {
         case .depthwise: parts = Self.parts(of: e.outputs, inRunsOf: Self.planesPerUnit)
-        case .pointwise: parts = Self.parts(e, columns: min(e.plane, Self.blockColumns), narrowest: 1, enough: Self.enoughUnits.plain)
+        case .pointwise:
+            parts = Self.parts(
+                e, columns: min(e.plane, blockColumns), narrowest: packs ? Self.filtersPerPanel : 1, enough: Self.enoughUnits.plain)
         case .winograd:
             let blocks = winograd?.blockCount(of: 1, isShared: true) ?? 1
             parts = Self.parts(
@@ -158,7 +174,7 @@ struct ConvolutionKernel: Sendable {
 
     private var blocksPerImage: Int {
         switch strategy {
-        case .pointwise: (extents.plane + Self.blockColumns - 1) / Self.blockColumns
+        case .pointwise: (extents.plane + blockColumns - 1) / blockColumns
         case .depthwise, .winograd: 1
         case .rows: patches.map { (extents.outHeight + $0.block - 1) / $0.block } ?? 0
         }
@@ -218,8 +234,8 @@ struct ConvolutionKernel: Sendable {
         let r = residual.map { $0 + image * e.outputs * e.outPlane }
         switch strategy {
         case .pointwise:
-            let start = part * Self.blockColumns
-            pointwise(x, y, r, outputs, start: start, count: min(Self.blockColumns, e.plane - start))
+            let start = part * blockColumns
+            pointwise(x, y, r, outputs, start: start, count: min(blockColumns, e.plane - start), workspace)
         case .depthwise: depthwise(x, y, r, outputs, workspace)
         case .winograd: break
         case .rows: rows(x, y, r, outputs, block: part, workspace)
@@ -239,14 +255,24 @@ struct ConvolutionKernel: Sendable {
 
     private func pointwise(
         _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ r: UnsafePointer<Float>?, _ outputs: Range<Int>, start: Int,
-        count: Int
+        count: Int, _ panels: UnsafeMutablePointer<Float>
     ) {
         let e = extents
         forEachGroup(of: outputs) { group, filters in
             let outStart = group * e.outputsPerGroup * e.plane + start
-            multiply(
-                group: group, filters, inputs: 0..<e.inputsPerGroup, right: x + group * e.inputsPerGroup * e.plane + start,
-                offsets: offsets, columns: count, into: y + outStart, residual: r.map { $0 + outStart })
+            let right = x + group * e.inputsPerGroup * e.plane + start
+            if panelOffsets.isEmpty {
+                multiply(
+                    group: group, filters, inputs: 0..<e.inputsPerGroup, right: right, offsets: offsets, columns: count, into: y + outStart,
+                    residual: r.map { $0 + outStart })
+            } else {
+                TiledProduct.packPanels(
+                    right, columnStride: 1, depthStride: e.plane, columns: count, depth: e.inputsPerGroup, into: panels)
+                multiply(
+                    group: group, filters, inputs: 0..<e.inputsPerGroup, right: panels,
+                    rightStride: e.inputsPerGroup * TiledProduct.tileColumns, offsets: panelOffsets, columns: count, into: y + outStart,
+                    residual: r.map { $0 + outStart })
+            }
         }
         activateRest(y, outputs, start: start, count: count)
     }
@@ -320,8 +346,9 @@ struct ConvolutionKernel: Sendable {
     /// Some filters of a group, whole tiles, times the rows of some of its inputs; the first inputs set the result, the last
     /// finish it. `y` and the residual are those of the group's first filter.
     private func multiply(
-        group: Int, _ chosen: Range<Int>, inputs: Range<Int>, right: UnsafePointer<Float>, offsets: [Int], columns: Int,
-        into y: UnsafeMutablePointer<Float>, residual: UnsafePointer<Float>?, run: Int? = nil, runStride: Int = 0
+        group: Int, _ chosen: Range<Int>, inputs: Range<Int>, right: UnsafePointer<Float>,
+        rightStride: Int = TiledProduct.tileColumns, offsets: [Int], columns: Int, into y: UnsafeMutablePointer<Float>,
+        residual: UnsafePointer<Float>?, run: Int? = nil, runStride: Int = 0
     ) {
         let e = extents
         let start = group * TiledProduct.packedCount(rows: e.outputsPerGroup, depth: e.depth) + chosen.lowerBound * e.depth
@@ -332,7 +359,7 @@ struct ConvolutionKernel: Sendable {
                     guard let base = filters.baseAddress, let offsets = offsets.baseAddress else { return }
                     var product = TiledProduct(
                         left: base + start + inputs.lowerBound * e.taps * TiledProduct.tileRows, leftDepth: e.depth,
-                        right: right, rightStride: TiledProduct.tileColumns, offsets: offsets, depth: inputs.count * e.taps,
+                        right: right, rightStride: rightStride, offsets: offsets, depth: inputs.count * e.taps,
                         rows: chosen.count, columns: columns, result: y + row, resultStride: e.outPlane, run: run,
                         runStride: runStride, depthOfPart: TiledProduct.depthOfPart(rows: e.outputsPerGroup))
                     if accumulates || inputs.lowerBound > 0 { product.accumulate() }

@@ -17,8 +17,8 @@ struct DenseKernel: Sendable {
 
     /// Vectors that are packed together: the weights are read once for all of them.
     private static let vectorsPerUnit = 64
-    /// Panels of one unit: what is shared where vectors are few.
-    private static let panelsPerUnit = 8
+    /// Panels of one unit, 384 outputs: what is shared where vectors are few.
+    private static let panelsPerUnit = 384 / TiledProduct.tileColumns
 
     init(inputs: Int, outputs: Int, positions: Int, weight: [Float], isTransposed: Bool, epilogue: Epilogue) {
         self.inputs = inputs
