@@ -33,8 +33,9 @@ package struct TiledProduct {
     package static let tileRows = Int(ck_tile_rows())
     package static let tileColumns = Int(ck_tile_columns())
 
-    /// Depth of one part of a sum: a tile's columns of R then take at most 256 kB, which the second level of a cache holds.
-    package static let depthOfPart = (1 << 16) / tileColumns
+    /// Depth of one part of a sum: a tile's columns of R then take at most 256 kB, which the second level of a cache holds; 64 kB where
+    /// runs of L are to stay there, too.
+    package static let depthOfPart = packsRight ? 1024 : (1 << 16) / tileColumns
 
     /// Depth of one part where `rows` of L are multiplied with many tiles: the packed rows then take at most 512 kB, so that all
     /// tiles but the first find them in the second level; but long enough that results are not loaded and stored all the time.
@@ -89,7 +90,9 @@ package struct TiledProduct {
                 ck_multiply(&piece)
                 continue
             }
-            let length = max(1, Self.valuesOfRun / piece.depth / Self.tileRows) * Self.tileRows
+            let runs = max(1, (product.rows * piece.depth + Self.valuesOfRun - 1) / Self.valuesOfRun)
+            let tiles = (product.rows + Self.tileRows - 1) / Self.tileRows
+            let length = max(1, (tiles + runs - 1) / runs) * Self.tileRows
             for first in stride(from: 0, to: product.rows, by: length) {
                 var run = piece
                 run.rows = min(length, product.rows - first)
