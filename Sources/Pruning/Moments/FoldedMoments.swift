@@ -73,10 +73,9 @@ package struct FoldedMoments: Sendable {
     package mutating func add(_ images: [WindowImage], on grid: WindowGrid, sources: [Int]) {
         guard let first = images.first else { return }
         if !parts[0].hasCenters {
-            parts[0].setCenters(
+            setCenters(
                 channels: first.means(on: grid).flatMap { [Double](repeating: $0, count: WindowGrid.taps.count) },
                 targets: MomentAccumulator.rowMeans(first.targets))
-            for f in parts.indices.dropFirst() { parts[f].setCenters(of: parts[0]) }
         }
         if waiting == nil { waiting = (grid, [[WindowImage]](repeating: [], count: parts.count)) }
         for (image, source) in zip(images, sources) {
@@ -111,8 +110,11 @@ package struct FoldedMoments: Sendable {
 
     private mutating func setCenters(_ h: Matrix, _ z: Matrix?) {
         guard h.columns > 0 else { return }
-        parts[0].setCenters(h, z)
-        for f in parts.indices.dropFirst() { parts[f].setCenters(of: parts[0]) }
+        setCenters(channels: MomentAccumulator.rowMeans(h), targets: z.map(MomentAccumulator.rowMeans) ?? [])
+    }
+
+    private mutating func setCenters(channels: [Double], targets: [Double]) {
+        for f in parts.indices { parts[f].setCenters(channels: channels, targets: targets) }
     }
 
     private func fold(of image: Int) -> Int { Swift.min(image % FoldedMoments.foldCount, parts.count - 1) }

@@ -92,7 +92,6 @@ private enum WindowPanel {
         func cut(_ count: Int, _ size: Int) -> [Range<Int>] {
             stride(from: 0, to: count, by: size).map { $0..<Swift.min($0 + size, count) }
         }
-        // The longest first.
         return cut(tile.targetCenter.count, size.targets).map { .targets($0) }
             + cut(tile.planeCenter.count, size.planes).map { .planes($0) }
     }
@@ -120,50 +119,49 @@ extension WindowTile {
         func product(_ shifts: Range<Int>, over ranks: [Range<Int>]) -> [Float] {
             self.product(rowsFrom: first, moved, columns: shifts.lowerBound * width..<shifts.upperBound * width, over: ranks)
         }
-        let whole = product(WindowTile.shifts.indices, over: [0..<grid.count])
-        let rowEdges = [1, -1].map { product(WindowTile.alongRow, over: grid.ranksOfRow(unreadBy: $0)) }
-        let columnEdges = [1, -1].map { product(WindowTile.alongColumn, over: grid.ranksOfColumn(unreadBy: $0)) }
-        let corners = taps.map { tap -> [Float] in
-            guard tap.y != 0, tap.x != 0 else { return [] }
+        // Products one after the other, each from its own start on.
+        var products = product(WindowTile.shifts.indices, over: [0..<grid.count])
+        func append(_ shifts: Range<Int>, over ranks: [Range<Int>]) -> Int {
+            defer { products += product(shifts, over: ranks) }
+            return products.count
+        }
+        let rowEdges = [1, -1].map { append(WindowTile.alongRow, over: grid.ranksOfRow(unreadBy: $0)) }
+        let columnEdges = [1, -1].map { append(WindowTile.alongColumn, over: grid.ranksOfColumn(unreadBy: $0)) }
+        let corners = taps.map { tap -> Int? in
+            guard tap.y != 0, tap.x != 0 else { return nil }
             let rank = grid.rankOfCorner(unreadBy: tap)
-            return product(WindowTile.none..<WindowTile.none + 1, over: [rank..<rank + 1])
+            return append(WindowTile.none..<WindowTile.none + 1, over: [rank..<rank + 1])
         }
         let order = 9 * planeCenter.count
-        planeCenter.withUnsafeBufferPointer { center in
-            for j in 0..<width {
-                for b in 0..<9 {
-                    let column = gram + (9 * (first + j) + b) * order
-                    for a in 0..<9 {
-                        let shift = taps[b] - taps[a]
-                        let index = WindowTile.indexOfShift[shift]!
-                        // What is left out: a row, a column, and the corner that was both.
-                        let row = shift.y == 0 && taps[a].y != 0 ? rowEdges[taps[a].y > 0 ? 0 : 1] : []
-                        let edge = shift.x == 0 && taps[a].x != 0 ? columnEdges[taps[a].x > 0 ? 0 : 1] : []
-                        let corner = a == b ? corners[a] : []
-                        let constant = edges.counts[a][b] * center[first + j] - edges.planes[b][a][first + j]
+        products.withUnsafeBufferPointer { products in
+            planeCenter.withUnsafeBufferPointer { center in
+                for (j, b, a) in WindowTile.columnsAndTaps(width) {
+                    let shift = taps[b] - taps[a]
+                    let index = WindowTile.indexOfShift[shift]!
+                    // Where the column of a shift begins in a product.
+                    func line(_ start: Int?, _ index: Int) -> UnsafePointer<Float>? {
+                        start.map { products.baseAddress! + $0 + (index * width + j) * rows }
+                    }
+                    // What is left out: a row, a column, and the corner that was both.
+                    let row = shift.y == 0 && taps[a].y != 0 ? rowEdges[taps[a].y > 0 ? 0 : 1] : nil
+                    let edge = shift.x == 0 && taps[a].x != 0 ? columnEdges[taps[a].x > 0 ? 0 : 1] : nil
+                    let constant = edges.counts[a][b] * center[first + j] - edges.planes[b][a][first + j]
+                    edges.planes[a][b].withUnsafeBufferPointer { sums in
                         // Of the planes' own block only the lower triangle.
-                        let start = a >= b ? j : j + 1
-                        func lines(_ source: [Float], _ column: Int, _ body: (UnsafePointer<Float>?) -> Void) {
-                            guard !source.isEmpty else { return body(nil) }
-                            source.withUnsafeBufferPointer { body($0.baseAddress! + (column * width + j) * rows) }
-                        }
-                        edges.planes[a][b].withUnsafeBufferPointer { sums in
-                            lines(whole, index) { whole in
-                                lines(row, index) { row in
-                                    lines(edge, index - WindowTile.alongColumn.lowerBound) { edge in
-                                        lines(corner, 0) { corner in
-                                            WindowTile.add(
-                                                start..<rows, whole!, row, edge, corner, constant, center.baseAddress! + first,
-                                                -center[first + j], sums.baseAddress! + first, to: column + 9 * first + a)
-                                        }
-                                    }
-                                }
-                            }
-                        }
+                        WindowTile.add(
+                            (a >= b ? j : j + 1)..<rows, line(0, index)!, line(row, index),
+                            line(edge, index - WindowTile.alongColumn.lowerBound), line(a == b ? corners[a] : nil, 0), constant,
+                            center.baseAddress! + first, -center[first + j], sums.baseAddress! + first,
+                            to: gram + (9 * (first + j) + b) * order + 9 * first + a)
                     }
                 }
             }
         }
+    }
+
+    /// Columns of a panel with the taps of both factors.
+    private static func columnsAndTaps(_ width: Int) -> [(column: Int, tap: Int, rowTap: Int)] {
+        (0..<81 * width).map { ($0 / 81, $0 / 9 % 9, $0 % 9) }
     }
 
     /// column[9·i] += whole[i] − row[i] − edge[i] + corner[i] + α·x[i] + β·y[i].

@@ -32,10 +32,7 @@ struct SiteReading: Sendable {
 
     /// Planes that the consumer reads by 3×3 windows, where all places of an image are looked at.
     func windows(share: Int, placesPerInput: Int) -> WindowPlanes? {
-        guard map == nil, let planes = patches.windows(in: pruned.shape, share: share), planes.grid.count <= placesPerInput else {
-            return nil
-        }
-        return planes
+        map == nil ? patches.windows(in: pruned.shape, share: share, placesPerInput: placesPerInput) : nil
     }
 
     /// All samples of one image under windows, and outputs of the original.

@@ -141,9 +141,11 @@ struct ConsumerPatches: Sendable {
         return result
     }
 
-    /// The planes that one share reads of a batch by 3×3 windows at every place; `nil` where it reads otherwise, or few.
-    func windows(in input: [Int], share: Int) -> WindowPlanes? {
+    /// The planes that one share reads of a batch by 3×3 windows at every place; `nil` where it reads otherwise, or few, or where an input
+    /// has more places than are looked at.
+    func windows(in input: [Int], share: Int, placesPerInput: Int) -> WindowPlanes? {
         guard case .convolution(let layer, 3, 3) = kind, input.count == 4, input[2] >= 2, input[3] >= 2,
+            input[2] * input[3] <= placesPerInput,
             (layer.strides + layer.dilations + layer.padding).allSatisfy({ $0 == 1 }), count >= ConsumerPatches.regressorsOfWindows
         else { return nil }
         let area = input[2] * input[3]
