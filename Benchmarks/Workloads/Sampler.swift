@@ -47,9 +47,12 @@ enum Sampler {
         return times
     }
 
-    /// A candidate that runs in this process on `threads` BLAS threads; runs shorter than a millisecond are batched.
+    /// Seconds of a sample at least: what is measured between two of them has let other threads fall asleep.
+    private static let leastSeconds = 5e-3
+
+    /// A candidate that runs in this process on `threads` BLAS threads; short runs are batched.
     static func inProcess(threads: Int, clock: Timepiece, estimate: Double, _ run: @escaping () throws -> Answer) -> Candidate {
-        let batch = max(1, min(10_000, Int(1e-3 / max(estimate, 1e-9))))
+        let batch = max(1, min(10_000, Int((leastSeconds / max(estimate, 1e-9)).rounded(.up))))
         return Candidate(
             sample: {
                 if BLASConfiguration.threads != threads { BLASConfiguration.threads = threads }

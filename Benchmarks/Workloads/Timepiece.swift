@@ -12,6 +12,8 @@
 package enum Timepiece: String, Codable, Sendable {
     case cpu
     case wall
+    /// CPU time of the calling thread: other threads that wait for work spend some of the process's.
+    case thread
 
     /// The right clock for work on `threads` threads.
     package init(threads: Int) { self = threads == 1 ? .cpu : .wall }
@@ -19,7 +21,11 @@ package enum Timepiece: String, Codable, Sendable {
     /// Seconds since some fixed moment.
     package var now: Double {
         var time = timespec()
-        clock_gettime(self == .cpu ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC, &time)
+        switch self {
+        case .cpu: clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+        case .wall: clock_gettime(CLOCK_MONOTONIC, &time)
+        case .thread: clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+        }
         return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
     }
 

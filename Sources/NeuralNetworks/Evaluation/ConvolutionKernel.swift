@@ -5,8 +5,8 @@
 // of shifted copies (PatchRows) that stays in the second level of the cache. Depthwise ones convolve plane by plane. Bias, residual
 // and activation are applied to tiles before they leave the registers.
 //
-// Work is cut into blocks of positions, and for threads that share an image into units, a block of some of the filters each.
-// Every output is one sum in the order of its filter, however work is cut.
+// Work is cut into blocks of positions, and for threads that share images into units, a block of some of the filters each
+// (ConvolutionKernel+Cut). Every output is one sum in the order of its filter, however work is cut.
 
 import LinearAlgebra
 
@@ -20,19 +20,17 @@ struct ConvolutionKernel: Sendable {
     let accumulates: Bool
     /// Depthwise and Winograd: as stored. Otherwise packed for products, group after group.
     private let filters: [Float]
-    private let winograd: WinogradConvolution?
-    private let patches: PatchRows?
+    let winograd: WinogradConvolution?
+    let patches: PatchRows?
     private let plane: PlaneConvolution?
     /// Pointwise: offsets of the rows of an image, and of images that lie side by side.
     private let offsets: [Int]
     private let gatheredOffsets: [Int]
     /// Images that lie side by side.
-    private let gathered: Int
+    let gathered: Int
     /// Pointwise: offsets of the rows of a panel, where blocks are copied into panels, and positions of a block.
-    private let panelOffsets: [Int]
-    private let blockColumns: Int
-    /// The filters of a unit: whole groups, or whole tiles of one group.
-    private let parts: [Range<Int>]
+    let panelOffsets: [Int]
+    let blockColumns: Int
     /// Floats of scratch memory.
     let workspaceSize: Int
 
@@ -41,16 +39,6 @@ struct ConvolutionKernel: Sendable {
     /// Filters that are worth panels of a block, and values of these.
     private static let filtersPerPanel = 24
     private static let panelFloats = 1 << 16
-    /// Planes of a depthwise unit.
-    private static let planesPerUnit = 16
-    /// Multiply–adds of a unit, about 10 µs: ten times what it costs to share a loop.
-    private static let unitWork = 1 << 19
-    /// Kernel rows times filters that are worth a buffer of patches of their own: every value in it serves as many products.
-    private static let productsPerFilling = 48
-    /// Filters that are worth transforming the inputs for once more.
-    private static let filtersPerTransform = 16
-    /// Units of a step that are enough, so that threads have as much to do; fewer where each fills a buffer of its own.
-    private static let enoughUnits = (plain: 8, filling: 4)
     /// Floats of images side by side: as the buffer of patches.
     private static let gatheredFloats = 3 << 15
 
@@ -102,38 +90,6 @@ struct ConvolutionKernel: Sendable {
                 packs ? TiledProduct.panelCount(columns: min(e.plane, blockColumns), depth: e.inputsPerGroup) : 0)
         }
         filters = strategy == .depthwise || strategy == .winograd ? weight : Self.packed(weight, extents: e)
-        switch strategy {
-        case .depthwise: parts = Self.parts(of: e.outputs, inRunsOf: Self.planesPerUnit)
-        case .pointwise:
-            parts = Self.parts(
-                e, columns: min(e.plane, blockColumns), narrowest: packs ? Self.filtersPerPanel : 1, enough: Self.enoughUnits.plain)
-        case .winograd:
-            let blocks = winograd?.blockCount(of: 1, isShared: true) ?? 1
-            parts = Self.parts(
-                e, columns: e.outPlane / max(blocks, 1), narrowest: Self.filtersPerTransform, enough: Self.enoughUnits.filling)
-        case .rows:
-            parts = Self.parts(
-                e, columns: (patches?.block ?? 1) * e.outWidth, narrowest: Self.productsPerFilling / e.kernelHeight,
-                enough: Self.enoughUnits.filling)
-        }
-    }
-
-    /// Cuts the filters of a block, so that all blocks of an image together are enough units.
-    private static func parts(_ e: Extents, columns: Int, narrowest: Int, enough: Int) -> [Range<Int>] {
-        let blocks = (e.outPlane + columns - 1) / max(columns, 1)
-        let most = min(enough / max(blocks, 1), columns * e.outputs * e.depth / unitWork, e.outputs / max(narrowest, 1))
-        guard most > 1 else { return [0..<e.outputs] }
-        if e.groups > 1 {
-            return parts(of: e.groups, inRunsOf: (e.groups + most - 1) / most).map {
-                $0.lowerBound * e.outputsPerGroup..<$0.upperBound * e.outputsPerGroup
-            }
-        }
-        let tiles = (e.outputs + TiledProduct.tileRows - 1) / TiledProduct.tileRows
-        return parts(of: e.outputs, inRunsOf: (tiles + most - 1) / most * TiledProduct.tileRows)
-    }
-
-    private static func parts(of total: Int, inRunsOf length: Int) -> [Range<Int>] {
-        stride(from: 0, to: total, by: length).map { $0..<min(total, $0 + length) }
     }
 
     private static func packed(_ weight: [Float], extents e: Extents) -> [Float] {
@@ -164,59 +120,33 @@ struct ConvolutionKernel: Sendable {
 
     // MARK: Units of work
 
-    /// How many independent parts the convolution of `count` images has.
-    func unitCount(_ count: Int) -> Int { blockCount(count, isShared: true) * parts.count }
-
-    private func blockCount(_ count: Int, isShared: Bool) -> Int {
-        if let winograd { return winograd.blockCount(of: count, isShared: isShared) }
-        return strategy == .pointwise && gathered > 1 && count > 1 ? (count + gathered - 1) / gathered : count * blocksPerImage
-    }
-
-    private var blocksPerImage: Int {
-        switch strategy {
-        case .pointwise: (extents.plane + blockColumns - 1) / blockColumns
-        case .depthwise, .winograd: 1
-        case .rows: patches.map { (extents.outHeight + $0.block - 1) / $0.block } ?? 0
-        }
-    }
-
     /// Convolves `count` images.
     func run(
         count: Int, input: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>, residual: UnsafePointer<Float>?,
         workspace: UnsafeMutablePointer<Float>
     ) {
-        for block in 0..<blockCount(count, isShared: false) {
-            run(
-                block: block, of: count, isShared: false, 0..<extents.outputs, input: input, output: output, residual: residual,
-                workspace: workspace)
-        }
+        let cut = wholeFilters(count)
+        for unit in 0..<cut.count { run(unit: unit, of: cut, input: input, output: output, residual: residual, workspace: workspace) }
     }
 
-    /// One of the units of `count` images.
+    /// One of the units of some images.
     func run(
-        unit: Int, of count: Int, input: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>, residual: UnsafePointer<Float>?,
+        unit: Int, of cut: Cut, input: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>, residual: UnsafePointer<Float>?,
         workspace: UnsafeMutablePointer<Float>
     ) {
-        let (block, part) = unit.quotientAndRemainder(dividingBy: parts.count)
-        run(block: block, of: count, isShared: true, parts[part], input: input, output: output, residual: residual, workspace: workspace)
-    }
-
-    /// Some of the outputs of a block.
-    private func run(
-        block: Int, of count: Int, isShared: Bool, _ outputs: Range<Int>, input: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>,
-        residual: UnsafePointer<Float>?, workspace: UnsafeMutablePointer<Float>
-    ) {
         let e = extents
-        if strategy == .pointwise, gathered > 1, count > 1 {
+        let (block, part) = unit.quotientAndRemainder(dividingBy: cut.parts)
+        let outputs = part * cut.filters..<min((part + 1) * cut.filters, e.outputs)
+        if gathers(cut.images) {
             let first = block * gathered
-            let images = min(gathered, count - first)
             let outStart = first * e.outputs * e.outPlane
             gatheredPointwise(
-                images, input + first * e.inputs * e.plane, output + outStart, residual.map { $0 + outStart }, outputs, workspace)
+                min(gathered, cut.images - first), input + first * e.inputs * e.plane, output + outStart, residual.map { $0 + outStart },
+                outputs, workspace)
             return
         }
         if let winograd {
-            let rows = winograd.rows(ofBlock: block, of: count, isShared: isShared)
+            let rows = winograd.rows(ofBlock: block, ofRows: cut.lines, images: cut.images)
             forEachGroup(of: outputs) { group, filters in
                 let outStart = group * e.outputsPerGroup * e.outPlane
                 winograd.run(
@@ -228,19 +158,21 @@ struct ConvolutionKernel: Sendable {
             }
             return
         }
-        let (image, part) = block.quotientAndRemainder(dividingBy: blocksPerImage)
+        let (image, index) = block.quotientAndRemainder(dividingBy: cut.blocks / cut.images)
         let x = input + image * e.inputs * e.plane
         let y = output + image * e.outputs * e.outPlane
         let r = residual.map { $0 + image * e.outputs * e.outPlane }
+        let start = index * cut.lines
         switch strategy {
-        case .pointwise:
-            let start = part * blockColumns
-            pointwise(x, y, r, outputs, start: start, count: min(blockColumns, e.plane - start), workspace)
+        case .pointwise: pointwise(x, y, r, outputs, start: start, count: min(cut.lines, e.plane - start), workspace)
         case .depthwise: depthwise(x, y, r, outputs, workspace)
         case .winograd: break
-        case .rows: rows(x, y, r, outputs, block: part, workspace)
+        case .rows: rows(x, y, r, outputs, firstRow: start, count: min(cut.lines, e.outHeight - start), workspace)
         }
     }
+
+    /// Whether the planes of so many images lie side by side.
+    func gathers(_ images: Int) -> Bool { strategy == .pointwise && gathered > 1 && images > 1 }
 
     /// The groups that some outputs belong to, with those of a group counted from its first.
     private func forEachGroup(of outputs: Range<Int>, _ body: (_ group: Int, _ filters: Range<Int>) -> Void) {
@@ -299,13 +231,11 @@ struct ConvolutionKernel: Sendable {
     }
 
     private func rows(
-        _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ r: UnsafePointer<Float>?, _ outputs: Range<Int>, block: Int,
-        _ buffer: UnsafeMutablePointer<Float>
+        _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ r: UnsafePointer<Float>?, _ outputs: Range<Int>,
+        firstRow first: Int, count rowCount: Int, _ buffer: UnsafeMutablePointer<Float>
     ) {
         guard let patches else { return }
         let e = extents
-        let first = block * patches.block
-        let rowCount = min(patches.block, e.outHeight - first)
         let (start, count) = (first * e.outWidth, rowCount * e.outWidth)
         forEachGroup(of: outputs) { group, filters in
             let outStart = group * e.outputsPerGroup * e.outPlane + start

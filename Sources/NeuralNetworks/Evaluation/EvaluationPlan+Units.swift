@@ -16,32 +16,47 @@ extension EvaluationPlan.Step {
         }
     }
 
-    /// How many independent parts the step has for `count` samples: at least one for every sample.
-    func unitCount(_ count: Int) -> Int {
+    /// The independent parts of a step.
+    enum Units {
+        case counted(Int)
+        case convolution(ConvolutionKernel.Cut)
+
+        var count: Int {
+            switch self {
+            case .counted(let count): count
+            case .convolution(let cut): cut.count
+            }
+        }
+    }
+
+    /// The parts of the step that so many threads share for `count` samples: at least one for every sample.
+    func units(_ count: Int, threads: Int) -> Units {
         switch kernel {
-        case .convolution(let kernel): kernel.unitCount(count)
-        case .dense(let kernel): kernel.unitCount(count)
-        case .attention(let kernel): count * kernel.heads
-        case .pooling(let kernel): EvenParts(of: count * kernel.channels, size: kernel.height * kernel.width).count
-        case .channelAffine(let kernel): EvenParts(of: count * kernel.channels, size: kernel.positions).count
-        case .globalAverage(let kernel): EvenParts(of: count * kernel.channels, size: kernel.positions).count
-        case .activation(_, let size): EvenParts(of: count * size, size: 1).count
-        case .broadcast(let kernel): count * kernel.rows.parts.count
-        case .general(let kernel): count * kernel.partCount
-        case .normalization, .copy, .softmax: count
+        case .convolution(let kernel): .convolution(kernel.cut(count, threads: threads))
+        case .dense(let kernel): .counted(kernel.unitCount(count))
+        case .attention(let kernel): .counted(count * kernel.heads)
+        case .pooling(let kernel): .counted(EvenParts(of: count * kernel.channels, size: kernel.height * kernel.width).count)
+        case .channelAffine(let kernel): .counted(EvenParts(of: count * kernel.channels, size: kernel.positions).count)
+        case .globalAverage(let kernel): .counted(EvenParts(of: count * kernel.channels, size: kernel.positions).count)
+        case .activation(_, let size): .counted(EvenParts(of: count * size, size: 1).count)
+        case .broadcast(let kernel): .counted(count * kernel.rows.parts.count)
+        case .general(let kernel): .counted(count * kernel.partCount)
+        case .normalization, .copy, .softmax: .counted(count)
         }
     }
 
     /// One of the parts. `pointers` hold every storage's first value, `sizes` the values per sample.
     func run(
-        unit: Int, of count: Int, pointers: [UnsafeMutablePointer<Float>], sizes: [Int], workspace: UnsafeMutablePointer<Float>
+        unit: Int, of units: Units, count: Int, pointers: [UnsafeMutablePointer<Float>], sizes: [Int],
+        workspace: UnsafeMutablePointer<Float>
     ) {
         let x = UnsafePointer(pointers[inputs[0]])
         let y = pointers[outputs[0]]
         switch kernel {
         case .convolution(let kernel):
             let residual = kernel.epilogue.addsResidual ? UnsafePointer(pointers[inputs[1]]) : nil
-            kernel.run(unit: unit, of: count, input: x, output: y, residual: residual, workspace: workspace)
+            guard case .convolution(let cut) = units else { return }
+            kernel.run(unit: unit, of: cut, input: x, output: y, residual: residual, workspace: workspace)
         case .dense(let kernel):
             let residual = kernel.epilogue.addsResidual ? UnsafePointer(pointers[inputs[1]]) : nil
             kernel.run(unit: unit, of: count, input: x, output: y, residual: residual, workspace: workspace)

@@ -139,10 +139,11 @@ public struct Evaluator: Sendable {
                     first: first, sources: pass.sources, constants: resources.constants, results: pass.results, scratch: buffers,
                     scratchOffset: 0)
                 for step in plan.steps {
-                    let units = step.unitCount(count)
-                    if units > 1, step.work(count, sizes: sizes) >= Self.shared {
-                        team.share(units) { unit, thread in
-                            step.run(unit: unit, of: count, pointers: pointers, sizes: sizes, workspace: workspaces[thread])
+                    let units = step.work(count, sizes: sizes) < Self.shared ? nil : step.units(count, threads: team.count)
+                    if let units, units.count > 1 {
+                        team.share(units.count) { unit, thread in
+                            step.run(
+                                unit: unit, of: units, count: count, pointers: pointers, sizes: sizes, workspace: workspaces[thread])
                         }
                     } else {
                         step.run(count: count, pointers: pointers, workspace: workspaces[0])

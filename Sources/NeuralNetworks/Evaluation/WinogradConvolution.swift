@@ -16,8 +16,8 @@ struct WinogradConvolution: Sendable {
     let workspaceSize: Int
     private let extents: ConvolutionKernel.Extents
     private let transform: WinogradTransform
-    /// Rows of tiles of a block.
-    private let rowsPerBlock: Int
+    /// Rows of tiles of a block at most.
+    let rowsPerBlock: Int
     /// U of (1), group after group, value after value, packed for products.
     private let filters: [Float]
     /// Where the inputs of V begin.
@@ -32,9 +32,6 @@ struct WinogradConvolution: Sendable {
     private static let productFloats = 1 << 16
     /// Tiles of a block at most.
     private static let mostTiles = 192
-    /// Blocks that are enough where threads share them, and tiles of each at least.
-    private static let sharedBlocks = 4
-    private static let sharedTiles = 32
 
     /// Whether it pays: the transforms are shared by enough filters and inputs, tiles lie within the plane for the most part, and the
     /// transformed filters, which every block reads, are at most some fifty times as many as results of an image.
@@ -49,11 +46,15 @@ struct WinogradConvolution: Sendable {
 
     private static func tileCount(_ e: ConvolutionKernel.Extents) -> Int { (e.outHeight + 3) / 4 * ((e.outWidth + 3) / 4) }
 
-    /// Multiply–adds for one image: the products of (1), and some 12·10 for the transform of an input's tile and 10·9 for a filter's.
+    /// Multiply–adds for one image.
     static func multiplyAdds(_ e: ConvolutionKernel.Extents) -> Double {
-        let tiles = Double(tileCount(e))
-        let products = Double(WinogradTransform.valueCount * e.inputsPerGroup * e.outputs)
-        return tiles * (products + Double(120 * e.inputs + 90 * e.outputs))
+        Double(e.groups * multiplyAdds(tiles: tileCount(e), inputs: e.inputsPerGroup, filters: e.outputsPerGroup))
+    }
+
+    /// Multiply–adds for some tiles of a group: the products of (1), and some 12·10 for the transform of an input's tile and 10·9 for a
+    /// filter's.
+    static func multiplyAdds(tiles: Int, inputs: Int, filters: Int) -> Int {
+        tiles * (WinogradTransform.valueCount * inputs * filters + 120 * inputs + 90 * filters)
     }
 
     /// - Parameter weight: (out, in/groups, 3, 3).
@@ -112,23 +113,12 @@ struct WinogradConvolution: Sendable {
         return best
     }
 
-    /// Rows of tiles of the blocks of some images; where threads share them, enough blocks of two vectors of tiles at least.
-    private func blockRows(of images: Int, isShared: Bool) -> Int {
-        let total = images * transform.tilesDown
-        guard isShared, total < Self.sharedBlocks * rowsPerBlock else { return rowsPerBlock }
-        let parts = max(1, min(Self.sharedBlocks, total * transform.tilesAcross / Self.sharedTiles))
-        return min(rowsPerBlock, (total + parts - 1) / parts)
-    }
-
-    func blockCount(of images: Int, isShared: Bool) -> Int {
-        let rows = blockRows(of: images, isShared: isShared)
-        return (images * transform.tilesDown + rows - 1) / rows
-    }
+    var tilesAcross: Int { transform.tilesAcross }
+    var tilesDown: Int { transform.tilesDown }
 
     /// The rows of tiles of a block, counted through all images.
-    func rows(ofBlock block: Int, of images: Int, isShared: Bool) -> Range<Int> {
-        let rows = blockRows(of: images, isShared: isShared)
-        return block * rows..<min((block + 1) * rows, images * transform.tilesDown)
+    func rows(ofBlock block: Int, ofRows rows: Int, images: Int) -> Range<Int> {
+        block * rows..<min((block + 1) * rows, images * transform.tilesDown)
     }
 
     /// Where the results of some rows of tiles lie: in which image, from which place of its planes on, and how many.
