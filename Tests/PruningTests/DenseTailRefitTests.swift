@@ -55,6 +55,23 @@ import RandomNumbers
         #expect(solved.objective().value < 1e-9)
     }
 
+    /// Most steps see a part of the samples, whatever their order.
+    @Test func theOrderOfTheSamplesDoesNotMatter() {
+        var generator = TestGenerator(seed: 8)
+        let kinds = (0..<4).map { _ in generator.normals(8).map { 2 * $0 } }
+        let samples = (0..<1200).map { k in zip(kinds[k * 4 / 1200], generator.normals(8)).map { Float($0 + $1) } }
+        func value(_ order: [Int]) -> Double {
+            let features = order.flatMap { samples[$0] }
+            let whole = DenseTailRefit(
+                Self.stages([8, 20, 4], .relu, seed: 1), features: features, targets: [Float](repeating: 0, count: 4800), isJoint: false)
+            let start = Self.stages([8, 5, 4], .relu, seed: 4)
+            return DenseTailRefit(start, features: features, targets: whole.preactivations[1], isJoint: true).objective().value
+        }
+        let sorted = value(Array(0..<1200))
+        let inTurn = value((0..<1200).map { $0 % 4 * 300 + $0 / 4 })
+        #expect(sorted < 1.05 * inTurn && inTurn < 1.05 * sorted, "\(sorted) \(inTurn)")
+    }
+
     @Test(arguments: [false, true]) func neuronsStayWhatTheyWereAndTheReportKnowsTheNewErrors(_ isNormalized: Bool) throws {
         let network = Network.perceptron([6, 16, 12, 4], isNormalized: isNormalized)
         let images = ActivationTensor.random([200, 6], seed: 5)

@@ -49,11 +49,6 @@ package struct MomentAccumulator: Sendable {
 
     mutating func setCenters(channels: [Double], targets: [Double]) { (channelCenter, targetCenter) = (channels, targets) }
 
-    /// Takes the centers of another accumulator.
-    mutating func setCenters(of other: MomentAccumulator) {
-        (channelCenter, targetCenter) = (other.channelCenter, other.targetCenter)
-    }
-
     /// Adds (sign 1) or takes away (sign −1) the samples of another accumulator with the same centers.
     mutating func combine(_ other: MomentAccumulator, sign: Int) {
         guard other.count > 0 else { return }

@@ -7,7 +7,8 @@
 // there W₀ is the least-squares fit of z, and E‖W·h − z‖² differs from E‖(W − W₀)·h‖² by a constant. Neurons stay what they were:
 // weights that no cut has touched are not moved.
 // Not convex for K > 1: descent from the layer-by-layer refits by LimitedMemoryBFGS. Cost of an evaluation: 3 products of the
-// weights with N samples.
+// weights with N samples. Far from the minimum a part of the samples shows the way as well as all of them: two thirds of the steps
+// are taken on a quarter (sample sizes that grow with the descent: Byrd, Chin, Nocedal & Wu, Math. Program. 134 (2012) 127–155).
 
 import LinearAlgebra
 import NeuralNetworks
@@ -18,6 +19,9 @@ package struct DenseTailRefit: Sendable {
     private static let work = 4e11
     private static let evaluations = (least: 10, most: 120)
     private static let tolerance = 1e-5
+    /// Share of the evaluations that sees some of the samples, and the distance of these, φ³: whatever the period of classes is in the
+    /// order of the samples, all of them are met alike.
+    private static let (early, distance) = (2.0 / 3, 4.236_067_977_5)
 
     /// The layers, refitted.
     package private(set) var stages: [DenseChain.Stage]
@@ -45,14 +49,33 @@ package struct DenseTailRefit: Sendable {
         let cost = 3 * Double(parameterCount) * Double(samples)
         let affordable = Int(Swift.min(Double(DenseTailRefit.evaluations.most), DenseTailRefit.work / Swift.max(1, cost)))
         guard isJoint, affordable >= DenseTailRefit.evaluations.least else { return }
+        var left = affordable
+        if let part = part() {
+            let first = Int(DenseTailRefit.early * Double(affordable))
+            var moved = self
+            moved.parameters = part.descended(evaluations: first)
+            if moved.objective().value < objective().value { self.stages = moved.stages }
+            left -= first
+        }
+        parameters = descended(evaluations: left)
+    }
+
+    /// The same problem on fewer samples; `nil` where these would determine the parameters barely.
+    private func part() -> DenseTailRefit? {
+        let chosen = (0..<Int(Double(samples) / DenseTailRefit.distance)).map { Int(Double($0) * DenseTailRefit.distance) }
+        guard chosen.count * classes > parameterCount else { return nil }
+        func columns(_ values: [Float], of size: Int) -> [Float] { chosen.flatMap { values[$0 * size..<($0 + 1) * size] } }
+        return DenseTailRefit(
+            stages, features: columns(features, of: stages[0].inputs), targets: columns(targets, of: classes), isJoint: false)
+    }
+
+    /// Parameters of a lower value of (1).
+    private func descended(evaluations: Int) -> [Double] {
         var trial = self
-        let found = LimitedMemoryBFGS.minimize(
-            from: parameters, evaluations: affordable, tolerance: DenseTailRefit.tolerance
-        ) { point in
+        return LimitedMemoryBFGS.minimize(from: parameters, evaluations: evaluations, tolerance: DenseTailRefit.tolerance) { point in
             trial.parameters = point
             return trial.objective()
         }
-        parameters = found
     }
 
     /// What the layers compute before their activations, layer by layer: outputs×N.
