@@ -22,8 +22,8 @@ extension ConvolutionKernel {
 
     /// Planes of a depthwise unit.
     private static let planesPerUnit = 16
-    /// Units that are enough for a thread.
-    private static let enoughUnits = 4
+    /// Units that are enough for a thread: with seven in all one of two threads does a seventh too much.
+    private static let enoughUnits = 8
     /// Lanes that are filled or empty together, at most.
     private static let lanes = 16
     /// In multiply–adds: what it costs to take up a unit, about 1 µs, to copy a value, and to read one of a filter, mostly from the
@@ -40,10 +40,17 @@ extension ConvolutionKernel {
         let enough = Self.enoughUnits * threads
         var best = wholeFilters(images)
         var bestTime = time(best, threads: threads)
+        var last = (lines: 0, filters: 0)
         let least = max(1, (lines + most - 1) / most)
         for blocks in least...max(least, enough / runs) {
+            let length = linesPerBlock(images, lines, blocks)
+            guard length != last.lines else { continue }
+            last = (length, 0)
             for parts in 1...max(1, enough / (runs * blocks)) {
-                let found = cut(images, lines: linesPerBlock(images, lines, blocks), filters: filtersPerPart(parts))
+                let filters = filtersPerPart(parts)
+                guard filters != last.filters else { continue }
+                last.filters = filters
+                let found = cut(images, lines: length, filters: filters)
                 let time = time(found, threads: threads)
                 if time < bestTime { (best, bestTime) = (found, time) }
             }

@@ -4,7 +4,7 @@ import LinearAlgebra
 
 extension EvaluationPlan.Step {
     /// About how many multiply–adds the step takes for `count` samples; a value that is only moved counts as eight, and so does a tap
-    /// of a depthwise filter.
+    /// of a depthwise filter; what takes several looks at a row counts as four moves.
     func work(_ count: Int, sizes: [Int]) -> Int {
         switch kernel {
         case .convolution(let kernel):
@@ -12,6 +12,7 @@ extension EvaluationPlan.Step {
         case .dense(let kernel): count * kernel.positions * kernel.inputs * kernel.outputs
         case .attention(let kernel):
             count * kernel.heads * kernel.queries * kernel.keys * (kernel.width + kernel.valueWidth)
+        case .normalization, .softmax: 32 * count * sizes[outputs[0]]
         default: 8 * count * (inputs + outputs).reduce(0) { max($0, sizes[$1]) }
         }
     }
@@ -29,7 +30,7 @@ extension EvaluationPlan.Step {
         }
     }
 
-    /// The parts of the step that so many threads share for `count` samples: at least one for every sample.
+    /// The parts of the step that so many threads share for `count` samples.
     func units(_ count: Int, threads: Int) -> Units {
         switch kernel {
         case .convolution(let kernel): .convolution(kernel.cut(count, threads: threads))
@@ -41,7 +42,9 @@ extension EvaluationPlan.Step {
         case .activation(_, let size): .counted(EvenParts(of: count * size, size: 1).count)
         case .broadcast(let kernel): .counted(count * kernel.rows.parts.count)
         case .general(let kernel): .counted(count * kernel.partCount)
-        case .normalization, .copy, .softmax: .counted(count)
+        case .normalization(let kernel): .counted(EvenParts(of: count * kernel.blocks, size: kernel.length).count)
+        case .softmax(let kernel): .counted(EvenParts(of: count * kernel.outer, size: kernel.length * kernel.inner).count)
+        case .copy: .counted(count)
         }
     }
 
@@ -82,7 +85,11 @@ extension EvaluationPlan.Step {
             kernel.run(
                 part: part, inputs: inputs.map { UnsafePointer(pointers[$0] + sample * sizes[$0]) },
                 outputs: outputs.map { pointers[$0] + sample * sizes[$0] }, workspace: workspace)
-        case .normalization, .copy, .softmax:
+        case .normalization(let kernel):
+            kernel.run(blocks: EvenParts(of: count * kernel.blocks, size: kernel.length)[unit], input: x, output: y)
+        case .softmax(let kernel):
+            kernel.run(blocks: EvenParts(of: count * kernel.outer, size: kernel.length * kernel.inner)[unit], input: x, output: y)
+        case .copy:
             var own = pointers
             for storage in inputs + outputs { own[storage] = pointers[storage] + unit * sizes[storage] }
             run(count: 1, pointers: own, workspace: workspace)

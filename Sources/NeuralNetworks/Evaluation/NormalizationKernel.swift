@@ -19,7 +19,12 @@ struct NormalizationKernel: Sendable {
     let isKept: [Bool]
 
     func run(count: Int, input: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>) {
-        for block in 0..<count * blocks {
+        run(blocks: 0..<count * blocks, input: input, output: output)
+    }
+
+    /// Some of the blocks, counted through all samples.
+    func run(blocks chosen: Range<Int>, input: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>) {
+        for block in chosen {
             let x = input + block * length
             let y = output + block * length
             let first = block % blocks * length
@@ -28,11 +33,31 @@ struct NormalizationKernel: Sendable {
                 continue
             }
             RowKernels.normalize(x, count: length, subtractsMean: subtractsMean, epsilon: Double(epsilon), into: y)
-            if scale.isEmpty && shift.isEmpty { continue }
-            for i in 0..<length {
-                let p = parameter(first, i)
-                y[i] = y[i] * (scale.isEmpty ? 1 : scale[p]) + (shift.isEmpty ? 0 : shift[p])
+            applyParameters(y, first: first)
+        }
+    }
+
+    /// The parameters, in runs of values that have the same one, or one after the other.
+    private func applyParameters(_ y: UnsafeMutablePointer<Float>, first: Int) {
+        guard !scale.isEmpty || !shift.isEmpty else { return }
+        var i = 0
+        while i < length {
+            let p = parameter(first, i)
+            let target = y + i
+            let rest = parameterRun == 1 ? parameterCount - p : parameterRun - (first + i) % parameterRun
+            let count = min(length - i, rest)
+            if parameterRun > 1 {
+                let (factor, offset) = (scale.isEmpty ? 1 : scale[p], shift.isEmpty ? 0 : shift[p])
+                for k in 0..<count { target[k] = target[k] * factor + offset }
+            } else {
+                scale.withUnsafeBufferPointer { scale in
+                    if let scale = scale.baseAddress, !self.scale.isEmpty { for k in 0..<count { target[k] *= scale[p + k] } }
+                }
+                shift.withUnsafeBufferPointer { shift in
+                    if let shift = shift.baseAddress, !self.shift.isEmpty { for k in 0..<count { target[k] += shift[p + k] } }
+                }
             }
+            i += count
         }
     }
 

@@ -15,7 +15,12 @@ struct SoftmaxKernel: Sendable {
     let inner: Int
 
     func run(count: Int, input: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>) {
-        for block in 0..<count * outer {
+        run(blocks: 0..<count * outer, input: input, output: output)
+    }
+
+    /// Some of the blocks, counted through all samples.
+    func run(blocks: Range<Int>, input: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>) {
+        for block in blocks {
             if inner == 1 {
                 RowKernels.softmax(input + block * length, count: length, into: output + block * length)
                 continue
