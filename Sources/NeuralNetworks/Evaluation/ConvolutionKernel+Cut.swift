@@ -35,6 +35,7 @@ extension ConvolutionKernel {
 
     /// The cut for threads that share images.
     func cut(_ images: Int, threads: Int) -> Cut {
+        precondition(images > 0, "an image is expected")
         guard strategy != .depthwise else { return cut(images, lines: 1, filters: Self.planesPerUnit) }
         let (runs, lines, most) = lineCounts(images)
         let enough = Self.enoughUnits * threads
@@ -70,10 +71,10 @@ extension ConvolutionKernel {
     private func lineCounts(_ images: Int) -> (runs: Int, lines: Int, most: Int) {
         if gathers(images) { return (1, images, gathered) }
         switch strategy {
-        case .pointwise: return (max(1, images), extents.plane, blockColumns)
-        case .depthwise: return (max(1, images), 1, 1)
+        case .pointwise: return (images, extents.plane, blockColumns)
+        case .depthwise: return (images, 1, 1)
         case .winograd: return winograd.map { (1, images * $0.tilesDown, $0.rowsPerBlock) } ?? (1, 0, 1)
-        case .rows: return (max(1, images), extents.outHeight, patches?.block ?? 1)
+        case .rows: return (images, extents.outHeight, patches?.block ?? 1)
         }
     }
 

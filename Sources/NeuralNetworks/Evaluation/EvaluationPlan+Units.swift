@@ -20,11 +20,13 @@ extension EvaluationPlan.Step {
     /// The independent parts of a step.
     enum Units {
         case counted(Int)
+        case even(EvenParts)
         case convolution(ConvolutionKernel.Cut)
 
         var count: Int {
             switch self {
             case .counted(let count): count
+            case .even(let parts): parts.count
             case .convolution(let cut): cut.count
             }
         }
@@ -36,14 +38,14 @@ extension EvaluationPlan.Step {
         case .convolution(let kernel): .convolution(kernel.cut(count, threads: threads))
         case .dense(let kernel): .counted(kernel.unitCount(count))
         case .attention(let kernel): .counted(count * kernel.heads)
-        case .pooling(let kernel): .counted(EvenParts(of: count * kernel.channels, size: kernel.height * kernel.width).count)
-        case .channelAffine(let kernel): .counted(EvenParts(of: count * kernel.channels, size: kernel.positions).count)
-        case .globalAverage(let kernel): .counted(EvenParts(of: count * kernel.channels, size: kernel.positions).count)
-        case .activation(_, let size): .counted(EvenParts(of: count * size, size: 1).count)
+        case .pooling(let kernel): .even(EvenParts(of: count * kernel.channels, size: kernel.height * kernel.width))
+        case .channelAffine(let kernel): .even(EvenParts(of: count * kernel.channels, size: kernel.positions))
+        case .globalAverage(let kernel): .even(EvenParts(of: count * kernel.channels, size: kernel.positions))
+        case .activation(_, let size): .even(EvenParts(of: count * size, size: 1))
+        case .normalization(let kernel): .even(EvenParts(of: count * kernel.blocks, size: kernel.length))
+        case .softmax(let kernel): .even(EvenParts(of: count * kernel.outer, size: kernel.length * kernel.inner))
         case .broadcast(let kernel): .counted(count * kernel.rows.parts.count)
         case .general(let kernel): .counted(count * kernel.partCount)
-        case .normalization(let kernel): .counted(EvenParts(of: count * kernel.blocks, size: kernel.length).count)
-        case .softmax(let kernel): .counted(EvenParts(of: count * kernel.outer, size: kernel.length * kernel.inner).count)
         case .copy: .counted(count)
         }
     }
@@ -55,44 +57,41 @@ extension EvaluationPlan.Step {
     ) {
         let x = UnsafePointer(pointers[inputs[0]])
         let y = pointers[outputs[0]]
-        switch kernel {
-        case .convolution(let kernel):
+        switch (kernel, units) {
+        case (.convolution(let kernel), .convolution(let cut)):
             let residual = kernel.epilogue.addsResidual ? UnsafePointer(pointers[inputs[1]]) : nil
-            guard case .convolution(let cut) = units else { return }
             kernel.run(unit: unit, of: cut, input: x, output: y, residual: residual, workspace: workspace)
-        case .dense(let kernel):
+        case (.dense(let kernel), _):
             let residual = kernel.epilogue.addsResidual ? UnsafePointer(pointers[inputs[1]]) : nil
             kernel.run(unit: unit, of: count, input: x, output: y, residual: residual, workspace: workspace)
-        case .attention(let kernel):
+        case (.attention(let kernel), _):
             kernel.run(
                 unit: unit, q: x, k: UnsafePointer(pointers[inputs[1]]), v: UnsafePointer(pointers[inputs[2]]), output: y,
                 workspace: workspace)
-        case .pooling(let kernel):
-            kernel.run(planes: EvenParts(of: count * kernel.channels, size: kernel.height * kernel.width)[unit], input: x, output: y)
-        case .channelAffine(let kernel):
-            kernel.run(planes: EvenParts(of: count * kernel.channels, size: kernel.positions)[unit], input: x, output: y)
-        case .globalAverage(let kernel):
-            kernel.run(planes: EvenParts(of: count * kernel.channels, size: kernel.positions)[unit], input: x, output: y)
-        case .activation(let activation, let size):
-            let values = EvenParts(of: count * size, size: 1)[unit]
+        case (.pooling(let kernel), .even(let parts)): kernel.run(planes: parts[unit], input: x, output: y)
+        case (.channelAffine(let kernel), .even(let parts)): kernel.run(planes: parts[unit], input: x, output: y)
+        case (.globalAverage(let kernel), .even(let parts)): kernel.run(planes: parts[unit], input: x, output: y)
+        case (.activation(let activation, _), .even(let parts)):
+            let values = parts[unit]
             (y + values.lowerBound).update(from: x + values.lowerBound, count: values.count)
             activation.apply(y + values.lowerBound, count: values.count)
-        case .broadcast(let kernel):
+        case (.normalization(let kernel), .even(let parts)): kernel.run(blocks: parts[unit], input: x, output: y)
+        case (.softmax(let kernel), .even(let parts)): kernel.run(blocks: parts[unit], input: x, output: y)
+        case (.broadcast(let kernel), _):
             let (sample, part) = unit.quotientAndRemainder(dividingBy: kernel.rows.parts.count)
             kernel.run(sample: sample, part: part, inputs: inputs.map { UnsafePointer(pointers[$0]) }, output: y)
-        case .general(let kernel):
+        case (.general(let kernel), _):
             let (sample, part) = unit.quotientAndRemainder(dividingBy: kernel.partCount)
             kernel.run(
                 part: part, inputs: inputs.map { UnsafePointer(pointers[$0] + sample * sizes[$0]) },
                 outputs: outputs.map { pointers[$0] + sample * sizes[$0] }, workspace: workspace)
-        case .normalization(let kernel):
-            kernel.run(blocks: EvenParts(of: count * kernel.blocks, size: kernel.length)[unit], input: x, output: y)
-        case .softmax(let kernel):
-            kernel.run(blocks: EvenParts(of: count * kernel.outer, size: kernel.length * kernel.inner)[unit], input: x, output: y)
-        case .copy:
+        case (.copy, _):
             var own = pointers
             for storage in inputs + outputs { own[storage] = pointers[storage] + unit * sizes[storage] }
             run(count: 1, pointers: own, workspace: workspace)
+        case (.convolution, _), (.pooling, _), (.channelAffine, _), (.globalAverage, _), (.activation, _), (.normalization, _),
+            (.softmax, _):
+            preconditionFailure("units of another step")
         }
     }
 }

@@ -12,41 +12,43 @@ struct MatrixProductKernel: SampleKernel {
     let left: BroadcastOperand
     let right: BroadcastOperand
 
+    private var products: Int { batch.reduce(1, *) }
+    private var parts: EvenParts { EvenParts(of: products, size: rows * inner * columns / 8) }
+
+    var partCount: Int { parts.count }
+
     func run(
         count: Int, inputs: [UnsafePointer<Float>], outputs: [UnsafeMutablePointer<Float>], workspace: UnsafeMutablePointer<Float>
     ) {
-        for sample in 0..<count {
-            multiply(
-                0..<batch.reduce(1, *), inputs[0] + sample * left.sampleStride, inputs[1] + sample * right.sampleStride,
-                into: outputs[0] + sample * batch.reduce(1, *) * rows * columns)
-        }
+        multiply(0..<products, ofSamples: count, inputs[0], inputs[1], into: outputs[0])
     }
-
-    var partCount: Int { EvenParts(of: batch.reduce(1, *), size: rows * inner * columns / 8).count }
 
     func run(
         part: Int, inputs: [UnsafePointer<Float>], outputs: [UnsafeMutablePointer<Float>], workspace: UnsafeMutablePointer<Float>
     ) {
-        let parts = EvenParts(of: batch.reduce(1, *), size: rows * inner * columns / 8)
-        multiply(parts[part], inputs[0], inputs[1], into: outputs[0])
+        multiply(parts[part], ofSamples: 1, inputs[0], inputs[1], into: outputs[0])
     }
 
-    /// Some of the products of a sample.
+    /// Some of the products of every sample.
     private func multiply(
-        _ products: Range<Int>, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>
+        _ chosen: Range<Int>, ofSamples count: Int, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>,
+        into c: UnsafeMutablePointer<Float>
     ) {
         let lefts = RowMajor.positions(shape: batch, strides: left.strides)
         let rights = RowMajor.positions(shape: batch, strides: right.strides)
         let size = rows * columns
-        for index in products {
-            guard inner > 0 else {
-                (y + index * size).update(repeating: 0, count: size)
-                continue
+        for sample in 0..<count {
+            for index in chosen {
+                let y = c + (sample * lefts.count + index) * size
+                guard inner > 0 else {
+                    y.update(repeating: 0, count: size)
+                    continue
+                }
+                // Row-major C = A·B is column-major Cᵀ = Bᵀ·Aᵀ.
+                BLAS.gemm(
+                    .normal, .normal, columns, rows, inner, 1, b + sample * right.sampleStride + rights[index], columns,
+                    a + sample * left.sampleStride + lefts[index], inner, 0, y, columns)
             }
-            // Row-major C = A·B is column-major Cᵀ = Bᵀ·Aᵀ.
-            BLAS.gemm(
-                .normal, .normal, columns, rows, inner, 1, b + rights[index], columns, a + lefts[index], inner, 0, y + index * size,
-                columns)
         }
     }
 }
