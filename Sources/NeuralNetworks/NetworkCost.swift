@@ -29,8 +29,14 @@ extension Network {
                 multiplyAdds = nil
             }
         }
-        let counted = names.filter { name in copies[name].map { !names.contains($0) || !hasSameNumbers(name, $0) } ?? true }
-        return NetworkCost(parameters: counted.reduce(0) { $0 + (parameters[$1]?.count ?? 0) }, multiplyAdds: multiplyAdds)
+        return NetworkCost(
+            parameters: names.filter { isCounted($0, among: names) }.reduce(0) { $0 + (parameters[$1]?.count ?? 0) },
+            multiplyAdds: multiplyAdds)
+    }
+
+    /// Whether a parameter is no copy of another one that counts.
+    func isCounted(_ name: String, among names: Set<String>) -> Bool {
+        copies[name].map { !names.contains($0) || !hasSameNumbers(name, $0) } ?? true
     }
 
     /// Whether two parameters hold the same numbers, in whatever order, to the bit. Numbers that stay in a file are taken for the same when

@@ -146,8 +146,9 @@ extension Network {
                 covered[slice.parameter, default: [:]][slice.axis] = marks
             }
         }
+        let names = Set(covered.keys)
         return covered.reduce(0) { sum, entry in
-            guard let parameter = parameters[entry.key] else { return sum }
+            guard let parameter = parameters[entry.key], isCounted(entry.key, among: names) else { return sum }
             let shares = entry.value.map { axis, marks in Double(marks.count { $0 }) / Double(max(parameter.shape[axis], 1)) }
             return sum + Int((Double(parameter.count) * (shares.max() ?? 0)).rounded())
         }

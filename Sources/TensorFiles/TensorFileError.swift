@@ -1,6 +1,6 @@
 /// A tensor file format, for messages.
 public enum TensorFormat: String, Sendable {
-    case safetensors, npy, npz, onnx, pytorch, text
+    case safetensors, npy, npz, zip, onnx, pytorch, text
 }
 
 /// Why a tensor file could not be read or written, or a tensor not be built or converted.

@@ -38,13 +38,13 @@ struct ZipDirectory {
         for _ in 0..<place.count {
             let member = try Self.member(directory, at: &position, fileOffset: place.offset)
             if !names.insert(member.name).inserted {
-                throw .malformed(format: .npz, expected: "distinct names", found: "\(quoted(member.name)) twice")
+                throw .malformed(format: .zip, expected: "distinct names", found: "\(quoted(member.name)) twice")
             }
             members.append(member)
         }
         if position != place.size {
             throw .malformed(
-                format: .npz, offset: place.offset + position, expected: "\(place.count) members in the directory",
+                format: .zip, offset: place.offset + position, expected: "\(place.count) members in the directory",
                 found: "\(place.size - position) more bytes")
         }
         for index in members.indices { try Self.locateData(of: &members[index], in: source, end: place.offset) }
@@ -62,7 +62,7 @@ struct ZipDirectory {
 
     private static func directoryPlace(in source: ByteSource) throws(TensorFileError) -> Place {
         guard source.count >= 22 else {
-            throw .malformed(format: .npz, expected: "an end record of 22 bytes", found: "a file of \(source.count) bytes")
+            throw .malformed(format: .zip, expected: "an end record of 22 bytes", found: "a file of \(source.count) bytes")
         }
         // The end record is followed by a comment of at most 65535 bytes, whose length it declares.
         let tailStart = max(0, source.count - 22 - 0xffff)
@@ -70,7 +70,7 @@ struct ZipDirectory {
         var at = tail.count - 22
         while at >= 0, !(tail.u32(at) == endRecord && Int(tail.u16(at + 20)) == tail.count - at - 22) { at -= 1 }
         guard at >= 0 else {
-            throw .malformed(format: .npz, expected: "an end record of the zip directory", found: "none (is the file truncated?)")
+            throw .malformed(format: .zip, expected: "an end record of the zip directory", found: "none (is the file truncated?)")
         }
         let recordOffset = tailStart + at
         var disks = [UInt64(tail.u16(at + 4)), UInt64(tail.u16(at + 6))]
@@ -82,11 +82,11 @@ struct ZipDirectory {
             let place = locator.u64(8)
             guard recordOffset >= 76, place <= UInt64(recordOffset - 76) else {
                 throw .malformed(
-                    format: .npz, offset: recordOffset - 20, expected: "a zip64 end record before its locator", found: "offset \(place)")
+                    format: .zip, offset: recordOffset - 20, expected: "a zip64 end record before its locator", found: "offset \(place)")
             }
             let record = Fields(try source.bytes(at: Int(place), count: 56))
             guard record.u32(0) == zip64EndRecord else {
-                throw .malformed(format: .npz, offset: Int(place), expected: "a zip64 end record", found: "other bytes")
+                throw .malformed(format: .zip, offset: Int(place), expected: "a zip64 end record", found: "other bytes")
             }
             disks = [UInt64(record.u32(16)), UInt64(record.u32(20))]
             counts = [record.u64(24), record.u64(32)]
@@ -95,17 +95,17 @@ struct ZipDirectory {
             limit = Int(place)
         }
         guard disks.allSatisfy({ $0 == 0 }), counts[0] == counts[1] else {
-            throw .unsupported(format: .npz, expected: "an archive in one file", found: "one of several disks")
+            throw .unsupported(format: .zip, expected: "an archive in one file", found: "one of several disks")
         }
         guard size <= UInt64(limit), offset <= UInt64(limit) - size else {
             throw .malformed(
-                format: .npz, offset: recordOffset, expected: "a directory that ends before byte \(limit)",
+                format: .zip, offset: recordOffset, expected: "a directory that ends before byte \(limit)",
                 found: "\(size) bytes at byte \(offset)")
         }
         // A directory header has at least 46 bytes.
         guard counts[0] <= size / 46 else {
             throw .malformed(
-                format: .npz, offset: recordOffset, expected: "at most \(size / 46) members in \(size) bytes", found: "\(counts[0])")
+                format: .zip, offset: recordOffset, expected: "at most \(size / 46) members in \(size) bytes", found: "\(counts[0])")
         }
         return Place(offset: Int(offset), size: Int(size), count: Int(counts[0]))
     }
@@ -115,7 +115,7 @@ struct ZipDirectory {
     private static func member(_ fields: Fields, at position: inout Int, fileOffset: Int) throws(TensorFileError) -> ZipMember {
         let start = position
         func malformed(_ expected: String, _ found: String) -> TensorFileError {
-            .malformed(format: .npz, offset: fileOffset + start, expected: expected, found: found)
+            .malformed(format: .zip, offset: fileOffset + start, expected: expected, found: found)
         }
         guard fields.count - start >= 46, fields.u32(start) == centralHeader else {
             throw malformed("a directory header", fields.count - start < 46 ? "the end of the directory" : "other bytes")
@@ -131,11 +131,11 @@ struct ZipDirectory {
         guard name.utf8.elementsEqual(nameBytes) else { throw malformed("a name in UTF-8", "other bytes") }
         // Bit 0: encrypted; bit 6: strong encryption; bit 13: masked directory.
         guard flags & 0x2041 == 0 else {
-            throw .unsupported(format: .npz, tensor: name, expected: "a plain member", found: "an encrypted one")
+            throw .unsupported(format: .zip, tensor: name, expected: "a plain member", found: "an encrypted one")
         }
         guard let method = ZipMember.Method(rawValue: fields.u16(start + 10)) else {
             throw .unsupported(
-                format: .npz, tensor: name, expected: "a stored or deflated member", found: "compression method \(fields.u16(start + 10))")
+                format: .zip, tensor: name, expected: "a stored or deflated member", found: "compression method \(fields.u16(start + 10))")
         }
         var sizes = Zip64Sizes(
             size: UInt64(fields.u32(start + 24)), compressed: UInt64(fields.u32(start + 20)), offset: UInt64(fields.u32(start + 42)),
@@ -144,7 +144,7 @@ struct ZipDirectory {
         guard sizes.readExtra(fields, extraStart..<extraStart + extraLength) else {
             throw malformed("an extra field with the zip64 sizes of \(quoted(name))", "a broken one")
         }
-        guard sizes.disk == 0 else { throw .unsupported(format: .npz, expected: "an archive in one file", found: "one of several disks") }
+        guard sizes.disk == 0 else { throw .unsupported(format: .zip, expected: "an archive in one file", found: "one of several disks") }
         let limit = UInt64(fileOffset)
         guard sizes.offset <= limit, sizes.compressed <= limit, sizes.size <= UInt64(Int.max) else {
             throw malformed(
@@ -167,7 +167,7 @@ struct ZipDirectory {
             }
         guard fits else {
             throw .malformed(
-                format: .npz, tensor: member.name, expected: "a size that \(member.compressedSize) stored bytes can give",
+                format: .zip, tensor: member.name, expected: "a size that \(member.compressedSize) stored bytes can give",
                 found: "\(member.size)")
         }
     }
@@ -176,7 +176,7 @@ struct ZipDirectory {
 
     private static func locateData(of member: inout ZipMember, in source: ByteSource, end: Int) throws(TensorFileError) {
         func malformed(_ expected: String, _ found: String) -> TensorFileError {
-            .malformed(format: .npz, tensor: member.name, offset: member.headerOffset, expected: expected, found: found)
+            .malformed(format: .zip, tensor: member.name, offset: member.headerOffset, expected: expected, found: found)
         }
         guard member.headerOffset <= end - 30 else { throw malformed("a member header before the directory", "the directory") }
         let fields = Fields(try source.bytes(at: member.headerOffset, count: 30))
@@ -199,7 +199,7 @@ struct ZipDirectory {
         for member in members.sorted(by: { $0.headerOffset < $1.headerOffset }) {
             guard member.headerOffset >= end else {
                 throw .malformed(
-                    format: .npz, tensor: member.name, offset: member.headerOffset, expected: "members that do not overlap",
+                    format: .zip, tensor: member.name, offset: member.headerOffset, expected: "members that do not overlap",
                     found: "one that starts before byte \(end)")
             }
             end = member.dataOffset + member.compressedSize

@@ -91,7 +91,7 @@ struct ZipMemberReader {
     }
 
     private func malformed(_ expected: String, _ found: String) -> TensorFileError {
-        .malformed(format: .npz, tensor: member.name, expected: expected, found: found)
+        .malformed(format: .zip, tensor: member.name, expected: expected, found: found)
     }
 }
 
@@ -111,7 +111,7 @@ private final class Inflater {
         input = .allocate(capacity: Self.blockSize)
         // From here on the deinitializer runs, also when this throws; zlib's state is still nil then and inflateEnd refuses it harmlessly.
         if czlib_inflate_init_raw(stream) != Z_OK {
-            throw .unsupported(format: .npz, tensor: tensor, expected: "a working zlib", found: "version \(String(cString: zlibVersion()))")
+            throw .unsupported(format: .zip, tensor: tensor, expected: "a working zlib", found: "version \(String(cString: zlibVersion()))")
         }
     }
 
@@ -141,7 +141,7 @@ private final class Inflater {
         case Z_STREAM_END: ended = true
         default:
             let reason = stream.pointee.msg.map { String(cString: $0) } ?? "zlib error \(code)"
-            throw .malformed(format: .npz, tensor: tensor, expected: "a valid deflate stream", found: reason)
+            throw .malformed(format: .zip, tensor: tensor, expected: "a valid deflate stream", found: reason)
         }
         return room - Int(stream.pointee.avail_out)
     }

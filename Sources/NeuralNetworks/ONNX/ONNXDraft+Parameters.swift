@@ -7,16 +7,18 @@ extension ONNXDraft {
     ///
     /// - Parameters:
     ///   - name: of the constant in the model.
+    ///   - owner: as of `ONNXImporter.parameter`.
     ///   - shape: the layer's; as many elements as the constant has.
     /// - Returns: the parameter's name in the network.
     mutating func parameter(
-        _ name: String, _ constant: ONNXConstant, _ values: [Float], shape: [Int], transform: ONNXBinding.Transform, node: String
+        _ name: String, of owner: String? = nil, _ constant: ONNXConstant, _ values: [Float], shape: [Int],
+        transform: ONNXBinding.Transform, node: String
     ) throws(NetworkError) -> String {
         guard RowMajor.count(shape) == values.count else {
             throw .wrongTensorShape(
                 name: name, node: node, expected: "\(NetworkError.text(shape)) or as many values", found: constant.shape)
         }
-        let key = ParameterKey(constant: name, shape: shape, transform: transform)
+        let key = ParameterKey(constant: name, owner: owner, shape: shape, transform: transform)
         if let known = parameterNames[key] { return known }
         let result = addParameter(near: name, Parameter(shape: shape, values: transform.applied(to: values)))
         parameterNames[key] = result

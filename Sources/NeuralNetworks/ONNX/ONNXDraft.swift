@@ -24,6 +24,8 @@ struct ONNXDraft {
     /// A constant of the model as a layer wants it.
     struct ParameterKey: Hashable {
         var constant: String
+        /// The tensor that it goes with, where others may have one with the same numbers.
+        var owner: String?
         var shape: [Int]
         var transform: ONNXBinding.Transform
     }

@@ -18,9 +18,10 @@ extension ONNXExporter {
             }
             func isDead(_ name: String) -> Bool { before.contains(name) && !used.contains(name) }
             let count = graph.node.count
+            // Further outputs that nobody ever read are no reason to keep a node.
             graph.node.removeAll { node in
-                !node.output.isEmpty && node.output.allSatisfy { source.constants[$0] != nil && !used.contains($0) }
-                    && node.output.contains(where: isDead)
+                node.output.contains { isDead($0) && source.constants[$0] != nil }
+                    && node.output.allSatisfy { !used.contains($0) && (source.constants[$0] != nil || !before.contains($0)) }
             }
             if graph.node.count < count { continue }
             let dead = Set(graph.initializer.map(\.name).filter(isDead))

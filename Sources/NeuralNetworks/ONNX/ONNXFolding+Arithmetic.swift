@@ -53,7 +53,7 @@ extension ONNXFolding {
         return ONNXConstant(shape: shape, elements: .floats(zip(left, right).map { function(x[$0], y[$1]) }))
     }
 
-    private static func function(_ operation: String) -> ((Float, Float) -> Float)? {
+    static func function(_ operation: String) -> ((Float, Float) -> Float)? {
         switch operation {
         case "Add": { $0 + $1 }
         case "Sub": { $0 - $1 }

@@ -13,9 +13,13 @@ struct ONNXFolding {
     /// The outputs of an operation whose inputs are all known; `nil` when it is not one of these or its inputs do not fit.
     mutating func fold(_ node: ONNXNodeReader, _ inputs: [ONNXConstant?]) throws(NetworkError) -> [ONNXConstant]? {
         guard let result = try outputs(node, inputs) else { return nil }
-        // Only a folded constant exists, so a result is paid for after it is made; what could grow checked before.
-        for constant in result { budget -= constant.elements.count }
-        return budget >= 0 ? result : nil
+        return pays(for: result) ? result : nil
+    }
+
+    /// Whether constants may be made. Only a folded constant exists, so it is paid for after it is made; what could grow checked before.
+    mutating func pays(for constants: [ONNXConstant]) -> Bool {
+        for constant in constants { budget -= constant.elements.count }
+        return budget >= 0
     }
 
     private func outputs(_ node: ONNXNodeReader, _ inputs: [ONNXConstant?]) throws(NetworkError) -> [ONNXConstant]? {
@@ -75,6 +79,16 @@ struct ONNXFolding {
                 places.positions.count <= budget
             else { return nil }
             return first.taking(places.positions, shape: places.shape)
+        case "ScatterElements", "Scatter", "ScatterND":
+            guard let indices = input(1), let updates = input(2),
+                let places = try ONNXPicking(node, data: first.shape, indices: indices)
+            else { return nil }
+            return try scattered(node, first, places, updates)
+        case "EyeLike":
+            return try diagonal(node, first)
+        case "OneHot":
+            guard let depth = input(1)?.integers?.first, let values = input(2) else { return nil }
+            return try oneHot(node, first, depth: depth, values)
         case "Slice":
             guard let slices = try node.slices(rank: first.shape.count, inputs: Array(inputs.dropFirst())) else { return nil }
             return sliced(first, slices)

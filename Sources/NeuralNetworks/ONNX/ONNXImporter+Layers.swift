@@ -15,7 +15,7 @@ extension ONNXImporter {
         let strides = try node.integers("strides") ?? kernel.map { _ in 1 }
         let dilations = try node.integers("dilations") ?? kernel.map { _ in 1 }
         guard let padding = try padding(node, input: input, window: kernel, strides: strides, dilations: dilations) else { return false }
-        let bias = node.input(2) == nil ? nil : try parameter(node, 2)
+        let bias = node.input(2) == nil ? nil : try parameter(node, 2, of: node.input(1))
         let weight = try parameter(node, 1)
         try emit(
             .convolution(
@@ -96,7 +96,7 @@ extension ONNXImporter {
         } else if mode == "VALID" {
             padding = [Int](repeating: 0, count: 2 * spatial)
         }
-        let bias = node.input(2) == nil ? nil : try parameter(node, 2)
+        let bias = node.input(2) == nil ? nil : try parameter(node, 2, of: node.input(1))
         let weight = try parameter(node, 1)
         try emit(
             .convolutionTranspose(
@@ -111,7 +111,7 @@ extension ONNXImporter {
         guard let input = activation(node, 0), (1...4).allSatisfy({ weightShape(node, $0) != nil }),
             try node.integer("training_mode") ?? 0 == 0, try node.integer("spatial") ?? 1 == 1
         else { return false }
-        let names = try (1...4).map { slot throws(NetworkError) in try parameter(node, slot) }
+        let names = try (1...4).map { slot throws(NetworkError) in try parameter(node, slot, of: slot < 3 ? node.input(3) : nil) }
         try emit(
             .batchNormalization(
                 .init(scale: names[0], shift: names[1], mean: names[2], variance: names[3], epsilon: try node.float("epsilon") ?? 1e-5)),

@@ -56,9 +56,12 @@ extension ONNXImporter {
 
     /// Makes a constant input a parameter of the network.
     ///
-    /// - Parameter shape: the shape the layer wants; that of the file by default. Same number of elements.
+    /// - Parameters:
+    ///   - owner: the tensor that a vector goes with, of whose channels it has one number each. Exporters write equal vectors once (biases
+    ///     of zero): with each owner the vector is one of its own, so that their channels can be cut apart.
+    ///   - shape: the shape the layer wants; that of the file by default. Same number of elements.
     mutating func parameter(
-        _ node: ONNXNodeReader, _ slot: Int, shape: [Int]? = nil, transform: ONNXBinding.Transform = .same
+        _ node: ONNXNodeReader, _ slot: Int, of owner: String? = nil, shape: [Int]? = nil, transform: ONNXBinding.Transform = .same
     ) throws(NetworkError) -> String {
         guard let name = node.input(slot), let found = try constant(node, slot), found.isKnown else {
             throw .invalidNode(name: node.name, reason: "expected a tensor of numbers as input \(slot), found none")
@@ -75,7 +78,7 @@ extension ONNXImporter {
             return quantized
         }
         let result = try draft.parameter(
-            name, constant, values, shape: shape ?? constant.shape, transform: transform, node: node.name)
+            name, of: owner, constant, values, shape: shape ?? constant.shape, transform: transform, node: node.name)
         draft.provenance.addUse(ONNXParameterUse(node: node.index, slot: slot, parameter: result))
         return result
     }

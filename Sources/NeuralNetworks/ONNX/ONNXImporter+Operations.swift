@@ -187,19 +187,19 @@ extension ONNXImporter {
                 let width = draft.network.parameters[layer.weight]?.shape[layer.outputAxis] ?? 0
                 // The vector lies along the last axis, and adds none.
                 guard shape.last == width, shape.dropLast().allSatisfy({ $0 == 1 }), shape.count <= rank ?? 1 else { continue }
-                layer.bias = try parameter(node, slot, shape: [width])
+                layer.bias = try parameter(node, slot, of: layer.weight, shape: [width])
                 absorb(node, into: producer, layer: .linear(layer))
                 return true
             case .convolution(var layer) where layer.bias == nil:
                 let width = draft.network.parameters[layer.weight]?.shape[0] ?? 0
                 guard isChannelVector(shape, width: width, spatial: layer.strides.count) else { continue }
-                layer.bias = try parameter(node, slot, shape: [width])
+                layer.bias = try parameter(node, slot, of: layer.weight, shape: [width])
                 absorb(node, into: producer, layer: .convolution(layer))
                 return true
             case .convolutionTranspose(var layer) where layer.bias == nil:
                 let width = (draft.network.parameters[layer.weight]?.shape[1] ?? 0) * layer.groups
                 guard isChannelVector(shape, width: width, spatial: layer.strides.count) else { continue }
-                layer.bias = try parameter(node, slot, shape: [width])
+                layer.bias = try parameter(node, slot, of: layer.weight, shape: [width])
                 absorb(node, into: producer, layer: .convolutionTranspose(layer))
                 return true
             default: continue

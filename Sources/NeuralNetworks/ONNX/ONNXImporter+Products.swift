@@ -20,7 +20,7 @@ extension ONNXImporter {
                 return try lowerGeneralGemm(node, alpha: alpha, beta: beta, turnsLeft: turnsLeft, turnsRight: turnsRight)
             }
             if constant.shape.last == width, constant.shape.dropLast().allSatisfy({ $0 == 1 }) {
-                bias = try parameter(node, 2, shape: [width], transform: beta == 1 ? .same : .scaled(beta))
+                bias = try parameter(node, 2, of: node.input(1), shape: [width], transform: beta == 1 ? .same : .scaled(beta))
             } else {
                 sum = constant
             }

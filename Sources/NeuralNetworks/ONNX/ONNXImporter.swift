@@ -7,8 +7,8 @@
 //   ONNXDraft        layers and values, what these are to the model, and where they came from
 //   ONNXNetwork      the network, read again
 //
-// Nodes are visited in topological order. A node whose inputs are all constants is computed (ONNXFolding); a node that is known
-// becomes a layer (`lower`); any other becomes a barrier.
+// Nodes are visited in topological order. A node whose inputs are all constants is computed (ONNXFolding, ONNXConstantRun); a node
+// that is known becomes a layer (`lower`); any other becomes a barrier.
 //
 // Cost: one pass over the graph and one read of each tensor that becomes a parameter.
 
@@ -24,15 +24,18 @@ struct ONNXImporter {
     private(set) var inputSizes: [ONNXInputSize] = []
     /// Constants that are the numbers of another in another order, with its name.
     private(set) var origins: [String: String] = [:]
-    private var folding: ONNXFolding
+    var folding: ONNXFolding
+    /// Multiply–adds that constants may still take: seconds.
+    var constantWork = 0x1p35
     private var warnings: [String] = []
 
     init(_ graph: ONNXGraphIndex, at sizes: ONNXInputSizes) {
         self.graph = graph
         self.sizes = sizes
         facts = ONNXFacts(graph)
-        // Folding may make as many numbers as the model holds, and some thousands more.
-        folding = ONNXFolding(budget: graph.wire.initializer.reduce(1 << 22) { $0 + (RowMajor.count($1.shape ?? []) ?? 0) })
+        // Folding may make several times the numbers that the model holds: a weight goes through several nodes, and exporters write equal
+        // tensors once.
+        folding = ONNXFolding(budget: graph.wire.initializer.reduce(1 << 22) { $0 + 4 * (RowMajor.count($1.shape ?? []) ?? 0) })
     }
 
     /// Imports the graph.
@@ -145,7 +148,7 @@ struct ONNXImporter {
             // Extents are asked of tensors that nobody needs to read.
             inputs.append(node.operation == "Shape" || node.operation == "Size" ? constant : try constant.loaded(name))
         }
-        return try folding.fold(node, inputs)
+        return try folding.fold(node, inputs) ?? run(node, of: inputs)
     }
 
     /// The shape or the size of an activation.

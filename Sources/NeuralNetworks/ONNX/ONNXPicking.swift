@@ -1,6 +1,7 @@
-// GatherElements and GatherND by constant indices: every element of the result is one element of the data.
+// GatherElements and GatherND by constant indices: every element of the result is one element of the data. ScatterElements and
+// ScatterND put elements at the same places.
 
-/// Which elements of a tensor a node picks.
+/// Which elements of a tensor a node picks, or puts others in the place of.
 struct ONNXPicking {
     /// Shape of the result.
     let shape: [Int]
@@ -11,7 +12,7 @@ struct ONNXPicking {
     init?(_ node: ONNXNodeReader, data: [Int], indices: ONNXConstant) throws(NetworkError) {
         guard let numbers = indices.integers else { return nil }
         let strides = RowMajor.strides(data)
-        if node.operation == "GatherElements" {
+        if !node.operation.hasSuffix("ND") {
             guard indices.shape.count == data.count, let axis = RowMajor.position(try node.integer("axis") ?? 0, rank: data.count),
                 zip(indices.shape, data).enumerated().allSatisfy({ $0.offset == axis || $0.element.0 <= $0.element.1 })
             else { return nil }
