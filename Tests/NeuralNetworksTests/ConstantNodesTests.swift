@@ -112,6 +112,12 @@ import Testing
             $0.tensor("values", [2], [0, 5])
             $0.node("OneHot", ["place", "depth", "values"], ["c"])
         },
+        Case("fake quantization by rows", [0, 0, 0, 0, 0.4, 1, 1.5, 2]) {
+            $0.tensor("a", [4, 2], eight)
+            $0.tensor("scales", [4], [1, 0.4, 0.2, 0.01])
+            $0.node("QuantizeLinear", ["a", "scales"], ["q"], integers: ["axis": 0])
+            $0.node("DequantizeLinear", ["q", "scales"], ["c"], integers: ["axis": 0])
+        },
         Case("a diagonal", [0, 1, 0, 0, 0, 0, 1, 0]) {
             $0.tensor("a", [2, 4], eight)
             $0.node("EyeLike", ["a"], ["c"], integers: ["k": 1])

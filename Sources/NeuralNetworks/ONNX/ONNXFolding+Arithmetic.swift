@@ -210,6 +210,33 @@ extension ONNXFolding {
         return ONNXConstant(shape: shape, elements: .floats(result), dtype: data.dtype)
     }
 
+    /// x/scale + zero, rounded to even and kept within the integers; one scale in all or one per position of an axis.
+    func quantized(
+        _ node: ONNXNodeReader, _ data: ONNXConstant, _ scale: ONNXConstant?, _ zero: ONNXConstant?
+    ) throws(NetworkError) -> ONNXConstant? {
+        guard let scales = scale?.floats, case .floats(let values) = data.elements,
+            let place = try gridPlace(node, data.shape, scales.count)
+        else { return nil }
+        let type = zero?.dtype ?? .u8
+        guard let range = type.gridRange else { return nil }
+        let zeros = zero?.floats ?? [Float](repeating: 0, count: scales.count)
+        guard zeros.count == scales.count, values.allSatisfy(\.isFinite), scales.allSatisfy({ $0 > 0 && $0.isFinite }) else { return nil }
+        let integers = values.indices.map { index in
+            let grid = place(index)
+            let number = (values[index] / scales[grid]).rounded(.toNearestOrEven) + zeros[grid]
+            return Int(min(max(number, range.lowerBound), range.upperBound))
+        }
+        return ONNXConstant(shape: data.shape, elements: .integers(integers.map(ONNXExtent.known)), dtype: type)
+    }
+
+    /// Which of the scales an element has; `nil` where they do not lie along an axis.
+    private func gridPlace(_ node: ONNXNodeReader, _ shape: [Int], _ count: Int) throws(NetworkError) -> ((Int) -> Int)? {
+        if count == 1 { return { _ in 0 } }
+        guard let axis = RowMajor.position(try node.integer("axis") ?? 1, rank: shape.count), shape[axis] == count else { return nil }
+        let inner = shape[(axis + 1)...].reduce(1, *)
+        return { $0 / inner % count }
+    }
+
     /// (q − zero)·scale, one scale in all or one per position of an axis.
     func dequantized(
         _ node: ONNXNodeReader, _ data: ONNXConstant, _ scale: ONNXConstant?, _ zero: ONNXConstant?
@@ -217,17 +244,8 @@ extension ONNXFolding {
         guard let scales = scale?.floats, let values = data.floats else { return nil }
         let zeros = zero?.floats ?? [Float](repeating: 0, count: scales.count)
         guard zeros.count == scales.count else { return nil }
-        let result: [Float]
-        if scales.count == 1 {
-            result = values.map { ($0 - zeros[0]) * scales[0] }
-        } else {
-            guard let axis = RowMajor.position(try node.integer("axis") ?? 1, rank: data.shape.count), data.shape[axis] == scales.count
-            else {
-                return nil
-            }
-            let inner = data.shape[(axis + 1)...].reduce(1, *)
-            result = values.indices.map { (values[$0] - zeros[$0 / inner % scales.count]) * scales[$0 / inner % scales.count] }
-        }
+        guard let place = try gridPlace(node, data.shape, scales.count) else { return nil }
+        let result = values.indices.map { (values[$0] - zeros[place($0)]) * scales[place($0)] }
         return ONNXConstant(shape: data.shape, elements: .floats(result), dtype: .f32)
     }
 }

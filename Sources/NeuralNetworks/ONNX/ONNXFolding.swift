@@ -160,6 +160,8 @@ struct ONNXFolding {
             return try triangular(node, first, input(1))
         case "ReduceProd", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceMean", "ReduceL1", "ReduceL2", "ReduceSumSquare":
             return try reduced(node, first, input(1))
+        case "QuantizeLinear":
+            return try quantized(node, first, input(1), input(2))
         case "DequantizeLinear":
             return try dequantized(node, first, input(1), input(2))
         default:

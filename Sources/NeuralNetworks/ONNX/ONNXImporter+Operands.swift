@@ -92,14 +92,7 @@ extension ONNXImporter {
         guard let stored = node.input(0), let type = facts.storedType(stored), graph.useCount(stored) == 1,
             let scales = try self.constant(node, 1)?.floats
         else { return nil }
-        let range: ClosedRange<Float>
-        switch type {
-        case .i8: range = -128...127
-        case .u8: range = 0...255
-        case .i16: range = -32768...32767
-        case .u16: range = 0...65535
-        default: return nil
-        }
+        guard let range = type.gridRange else { return nil }
         let zeros = try self.constant(node, 2)?.floats ?? [Float](repeating: 0, count: scales.count)
         let axis = try scales.count == 1 ? nil : RowMajor.position(node.integer("axis") ?? 1, rank: constant.shape.count)
         guard zeros.count == scales.count, scales.allSatisfy({ $0 > 0 && $0.isFinite }), scales.count == 1 || axis != nil else {
@@ -144,5 +137,18 @@ extension ONNXImporter {
     mutating func constantValue(parameter: String) -> Network.ValueID {
         let constant = draft.provenance.bindings[parameter]?.constant
         return draft.constantValue(parameter: parameter, isInteger: constant.map { facts.isIntegerConstant($0) } ?? false)
+    }
+}
+
+extension DType {
+    /// The integers that a quantized tensor of this type may hold; `nil` for other types.
+    var gridRange: ClosedRange<Float>? {
+        switch self {
+        case .i8: -128...127
+        case .u8: 0...255
+        case .i16: -32768...32767
+        case .u16: 0...65535
+        default: nil
+        }
     }
 }
