@@ -112,6 +112,18 @@ import Testing
             $0.tensor("values", [2], [0, 5])
             $0.node("OneHot", ["place", "depth", "values"], ["c"])
         },
+        Case("fake quantization", [-1.5, -1.5, -1, -0.5, 0.5, 1, 1.5, 2].map { Swift.max(0, $0) }) {
+            $0.tensor("a", [8], eight)
+            $0.tensor("scale", [], [0.5])
+            $0.node("QuantizeLinear", ["a", "scale"], ["q"])
+            $0.node("DequantizeLinear", ["q", "scale"], ["c"])
+        },
+        Case("fake quantization to signed bytes", eight) {
+            $0.tensor("a", [8], eight)
+            $0.tensor("scale", [], [0.5])
+            $0.node("QuantizeLinear", ["a", "scale"], ["q"], integers: ["output_dtype": 3])
+            $0.node("DequantizeLinear", ["q", "scale"], ["c"])
+        },
         Case("fake quantization by rows", [0, 0, 0, 0, 0.4, 1, 1.5, 2]) {
             $0.tensor("a", [4, 2], eight)
             $0.tensor("scales", [4], [1, 0.4, 0.2, 0.01])

@@ -64,6 +64,9 @@ struct ONNXConstantRun {
 }
 
 extension ONNXImporter {
+    /// A branch is read by its own nodes; layers carry numbers on a grid, and of other types, as the numbers that they stand for.
+    private static let neverRun: Set<String> = ["If", "QuantizeLinear", "DequantizeLinear", "Cast", "CastLike"]
+
     /// What a node makes of constants alone, by a run of its layers.
     ///
     /// - Parameter inputs: of the node, in memory; `nil` for those that are absent.
@@ -71,8 +74,7 @@ extension ONNXImporter {
     ///   constants may take.
     mutating func run(_ node: ONNXNodeReader, of inputs: [ONNXConstant?]) -> [ONNXConstant]? {
         let present = inputs.compactMap { $0 }
-        // A branch is read by its own nodes.
-        guard node.operation != "If", let first = inputs.first ?? nil, present.allSatisfy(\.isFree),
+        guard !Self.neverRun.contains(node.operation), let first = inputs.first ?? nil, present.allSatisfy(\.isFree),
             let own = try? node.forOneSample(first)
         else { return nil }
         var wire = ONNXWireModel()
@@ -81,7 +83,7 @@ extension ONNXImporter {
         guard let alone = try? ONNXGraphIndex(ONNXModel(wire: wire, payloads: graph.model.payloads)) else { return nil }
         // What a node reads beside the first are its weights, or operands like the first.
         let numbers = inputs.indices.filter { inputs[$0]?.dtype.isFloatingPoint ?? false }
-        for slots in [[0], numbers] where !slots.isEmpty {
+        for slots in numbers.count < 2 ? [[0]] : [[0], numbers] {
             guard let run = ONNXConstantRun(of: alone, inputs, asActivations: slots, at: sizes), run.multiplyAdds <= constantWork,
                 run.elementCount <= folding.budget, var made = run.outputs()
             else { continue }

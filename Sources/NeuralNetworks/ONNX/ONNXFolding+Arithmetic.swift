@@ -214,11 +214,9 @@ extension ONNXFolding {
     func quantized(
         _ node: ONNXNodeReader, _ data: ONNXConstant, _ scale: ONNXConstant?, _ zero: ONNXConstant?
     ) throws(NetworkError) -> ONNXConstant? {
-        guard let scales = scale?.floats, case .floats(let values) = data.elements,
-            let place = try gridPlace(node, data.shape, scales.count)
+        guard let scale, let scales = scale.floats, case .floats(let values) = data.elements,
+            let place = try gridPlace(node, data.shape, scale), let type = try node.gridType(zero: zero), let range = type.gridRange
         else { return nil }
-        let type = zero?.dtype ?? .u8
-        guard let range = type.gridRange else { return nil }
         let zeros = zero?.floats ?? [Float](repeating: 0, count: scales.count)
         guard zeros.count == scales.count, values.allSatisfy(\.isFinite), scales.allSatisfy({ $0 > 0 && $0.isFinite }) else { return nil }
         let integers = values.indices.map { index in
@@ -230,9 +228,12 @@ extension ONNXFolding {
     }
 
     /// Which of the scales an element has; `nil` where they do not lie along an axis.
-    private func gridPlace(_ node: ONNXNodeReader, _ shape: [Int], _ count: Int) throws(NetworkError) -> ((Int) -> Int)? {
+    private func gridPlace(_ node: ONNXNodeReader, _ shape: [Int], _ scale: ONNXConstant) throws(NetworkError) -> ((Int) -> Int)? {
+        let count = scale.elements.count
         if count == 1 { return { _ in 0 } }
-        guard let axis = RowMajor.position(try node.integer("axis") ?? 1, rank: shape.count), shape[axis] == count else { return nil }
+        // Scales of blocks have as many axes as what they scale.
+        guard scale.shape.count == 1, let axis = RowMajor.position(try node.integer("axis") ?? 1, rank: shape.count), shape[axis] == count
+        else { return nil }
         let inner = shape[(axis + 1)...].reduce(1, *)
         return { $0 / inner % count }
     }
@@ -241,10 +242,10 @@ extension ONNXFolding {
     func dequantized(
         _ node: ONNXNodeReader, _ data: ONNXConstant, _ scale: ONNXConstant?, _ zero: ONNXConstant?
     ) throws(NetworkError) -> ONNXConstant? {
-        guard let scales = scale?.floats, let values = data.floats else { return nil }
+        guard let scale, let scales = scale.floats, let values = data.floats, let place = try gridPlace(node, data.shape, scale)
+        else { return nil }
         let zeros = zero?.floats ?? [Float](repeating: 0, count: scales.count)
         guard zeros.count == scales.count else { return nil }
-        guard let place = try gridPlace(node, data.shape, scales.count) else { return nil }
         let result = values.indices.map { (values[$0] - zeros[place($0)]) * scales[place($0)] }
         return ONNXConstant(shape: data.shape, elements: .floats(result), dtype: .f32)
     }

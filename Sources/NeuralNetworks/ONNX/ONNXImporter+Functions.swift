@@ -144,23 +144,13 @@ extension ONNXImporter {
             guard draft.traits[input].step == scale else { return false }
             return try unary(node, .identity)
         }
-        let zero: Float
-        let range: (Float, Float)
-        if node.input(2) != nil {
-            guard let point = try constant(node, 2), let value = point.scalar else { return false }
-            zero = value
-            switch point.dtype {
-            case .i8: range = (-128, 127)
-            case .u8: range = (0, 255)
-            case .u16: range = (0, 65535)
-            case .i16: range = (-32768, 32767)
-            default: return false
-            }
-        } else {
-            (zero, range) = (0, (0, 255))
-        }
+        let point = try constant(node, 2)
+        guard node.input(2) == nil || point != nil, let zero = point == nil ? 0 : point?.scalar,
+            let range = try node.gridType(zero: point)?.gridRange
+        else { return false }
         let result = try emit(
-            .activation(.function(.quantized(scale: scale, zero: zero, minimum: range.0, maximum: range.1))), node, inputs: [input])
+            .activation(.function(.quantized(scale: scale, zero: zero, minimum: range.lowerBound, maximum: range.upperBound))), node,
+            inputs: [input])
         draft.setStep(result, scale)
         return true
     }

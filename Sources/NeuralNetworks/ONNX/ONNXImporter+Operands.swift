@@ -140,6 +140,21 @@ extension ONNXImporter {
     }
 }
 
+extension ONNXNodeReader {
+    /// The type of what QuantizeLinear makes: that of its zero point, else the one it states, else bytes without a sign; `nil` for types
+    /// that are none of integers.
+    func gridType(zero: ONNXConstant?) throws(NetworkError) -> DType? {
+        if let zero { return zero.dtype }
+        switch try integer("output_dtype") ?? 0 {
+        case 0, 2: return .u8
+        case 3: return .i8
+        case 4: return .u16
+        case 5: return .i16
+        default: return nil
+        }
+    }
+}
+
 extension DType {
     /// The integers that a quantized tensor of this type may hold; `nil` for other types.
     var gridRange: ClosedRange<Float>? {
