@@ -34,10 +34,10 @@ final class BufferSet {
 }
 
 extension EvaluationPlan {
-    /// First value of every storage for the samples from `first` on.
+    /// First value of every storage for the samples from `first` on, which lie `offset` samples behind the first of their block.
     func pointers(
-        first: Int, sources: [UnsafePointer<Float>], constants: BufferSet, results: [UnsafeMutablePointer<Float>] = [],
-        scratch: BufferSet, scratchOffset: Int
+        first: Int, offset: Int = 0, sources: [UnsafePointer<Float>], constants: BufferSet,
+        results: [UnsafeMutablePointer<Float>] = [], scratch: BufferSet
     ) -> [UnsafeMutablePointer<Float>] {
         storages.map { storage in
             switch storage.location {
@@ -45,7 +45,8 @@ extension EvaluationPlan {
             case .source(let index): UnsafeMutablePointer(mutating: sources[index]) + first * storage.size
             case .constant(let index): constants[index]
             case .result(let index): results[index] + first * storage.size
-            case .scratch(let index): scratch[index] + scratchOffset * storage.size
+            case .scratch(let index): scratch[index]
+            case .carried(let index): scratch[index] + offset * storage.size
             }
         }
     }

@@ -89,6 +89,15 @@ extension ConvolutionKernel {
         return min(extents.outputs, (pieces + parts - 1) / parts * piece)
     }
 
+    /// One thread with all filters, in multiply–adds.
+    func time(_ images: Int) -> Int {
+        let whole = wholeFilters(images)
+        let (runs, lines, _) = lineCounts(images)
+        let others = whole.blocks / max(1, runs) - 1
+        let rest = cut(images, lines: lines - others * whole.lines, filters: whole.filters)
+        return whole.count * Self.unitCost + runs * (others * work(whole) + work(rest))
+    }
+
     /// Until the last thread is done, in multiply–adds. None of them begins just when the others do: an eighth of a unit on top.
     private func time(_ cut: Cut, threads: Int) -> Int {
         let unit = Self.unitCost + work(cut)

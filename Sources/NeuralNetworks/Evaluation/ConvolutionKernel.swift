@@ -103,6 +103,9 @@ struct ConvolutionKernel: Sendable {
         return result
     }
 
+    /// Values that the filters are read as.
+    var weightCount: Int { winograd?.weightCount ?? filters.count }
+
     /// The filters as (out, in/groups, kh, kw).
     func sourceWeight() -> [Float] {
         guard strategy == .pointwise || strategy == .rows else { return filters }

@@ -43,15 +43,22 @@ struct DenseKernel: Sendable {
 
     var workspaceSize: Int { TiledProduct.packedCount(rows: Self.vectorsPerUnit, depth: inputs) }
 
+    /// Multiply–adds for `count` samples, with the empty rows of tiles.
+    func time(_ count: Int) -> Int {
+        let rows = TiledProduct.tileRows
+        return (count * positions + rows - 1) / rows * rows * inputs * outputs
+    }
+
     private var panelGroups: Int {
         let length = TiledProduct.tileColumns * Self.panelsPerUnit
         return (outputs + length - 1) / length
     }
 
+    /// How often the weights are read for `count` samples.
+    func passes(_ count: Int) -> Int { (count * positions + Self.vectorsPerUnit - 1) / Self.vectorsPerUnit }
+
     /// How many independent parts the work for `count` samples has.
-    func unitCount(_ count: Int) -> Int {
-        (count * positions + Self.vectorsPerUnit - 1) / Self.vectorsPerUnit * panelGroups
-    }
+    func unitCount(_ count: Int) -> Int { passes(count) * panelGroups }
 
     func run(
         count: Int, input: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>, residual: UnsafePointer<Float>?,

@@ -9,8 +9,10 @@ struct EvaluationPlan: Sendable {
         case constant(Int)
         /// A whole-batch buffer that becomes an observed tensor.
         case result(Int)
-        /// A buffer of the chunk, reused when its value is no longer needed.
+        /// A buffer of the samples that pass through a segment together, reused when its value is no longer needed.
         case scratch(Int)
+        /// The same for values that later segments read, for all samples of a block.
+        case carried(Int)
     }
 
     struct Storage: Sendable {
@@ -65,24 +67,16 @@ struct EvaluationPlan: Sendable {
     var constants: [[Float]] = []
     var sources: [Port] = []
     var taps: [Port] = []
-    /// Values per sample of each whole-batch and each scratch buffer.
+    /// Values per sample of each whole-batch buffer.
     var resultSizes: [Int] = []
-    var scratchSizes: [Int] = []
+    var segments: [Segment] = []
+    /// The buffers of `scratch` and `carried`.
+    var scratch: [Buffer] = []
 
     var workspaceSize: Int { steps.map(\.kernel.workspaceSize).max() ?? 0 }
 
-    /// Samples per chunk: activations of a chunk should stay in the cache, but a dense layer reads its weights once for every chunk:
-    /// so many samples that they hold twice as many activations. EfficientNet-Lite0 takes two threads 168 ms for 32 images by twos and
-    /// 224 by eights, whose activations go to main memory and back (ResNet-50 1195 by twos, 1313 by sixes, MiniLM 512, 656 by sixteens).
-    func chunkSize(batch: Int, threads: Int) -> Int {
-        let scratch = max(1, scratchSizes.reduce(0, +))
-        var heavyWeights = 0
-        for step in steps { if case .dense(let kernel) = step.kernel { heavyWeights = max(heavyWeights, kernel.weight.count) } }
-        var size = max(1, (1 << 18) / scratch)
-        if heavyWeights > 1 << 14 { size = max(size, min(64, (2 * heavyWeights + scratch - 1) / scratch, max(1, (1 << 24) / scratch))) }
-        size = min(size, 256)
-        return max(1, min(size, (batch + threads - 1) / max(threads, 1)))
-    }
+    /// Floats of the buffers for a block of so many samples, and of the workspace behind them.
+    func bufferSizes(_ block: Int) -> [Int] { scratch.map { $0.floats(block) } + [workspaceSize] }
 }
 
 extension EvaluationPlan.Step {

@@ -1,7 +1,7 @@
 // Forward evaluation in Float32 through sgemm.
 //
-// A chunk of samples runs through the whole network while its activations are in cache; chunks are spread over cores
-// with one BLAS thread each. Batch normalization, residual additions and activations are fused into the layer before
+// A block of samples runs through the whole network, segment by segment, so many at a time that activations stay in the cache or
+// weights are read seldom (EvaluationPlan+Segments); blocks are spread over cores with one BLAS thread each. Batch normalization, residual additions and activations are fused into the layer before
 // them unless somebody observes a value in between.
 
 import LinearAlgebra
@@ -36,9 +36,13 @@ public struct Evaluator: Sendable {
         self.network = try network.inferringShapes(inputShapes: inputShapes)
         plan = try PlanBuilder.plan(
             for: self.network, from: sources ?? network.inputs, observing: taps ?? network.outputs, foldsBatchNormalization: true,
-            keepsObserved: true)
+            keepsObserved: true
+        ).inSegments()
         resources = EvaluationResources(constants: plan.constants)
     }
+
+    /// How many samples steps are given at a time, at most, segment by segment.
+    package var samplesPerSegment: [Int] { plan.segments.map(\.samples) }
 
     /// Evaluates a batch of the only source.
     ///
@@ -84,43 +88,38 @@ public struct Evaluator: Sendable {
     /// many in a second as others.
     private static let shared = 1 << 19
 
-    /// Chunks per thread from which it is no matter that threads take them as they come.
-    private static let many = 4
+    /// Blocks per thread at least, where there are as many samples: the last ones to be done keep nobody waiting for long.
+    private static let blocksPerThread = 4
 
-    /// Threads take chunks of samples; those that do not go round are left to steps that all threads share.
+    /// Threads take blocks of samples; those that do not go round are left to steps that all threads share.
     private func run(_ pass: Pass) {
-        let chunk = plan.chunkSize(batch: pass.batch, threads: pass.threads)
-        guard pass.threads > 1, pass.batch < Self.many * pass.threads * chunk else {
-            let starts = stride(from: 0, to: pass.batch, by: chunk)
-            return run(pass, chunks: starts.map { $0..<min($0 + chunk, pass.batch) })
+        let parts = pass.threads > 1 ? Self.blocksPerThread * pass.threads : 1
+        let block = min(plan.block, max(1, (pass.batch + parts - 1) / parts))
+        guard pass.threads > 1, pass.batch <= parts * block else {
+            let starts = stride(from: 0, to: pass.batch, by: block)
+            return run(pass, blocks: starts.map { $0..<min($0 + block, pass.batch) })
         }
-        // As many samples for every thread, in rounds of one chunk each, the larger ones first.
+        // As many samples for every thread, in rounds of one block each, the larger ones first.
         let each = pass.batch / pass.threads
-        let rounds = (each + chunk - 1) / chunk
-        var chunks: [Range<Int>] = []
-        var first = 0
-        for round in 0..<rounds {
-            let size = (each + rounds - 1 - round) / rounds
+        var blocks: [Range<Int>] = []
+        for samples in Self.parts(of: each, size: block) {
             for _ in 0..<pass.threads {
-                chunks.append(first..<first + size)
-                first += size
+                let first = blocks.last?.upperBound ?? 0
+                blocks.append(first..<first + samples.count)
             }
         }
-        run(pass, chunks: chunks)
-        shareSteps(pass, first..<pass.batch)
+        run(pass, blocks: blocks)
+        shareSteps(pass, each * pass.threads..<pass.batch)
     }
 
-    private func run(_ pass: Pass, chunks: [Range<Int>]) {
-        guard let longest = chunks.map(\.count).max() else { return }
-        let sizes = plan.scratchSizes.map { $0 * longest } + [plan.workspaceSize]
+    private func run(_ pass: Pass, blocks: [Range<Int>]) {
+        guard let longest = blocks.map(\.count).max() else { return }
+        let sizes = plan.bufferSizes(longest)
         ConcurrentChunks.run(
-            count: chunks.count, threads: pass.threads, makeWorkspace: { resources.take(sizes) }, release: { resources.giveBack($0) }
+            count: blocks.count, threads: pass.threads, makeWorkspace: { resources.take(sizes) }, release: { resources.giveBack($0) }
         ) { index, buffers in
-            let pointers = plan.pointers(
-                first: chunks[index].lowerBound, sources: pass.sources, constants: resources.constants, results: pass.results,
-                scratch: buffers, scratchOffset: 0)
-            for step in plan.steps {
-                step.run(count: chunks[index].count, pointers: pointers, workspace: buffers[plan.scratchSizes.count])
+            forEachStep(pass, blocks[index], buffers) { step, count, pointers in
+                step.run(count: count, pointers: pointers, workspace: buffers[plan.scratch.count])
             }
         }
     }
@@ -128,17 +127,13 @@ public struct Evaluator: Sendable {
     private func shareSteps(_ pass: Pass, _ samples: Range<Int>) {
         guard !samples.isEmpty else { return }
         let team = BLASConfiguration.team(pass.threads)
-        let chunk = plan.chunkSize(batch: samples.count, threads: 1)
-        let buffers = resources.take(plan.scratchSizes.map { $0 * chunk })
+        let buffers = resources.take(plan.bufferSizes(min(plan.block, samples.count)))
         let workspaces = resources.take([Int](repeating: plan.workspaceSize, count: team.count))
         let sizes = plan.storages.map(\.size)
         BLASConfiguration.withSingleThread {
-            for first in stride(from: samples.lowerBound, to: samples.upperBound, by: chunk) {
-                let count = min(chunk, samples.upperBound - first)
-                let pointers = plan.pointers(
-                    first: first, sources: pass.sources, constants: resources.constants, results: pass.results, scratch: buffers,
-                    scratchOffset: 0)
-                for step in plan.steps {
+            for part in Self.parts(of: samples.count, size: plan.block) {
+                let block = samples.lowerBound + part.lowerBound..<samples.lowerBound + part.upperBound
+                forEachStep(pass, block, buffers) { step, count, pointers in
                     let units = step.work(count, sizes: sizes) < Self.shared ? nil : step.units(count, threads: team.count)
                     if let units, units.count > 1 {
                         team.share(units.count) { unit, thread in
@@ -153,6 +148,32 @@ public struct Evaluator: Sendable {
         }
         resources.giveBack(workspaces)
         resources.giveBack(buffers)
+    }
+
+    /// Hands over the steps in order, segment by segment, each for some samples of a block and with the addresses of all storages.
+    private func forEachStep(
+        _ pass: Pass, _ block: Range<Int>, _ buffers: BufferSet,
+        _ body: (EvaluationPlan.Step, _ count: Int, _ pointers: [UnsafeMutablePointer<Float>]) -> Void
+    ) {
+        for segment in plan.segments {
+            for part in Self.parts(of: block.count, size: segment.samples) {
+                let pointers = plan.pointers(
+                    first: block.lowerBound + part.lowerBound, offset: part.lowerBound, sources: pass.sources,
+                    constants: resources.constants, results: pass.results, scratch: buffers)
+                for step in plan.steps[segment.steps] { body(step, part.count, pointers) }
+            }
+        }
+    }
+
+    /// Ranges of at most so many, as even as can be, the larger ones first.
+    private static func parts(of count: Int, size: Int) -> [Range<Int>] {
+        let rounds = (count + size - 1) / size
+        var first = 0
+        return (0..<rounds).map { round in
+            let length = (count - first + rounds - round - 1) / (rounds - round)
+            defer { first += length }
+            return first..<first + length
+        }
     }
 
     // MARK: Batches
@@ -218,7 +239,7 @@ public struct Evaluator: Sendable {
                 let values = samples.count == input.batchCount ? input.values : input.samples(samples).values
                 tensors[tap.value] = ActivationTensor(shape: shape, values: values)
             case .result(let index): tensors[tap.value] = ActivationTensor(shape: shape, values: results[index])
-            case .constant, .scratch: break
+            case .constant, .scratch, .carried: break
             }
         }
         return Activations(tensors: tensors, order: plan.taps.map(\.value))

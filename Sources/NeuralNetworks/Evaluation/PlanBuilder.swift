@@ -58,7 +58,7 @@ struct PlanBuilder {
             if case .constant = plan.storages[storage].location { storage = try repeated(storage, of: value, shape) }
             plan.taps.append(.init(value: value, shape: shape, storage: storage))
         }
-        assignBuffers(keepsObserved: keepsObserved)
+        if keepsObserved { assignResults() }
         return plan
     }
 
@@ -120,37 +120,12 @@ struct PlanBuilder {
         return storage
     }
 
-    /// Observed values get whole-batch buffers; the others share chunk buffers by their lifetimes.
-    private mutating func assignBuffers(keepsObserved: Bool) {
-        for tap in keepsObserved ? plan.taps : [] {
+    /// Observed values get whole-batch buffers.
+    private mutating func assignResults() {
+        for tap in plan.taps {
             if case .scratch = plan.storages[tap.storage].location {
                 plan.storages[tap.storage].location = .result(plan.resultSizes.count)
                 plan.resultSizes.append(plan.storages[tap.storage].size)
-            }
-        }
-        var lastUse = [Int](repeating: -1, count: plan.storages.count)
-        for (index, step) in plan.steps.enumerated() { for storage in step.inputs + step.outputs { lastUse[storage] = index } }
-        var free: [Int] = []
-        for (index, step) in plan.steps.enumerated() {
-            for storage in step.outputs {
-                guard case .scratch = plan.storages[storage].location else { continue }
-                let size = plan.storages[storage].size
-                let sizes = plan.scratchSizes
-                let slot: Int
-                if let best = free.filter({ sizes[$0] >= size }).min(by: { sizes[$0] < sizes[$1] })
-                    ?? free.max(by: { sizes[$0] < sizes[$1] })
-                {
-                    slot = best
-                    free.removeAll { $0 == best }
-                    plan.scratchSizes[slot] = max(plan.scratchSizes[slot], size)
-                } else {
-                    slot = plan.scratchSizes.count
-                    plan.scratchSizes.append(size)
-                }
-                plan.storages[storage].location = .scratch(slot)
-            }
-            for storage in Set(step.inputs + step.outputs) where lastUse[storage] == index {
-                if case .scratch(let slot) = plan.storages[storage].location { free.append(slot) }
             }
         }
     }

@@ -113,6 +113,9 @@ struct WinogradConvolution: Sendable {
         return best
     }
 
+    /// Values of the transformed filters.
+    var weightCount: Int { filters.count }
+
     var tilesAcross: Int { transform.tilesAcross }
     var tilesDown: Int { transform.tilesDown }
 

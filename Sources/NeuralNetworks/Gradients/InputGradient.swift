@@ -150,13 +150,13 @@ public struct InputGradient: Sendable {
         guard let largest = chunks.map(\.count).max() else { return }
         let constants = BufferSet(copying: plan.constants)
         defer { constants.deallocate() }
-        let scratchSizes = plan.scratchSizes.map { $0 * largest } + [plan.workspaceSize]
+        let sizes = plan.bufferSizes(largest)
         inputs.values.withUnsafeBufferPointer { buffer in
             let source = buffer.baseAddress ?? UnsafePointer(bitPattern: 16)!
             ConcurrentChunks.run(
                 count: chunks.count, threads: max(1, threads ?? BLASConfiguration.threads),
                 makeWorkspace: {
-                    (BufferSet(sizes: scratchSizes), needsGradients ? reverse.makeBuffers(count: largest) : BufferSet(sizes: []))
+                    (BufferSet(sizes: sizes), needsGradients ? reverse.makeBuffers(count: largest) : BufferSet(sizes: []))
                 },
                 release: {
                     $0.0.deallocate()
@@ -165,9 +165,9 @@ public struct InputGradient: Sendable {
             ) { index, buffers in
                 let range = chunks[chunks.startIndex + index]
                 let pointers = plan.pointers(
-                    first: range.lowerBound, sources: [source], constants: constants, scratch: buffers.0, scratchOffset: 0)
+                    first: range.lowerBound, sources: [source], constants: constants, scratch: buffers.0)
                 for step in plan.steps {
-                    step.run(count: range.count, pointers: pointers, workspace: buffers.0[plan.scratchSizes.count])
+                    step.run(count: range.count, pointers: pointers, workspace: buffers.0[plan.scratch.count])
                 }
                 body(index, pointers, buffers.1, range.count)
             }

@@ -100,7 +100,7 @@ struct ReversePlan: Sendable {
     }
 
     /// Values and gradients per sample, in Floats.
-    var sampleSize: Int { plan.scratchSizes.reduce(0, +) + bufferSizes.reduce(0, +) }
+    var sampleSize: Int { plan.scratch.reduce(0) { $0 + $1.floats(1) } + bufferSizes.reduce(0, +) }
 
     /// Runs all steps backwards.
     ///
@@ -137,11 +137,11 @@ extension EvaluationPlan {
     /// The plan with a buffer of its own for every value: what is needed backwards must not be overwritten.
     fileprivate func keepingEverything() -> EvaluationPlan {
         var plan = self
-        plan.scratchSizes = []
+        plan.scratch = []
         for index in plan.storages.indices {
             guard case .scratch = plan.storages[index].location else { continue }
-            plan.storages[index].location = .scratch(plan.scratchSizes.count)
-            plan.scratchSizes.append(plan.storages[index].size)
+            plan.storages[index].location = .scratch(plan.scratch.count)
+            plan.scratch.append(Buffer(size: plan.storages[index].size))
         }
         return plan
     }

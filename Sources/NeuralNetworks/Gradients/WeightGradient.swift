@@ -148,7 +148,7 @@ public struct WeightGradient: Sendable {
             ConcurrentChunks.run(
                 count: lanes.count, threads: max(1, threads),
                 makeWorkspace: {
-                    (BufferSet(sizes: plan.scratchSizes.map { $0 * chunk } + [plan.workspaceSize]), reverse.makeBuffers(count: chunk))
+                    (BufferSet(sizes: plan.bufferSizes(chunk)), reverse.makeBuffers(count: chunk))
                 },
                 release: {
                     $0.0.deallocate()
@@ -161,8 +161,8 @@ public struct WeightGradient: Sendable {
                     for first in stride(from: lanes[lane].lowerBound, to: lanes[lane].upperBound, by: chunk) {
                         let count = min(chunk, lanes[lane].upperBound - first)
                         let pointers = plan.pointers(
-                            first: first, sources: sources, constants: constants, scratch: buffers.0, scratchOffset: 0)
-                        for step in plan.steps { step.run(count: count, pointers: pointers, workspace: buffers.0[plan.scratchSizes.count]) }
+                            first: first, sources: sources, constants: constants, scratch: buffers.0)
+                        for step in plan.steps { step.run(count: count, pointers: pointers, workspace: buffers.0[plan.scratch.count]) }
                         reverse.run(
                             count: count, values: pointers, buffers: buffers.1, tensors: gradient.baseAddress!,
                             seed: { slopes in
