@@ -52,10 +52,13 @@ struct ImageDrawing: Sendable {
         return (prior.mean + prior.deviation).contains { $0.magnitude > 2 } ? [.bytes] : [.declared]
     }
 
-    /// Draws images, (count, channels, …).
-    func images(_ kind: Kind, count: Int, using generator: inout SeededGenerator) -> ActivationTensor {
+    /// Draws images, (count, channels, …), those of photographs from some of them.
+    func images(
+        _ kind: Kind, count: Int, of photographs: ArraySlice<Photograph> = Photograph.shipped[...], using generator: inout SeededGenerator
+    ) -> ActivationTensor {
         switch kind.process {
-        case .photographs: return range(kind).scaled(PhotographCrops.images(count: count, shape: shape, using: &generator))
+        case .photographs:
+            return range(kind).scaled(PhotographCrops.images(count: count, shape: shape, of: photographs, using: &generator))
         case .deadLeaves: return field.images(DeadLeaves.latent(count: count, shape: shape, using: &generator))
         case .field: return field.images(field.draw(count: count, using: &generator))
         }

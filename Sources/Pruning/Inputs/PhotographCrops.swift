@@ -9,7 +9,7 @@
 import RandomNumbers
 import NeuralNetworks
 
-/// Inputs cropped from ``Photograph/shipped``.
+/// Inputs cropped from photographs, those that are shipped (``Photograph/shipped``) or some of them.
 package enum PhotographCrops {
     /// Least window, as a share of the largest one: objects and their parts, still several pixels of the photograph per input pixel
     /// at the sizes of small networks.
@@ -25,14 +25,17 @@ package enum PhotographCrops {
     /// - Parameters:
     ///   - count: number of images.
     ///   - shape: (1 or 3, height, width), see ``serve(_:)``; one channel is 0.299·R + 0.587·G + 0.114·B.
+    ///   - photographs: what they are cropped from, at least one.
     /// - Returns: (count, channels, height, width).
-    package static func images(count: Int, shape: [Int], using generator: inout SeededGenerator) -> ActivationTensor {
+    package static func images(
+        count: Int, shape: [Int], of photographs: ArraySlice<Photograph> = Photograph.shipped[...], using generator: inout SeededGenerator
+    ) -> ActivationTensor {
         precondition(serve(shape), "photographs have one or three channels")
         var values: [Float] = []
         values.reserveCapacity(count * shape.reduce(1, *))
         for _ in 0..<count {
-            let photograph = Photograph.shipped[Int.random(in: 0..<Photograph.shipped.count, using: &generator)]
-            values += crop(of: photograph, shape, using: &generator)
+            values += crop(
+                of: photographs[Int.random(in: photographs.startIndex..<photographs.endIndex, using: &generator)], shape, using: &generator)
         }
         return ActivationTensor(shape: [count] + shape, values: values)
     }

@@ -38,9 +38,9 @@ extension OutputPrediction {
             if isClassifier, let found = seen.agreement(withErrorsOf: other, weighsByMargin: inputs.liesBetweenClasses) {
                 (agreement, agreementError) = (found.share, found.error)
             }
-            isRuined =
-                isClassifier
-                ? isRuined || agreement.map { $0 < OutputPrediction.leastAgreement } ?? false : other.isLost(isClassifier: false)
+            // Photographs that the fit has not seen are farther from data than what it has seen: two standard errors are left to the result.
+            let least = OutputPrediction.leastAgreement - (basis == .statistics ? 2 * (agreementError ?? 0) : 0)
+            isRuined = isClassifier ? isRuined || agreement.map { $0 < least } ?? false : other.isLost(isClassifier: false)
         case .otherKind(let inputs, let boundsAgreement):
             // The fit's own inputs say too much, and ruin shows even there.
             let other = try AnswerComparison(run.network, masked.network, on: inputs, meter: run.meter)
