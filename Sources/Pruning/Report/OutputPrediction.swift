@@ -8,7 +8,7 @@ public struct OutputPrediction: Sendable, Equatable, Codable {
         /// training images ResNet-20 at 0.4 was expected to agree on 84 ± 4 %, and did on 77 % of others.
         case heldOut = "held-out"
         /// Images that the batch normalizations recognize, some of them from photographs that the fit has not seen: an estimate, of
-        /// networks for large images a low one (EfficientNet-Lite0: 47 to 60 % for 60 to 82).
+        /// networks for large images a low one (EfficientNet-Lite0: 41 and 60 % for 62 and 83).
         case statistics = "batch-norm"
         /// Inputs of another kind than those of the fit. Agreement on them was 13 to 40 points lower than on data: a lower bound; relative errors
         /// came out smaller than on data, too, and bound nothing.
