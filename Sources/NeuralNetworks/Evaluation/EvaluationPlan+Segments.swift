@@ -5,12 +5,12 @@
 // ones the reverse. So the steps are cut into segments with a number of samples each: a block of samples passes through a segment in
 // chunks of so many, and what later segments read is kept for the whole block. The numbers n_i of the steps minimize
 //
-//   Σ_i [c_i(n_i) + 2·m·x_i·[n_i ≠ n_{i−1}]],   c_i(n) = work_i(n)/n + m·(r_i(n)·w_i/n + s(n·x_i)·a_i)                (1)
+//   Σ_i [c_i(n_i) + 2·m·e_i·[n_i ≠ n_{i−1}]],   c_i(n) = work_i(n)/n + m·(r_i(n)·w_i/n + s(n·x_i)·a_i)                (1)
 //
 // in multiply–adds per sample, by dynamic programming over the steps (Viterbi, IEEE Trans. Inf. Theory 1967); w weights, r how often they
-// are read from main memory, a values read and written, x values alive, m what a value from main memory costs, s(v) the share of that
-// where the cache has to hold v values. Weights stay in the cache if all of them do (r = 0), or from a read to the next within a step
-// (r = 1).
+// are read from main memory, a values read and written, x values alive, e those of them that earlier steps left, m what a value from main
+// memory costs, s(v) the share of that where the cache has to hold v values. Weights stay in the cache if all of them do (r = 0), or from
+// a read to the next within a step (r = 1).
 
 extension EvaluationPlan {
     /// Consecutive steps, and how many samples they are given at most.
@@ -108,6 +108,7 @@ extension EvaluationPlan {
 
     /// Every value gets the best of the buffers that are free while it is alive.
     private mutating func assignBuffers(_ lives: Lives) {
+        let block = self.block
         let segmentOf = segments.indices.flatMap { segment in segments[segment].steps.map { _ in segment } }
         var free: [Bool: [Int]] = [:]
         // The next chunk of a segment reads what earlier ones were given.

@@ -7,7 +7,7 @@ public struct OutputPrediction: Sendable, Equatable, Codable {
         /// Inputs of the user that the fit did not see: an estimate for inputs like these. A network is surer of what it was trained on: by
         /// training images ResNet-20 at 0.4 was expected to agree on 84 ± 4 %, and did on 77 % of others.
         case heldOut = "held-out"
-        /// Images that the batch normalizations recognize, some of them from photographs that the fit has not seen: an estimate, of
+        /// Images that the batch normalizations recognize, some of them unseen by the fit, of photographs that it has not seen: an estimate, of
         /// networks for large images a low one (EfficientNet-Lite0: 41 and 60 % for 62 and 83).
         case statistics = "batch-norm"
         /// Inputs of another kind than those of the fit. Agreement on them was 13 to 40 points lower than on data: a lower bound; relative errors
@@ -50,7 +50,7 @@ public struct OutputPrediction: Sendable, Equatable, Codable {
             how =
                 "the errors of inputs held out from the fit, put onto all that were given; less on others if the network was trained on these"
         case .statistics:
-            how = "estimated on images that the batch normalizations recognize, with errors on photographs that the fit has not seen"
+            how = "estimated on images that the batch normalizations recognize, with errors on others that the fit has not seen"
         case .otherKind: how = "a lower bound, on inputs of another kind than the fit's"
         case .unchecked: return nil
         }
