@@ -45,7 +45,7 @@ import Testing
         let folder = try ScratchFolder()
         let outcome = try BuiltTool.run(
             [
-                "benchmark", "kernels", "coreset", "layers", "network", "--baseline", "plain", "-o", "r.json", "--report", "r.html",
+                "benchmark", "kernels", "coreset", "layers", "--baseline", "plain", "-o", "r.json", "--report", "r.html",
                 "--report", "r.md",
             ]
                 + ["--only", "0"] + Self.short, in: folder)

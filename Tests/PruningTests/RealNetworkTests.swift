@@ -27,21 +27,21 @@ import Testing
         return found.reduce(0, +) / Double(found.count)
     }
 
-    @Test(arguments: zip([0.5, 0.3, 0.2, 0.1], [97.2, 95.1, 92.5, 69]))
+    @Test(arguments: zip([0.3, 0.1], [95.1, 69]))
     func mnistWithoutData(_ keep: Double, _ least: Double) throws {
         let prior = InputPrior(mean: [0.1307], deviation: [0.3081])
         let found = try meanAccuracy("mnist", keep: keep, prior: prior)
         #expect(found >= least)
     }
 
-    @Test(arguments: zip([0.5, 0.3, 0.2, 0.1], [89, 85.8, 83.4, 60.6]))
+    @Test(arguments: zip([0.3, 0.1], [85.8, 60.6]))
     func fashionMNISTWithoutData(_ keep: Double, _ least: Double) throws {
         let prior = InputPrior(mean: [0.2860], deviation: [0.3530])
         let found = try meanAccuracy("fashion", keep: keep, prior: prior)
         #expect(found >= least)
     }
 
-    @Test(arguments: zip([0.3, 0.2, 0.1], [96.6, 95.8, 90]))
+    @Test(arguments: zip([0.3, 0.1], [96.6, 90]))
     func mnistWith512Images(_ keep: Double, _ least: Double) throws {
         let found = try meanAccuracy("mnist", keep: keep, calibrated: true)
         #expect(found >= least)
@@ -84,7 +84,7 @@ import Testing
         #expect(found >= least)
     }
 
-    @Test(arguments: zip([0.4, 0.3, 0.2], [97.5, 97, 94])) func leNet5WithoutData(_ keep: Double, _ least: Double) throws {
+    @Test(arguments: zip([0.4, 0.2], [97.5, 94])) func leNet5WithoutData(_ keep: Double, _ least: Double) throws {
         let found = try convolutional(
             "lenet5_mnist.safetensors", .lenet5, "mnist", test: "mnist_test2000.npz", keep: keep, calibrated: false)
         #expect(found >= least)

@@ -42,7 +42,10 @@ struct HullWalk {
         guard n > 0 else { throw .noPoints }
         self.points = points
         // Weights 1 … 2 from a multiplicative hash of the index: an interior point in general position.
-        let weights = (0..<n).map { (1 + Double((UInt64($0) &+ 1) &* 0x9E37_79B9_7F4A_7C15 >> 11) * 0x1p-53) / Double(n) }
+        let weights = (0..<n).map { i -> Double in
+            let hash: UInt64 = (UInt64(i) &+ 1) &* 0x9E37_79B9_7F4A_7C15
+            return (1 + Double(hash >> 11) * 0x1p-53) / Double(n)
+        }
         let start = try CaratheodoryReduction(points: points, weights: weights, settings: .init(minimal: true))
         origin = start.weightedPoints.weightedSum(of: points).map { $0 / start.totalWeight }
         var extent = [Double](repeating: 0, count: d)

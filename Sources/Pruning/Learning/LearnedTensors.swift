@@ -117,7 +117,10 @@ struct LearnedTensors: Sendable {
         var units: [Float] = []
         for column in 0..<columns {
             var own: [Float] = []
-            for row in 0..<rows { own += values[(row * columns + column) * run..<(row * columns + column + 1) * run] }
+            for row in 0..<rows {
+                let first = (row * columns + column) * run
+                own += values[first..<first + run]
+            }
             units += [Float](repeating: unit(own[...], fallback: whole), count: run)
         }
         return (0..<rows).flatMap { _ in units }

@@ -153,47 +153,43 @@ package struct AnswerComparison: Sendable {
 
     /// (1) with the inputs of this comparison and of the other one as i, and the errors of the other one as δ.
     ///
-    /// - Parameter weighsByMargin: inputs count by m^3/2, m how far the original's largest output lies above the second, for inputs that also
-    ///   lie between classes, where small errors change answers that no data would ask for. Measured with exponents 1, 3/2 and 2 on images
-    ///   matched to batch normalizations, in percent: ResNet-20 kept at 0.7, 0.5, 0.3: 92.2, 71.5, 62.3; 95.9, 78.7, 69.1; 97.9, 84.0, 74.2
-    ///   where 92.8, 83.2, 68.8 of test images agree; ResNet-56 at 0.5, 0.3: 87.4, 70.8; 91.0, 76.4; 93.4, 80.8 where 92.6, 80.0 do.
+    /// - Parameter weighsByMargin: inputs and errors count by the margin of the original's answer (``MarginWeights``).
     /// - Complexity: O(inputs · held-out inputs · classes).
     package func agreement(withErrorsOf heldOut: AnswerComparison, weighsByMargin: Bool = false) -> (share: Double, error: Double)? {
         guard let own = classes, let other = heldOut.classes, own.size == other.size else { return nil }
         let size = own.size
-        let factor = Self.factor(other)
-        var errors: [[Float]] = []
-        for n in 0..<other.before.count / size {
-            let row = n * size..<(n + 1) * size
-            errors.append(Self.descending(other.before[row]).map { other.after[$0] - factor * other.before[$0] })
+        func rows(_ values: [Float]) -> [ArraySlice<Float>] {
+            stride(from: 0, to: values.count, by: size).map { values[$0..<$0 + size] }
         }
-        let values = own.before + other.before
-        var (perInput, weights): ([Double], [Double]) = ([], [])
-        var perError = [Double](repeating: 0, count: errors.count)
-        for n in 0..<values.count / size {
-            let sorted = Self.descending(values[n * size..<(n + 1) * size]).map { values[$0] }
-            let margin = Double(sorted[0] - sorted[1])
-            let scaled = sorted.map { factor * $0 }
-            let weight = weighsByMargin ? (margin.isFinite ? margin * margin.squareRoot() : 0) : 1
-            var same = 0.0
+        let held = rows(other.before), inputs = rows(own.before) + held
+        let margins = weighsByMargin ? MarginWeights(inputs) : nil
+        let errorWeights = held.map { margins?.error($0) ?? 1 }, inputWeights = inputs.map { margins?.input($0) ?? 1 }
+        let errorTotal = errorWeights.reduce(0, +), inputTotal = inputWeights.reduce(0, +)
+        guard errorTotal > 0, inputTotal > 0 else { return nil }
+
+        let factor = Self.factor(other)
+        let errors = held.map { row in Self.descending(row).map { other.after[$0] - factor * other.before[$0] } }
+        var perInput = [Double](repeating: 0, count: inputs.count), perError = [Double](repeating: 0, count: errors.count)
+        for (i, row) in inputs.enumerated() {
+            let scaled = Self.descending(row).map { factor * row[$0] }
             for (j, error) in errors.enumerated() {
                 let first = scaled[0] + error[0]
                 // Where a sum is no number nothing is named.
-                if first.isFinite, (1..<size).allSatisfy({ scaled[$0] + error[$0] <= first }) {
-                    same += 1
-                    perError[j] += weight
-                }
+                guard first.isFinite, (1..<size).allSatisfy({ scaled[$0] + error[$0] <= first }) else { continue }
+                perInput[i] += errorWeights[j]
+                perError[j] += inputWeights[i]
             }
-            perInput.append(same / Double(errors.count))
-            weights.append(weight)
         }
-        let total = weights.reduce(0, +)
-        guard total > 0 else { return nil }
-        let share = zip(perInput, weights).reduce(0) { $0 + $1.0 * $1.1 } / total
-        let byInput = zip(perInput, weights).reduce(0) { $0 + $1.1 * $1.1 * ($1.0 - share) * ($1.0 - share) } / (total * total)
-        let byError = perError.reduce(0) { $0 + ($1 / total - share) * ($1 / total - share) } / Double(errors.count * errors.count)
+        let share = zip(perInput, inputWeights).reduce(0) { $0 + $1.0 / errorTotal * $1.1 } / inputTotal
+        /// Of the weighted mean of the shares that these sums are of a total.
+        func variance(_ sums: [Double], of total: Double, _ weights: [Double]) -> Double {
+            let squares = zip(sums, weights).reduce(0) { $0 + ($1.0 / total - share) * ($1.0 / total - share) * $1.1 * $1.1 }
+            let sum = weights.reduce(0, +)
+            return squares / (sum * sum)
+        }
+        let both = variance(perInput, of: errorTotal, inputWeights) + variance(perError, of: inputTotal, errorWeights)
         // Even a count without a single change leaves one in as many as were counted.
-        return (share, Swift.max(byInput + byError, 1 / Double(perInput.count * perInput.count)).squareRoot())
+        return (share, Swift.max(both, 1 / Double(inputs.count * inputs.count)).squareRoot())
     }
 
     /// (2); 1 where the values say nothing.
