@@ -38,10 +38,11 @@ import Pruning
         #expect(abs(log2(weights.error(Self.row(2)) / weights.error(Self.row(1))) - 0.75) <= 1e-5)
     }
 
-    /// Four sure inputs beside two hundred unsure ones are no sample.
+    /// Three sure inputs beside two hundred unsure ones are no sample: of 9.6 inputs at 11/4 the next exponent would leave 7.
     @Test func someInputsAreLeft() {
-        let margins = [Double](repeating: 4, count: 4) + [Double](repeating: 1, count: 200)
-        #expect(abs(Self.exponent(margins) - 3.25) <= 1e-5)
+        let margins = [Double](repeating: 3.5, count: 3) + [Double](repeating: 0.7, count: 200)
+        #expect(Self.confidence(margins, 2.75) < 0.6)
+        #expect(abs(Self.exponent(margins) - 2.75) <= 1e-5)
     }
 
     /// Probabilities are what they say; as scores they would be sure of nothing.
