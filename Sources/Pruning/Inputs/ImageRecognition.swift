@@ -49,7 +49,7 @@ package enum ImageRecognition {
     }
 
     /// As they are where they are probabilities, else the softmax.
-    private static func probabilities(_ outputs: ArraySlice<Float>) -> [Double] {
+    static func probabilities(_ outputs: ArraySlice<Float>) -> [Double] {
         let values = outputs.map(Double.init)
         let sum = values.reduce(0, +)
         if values.allSatisfy({ $0 >= 0 }), (sum - 1).magnitude <= 1e-3 { return values.map { $0 / sum } }

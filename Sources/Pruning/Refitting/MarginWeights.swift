@@ -11,7 +11,11 @@
 //   EfficientNet-Lite0 at 0.7, 0.8, at --macs 0.7, 0.8     −1.6, 6.6, −7.3, 6.8;   −21.1, −17.7, −22.6, −6.0
 //   ResNet-20 at 0.7, 0.5, 0.3, ResNet-56 at 0.5, 0.3      2.7, 2.0, 1.4, 2.7, −6.1;   3.0, 3.2, 6.2, 1.8, −4.3
 
-import Foundation
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
 
 package struct MarginWeights {
     private static let usual = 1.5
@@ -59,10 +63,8 @@ package struct MarginWeights {
         return margin.isFinite ? margin : 0
     }
 
-    /// Probability of the class named, of scores or of probabilities.
+    /// Probability of the class named; 0 where a score is no number.
     private static func confidence(_ row: ArraySlice<Float>) -> Double {
-        guard let largest = row.max(), largest.isFinite else { return 0 }
-        if row.allSatisfy({ $0 >= 0 }), (row.reduce(0.0) { $0 + Double($1) } - 1).magnitude <= 1e-3 { return Double(largest) }
-        return 1 / row.reduce(0.0) { $0 + exp(Double($1) - Double(largest)) }
+        row.allSatisfy(\.isFinite) ? ImageRecognition.probabilities(row).max() ?? 0 : 0
     }
 }
